@@ -1,0 +1,156 @@
+"""Every error that mpi_actors raises on purpose.
+
+All derive from `MpiActorsError`, are named after what happened, and carry a text that says what to do next.
+"""
+
+from __future__ import annotations
+
+
+class MpiActorsError(Exception):
+    """The root: catch this to catch whatever mpi_actors raises on purpose."""
+
+
+class UsageError(MpiActorsError):
+    """What a person typed, or a program passed, cannot be used. Commands end with exit code 2."""
+
+
+# --- the wire ---------------------------------------------------------------------------------------------
+
+
+class ProtocolError(MpiActorsError):
+    """The other side broke the protocol. Its connection is closed; nobody else notices."""
+
+
+class BadPreamble(ProtocolError):
+    """A stream did not begin with the bytes that open one of ours."""
+
+
+class VersionMismatch(ProtocolError):
+    """The other side speaks another protocol version. Install the same release on both."""
+
+
+class FrameTooLarge(ProtocolError):
+    """A length field exceeds its limit; nothing was allocated for it."""
+
+
+class BadFrame(ProtocolError):
+    """A frame's header makes no sense."""
+
+
+class BadMessage(ProtocolError):
+    """A control message is of no known type, or a field is missing, of the wrong type or too large."""
+
+
+class HelloTimeout(ProtocolError):
+    """A connected peer did not say hello in time."""
+
+
+class DifferentPool(ProtocolError):
+    """The other peer serves another interpreter store, so it is of another pool."""
+
+
+class Impostor(ProtocolError):
+    """A peer sent something in the name of a rank or job that is not its own."""
+
+
+# --- connections ------------------------------------------------------------------------------------------
+
+
+class ConnectionLost(MpiActorsError):
+    """A stream ended, was reset, or could not be written."""
+
+
+class DialFailed(MpiActorsError):
+    """No connection to that address. Check that the peer runs there and the address is the one it printed."""
+
+
+class BadAddress(UsageError):
+    """That text is no usable address."""
+
+
+class CannotListen(UsageError):
+    """The listening address cannot be used: taken by another program, or not of this machine."""
+
+
+# --- identity and directories -----------------------------------------------------------------------------
+
+
+class BadIdentity(UsageError):
+    """The identity file is corrupt, or readable by others."""
+
+
+class PathInUse(UsageError):
+    """Another daemon works in that directory."""
+
+
+class BadStore(UsageError):
+    """The interpreter store does not exist or cannot be read."""
+
+
+# --- actors -----------------------------------------------------------------------------------------------
+
+
+class MailboxClosed(MpiActorsError):
+    """The mailbox's owner has gone for good; the message was counted as a dead letter."""
+
+
+class NoReply(MpiActorsError):
+    """An asked actor did not answer in time, or dropped the question."""
+
+
+class RestartIntensityExceeded(MpiActorsError):
+    """A supervisor's children failed more often than its intensity allows; it fails upwards."""
+
+
+# --- replay -----------------------------------------------------------------------------------------------
+
+
+class ReplayDivergence(MpiActorsError):
+    """A restarted rank sent something else than it had sent before.
+
+    The program is not deterministic between its receives: it uses the time, unseeded randomness, or the
+    order of a set. Fix that, or run the job without replay.
+    """
+
+
+class SendLogFull(MpiActorsError):
+    """A rank's sender log reached its limit. Send less, or raise the limit."""
+
+
+# --- programs and jobs ------------------------------------------------------------------------------------
+
+
+class BadProgramLine(MpiActorsError):
+    """A program wrote a line that is none of Log, Send, Req and Reset."""
+
+
+class LineTooLong(BadProgramLine):
+    """A program wrote a line longer than the limit."""
+
+
+class CannotSpawn(MpiActorsError):
+    """The operating system refused to start a program."""
+
+
+class WardenLost(MpiActorsError):
+    """The helper process that owns the rank processes ended; the ranks that it held are lost."""
+
+
+class UnknownInterpreter(UsageError):
+    """No interpreter of that name is installed on this peer. `list` shows those that are."""
+
+
+class InstallFailed(MpiActorsError):
+    """An interpreter could not be installed: not found, too large, or its init.py refused."""
+
+
+class UnknownJob(UsageError):
+    """No job of that name is known to this peer. `jobs` shows those that are."""
+
+
+class UnknownPeer(UsageError):
+    """No peer of that name is known. `peers` shows those that are."""
+
+
+class JobFailed(MpiActorsError):
+    """A job ended without an answer; the text says which rank, where and why."""

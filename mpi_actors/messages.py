@@ -1,0 +1,276 @@
+"""Every control message between two daemons, in one place.
+
+Each is a frozen class with a number of its own on the wire (never reused). Limits on sizes are part of the
+types: the codec checks them before anybody sees the message.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Annotated, TypeVar
+
+import attrs
+import msgspec
+
+from .ids import MAX_RANKS
+
+Number = Annotated[int, msgspec.Meta(ge=0, le=2**32 - 1)]
+Count = Annotated[int, msgspec.Meta(ge=0, le=2**62)]
+Name = Annotated[str, msgspec.Meta(max_length=255)]
+Line = Annotated[str, msgspec.Meta(max_length=4_096)]
+Text = Annotated[str, msgspec.Meta(max_length=65_536)]
+JobName = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{16}$")]
+Addresses = Annotated[tuple[Line, ...], msgspec.Meta(max_length=32)]
+Seconds = Annotated[float, msgspec.Meta(ge=0)]
+
+T = TypeVar("T", bound=type)
+
+REGISTRY: dict[int, type] = {}
+"""Message classes by their number on the wire."""
+
+
+def _numbered(number: int) -> Callable[[T], T]:
+    def register(cls: T) -> T:
+        if number in REGISTRY:
+            raise ValueError(f"{cls.__name__} and {REGISTRY[number].__name__} both claim number {number}")
+        REGISTRY[number] = cls
+        return cls
+
+    return register
+
+
+# --- peers ------------------------------------------------------------------------------------------------
+
+
+@_numbered(1)
+@attrs.frozen
+class Capacity:
+    """What a peer offers now; sent again when it changes."""
+
+    interpreters: Annotated[tuple[Name, ...], msgspec.Meta(max_length=10_000)] = ()
+    slots: Number = 0
+    running: Number = 0
+    full: bool = False
+    """True when it takes no more ranks at all."""
+
+
+@_numbered(2)
+@attrs.frozen
+class Hello:
+    """The first message on a link, both ways."""
+
+    pool: Name
+    instance: Name
+    """Made anew at each start of a daemon: tells a restarted peer from a second connection."""
+    agent: Name
+    """The program and its version, for people."""
+    addresses: Addresses
+    capacity: Capacity
+
+
+@_numbered(3)
+@attrs.frozen
+class Accepted:
+    """The peer with the smaller id has chosen this link; it counts from now on, on both sides."""
+
+
+@_numbered(4)
+@attrs.frozen
+class Goodbye:
+    """The sender closes this link on purpose. An end without it is a failure."""
+
+    reason: Line
+    retry: bool = True
+    """False when to dial again would be in vain (another pool, say)."""
+
+
+@_numbered(5)
+@attrs.frozen
+class Ping:
+    """A heartbeat."""
+
+    nonce: Count
+
+
+@_numbered(6)
+@attrs.frozen
+class Pong:
+    """The answer to a heartbeat; its round-trip time is the link's latency."""
+
+    nonce: Count
+
+
+@attrs.frozen
+class PeerAddress:
+    """Where a peer can be dialled."""
+
+    peer: Line
+    addresses: Addresses
+
+
+@_numbered(7)
+@attrs.frozen
+class KnownPeers:
+    """Peers that the sender is connected to, for the receiver to dial too."""
+
+    peers: Annotated[tuple[PeerAddress, ...], msgspec.Meta(max_length=1_024)]
+
+
+# --- coordinator to host ----------------------------------------------------------------------------------
+
+
+@attrs.frozen
+class Placement:
+    """Who sits where: rank `rank` is incarnation `incarnation`, on `peer`."""
+
+    rank: Number
+    incarnation: Number
+    peer: Line
+
+
+@_numbered(20)
+@attrs.frozen
+class StartRank:
+    """Start an incarnation of a rank; the sender is the job's coordinator from now on."""
+
+    job: JobName
+    rank: Number
+    incarnation: Number
+    size: Annotated[int, msgspec.Meta(ge=1, le=MAX_RANKS)]
+    program: Name
+    args: Annotated[tuple[Text, ...], msgspec.Meta(max_length=65_536)]
+    placements: Annotated[tuple[Placement, ...], msgspec.Meta(max_length=MAX_RANKS)]
+    """Where the other ranks sit that have a seat by now."""
+
+
+@_numbered(21)
+@attrs.frozen
+class Placed:
+    """A rank has a new incarnation, or a first one. Older ones are fenced from now on."""
+
+    job: JobName
+    placement: Placement
+
+
+@_numbered(22)
+@attrs.frozen
+class StopRank:
+    """Kill this incarnation: another takes over."""
+
+    job: JobName
+    rank: Number
+    incarnation: Number
+
+
+@_numbered(23)
+@attrs.frozen
+class EndJob:
+    """The job is over: kill what is left of it here and forget it."""
+
+    job: JobName
+
+
+@_numbered(24)
+@attrs.frozen
+class AskRank:
+    """What is this rank doing? (`why JOB`)"""
+
+    job: JobName
+    rank: Number
+    question: Count
+
+
+# --- host to coordinator ----------------------------------------------------------------------------------
+
+
+@_numbered(40)
+@attrs.frozen
+class RankStarted:
+    """The incarnation's process runs."""
+
+    job: JobName
+    rank: Number
+    incarnation: Number
+    pid: Number
+    daemon_pid: Number
+
+
+@_numbered(41)
+@attrs.frozen
+class RankRefused:
+    """This peer cannot start that rank."""
+
+    job: JobName
+    rank: Number
+    incarnation: Number
+    reason: Text
+
+
+@_numbered(42)
+@attrs.frozen
+class RankExited:
+    """The incarnation's process has ended by itself, or was killed by somebody."""
+
+    job: JobName
+    rank: Number
+    incarnation: Number
+    killed: bool
+    """True: killed from outside, a loss. False: the program ended or crashed by itself."""
+    code: Annotated[int, msgspec.Meta(ge=0, le=255)]
+    """As a shell would give it: 128 + signal when it ended by a signal."""
+    reports: Count
+    """Log lines and the like that it had sent the coordinator; the last may still be on their way."""
+    description: Line
+    """Such as `exit code 3` or `crashed with SIGSEGV`."""
+    stderr: Text
+    """The last lines of its standard error."""
+
+
+@_numbered(43)
+@attrs.frozen
+class RankBroke:
+    """The incarnation was stopped by its host because it cannot go on; the whole job fails."""
+
+    job: JobName
+    rank: Number
+    incarnation: Number
+    error: Name
+    """The error's class name."""
+    text: Text
+
+
+@_numbered(44)
+@attrs.frozen
+class RankStderr:
+    """What a program wrote to standard error. Not numbered: shown as it comes, by every incarnation."""
+
+    job: JobName
+    rank: Number
+    incarnation: Number
+    text: Text
+
+
+@_numbered(45)
+@attrs.frozen
+class RankState:
+    """The answer to AskRank."""
+
+    job: JobName
+    rank: Number
+    incarnation: Number
+    question: Count
+    text: Text
+
+
+ControlMessage = (
+    Capacity | Hello | Accepted | Goodbye | Ping | Pong | KnownPeers
+    | StartRank | Placed | StopRank | EndJob | AskRank
+    | RankStarted | RankRefused | RankExited | RankBroke | RankStderr | RankState
+)  # fmt: skip
+
+ToHost = StartRank | Placed | StopRank | EndJob | AskRank
+"""What a coordinator sends to a host."""
+
+ToCoordinator = RankStarted | RankRefused | RankExited | RankBroke | RankStderr | RankState
+"""What a host sends to a coordinator."""
+
