@@ -102,6 +102,18 @@ class RestartIntensityExceeded(MpiActorsError):
     """A supervisor's children failed more often than its intensity allows; it fails upwards."""
 
 
+class UnknownChild(MpiActorsError):
+    """The supervisor has no child of that id, or has it no longer."""
+
+
+class DuplicateChild(MpiActorsError):
+    """The supervisor already has a child of that id, or one that owns that mailbox. Stop it first."""
+
+
+class SupervisorStopped(MpiActorsError):
+    """The supervisor does not run, or is about to end; it starts no more children."""
+
+
 # --- replay -----------------------------------------------------------------------------------------------
 
 
@@ -154,3 +166,10 @@ class UnknownPeer(UsageError):
 
 class JobFailed(MpiActorsError):
     """A job ended without an answer; the text says which rank, where and why."""
+
+
+# --- fault plans ------------------------------------------------------------------------------------------
+
+
+class BadFaultPlan(UsageError):
+    """A fault plan's text, or a value in it, makes no sense."""

@@ -7,6 +7,7 @@ is compared with what its predecessor had sent (sender-based message logging, as
 al., SC 2003).
 """
 
+from .endpoint import Endpoint as Endpoint
 from .incoming import Incoming as Incoming
 from .lane import Lane as Lane
 from .log import SendLog as SendLog

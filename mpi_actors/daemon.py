@@ -1,0 +1,362 @@
+"""A peer: the tree of actors, whatever the network and the programs are made of.
+
+daemon
+├── peers       a session for each connected peer
+├── dialer      reaches peers, again and again
+├── announcer   tells peers what this one offers, when it changes
+├── host        takes orders for ranks
+├── ranks       an incarnation for each rank hosted here
+└── jobs        a coordinator for each job started here
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+import trio
+
+from ._version import __version__
+from .actors import ChildSpec, DeadLetters, Intensity, Mailbox, Restart, Supervisor
+from .config import Settings
+from .dialer import Dialer, Found
+from .errors import ConnectionLost, ProtocolError, UnknownInterpreter, UnknownJob, UsageError
+from .events import EventBus, PeerJoined, PeerLost
+from .host import Host
+from .ids import MAX_RANKS, JobId, PeerId, new_job_id
+from .job import Job, JobNews, PeerChanged
+from .ledger import JobSpec, PeerView, RestartPolicy
+from .messages import Capacity, ControlMessage, Hello, KnownPeers
+from .net.pairing import Pairing, StreamPair
+from .net.transport import ByteStream, Transport
+from .peer import PeerSession
+from .process.program import Launcher
+from .roster import PeerRecord, Roster
+from .router import HostNews, PeerGone, Router
+from .wire.frame import Frame
+
+_ENDED_JOBS = 100
+_GOODBYE = 0.5
+
+
+class Daemon:
+    """One peer of a pool.
+
+    Args:
+        transport: the network.
+        launcher: what can be run here, and how.
+        pool: the name of the pool: peers of others are turned away.
+        bootstrap: addresses to reach, for ever.
+        services: further actors of the tree, started last (a console, discovery).
+        daemon_pid: what is reported as our process id.
+        spill_directory: where large sender logs go; the system's temporary directory by default.
+    """
+
+    def __init__(
+        self,
+        *,
+        transport: Transport,
+        launcher: Launcher,
+        pool: str,
+        settings: Settings | None = None,
+        bootstrap: Sequence[str] = (),
+        services: Iterable[ChildSpec[Any]] = (),
+        daemon_pid: int | None = None,
+        spill_directory: str | None = None,
+    ) -> None:
+        self.transport = transport
+        self.local: PeerId = transport.local
+        self.launcher = launcher
+        self.pool = pool
+        self.settings = settings or Settings()
+        self.bus = EventBus()
+        self.roster = Roster()
+        self.dead_letters = DeadLetters()
+        self.errors: Counter[str] = Counter()
+        """Protocol errors of others, by name."""
+        self.jobs: dict[JobId, Job] = {}
+        self._instance = secrets.token_hex(8)
+        self._bootstrap = tuple(bootstrap)
+        self._absences: dict[PeerId, trio.Event] = {}
+        self._offer_changed = trio.Event()
+        self._sessions = 0
+        self._pairing = Pairing(self.settings.timing, self.settings.peer)
+
+        hosting: Mailbox[HostNews] = Mailbox(
+            "host", control_capacity=100_000, dead_letters=self.dead_letters
+        )
+        self._hosting = hosting
+        self.router = Router(self.local, hosting, self.dead_letters)
+        # children of these three come and go, and are never started again by their supervisor
+        none = Intensity(max_restarts=0)
+        self._peers = Supervisor("peers", intensity=none)
+        self._ranks = Supervisor("ranks", intensity=none)
+        self._jobs = Supervisor("jobs", intensity=none)
+        self.host = Host(
+            launcher=launcher,
+            router=self.router,
+            supervisor=self._ranks,
+            settings=self.settings,
+            daemon_pid=os.getpid() if daemon_pid is None else daemon_pid,
+            changed=self.offer_changed,
+            spill_directory=spill_directory,
+        )
+        self._found: Mailbox[Found] = Mailbox("dialer", capacity=1024, dead_letters=self.dead_letters)
+        self._dialer = Dialer(
+            transport,
+            self.settings.timing,
+            begin=self._begin_session,
+            is_present=lambda peer: self.roster.get(peer) is not None,
+            until_absent=self._until_absent,
+        )
+        self.supervisor = Supervisor(
+            "daemon",
+            intensity=Intensity(max_restarts=5, period=60.0),
+            children=[
+                self._peers.as_child(),
+                ChildSpec(id="dialer", run=self._dialer.run, mailbox=self._found),
+                ChildSpec(id="announcer", run=self._announce),
+                self._ranks.as_child(),
+                ChildSpec(id="host", run=self.host.run, mailbox=hosting),
+                self._jobs.as_child(),
+                *services,
+            ],
+        )
+
+    # --- the life of the daemon ---------------------------------------------------------------------------
+
+    async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+        """Run until `stop` or cancellation; `started()` when the network listens and the tree is up.
+
+        Raises:
+            CannotListen: the listening address cannot be used.
+        """
+        async with trio.open_nursery() as nursery:
+            await nursery.start(self.transport.run, self._accept)
+            self.find(self._bootstrap, lasting=True)
+            try:
+                await self.supervisor.run(task_status=task_status)
+            finally:
+                nursery.cancel_scope.cancel()
+
+    def stop(self) -> None:
+        """Ask the daemon to end in an orderly way: jobs, ranks, goodbyes, network."""
+        self.supervisor.stop()
+
+    # --- jobs ---------------------------------------------------------------------------------------------
+
+    async def start_job(
+        self,
+        program: str,
+        size: int,
+        args: Sequence[str] = (),
+        *,
+        restart: RestartPolicy = "failed",
+    ) -> Job:
+        """Start a job with ranks 0 … size-1, coordinated here, with rank 0 here.
+
+        Raises:
+            UnknownInterpreter: this peer does not offer the program.
+            UsageError: the number of ranks is not usable.
+        """
+        if not 1 <= size <= MAX_RANKS:
+            raise UsageError(f"the number of ranks must be from 1 to {MAX_RANKS}, not {size}")
+        if program not in self.launcher.interpreters():
+            known = ", ".join(self.launcher.interpreters()) or "none"
+            raise UnknownInterpreter(f"no interpreter {program!r} is installed here; installed: {known}")
+        spec = JobSpec(
+            job=new_job_id(),
+            program=program,
+            size=size,
+            args=tuple(args),
+            restart=restart,
+            home=self.local,
+            limits=self.settings.jobs,
+        )
+        job = Job(spec, router=self.router, bus=self.bus, settings=self.settings, views=self._views)
+        self._forget_old_jobs()
+        self.jobs[job.id] = job
+        await self._jobs.start_child(
+            ChildSpec(id=job.id, run=job.run, restart=Restart.TEMPORARY, mailbox=job.mailbox)
+        )
+        return job
+
+    def job(self, name: str) -> Job:
+        """The job whose name begins so.
+
+        Raises:
+            UnknownJob: there is none, or more than one.
+        """
+        found = [job for id, job in self.jobs.items() if name and id.startswith(name)]
+        if len(found) != 1:
+            known = ", ".join(self.jobs) or "none"
+            raise UnknownJob(f"{'several jobs begin' if found else 'no job begins'} with {name!r}: {known}")
+        return found[0]
+
+    def _forget_old_jobs(self) -> None:
+        ended = [id for id, job in self.jobs.items() if job.result is not None]
+        for id in ended[: max(0, len(ended) - _ENDED_JOBS)]:
+            del self.jobs[id]
+
+    def _tell_jobs(self, news: JobNews) -> None:
+        for job in self.jobs.values():
+            if job.result is None:
+                job.mailbox.post(news)
+
+    def _views(self, program: str) -> Iterator[PeerView]:
+        yield PeerView(
+            peer=self.local,
+            has_interpreter=program in self.launcher.interpreters(),
+            slots=self.settings.peer.slots,
+            running=self.host.running,
+            full=self.host.full,
+        )
+        for record in self.roster:
+            yield record.view(program)
+
+    # --- peers --------------------------------------------------------------------------------------------
+
+    async def connect(self, address: str) -> PeerRecord:
+        """Connect to a peer, and stay or become connected from now on.
+
+        Raises:
+            BadAddress: the text is no address.
+            DialFailed: nobody, or somebody else, answered.
+            ConnectionLost: it did not let us into the pool.
+        """
+        session = await self._dialer.dial(address)
+        await session.settled.wait()
+        record = self.roster.get(session.remote)
+        if record is None:
+            raise ConnectionLost(f"{session.remote}: {session.reason}")
+        self.find([address], lasting=True)
+        return record
+
+    def find(self, addresses: Iterable[str], *, lasting: bool = False) -> None:
+        """A peer can perhaps be reached at one of these addresses: try."""
+        found = tuple(addresses)
+        if found:
+            self._found.tell_nowait(Found(found, lasting))
+
+    def offer_changed(self) -> None:
+        """What this peer offers has changed: others, and jobs that wait, are told soon."""
+        self._offer_changed.set()
+
+    async def _accept(self, stream: ByteStream) -> None:
+        pair = await self._pairing.accept(stream)
+        if pair is not None:
+            session = await self._begin_session(pair)
+            await session.ended.wait()
+
+    async def _begin_session(self, pair: StreamPair) -> PeerSession:
+        session = PeerSession(pair, self, self.settings.timing)
+        self._sessions += 1
+        try:
+            if len(self.roster) >= self.settings.peer.max_links:
+                raise ConnectionLost(f"this peer is connected to {len(self.roster)} others already")
+            await self._peers.start_child(
+                ChildSpec(
+                    id=f"{pair.remote}#{self._sessions}",
+                    run=session.run,
+                    restart=Restart.TEMPORARY,
+                    shutdown=_GOODBYE,
+                )
+            )
+        except BaseException:
+            with trio.CancelScope(shield=True):
+                await pair.aclose()
+            raise
+        return session
+
+    async def _until_absent(self, peer: PeerId) -> None:
+        while self.roster.get(peer) is not None:
+            await self._absences.setdefault(peer, trio.Event()).wait()
+
+    async def _announce(self, _: Mailbox[object]) -> None:
+        while True:
+            await self._offer_changed.wait()
+            self._offer_changed = trio.Event()
+            capacity = self.capacity()
+            for record in self.roster:
+                record.link.send_control(capacity)
+            self._tell_jobs(PeerChanged(self.local))
+            # ranks start and end in crowds
+            await trio.sleep(self.settings.timing.heartbeat / 4)
+
+    def capacity(self) -> Capacity:
+        """What this peer offers now."""
+        return Capacity(
+            interpreters=self.launcher.interpreters(),
+            slots=self.settings.peer.slots,
+            running=self.host.running,
+            full=self.host.full,
+        )
+
+    # --- what sessions need: `Company` --------------------------------------------------------------------
+
+    def hello(self) -> Hello:
+        """What we say of ourselves."""
+        return Hello(
+            pool=self.pool,
+            instance=self._instance,
+            agent=f"mpi-actors {__version__}",
+            addresses=self.transport.addresses[:32],
+            capacity=self.capacity(),
+        )
+
+    def present(self, peer: PeerId) -> PeerRecord | None:
+        """The peer's record, if a session with it is up."""
+        return self.roster.get(peer)
+
+    def came(self, record: PeerRecord) -> None:
+        """A session is up."""
+        known = self.roster.addresses(but=record.peer)
+        self.roster.add(record)
+        self.router.link_up(record.link)
+        self.bus.emit(PeerJoined(peer=record.peer, address=next(iter(record.addresses), "")))
+        if known:
+            record.link.send_control(KnownPeers(known))
+        self._tell_jobs(PeerChanged(record.peer))
+
+    def went(self, record: PeerRecord, reason: str) -> None:
+        """A session that was up has ended."""
+        self.roster.remove(record.peer)
+        self.router.link_down(record.link)
+        self.bus.emit(PeerLost(peer=record.peer, reason=reason))
+        gone = PeerGone(record.peer, reason)
+        self._hosting.post(gone)
+        self._tell_jobs(gone)
+        absence = self._absences.pop(record.peer, None)
+        if absence is not None:
+            absence.set()
+
+    def changed(self, record: PeerRecord) -> None:
+        """A peer offers something else."""
+        self._tell_jobs(PeerChanged(record.peer))
+
+    def hear(self, sender: PeerId, message: ControlMessage) -> None:
+        """A message about a job."""
+        self.router.dispatch(sender, message)
+
+    def frame(self, frame: Frame, sender: PeerId) -> None:
+        """A data frame."""
+        self.router.route(frame, sender)
+
+    def tell_of(self, peers: KnownPeers) -> None:
+        """A peer knows others."""
+        for known in peers.peers:
+            if self.roster.get(PeerId(known.peer)) is None:
+                # an address that leads to somebody else is of no use under this name
+                self.find(a for a in known.addresses if a.endswith(f"/p2p/{known.peer}"))
+
+    def turned_away(self, peer: PeerId, error: ProtocolError) -> None:
+        """A peer broke the protocol."""
+        self.errors[type(error).__name__] += 1
+
+    def protocol_errors(self) -> Counter[str]:
+        """How often others broke the protocol, by the errors' names."""
+        return self.errors + self._pairing.errors
+

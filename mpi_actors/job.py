@@ -1,0 +1,398 @@
+"""A job at the peer that started it: the coordinator's actor around the ledger, and the handle for people."""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from collections.abc import Callable, Iterable
+
+import attrs
+import trio
+
+from .actors import Mailbox
+from .config import Settings
+from .errors import BadFrame, Impostor
+from .events import EventBus, JobFinished, JobStarted, Log, RankLost, RankStarted, RankWaiting
+from .ids import COORDINATOR, Incarnation, JobId, PeerId, Rank
+from .ledger import Action, Announce, End, Fence, JobLedger, JobSpec, PeerView, Phase, Place
+from .messages import (
+    AskRank,
+    EndJob,
+    Placed,
+    Placement,
+    RankBroke,
+    RankExited,
+    RankRefused,
+    RankState,
+    RankStderr,
+    StartRank,
+    StopRank,
+)
+from .messages import RankStarted as RankStartedMessage
+from .replay import Endpoint
+from .reports import LogReport, ResetReport, decode_report
+from .router import Attachment, FromPeer, PeerGone, Router
+
+
+@attrs.frozen
+class PeerChanged:
+    """A peer has come, or offers something else."""
+
+    peer: PeerId
+
+
+@attrs.frozen
+class Reported:
+    """A rank has reported something on its lane to the coordinator."""
+
+    rank: Rank
+
+
+@attrs.frozen
+class KillJob:
+    """Somebody wants the job to end."""
+
+    reason: str
+
+
+JobNews = FromPeer | PeerGone | PeerChanged | Reported | KillJob
+"""What a coordinator takes."""
+
+
+@attrs.frozen
+class LogLine:
+    """A line of a job's log."""
+
+    rank: Rank
+    text: str
+    stream: str = "log"
+    """`log`, or `stderr`."""
+
+
+@attrs.frozen
+class JobResult:
+    """How a job ended."""
+
+    job: JobId
+    ok: bool
+    exit_code: int
+    reason: str
+    seconds: float
+    output: tuple[str, ...]
+    """What rank 0 logged, by line (the last ones, when there are very many)."""
+
+
+class Job:
+    """One job that this peer coordinates.
+
+    Args:
+        views: what is known of the peers that could host ranks, or of one of them.
+    """
+
+    def __init__(
+        self,
+        spec: JobSpec,
+        *,
+        router: Router,
+        bus: EventBus,
+        settings: Settings,
+        views: Callable[[str], Iterable[PeerView]],
+    ) -> None:
+        self.spec = spec
+        self.ledger = JobLedger(spec)
+        self.log: deque[LogLine] = deque(maxlen=spec.limits.log_lines)
+        self.dropped_lines = 0
+        self.result: JobResult | None = None
+        self.mailbox: Mailbox[JobNews] = Mailbox(
+            f"job {spec.job}", control_capacity=100_000, dead_letters=router.dead_letters
+        )
+        self._router = router
+        self._bus = bus
+        self._settings = settings
+        self._views = views
+        self._endpoint = Endpoint(spec.job, COORDINATOR, 0, settings.lanes)
+        self._reported: set[Rank] = set()
+        self._exits: dict[Rank, tuple[RankExited, float]] = {}
+        self._hosts: set[PeerId] = set()
+        self._waiting_said: set[tuple[Rank, Incarnation]] = set()
+        self._began = 0.0
+        self._finished = trio.Event()
+        self._questions = 0
+        self._answers: dict[int, dict[Rank, str]] = {}
+        self._answered = trio.Event()
+
+    # --- for people ---------------------------------------------------------------------------------------
+
+    @property
+    def id(self) -> JobId:
+        """The job's name."""
+        return self.spec.job
+
+    async def wait(self) -> JobResult:
+        """Wait for the job's end."""
+        await self._finished.wait()
+        assert self.result is not None
+        return self.result
+
+    def kill(self, reason: str = "killed by request") -> None:
+        """Ask that the job end; `wait` tells when it has."""
+        self.mailbox.post(KillJob(reason))
+
+    async def why(self, patience: float = 1.0) -> list[str]:
+        """What each rank does or waits for, a line each; hosts have `patience` seconds to answer."""
+        if self.result is not None:
+            return [f"job {self.id} is over: {self.result.reason}"]
+        self._questions += 1
+        question = self._questions
+        answers = self._answers[question] = {}
+        asked = {
+            seat.rank: seat.peer
+            for seat in self.ledger.seats
+            if seat.peer is not None and seat.phase is not Phase.STARTING
+        }
+        for rank, peer in asked.items():
+            self._router.tell(peer, AskRank(self.id, rank, question))
+        with trio.move_on_after(patience):
+            while len(answers) < len(asked) and not self._finished.is_set():
+                await self._answered.wait()
+        del self._answers[question]
+        return [self._why(rank, answers.get(rank)) for rank in range(self.spec.size)]
+
+    def _why(self, rank: Rank, answer: str | None) -> str:
+        seat = self.ledger.seats[rank]
+        seconds = trio.current_time() - seat.since
+        where = f"rank {rank}: "
+        if seat.phase is Phase.VACANT:
+            left = max(0.0, self.spec.limits.wait_for_host - seconds)
+            return (
+                f"{where}waits for a peer that can take it, for {seconds:.1f} s, {left:.0f} s left: "
+                + self.ledger.why_vacant(seat)
+            )
+        where += f"incarnation {seat.incarnation} on …{(seat.peer or '')[-8:]}, "
+        if seat.phase is Phase.STARTING:
+            return f"{where}starting for {seconds:.1f} s"
+        return where + (answer or "which does not answer")
+
+    # --- the actor ----------------------------------------------------------------------------------------
+
+    async def run(self, mailbox: Mailbox[JobNews]) -> None:
+        """Coordinate the job to its end."""
+        self._began = trio.current_time()
+        patience = self._settings.timing.start_rank
+        self._router.open_job(self.id, self.spec.home)
+        self._router.attach(Attachment(self._endpoint, self._on_reported, self._on_broken))
+        self._router.serve(self.id, self._take)
+        try:
+            self._bus.emit(JobStarted(job=self.id, program=self.spec.program, ranks=self.spec.size))
+            self._act(self.ledger.begin(self._views(self.spec.program), self._began))
+            while self.ledger.ended is None:
+                deadline = min(self.ledger.next_deadline(patience) or math.inf, self._next_flush())
+                with trio.move_on_at(deadline) as timeout:
+                    self._hear(await mailbox.next())
+                if timeout.cancelled_caught:
+                    now = trio.current_time()
+                    self._act(self.ledger.time_passed(now, patience))
+                    self._settle_exits(now)
+        finally:
+            self._close()
+
+    def _take(self, news: FromPeer) -> None:
+        message = news.message
+        if isinstance(message, RankState):
+            self._answers.get(message.question, {})[message.rank] = message.text
+            self._answered.set()
+            self._answered = trio.Event()
+            return
+        rank = getattr(message, "rank", -1)
+        incarnation = getattr(message, "incarnation", -1)
+        if self.ledger.is_current(rank, incarnation) and self.ledger.seats[rank].peer != news.sender:
+            raise Impostor(f"it speaks for rank {rank} of job {self.id}, which it does not host")
+        if isinstance(message, RankStderr):
+            self.mailbox.tell_nowait(news)
+        else:
+            self.mailbox.post(news)
+
+    def _hear(self, news: JobNews) -> None:
+        now = trio.current_time()
+        match news:
+            case FromPeer(_, message):
+                self._hear_host(message, now)
+            case PeerGone(peer, reason):
+                self._act(self.ledger.peer_lost(peer, reason, now))
+            case PeerChanged(peer):
+                for view in self._views(self.spec.program):
+                    if view.peer == peer:
+                        self._act(self.ledger.peer_changed(view, now))
+            case Reported(rank):
+                self._read_reports(rank, now)
+            case KillJob(reason):
+                self._act(self.ledger.kill(reason))
+
+    def _hear_host(self, message: object, now: float) -> None:
+        match message:
+            case RankStartedMessage(_, rank, incarnation, pid, daemon_pid):
+                peer = self.ledger.seats[rank].peer if self.ledger.is_current(rank, incarnation) else None
+                actions = self.ledger.started(rank, incarnation, now)
+                if actions and peer is not None:
+                    self._bus.emit(
+                        RankStarted(
+                            job=self.id, rank=rank, incarnation=incarnation,
+                            peer=peer, pid=pid, daemon_pid=daemon_pid,
+                        )
+                    )  # fmt: skip
+                self._act(actions)
+            case RankRefused(_, rank, incarnation, reason):
+                self._act(self.ledger.refused(rank, incarnation, reason, now))
+            case RankExited() as exited:
+                self._exits[exited.rank] = (exited, now + self._settings.timing.flush)
+                self._settle_exits(now)
+            case RankBroke(_, rank, incarnation, _, text):
+                self._act(self.ledger.broke(rank, incarnation, text))
+            case RankStderr(_, rank, _, text):
+                for line in text.splitlines():
+                    self._add_line(LogLine(rank, line, "stderr"))
+
+    # --- reports and ends ---------------------------------------------------------------------------------
+
+    def _on_reported(self, rank: Rank) -> None:
+        if rank not in self._reported:
+            self._reported.add(rank)
+            self.mailbox.post(Reported(rank))
+
+    def _on_broken(self, error: Exception) -> None:
+        self.kill(f"the coordinator's endpoint broke: {error}")
+
+    def _read_reports(self, rank: Rank, now: float) -> None:
+        self._reported.discard(rank)
+        lane = self._endpoint.lane(rank)
+        while (payload := lane.take()) is not None:
+            try:
+                report = decode_report(payload)
+            except BadFrame as error:
+                self._act(self.ledger.kill(f"rank {rank} sent a bad report: {error}"))
+                return
+            match report:
+                case LogReport(text):
+                    self._add_line(LogLine(rank, text.decode(errors="replace")))
+                case ResetReport(other):
+                    self._act(self.ledger.reset(other, rank, now))
+        self._router.ready(self._endpoint, lane)
+        if rank in self._exits:
+            self._exits[rank] = (self._exits[rank][0], now + self._settings.timing.flush)
+            self._settle_exits(now)
+
+    def _settle_exits(self, now: float) -> None:
+        """Decide about ended ranks whose last reports are here, or can no longer be expected."""
+        for rank, (exited, deadline) in tuple(self._exits.items()):
+            if not self.ledger.is_current(rank, exited.incarnation):
+                del self._exits[rank]
+                continue
+            have = self._endpoint.lane(rank).incoming.expected
+            hopeless = now >= deadline and exited.code != 0
+            if exited.killed or have >= exited.reports or hopeless:
+                del self._exits[rank]
+                text = exited.description
+                if exited.code and exited.stderr:
+                    text += "; its standard error ended with:\n" + exited.stderr
+                self._act(
+                    self.ledger.exited(
+                        rank, exited.incarnation,
+                        killed=exited.killed, code=exited.code, text=text, now=now,
+                    )
+                )  # fmt: skip
+
+    def _next_flush(self) -> float:
+        return min(
+            (deadline for exited, deadline in self._exits.values() if exited.code != 0), default=math.inf
+        )
+
+    def _add_line(self, line: LogLine) -> None:
+        if len(self.log) == self.log.maxlen:
+            self.dropped_lines += 1
+        self.log.append(line)
+        self._bus.emit(Log(job=self.id, rank=line.rank, text=line.text, stream=line.stream))
+
+    # --- actions ------------------------------------------------------------------------------------------
+
+    def _act(self, actions: Iterable[Action]) -> None:
+        for action in actions:
+            match action:
+                case Place(rank, incarnation, peer):
+                    self._hosts.add(peer)
+                    self._router.tell(peer, self._order(rank, incarnation))
+                case Announce(rank, incarnation, peer):
+                    self._router.place(self.id, rank, incarnation, peer)
+                    news = Placed(self.id, Placement(rank, incarnation, peer))
+                    for host in self.ledger.hosts() - {self.spec.home}:
+                        self._router.tell(host, news)
+                case Fence(rank, incarnation, peer, reason):
+                    self._bus.emit(
+                        RankLost(job=self.id, rank=rank, incarnation=incarnation, peer=peer, reason=reason)
+                    )
+                    if peer in self.ledger.peers:
+                        self._router.tell(peer, StopRank(self.id, rank, incarnation))
+                case End():
+                    self._finish(action)
+        self._say_who_waits()
+
+    def _order(self, rank: Rank, incarnation: Incarnation) -> StartRank:
+        return StartRank(
+            job=self.id,
+            rank=rank,
+            incarnation=incarnation,
+            size=self.spec.size,
+            program=self.spec.program,
+            args=self.spec.args,
+            placements=tuple(
+                Placement(seat.rank, seat.incarnation, seat.peer)
+                for seat in self.ledger.placed()
+                if seat.peer is not None
+            ),
+        )
+
+    def _say_who_waits(self) -> None:
+        if self.ledger.ended is not None:
+            return
+        for seat in self.ledger.seats:
+            key = (seat.rank, seat.incarnation)
+            if seat.phase is Phase.VACANT and key not in self._waiting_said:
+                self._waiting_said.add(key)
+                self._bus.emit(
+                    RankWaiting(
+                        job=self.id, rank=seat.rank,
+                        seconds=self.spec.limits.wait_for_host, reason=self.ledger.why_vacant(seat),
+                    )
+                )  # fmt: skip
+
+    def _finish(self, end: End) -> None:
+        seconds = trio.current_time() - self._began
+        self.result = JobResult(
+            job=self.id,
+            ok=end.ok,
+            exit_code=end.exit_code,
+            reason=end.reason,
+            seconds=seconds,
+            output=tuple(line.text for line in self.log if line.rank == 0 and line.stream == "log"),
+        )
+
+    def _close(self) -> None:
+        if self.result is None:
+            self._act(self.ledger.kill("its coordinator was stopped"))
+        self._router.stop_serving(self.id)
+        self._router.detach(self._endpoint)
+        self._endpoint.close()
+        for peer in self._hosts:
+            self._router.tell(peer, EndJob(self.id))
+        if self.spec.home not in self._hosts:
+            self._router.close_job(self.id)
+        assert self.result is not None
+        self._bus.emit(
+            JobFinished(
+                job=self.id,
+                ok=self.result.ok,
+                exit_code=self.result.exit_code,
+                reason=self.result.reason,
+                seconds=round(self.result.seconds, 6),
+            )
+        )
+        self._finished.set()

@@ -1,0 +1,340 @@
+"""The decisions of a job's coordinator: events in, actions out.
+
+No clock, no tasks, no network: the time comes with each event, and what is to be done goes back as a list.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections import deque
+from collections.abc import Iterable, Iterator
+from typing import Literal
+
+import attrs
+
+from .config import JobLimits
+from .elect import Candidate, elect
+from .ids import Incarnation, JobId, PeerId, Rank
+
+RestartPolicy = Literal["lost", "failed"]
+"""`lost`: killed processes and lost peers are replaced, a rank that fails by itself fails the job.
+`failed`: that too is started again, within limits."""
+
+EXIT_JOB_FAILED = 3
+
+
+@attrs.frozen(kw_only=True)
+class JobSpec:
+    """One run of a program."""
+
+    job: JobId
+    program: str
+    size: int
+    args: tuple[str, ...] = ()
+    restart: RestartPolicy = "failed"
+    home: PeerId
+    """The peer that starts the job; it hosts rank 0."""
+    limits: JobLimits = attrs.field(factory=JobLimits)
+
+
+@attrs.frozen(kw_only=True)
+class PeerView:
+    """What is known of a peer that could host ranks."""
+
+    peer: PeerId
+    has_interpreter: bool
+    slots: int
+    running: int
+    full: bool = False
+    latency: float = 0.0
+
+
+class Phase(enum.Enum):
+    """What goes on at a seat."""
+
+    VACANT = "waiting for a host"
+    STARTING = "starting"
+    RUNNING = "running"
+    ENDED = "ended"
+
+
+@attrs.define
+class SeatRecord:
+    """One rank, as the coordinator sees it."""
+
+    rank: Rank
+    phase: Phase = Phase.VACANT
+    incarnation: Incarnation = -1
+    peer: PeerId | None = None
+    since: float = 0.0
+    tried: set[PeerId] = attrs.field(factory=set)
+    refused: dict[PeerId, str] = attrs.field(factory=dict)
+    failures: deque[float] = attrs.field(factory=deque)
+    losses: deque[float] = attrs.field(factory=deque)
+
+
+# --- actions ----------------------------------------------------------------------------------------------
+
+
+@attrs.frozen
+class Place:
+    """Start this incarnation there."""
+
+    rank: Rank
+    incarnation: Incarnation
+    peer: PeerId
+
+
+@attrs.frozen
+class Announce:
+    """Tell everybody that this incarnation sits there."""
+
+    rank: Rank
+    incarnation: Incarnation
+    peer: PeerId
+
+
+@attrs.frozen
+class Fence:
+    """This incarnation is over: stop it if it still runs, and say that it was lost."""
+
+    rank: Rank
+    incarnation: Incarnation
+    peer: PeerId
+    reason: str
+
+
+@attrs.frozen
+class End:
+    """The job is over."""
+
+    ok: bool
+    exit_code: int
+    reason: str
+
+
+Action = Place | Announce | Fence | End
+
+
+class JobLedger:
+    """The state of one job at its coordinator."""
+
+    def __init__(self, spec: JobSpec) -> None:
+        self.spec = spec
+        self.seats = [SeatRecord(rank) for rank in range(spec.size)]
+        self.peers: dict[PeerId, PeerView] = {}
+        self.blame: dict[PeerId, int] = {}
+        self.ended: End | None = None
+
+    # --- events -------------------------------------------------------------------------------------------
+
+    def begin(self, peers: Iterable[PeerView], now: float) -> list[Action]:
+        """The job starts with these peers to choose from."""
+        self.peers = {view.peer: view for view in peers}
+        for seat in self.seats:
+            seat.since = now
+        return self._fill(now)
+
+    def peer_changed(self, view: PeerView, now: float) -> list[Action]:
+        """A peer joined, or what it offers changed."""
+        self.peers[view.peer] = view
+        return self._fill(now)
+
+    def peer_lost(self, peer: PeerId, reason: str, now: float) -> list[Action]:
+        """A peer is gone, and all that it hosted."""
+        self.peers.pop(peer, None)
+        actions: list[Action] = []
+        for seat in self.seats:
+            seat.refused.pop(peer, None)
+            if seat.peer == peer:
+                actions += self._vacate(seat, f"lost its peer: {reason}", now)
+        return actions + self._fill(now)
+
+    def started(self, rank: Rank, incarnation: Incarnation, now: float) -> list[Action]:
+        """A host has started an incarnation."""
+        seat = self._current(rank, incarnation)
+        if seat is None or seat.phase is not Phase.STARTING or seat.peer is None:
+            return []
+        seat.phase, seat.since = Phase.RUNNING, now
+        return [Announce(rank, incarnation, seat.peer)]
+
+    def refused(self, rank: Rank, incarnation: Incarnation, reason: str, now: float) -> list[Action]:
+        """A host cannot start an incarnation."""
+        seat = self._current(rank, incarnation)
+        if seat is None or seat.peer is None:
+            return []
+        seat.refused[seat.peer] = reason
+        actions = self._vacate(seat, f"refused by its peer: {reason}", now)
+        return actions + self._fill(now)
+
+    def exited(
+        self, rank: Rank, incarnation: Incarnation, *, killed: bool, code: int, text: str, now: float
+    ) -> list[Action]:
+        """An incarnation's process has ended."""
+        seat = self._current(rank, incarnation)
+        if seat is None or seat.phase is not Phase.RUNNING:
+            return []
+        if code == 0 and not killed:
+            seat.phase, seat.since = Phase.ENDED, now
+            if all(other.phase is Phase.ENDED for other in self.seats):
+                return self._end(True, 0, "every rank has ended well")
+            return []
+        if killed:
+            return self._count(
+                seat, seat.losses, self.spec.limits.losses, self.spec.limits.losses_period, text, now
+            )
+        if self.spec.restart == "lost":
+            return self._end(False, code, f"rank {rank} failed on {_short(seat.peer)}: {text}")
+        return self._count(
+            seat, seat.failures, self.spec.limits.failures, self.spec.limits.failures_period, text, now
+        )
+
+    def reset(self, rank: Rank, by: Rank, now: float) -> list[Action]:
+        """Rank `by` asks that another incarnation of `rank` take over."""
+        seat = self.seats[rank]
+        if self.ended or seat.phase is Phase.VACANT:
+            return []
+        return self._vacate(seat, f"reset by rank {by}", now, blame=0) + self._fill(now)
+
+    def broke(self, rank: Rank, incarnation: Incarnation, text: str) -> list[Action]:
+        """An incarnation cannot go on, and a new one could not either."""
+        seat = self._current(rank, incarnation)
+        if seat is None:
+            return []
+        return self._end(False, EXIT_JOB_FAILED, text)
+
+    def kill(self, reason: str) -> list[Action]:
+        """Somebody wants the job to end."""
+        return self._end(False, EXIT_JOB_FAILED, reason)
+
+    def time_passed(self, now: float, start_deadline: float) -> list[Action]:
+        """Look at the deadlines: waiting for a host, starting."""
+        actions: list[Action] = []
+        for seat in self.seats:
+            if seat.phase is Phase.STARTING and now >= seat.since + start_deadline:
+                assert seat.peer is not None
+                seat.refused[seat.peer] = "did not start it in time"
+                actions += self._vacate(seat, "its peer did not start it in time", now)
+        actions += self._fill(now)
+        for seat in self.seats:
+            if seat.phase is Phase.VACANT and now >= seat.since + self.spec.limits.wait_for_host:
+                return actions + self._end(
+                    False,
+                    EXIT_JOB_FAILED,
+                    f"no peer could take rank {seat.rank} within {self.spec.limits.wait_for_host:g} s: "
+                    + self.why_vacant(seat),
+                )
+        return actions
+
+    def next_deadline(self, start_deadline: float) -> float | None:
+        """When `time_passed` is to be called at the latest."""
+        times = [
+            seat.since + (self.spec.limits.wait_for_host if seat.phase is Phase.VACANT else start_deadline)
+            for seat in self.seats
+            if seat.phase in (Phase.VACANT, Phase.STARTING)
+        ]
+        return min(times, default=None) if self.ended is None else None
+
+    # --- questions ----------------------------------------------------------------------------------------
+
+    def is_current(self, rank: Rank, incarnation: Incarnation) -> bool:
+        """Is this the newest incarnation of the rank, and not over?"""
+        return self._current(rank, incarnation) is not None
+
+    def hosts(self) -> set[PeerId]:
+        """The peers that have a seat now."""
+        return {seat.peer for seat in self.seats if seat.peer is not None}
+
+    def placed(self) -> Iterator[SeatRecord]:
+        """The seats whose incarnation has been started."""
+        return (seat for seat in self.seats if seat.phase in (Phase.RUNNING, Phase.ENDED))
+
+    def why_vacant(self, seat: SeatRecord) -> str:
+        """Why no peer can take this rank, a reason for each peer."""
+        reasons = []
+        for view in self.peers.values():
+            if view.peer in seat.refused:
+                reason = f"refused: {seat.refused[view.peer]}"
+            elif not view.has_interpreter:
+                reason = f"does not offer {self.spec.program!r}"
+            else:
+                reason = "takes no more ranks"
+            reasons.append(f"{_short(view.peer)} {reason}")
+        return "; ".join(reasons) or "no peer is left"
+
+    # --- inside -------------------------------------------------------------------------------------------
+
+    def _current(self, rank: Rank, incarnation: Incarnation) -> SeatRecord | None:
+        if self.ended or not 0 <= rank < len(self.seats):
+            return None
+        seat = self.seats[rank]
+        return seat if seat.incarnation == incarnation and seat.phase is not Phase.VACANT else None
+
+    def _count(
+        self, seat: SeatRecord, times: deque[float], most: int, period: float, text: str, now: float
+    ) -> list[Action]:
+        times.append(now)
+        while times[0] < now - period:
+            times.popleft()
+        if len(times) > most:
+            return self._end(
+                False,
+                EXIT_JOB_FAILED,
+                f"rank {seat.rank} was given up after {len(times)} ends within {period:g} s, the last on "
+                f"{_short(seat.peer)}: {text}",
+            )
+        return self._vacate(seat, text, now) + self._fill(now)
+
+    def _vacate(self, seat: SeatRecord, reason: str, now: float, *, blame: int = 1) -> list[Action]:
+        assert seat.peer is not None
+        peer = seat.peer
+        self.blame[peer] = self.blame.get(peer, 0) + blame
+        seat.tried.add(peer)
+        seat.phase, seat.peer, seat.since = Phase.VACANT, None, now
+        return [Fence(seat.rank, seat.incarnation, peer, reason)]
+
+    def _fill(self, now: float) -> list[Action]:
+        if self.ended:
+            return []
+        actions: list[Action] = []
+        for seat in self.seats:
+            if seat.phase is not Phase.VACANT:
+                continue
+            prefer = self.spec.home if seat.rank == 0 else None
+            peer = elect(self._candidates(seat), prefer=prefer)
+            if peer is None:
+                continue
+            seat.incarnation += 1
+            seat.phase, seat.peer, seat.since = Phase.STARTING, peer, now
+            actions.append(Place(seat.rank, seat.incarnation, peer))
+        return actions
+
+    def _candidates(self, seat: SeatRecord) -> Iterator[Candidate]:
+        ours: dict[PeerId, int] = {}
+        for other in self.seats:
+            if other.peer is not None and other.phase is not Phase.ENDED:
+                ours[other.peer] = ours.get(other.peer, 0) + 1
+        for view in self.peers.values():
+            if view.peer in seat.refused:
+                continue
+            yield Candidate(
+                peer=view.peer,
+                has_interpreter=view.has_interpreter,
+                slots=view.slots,
+                # what a peer says of itself is late by a heartbeat or so
+                running=max(view.running, ours.get(view.peer, 0)),
+                full=view.full,
+                latency=view.latency,
+                blame=self.blame.get(view.peer, 0),
+                tried=view.peer in seat.tried,
+            )
+
+    def _end(self, ok: bool, exit_code: int, reason: str) -> list[Action]:
+        if self.ended:
+            return []
+        self.ended = End(ok, exit_code, reason)
+        return [self.ended]
+
+
+def _short(peer: PeerId | None) -> str:
+    return f"…{peer[-8:]}" if peer else "no peer"

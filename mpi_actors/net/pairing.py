@@ -1,0 +1,156 @@
+"""Two streams make a link: a control and a data stream of the same peer, with the same token.
+
+The dialling side opens both and says so in their preambles; the accepting side puts them together again. A
+stream that says nothing, or something else, is closed with a named, counted error.
+"""
+
+from __future__ import annotations
+
+import logging
+import secrets
+from collections import Counter
+
+import attrs
+import trio
+
+from ..config import PeerLimits, Timing
+from ..errors import BadPreamble, ConnectionLost, HelloTimeout, ProtocolError
+from ..ids import PeerId
+from ..wire.preamble import PREAMBLE_SIZE, TOKEN_SIZE, Preamble, StreamKind
+from .transport import ByteStream, Transport
+
+logger = logging.getLogger(__name__)
+
+
+@attrs.frozen
+class StreamPair:
+    """What a link runs on."""
+
+    remote: PeerId
+    control: ByteStream
+    data: ByteStream
+    dialled: bool
+    """True when this side opened it."""
+
+    async def aclose(self) -> None:
+        """Close both streams. Never raises."""
+        await self.control.aclose()
+        await self.data.aclose()
+
+
+async def open_pair(transport: Transport, peer: PeerId) -> StreamPair:
+    """Open both streams to a connected peer.
+
+    Raises:
+        DialFailed: the peer cannot be reached over its connection.
+        ConnectionLost: it went away meanwhile.
+    """
+    token = secrets.token_bytes(TOKEN_SIZE)
+    streams: list[ByteStream] = []
+    try:
+        for kind in (StreamKind.CONTROL, StreamKind.DATA):
+            stream = await transport.open_stream(peer)
+            streams.append(stream)
+            await stream.send_all(Preamble(kind, token).encode())
+    except BaseException:
+        # whatever it was, cancellation too: no half pair stays open
+        for stream in streams:
+            await stream.aclose()
+        raise
+    return StreamPair(peer, streams[0], streams[1], dialled=True)
+
+
+class Pairing:
+    """Puts incoming streams together.
+
+    `errors` counts the named errors of streams that were turned away.
+    """
+
+    def __init__(self, timing: Timing | None = None, limits: PeerLimits | None = None) -> None:
+        self._timing = timing or Timing()
+        self._limits = limits or PeerLimits()
+        self._waiting: dict[tuple[PeerId, bytes], _Half] = {}
+        self._pending = 0
+        self.errors: Counter[str] = Counter()
+
+    async def accept(self, stream: ByteStream) -> StreamPair | None:
+        """Take an incoming stream; returns the pair when this is its second half.
+
+        The first half's call returns None when its pair ends; the stream is closed then. Streams that break
+        the rules are closed, logged and counted here.
+        """
+        if self._pending >= self._limits.max_pending:
+            self._refuse(stream, HelloTimeout("too many streams have not yet said what they are"))
+            return None
+        self._pending += 1
+        try:
+            preamble = await self._preamble(stream)
+        except (ProtocolError, ConnectionLost) as error:
+            self._refuse(stream, error)
+            return None
+        finally:
+            self._pending -= 1
+        key = (stream.remote, preamble.token)
+        other = self._waiting.pop(key, None)
+        if other is None:
+            await self._wait(key, _Half(stream, preamble.kind))
+            return None
+        if other.kind is preamble.kind:
+            other.abandon()
+            self._refuse(stream, BadPreamble("both streams of a pair are of the same kind"))
+            return None
+        other.met.set()
+        control, data = (
+            (stream, other.stream) if preamble.kind is StreamKind.CONTROL else (other.stream, stream)
+        )
+        return _Joined(stream.remote, control, data, False, other.done)
+
+    async def _wait(self, key: tuple[PeerId, bytes], half: _Half) -> None:
+        self._waiting[key] = half
+        try:
+            with trio.move_on_after(self._timing.hello):
+                await half.met.wait()
+        finally:
+            self._waiting.pop(key, None)
+        if not half.met.is_set():
+            self._refuse(half.stream, HelloTimeout("the other stream of its pair never came"))
+        elif not half.refused:
+            # the stream is closed when this call's task ends, so stay as long as the pair is in use
+            await half.done.wait()
+
+    async def _preamble(self, stream: ByteStream) -> Preamble:
+        data = b""
+        with trio.move_on_after(self._timing.hello):
+            while len(data) < PREAMBLE_SIZE:
+                got = await stream.receive_some(PREAMBLE_SIZE - len(data))
+                if not got:
+                    raise ConnectionLost("a stream ended before it said what it is")
+                data += got
+            return Preamble.decode(data)
+        raise HelloTimeout(f"a stream did not say what it is within {self._timing.hello:g} s")
+
+    def _refuse(self, stream: ByteStream, error: Exception) -> None:
+        self.errors[type(error).__name__] += 1
+        logger.warning("a stream of %s was turned away: %s: %s", stream.remote, type(error).__name__, error)
+
+
+@attrs.define(eq=False)
+class _Half:
+    stream: ByteStream
+    kind: StreamKind
+    met: trio.Event = attrs.field(factory=trio.Event)
+    done: trio.Event = attrs.field(factory=trio.Event)
+    refused: bool = False
+
+    def abandon(self) -> None:
+        self.refused = True
+        self.met.set()
+
+
+@attrs.frozen
+class _Joined(StreamPair):
+    _done: trio.Event
+
+    async def aclose(self) -> None:
+        self._done.set()
+        await super().aclose()

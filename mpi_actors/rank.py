@@ -1,0 +1,229 @@
+"""One incarnation of a rank on its host: its program, its endpoint, and what goes on between them."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+
+import attrs
+import trio
+
+from .actors import Mailbox
+from .config import Settings
+from .errors import BadProgramLine, MpiActorsError, SendLogFull
+from .ids import COORDINATOR, JobId, PeerId, Rank
+from .messages import RankBroke, RankExited, RankRefused, RankStarted, RankState, RankStderr, StartRank
+from .process.exit import Exit
+from .process.program import Launcher, Order, Program
+from .process.stdio import Command, Log, Req, Reset, Send
+from .replay import Endpoint
+from .reports import LogReport, ResetReport, encode_report
+from .router import Attachment, Router
+
+_STDERR_TAIL = 40
+_STDERR_LINE = 8192
+
+
+@attrs.frozen
+class AskState:
+    """What is this rank doing?"""
+
+    question: int
+    sender: PeerId
+
+
+class Incarnation:
+    """The actor of one incarnation: starts the program, serves it, reports its end, then keeps its endpoint.
+
+    The endpoint stays in service after the program's end, since others may need its messages again. So the
+    actor ends only when it is stopped.
+    """
+
+    def __init__(
+        self,
+        order: StartRank,
+        coordinator: PeerId,
+        *,
+        launcher: Launcher,
+        router: Router,
+        settings: Settings,
+        daemon_pid: int,
+        changed: Callable[[], None],
+        spill_directory: str | None = None,
+    ) -> None:
+        self.order = Order(
+            job=JobId(order.job),
+            rank=order.rank,
+            incarnation=order.incarnation,
+            size=order.size,
+            program=order.program,
+            args=order.args,
+        )
+        self._coordinator = coordinator
+        self._launcher = launcher
+        self._router = router
+        self._daemon_pid = daemon_pid
+        self._changed = changed
+        self._endpoint = Endpoint(
+            self.order.job, order.rank, order.incarnation, settings.lanes, spill_directory=spill_directory
+        )
+        self._delivered = trio.Event()
+        self._broken: MpiActorsError | None = None
+        self._broken_seen = trio.Event()
+        self._stderr: deque[str] = deque(maxlen=_STDERR_TAIL)
+        self._since = 0.0
+        self.running = False
+        """Its program runs, or is about to."""
+
+    async def run(self, mailbox: Mailbox[AskState]) -> None:
+        """The actor."""
+        self.running = True
+        self._since = trio.current_time()
+        try:
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(self._answer_questions, mailbox)
+                await self._serve()
+                await trio.sleep_forever()
+        finally:
+            self.running = False
+            self._router.detach(self._endpoint)
+            self._endpoint.close()
+
+    # --- the program's life -------------------------------------------------------------------------------
+
+    async def _serve(self) -> None:
+        order = self.order
+        try:
+            async with self._launcher.launch(order) as program:
+                self._router.attach(Attachment(self._endpoint, self._on_delivered, self._on_broken))
+                self._tell(
+                    RankStarted(order.job, order.rank, order.incarnation, program.pid, self._daemon_pid)
+                )
+                exit = await self._converse(program)
+        except MpiActorsError as error:
+            self.running = False
+            self._tell(RankRefused(order.job, order.rank, order.incarnation, str(error)[:4096]))
+            return
+        self.running = False
+        self._changed()
+        if exit is not None:
+            self._report(exit)
+
+    async def _converse(self, program: Program) -> Exit | None:
+        """Serve the program until it has ended, or until its endpoint is broken (then None)."""
+        exit: Exit | None = None
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._feed, program)
+            nursery.start_soon(self._watch_broken, program)
+            async with trio.open_nursery() as readers:
+                readers.start_soon(self._read_errors, program)
+                try:
+                    while commands := await program.commands():
+                        self._obey(commands)
+                except (BadProgramLine, SendLogFull) as error:
+                    self._on_broken(error)
+                exit = await program.wait()
+            nursery.cancel_scope.cancel()
+        if self._broken is None and exit is not None and exit.ok:
+            try:
+                self._endpoint.finish()
+            except MpiActorsError as error:
+                self._on_broken(error)
+        return exit if self._broken is None else None
+
+    def _obey(self, commands: list[Command]) -> None:
+        endpoint = self._endpoint
+        for command in commands:
+            match command:
+                case Send(rank, payload):
+                    lane = endpoint.send(rank, payload)
+                case Log(payload):
+                    lane = endpoint.send(COORDINATOR, encode_report(LogReport(payload)))
+                case Reset(rank):
+                    lane = endpoint.send(COORDINATOR, encode_report(ResetReport(rank)))
+                case Req(rank):
+                    endpoint.request(rank)
+                    self._delivered.set()
+                    continue
+            self._router.ready(endpoint, lane)
+
+    async def _feed(self, program: Program) -> None:
+        while True:
+            answer = self._endpoint.answer()
+            if answer is None:
+                self._since = trio.current_time()
+                self._delivered = trio.Event()
+                await self._delivered.wait()
+                continue
+            lane, payload = answer
+            self._router.ready(self._endpoint, lane)
+            await program.deliver(payload)
+
+    async def _read_errors(self, program: Program) -> None:
+        order = self.order
+        while text := await program.errors():
+            for line in text.splitlines():
+                self._stderr.append(line[:_STDERR_LINE])
+            await self._router.room(self._coordinator)
+            self._tell(RankStderr(order.job, order.rank, order.incarnation, text))
+
+    async def _watch_broken(self, program: Program) -> None:
+        await self._broken_seen.wait()
+        program.kill()
+
+    # --- news ---------------------------------------------------------------------------------------------
+
+    def _on_delivered(self, source: Rank) -> None:
+        if source == self._endpoint.waiting_for:
+            self._delivered.set()
+
+    def _on_broken(self, error: MpiActorsError) -> None:
+        if self._broken is None:
+            self._broken = error
+            self._broken_seen.set()
+            order = self.order
+            text = f"rank {order.rank}: {type(error).__name__}: {error}"
+            self._tell(
+                RankBroke(order.job, order.rank, order.incarnation, type(error).__name__, text[:60_000])
+            )
+
+    def _report(self, exit: Exit) -> None:
+        order = self.order
+        self._tell(
+            RankExited(
+                job=order.job,
+                rank=order.rank,
+                incarnation=order.incarnation,
+                killed=exit.killed,
+                code=exit.code if exit.code is not None else 128 + (exit.signal or 9) % 128,
+                reports=self._endpoint.lane(COORDINATOR).outgoing.count,
+                description=exit.describe(),
+                stderr="\n".join(self._stderr)[-32_000:],
+            )
+        )
+
+    async def _answer_questions(self, mailbox: Mailbox[AskState]) -> None:
+        async for ask in mailbox:
+            self._router.tell(ask.sender, self._state(ask.question))
+
+    def _state(self, question: int) -> RankState:
+        order, endpoint = self.order, self._endpoint
+        seconds = trio.current_time() - self._since
+        source = endpoint.waiting_for
+        if not self.running:
+            doing = "has ended"
+        elif source is not None:
+            doing = f"waits for a message from rank {source}, for {seconds:.1f} s"
+        else:
+            doing = "computes"
+        lanes = ", ".join(
+            f"{'log' if there == COORDINATOR else there}: {s.sent} sent ({s.unsent} on hold), "
+            f"{s.received} received ({s.waiting} unread)"
+            for there, lane in sorted(endpoint.lanes.items())
+            if (s := lane.statistics()) and (s.sent or s.received)
+        )
+        text = f"{doing}; messages by rank: {lanes or 'none'}"
+        return RankState(order.job, order.rank, order.incarnation, question, text[:60_000])
+
+    def _tell(self, message: RankStarted | RankRefused | RankExited | RankBroke | RankStderr) -> None:
+        self._router.tell(self._coordinator, message)
