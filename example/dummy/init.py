@@ -1,0 +1,1 @@
+"""Nothing to check: every peer has the Python that run.py needs."""
