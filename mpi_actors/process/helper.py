@@ -1,0 +1,234 @@
+"""The daemon's end of one warden process: requests out, reports in."""
+
+from __future__ import annotations
+
+import array
+import logging
+import math
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Sequence
+from contextlib import suppress
+
+import attrs
+import trio
+
+from ..errors import CannotSpawn, WardenLost
+from . import warden_main
+from .exit import Exit, Usage
+from .limits import KEPT_VARIABLES
+from .spec import ProcessSpec
+from .stragglers import kill_marked
+
+_log = logging.getLogger(__name__)
+
+_LARGEST_REQUEST = 64 * 1024 * 1024  # far above what any kernel takes for arguments and environment
+_PROGRAM = os.path.abspath(warden_main.__file__)
+_PATIENCE = 10.0  # seconds that a warden gets to end its processes and itself
+
+
+@attrs.define(eq=False)
+class Ward:
+    """What is known of one program, from the request to its end."""
+
+    ident: int
+    abandoned: bool = False
+    """Nobody wants it any more: it is not to be started, or killed if it was."""
+    pid: int = 0
+    failure: str | None = None
+    exit: Exit | None = None
+    answered: trio.Event = attrs.field(factory=trio.Event)
+    """Set once it has been started or could not be."""
+    ended: trio.Event = attrs.field(factory=trio.Event)
+
+
+@attrs.define(eq=False)
+class _Request:
+    """A frame to send; owns the descriptors that go with it."""
+
+    frame: bytes
+    descriptors: Sequence[int] = ()
+    ward: Ward | None = None
+
+    def close(self) -> None:
+        for fd in self.descriptors:
+            os.close(fd)
+        self.descriptors = ()
+
+
+class Helper:
+    """One running warden process. Made by `start`, served by `run`."""
+
+    def __init__(self, process: trio.Process, sock: trio.socket.SocketType, token: str) -> None:
+        self._process = process
+        self._socket = sock
+        self._token = token
+        self._wards: dict[int, Ward] = {}
+        self._last_ident = 0
+        self._outgoing, self._queue = trio.open_memory_channel[_Request](math.inf)
+        self.gone = False
+
+    @classmethod
+    async def start(cls) -> Helper:
+        """Start a warden process.
+
+        Raises:
+            CannotSpawn: the operating system refused.
+        """
+        token = os.urandom(8).hex()
+        env = {name: os.environ[name] for name in KEPT_VARIABLES if name in os.environ}
+        try:
+            ours, theirs = socket.socketpair()
+        except OSError as error:
+            raise CannotSpawn(f"cannot start the warden: {error.strerror}") from error
+        with theirs:
+            command = [sys.executable, "-I", "-S", _PROGRAM, str(theirs.fileno()), str(os.getpid()), token]
+            started = False
+            try:
+                process = await trio.lowlevel.open_process(
+                    command,
+                    stdin=subprocess.DEVNULL,
+                    stdout=subprocess.DEVNULL,
+                    pass_fds=(theirs.fileno(),),
+                    start_new_session=True,
+                    cwd="/",
+                    env=env,
+                )
+                started = True
+            except OSError as error:
+                raise CannotSpawn(f"cannot start the warden: {error.strerror}") from error
+            finally:
+                if not started:
+                    ours.close()
+        ours.setblocking(False)
+        return cls(process, trio.socket.from_stdlib_socket(ours), token)
+
+    @property
+    def pid(self) -> int:
+        """The warden's pid."""
+        return self._process.pid
+
+    def request_spawn(self, spec: ProcessSpec, executable: str, descriptors: Sequence[int]) -> Ward:
+        """Ask for a program to be started; takes over the descriptors (its 0, 1, 2) once it returns.
+
+        Raises:
+            WardenLost: the warden is gone.
+            CannotSpawn: the spec is too large.
+        """
+        if self.gone:
+            raise WardenLost("the warden process ended")
+        self._last_ident += 1
+        ward = Ward(self._last_ident)
+        frame = warden_main.pack(
+            (
+                "spawn",
+                ward.ident,
+                os.fsencode(executable),
+                [os.fsencode(arg) for arg in spec.argv],
+                {os.fsencode(name): os.fsencode(value) for name, value in spec.env.items()},
+                os.fsencode(os.path.abspath(spec.cwd)),
+                spec.umask,
+                spec.limits.rlimits(),
+            )
+        )
+        if len(frame) > _LARGEST_REQUEST:
+            raise CannotSpawn(f"arguments and environment are too large: {len(frame)} bytes")
+        self._wards[ward.ident] = ward
+        self._outgoing.send_nowait(_Request(frame, descriptors, ward))
+        return ward
+
+    def signal(self, ward: Ward, number: int) -> None:
+        """Send a signal to the ward's process group. Nothing happens if it has ended."""
+        if not self.gone and not ward.ended.is_set():
+            self._outgoing.send_nowait(_Request(warden_main.pack(("signal", ward.ident, int(number)))))
+
+    async def run(self) -> None:
+        """Serve until the warden dies or this is cancelled; on the way out nothing of any ward is left."""
+        try:
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(self._write)
+                await self._read()
+                nursery.cancel_scope.cancel()
+            _log.warning("the warden process %d ended; its programs are lost", self.pid)
+        finally:
+            self.gone = True
+            self._socket.close()
+            self._drop_queue()
+            with trio.CancelScope(shield=True):
+                await self._bury()
+            self._lose_all()
+
+    async def _write(self) -> None:
+        async for request in self._queue:
+            try:
+                if request.ward is not None and request.ward.abandoned:
+                    del self._wards[request.ward.ident]
+                else:
+                    await self._send(request)
+            except OSError:
+                return  # the reader sees the same end and acts on it
+            finally:
+                request.close()
+
+    async def _send(self, request: _Request) -> None:
+        sent = 0
+        if request.descriptors:
+            rights = (socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", request.descriptors))
+            sent = await self._socket.sendmsg([request.frame], [rights])
+        rest = memoryview(request.frame)[sent:]
+        while rest:
+            rest = rest[await self._socket.send(rest) :]
+
+    async def _read(self) -> None:
+        buffer = bytearray()
+        with suppress(OSError):
+            while data := await self._socket.recv(65536):
+                buffer += data
+                for kind, ident, *details in warden_main.take_frames(buffer):
+                    self._report(kind, self._wards[ident], details)
+
+    def _report(self, kind: str, ward: Ward, details: Sequence[object]) -> None:
+        match kind, details:
+            case "started", [int(pid)]:
+                ward.pid = pid
+                ward.answered.set()
+            case "failed", [str(reason)]:
+                ward.failure = reason
+                ward.answered.set()
+                self._forget(ward, None)
+            case "ended", [int(status), float(user), float(system), int(max_rss)]:
+                code = os.waitstatus_to_exitcode(status)
+                usage = Usage(user, system, max_rss)
+                self._forget(ward, Exit(code, None, usage) if code >= 0 else Exit(None, -code, usage))
+
+    def _forget(self, ward: Ward, result: Exit | None) -> None:
+        del self._wards[ward.ident]
+        ward.exit = result
+        ward.ended.set()
+
+    def _drop_queue(self) -> None:
+        self._outgoing.close()
+        with suppress(trio.WouldBlock, trio.EndOfChannel):
+            while True:
+                self._queue.receive_nowait().close()
+        self._queue.close()
+
+    async def _bury(self) -> None:
+        # Our end is closed, so a healthy warden kills everything and leaves.
+        with trio.move_on_after(_PATIENCE):
+            await self._process.wait()
+        if self._process.returncode is None:
+            _log.warning("the warden process %d does not end; killing it", self.pid)
+            self._process.kill()
+            with trio.move_on_after(_PATIENCE):
+                await self._process.wait()
+        if self._process.returncode != 0:
+            await trio.to_thread.run_sync(kill_marked, self._token)
+
+    def _lose_all(self) -> None:
+        for ward in list(self._wards.values()):
+            if not ward.answered.is_set():
+                ward.answered.set()
+            self._forget(ward, Exit(lost=True))

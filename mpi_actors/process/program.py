@@ -1,0 +1,80 @@
+"""What a rank's host needs of a running program, whatever runs it: a process or an async function."""
+
+from __future__ import annotations
+
+from contextlib import AbstractAsyncContextManager
+from typing import Protocol
+
+import attrs
+
+from ..ids import Incarnation, JobId, Rank
+from .exit import Exit
+from .stdio import Command
+
+
+@attrs.frozen(kw_only=True)
+class Order:
+    """Which program to run as which rank."""
+
+    job: JobId
+    rank: Rank
+    incarnation: Incarnation
+    size: int
+    program: str
+    args: tuple[str, ...] = ()
+
+    @property
+    def seed(self) -> int:
+        """Fixed by job and rank, so that an ordinary program does the same in each incarnation."""
+        return (int(self.job, 16) + 0x9E3779B97F4A7C15 * (self.rank + 1)) % 2**32
+
+
+class Program(Protocol):
+    """A program that runs, or has ended."""
+
+    @property
+    def pid(self) -> int:
+        """Its process id."""
+        ...
+
+    async def commands(self) -> list[Command]:
+        """Wait for what it says next, one or more commands; an empty list is the end.
+
+        Raises:
+            BadProgramLine: it said something that is none.
+        """
+        ...
+
+    async def errors(self) -> str:
+        """Wait for what it writes to standard error next, whole lines; "" is the end."""
+        ...
+
+    async def deliver(self, payload: bytes) -> None:
+        """Hand it the message that it asked for. Does nothing when the program takes no more."""
+        ...
+
+    async def wait(self) -> Exit:
+        """Wait for its end."""
+        ...
+
+    def kill(self) -> None:
+        """End it at once."""
+        ...
+
+
+class Launcher(Protocol):
+    """Starts programs by name."""
+
+    def interpreters(self) -> tuple[str, ...]:
+        """The names that can be launched here now."""
+        ...
+
+    def launch(self, order: Order) -> AbstractAsyncContextManager[Program]:
+        """Start a program; on leaving the context it is ended, and nothing of it is left.
+
+        Raises:
+            UnknownInterpreter: there is none of that name here.
+            CannotSpawn: the operating system refused.
+            WardenLost: the helper process died meanwhile.
+        """
+        ...
