@@ -84,7 +84,11 @@ class PathInUse(UsageError):
 
 
 class BadStore(UsageError):
-    """The interpreter store does not exist or cannot be read."""
+    """The interpreter store does not exist, cannot be read, or holds something that is refused."""
+
+
+class DepotUnusable(UsageError):
+    """The directory of installed interpreters cannot be read or written. Free some space there."""
 
 
 # --- actors -----------------------------------------------------------------------------------------------
@@ -154,6 +158,10 @@ class UnknownInterpreter(UsageError):
 
 class InstallFailed(MpiActorsError):
     """An interpreter could not be installed: not found, too large, or its init.py refused."""
+
+
+class InterpreterInUse(UsageError):
+    """An interpreter cannot be deleted while a job uses it. Try again when the job has ended."""
 
 
 class UnknownJob(UsageError):

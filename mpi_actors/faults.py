@@ -20,9 +20,6 @@ import trio
 from .errors import BadFaultPlan
 from .ids import Rank
 
-# --- values -----------------------------------------------------------------------------------------------
-
-
 _MOST = 10**9
 
 
@@ -325,8 +322,7 @@ class FaultRunner:
         """What is due by `now` and was not returned before: ended stops and cuts first, then new faults."""
         over = sorted((end, str(relief), relief) for relief, end in self._until.items() if end <= now)
         found: list[Fault | Relief] = [relief for _, _, relief in over]
-        for _, _, relief in over:
-            del self._until[relief]
+        self._until = {relief: end for relief, end in self._until.items() if end > now}
         while self._timed and self._timed[0][0] <= now:
             fault = self._timed.pop(0)[1]
             self._start(fault, now)
@@ -392,10 +388,15 @@ class FaultDriver:
         """Do what is due when it is due; returns when the plan has nothing left, or is cancelled."""
         while self._triggered or not self._runner.finished:
             self._bell = trio.Event()
-            steps = [*self._triggered, *self._runner.due(trio.current_time() - self._began)]
+            steps = [*self._triggered, *self._runner.due(self._now())]
             self._triggered = []
             for step in steps:
                 await apply(step, self._target)
             if not self._triggered and not steps:
                 with trio.move_on_at(self._began + self._runner.next_due):
                     await self._bell.wait()
+
+    def _now(self) -> float:
+        # when the clock has reached the time that was slept for, rounding must not make it a moment earlier
+        now, due = trio.current_time(), self._runner.next_due
+        return due if self._began + due <= now else now - self._began

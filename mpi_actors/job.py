@@ -287,7 +287,8 @@ class Job:
             if not self.ledger.is_current(rank, exited.incarnation):
                 del self._exits[rank]
                 continue
-            have = self._endpoint.lane(rank).incoming.expected
+            incoming = self._endpoint.lane(rank).incoming
+            have = incoming.expected - incoming.queued
             hopeless = now >= deadline and exited.code != 0
             if exited.killed or have >= exited.reports or hopeless:
                 del self._exits[rank]

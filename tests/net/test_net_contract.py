@@ -1,0 +1,72 @@
+"""The contract of `Transport`, kept by each backend."""
+
+from __future__ import annotations
+
+from itertools import count
+
+import pytest
+import trio
+from trio.testing import MockClock
+
+from mpi_actors.ids import PeerId
+from mpi_actors.net import identity
+from mpi_actors.net.libp2p import Libp2pTransport
+from mpi_actors.net.memory import MemoryNetwork
+from mpi_actors.net.transport import Transport
+
+pytest.register_assert_rewrite("transport_contract")
+
+from transport_contract import Backend, TransportContract  # noqa: E402
+
+
+class MemoryBackend:
+    """Peers of one memory network."""
+
+    def __init__(self, network: MemoryNetwork) -> None:
+        self._network = network
+        self._names = count()
+
+    def transport(self) -> Transport:
+        """A new peer's transport."""
+        return self._network.transport(PeerId(f"peer{next(self._names)}"))
+
+
+def _memory() -> Backend:
+    return MemoryBackend(MemoryNetwork(latency=0.001))
+
+
+def _memory_at_its_worst() -> Backend:
+    return MemoryBackend(
+        MemoryNetwork(latency=0.05, bandwidth=1e6, capacity=5000, short_reads=0.5, seed=1)
+    )
+
+
+class Libp2pBackend:
+    """Peers on the loopback, in real time."""
+
+    def transport(self) -> Transport:
+        """A new peer's transport."""
+        return Libp2pTransport(identity.ephemeral())
+
+
+class TestTransport(TransportContract):
+    """The contract, for each backend: how to make it, and whether its time is virtual."""
+
+    @pytest.fixture(
+        params=[(_memory, True), (_memory_at_its_worst, True), (Libp2pBackend, False)],
+        ids=["memory", "memory-worst", "libp2p"],
+    )
+    def made(self, request: pytest.FixtureRequest) -> tuple[Backend, bool]:
+        """One backend."""
+        make, virtual = request.param
+        return make(), virtual
+
+    @pytest.fixture
+    def backend(self, made: tuple[Backend, bool]) -> Backend:
+        """What makes the peers."""
+        return made[0]
+
+    @pytest.fixture
+    def clock(self, made: tuple[Backend, bool]) -> trio.abc.Clock | None:
+        """Virtual time where nothing but trio tells the time."""
+        return MockClock(autojump_threshold=0) if made[1] else None

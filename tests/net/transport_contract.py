@@ -1,0 +1,397 @@
+"""What each `Transport` must do, as tests that know none of them. See `test_net_contract` for who is tested.
+
+A subclass has two fixtures: `backend`, which makes transports, and `clock`, trio's clock for the test (a
+fixture that gives None means real time).
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Protocol
+
+import pytest
+import trio
+
+from mpi_actors.errors import BadAddress, ConnectionLost, DialFailed
+from mpi_actors.net.transport import Accept, ByteStream, Transport
+
+LIMIT = 30.0
+"""Seconds after which a test that waits has failed."""
+
+
+class Backend(Protocol):
+    """Makes peers that can reach each other."""
+
+    def transport(self) -> Transport:
+        """The transport of a peer of its own, not yet running."""
+        ...
+
+
+async def idle(_stream: ByteStream) -> None:
+    """A handler that keeps its stream open until it is cancelled."""
+    await trio.sleep_forever()
+
+
+async def echo(stream: ByteStream) -> None:
+    """A handler that sends back what it receives, until the end."""
+    while data := await stream.receive_some():
+        await stream.send_all(data)
+
+
+@asynccontextmanager
+async def running(transport: Transport, accept: Accept = idle) -> AsyncIterator[trio.Nursery]:
+    """Run `transport` in a nursery, which ends with the block."""
+    with trio.fail_after(LIMIT):
+        async with trio.open_nursery() as nursery:
+            await nursery.start(transport.run, accept)
+            yield nursery
+            nursery.cancel_scope.cancel()
+
+
+class Pair:
+    """Two connected peers; `near` has dialled `far`."""
+
+    def __init__(self, near: Transport, far: Transport) -> None:
+        self.near, self.far = near, far
+        self._send, self._incoming = trio.open_memory_channel[ByteStream](100)
+
+    async def accept(self, stream: ByteStream) -> None:
+        """The handler of both sides: hands the stream to the test."""
+        await self._send.send(stream)
+        await trio.sleep_forever()
+
+    async def streams(self, opener: Transport | None = None) -> tuple[ByteStream, ByteStream]:
+        """A new stream: the end of who opens it (by default `near`), and the other one."""
+        opener = opener or self.near
+        other = self.far if opener is self.near else self.near
+        return await opener.open_stream(other.local), await self._incoming.receive()
+
+
+@asynccontextmanager
+async def connected(backend: Backend) -> AsyncIterator[Pair]:
+    """A `Pair`, for the length of the block."""
+    pair = Pair(backend.transport(), backend.transport())
+    async with running(pair.near, pair.accept), running(pair.far, pair.accept):
+        await pair.near.connect(pair.far.addresses[0])
+        yield pair
+
+
+async def receive_exactly(stream: ByteStream, size: int) -> bytes:
+    """`size` bytes, in however many pieces they come."""
+    got = bytearray()
+    while len(got) < size:
+        piece = await stream.receive_some(size - len(got))
+        assert piece, f"the stream ended after {len(got)} of {size} bytes"
+        got += piece
+    return bytes(got)
+
+
+async def is_over(stream: ByteStream) -> bool:
+    """Whether the next that is received is the stream's end or its loss.
+
+    When a whole connection is dropped the contract allows either; one stream's close must show as the end.
+    """
+    try:
+        return await stream.receive_some() == b""
+    except ConnectionLost:
+        return True
+
+
+async def send_until_lost(stream: ByteStream) -> None:
+    """Send until the stream is found to be lost."""
+    while True:
+        await stream.send_all(bytes(1000))
+        await trio.sleep(0.01)
+
+
+class TransportContract:
+    """The tests."""
+
+    async def test_addresses_are_known_once_it_runs(
+        self, backend: Backend, clock: trio.abc.Clock | None
+    ) -> None:
+        """A transport has no address before it runs, and then one or more that name its identity."""
+        transport = backend.transport()
+        before = transport.addresses
+        assert before == ()
+        async with running(transport):
+            assert transport.addresses
+            assert all(address.endswith(f"/p2p/{transport.local}") for address in transport.addresses)
+
+    async def test_connect_tells_who_answered(self, backend: Backend, clock: trio.abc.Clock | None) -> None:
+        """Dialling gives the identity of the peer, and dialling again is no error."""
+        near, far = backend.transport(), backend.transport()
+        async with running(near), running(far):
+            assert await near.connect(far.addresses[0]) == far.local
+            assert await near.connect(far.addresses[0]) == far.local
+
+    @pytest.mark.parametrize("text", ["", "nowhere", "/", "/p2p", "/memory/x", "http://127.0.0.1:1"])
+    async def test_connect_refuses_what_is_no_address(
+        self, backend: Backend, clock: trio.abc.Clock | None, text: str
+    ) -> None:
+        """Text that is no address is told apart from an address where nobody is."""
+        transport = backend.transport()
+        async with running(transport):
+            with pytest.raises(BadAddress):
+                await transport.connect(text)
+
+    async def test_connect_fails_where_nobody_listens(
+        self, backend: Backend, clock: trio.abc.Clock | None
+    ) -> None:
+        """A peer that has stopped cannot be dialled."""
+        near, far = backend.transport(), backend.transport()
+        async with running(near):
+            async with running(far):
+                address = far.addresses[0]
+            with pytest.raises(DialFailed):
+                await near.connect(address)
+
+    async def test_connect_insists_on_the_identity(
+        self, backend: Backend, clock: trio.abc.Clock | None
+    ) -> None:
+        """An address that names somebody else than who lives there cannot be dialled."""
+        near, far, other = (backend.transport() for _ in range(3))
+        async with running(near), running(far):
+            wrong = far.addresses[0].replace(far.local, other.local)
+            with pytest.raises(DialFailed):
+                await near.connect(wrong)
+
+    async def test_open_stream_needs_a_connection(
+        self, backend: Backend, clock: trio.abc.Clock | None
+    ) -> None:
+        """A stream to a peer that was never dialled is refused."""
+        near, far = backend.transport(), backend.transport()
+        async with running(near), running(far):
+            with pytest.raises(DialFailed):
+                await near.open_stream(far.local)
+
+    async def test_both_sides_know_each_other(self, backend: Backend, clock: trio.abc.Clock | None) -> None:
+        """Each end of a stream names the identity of the other side."""
+        async with connected(backend) as pair:
+            here, there = await pair.streams()
+            assert (here.remote, there.remote) == (pair.far.local, pair.near.local)
+
+    async def test_a_connection_serves_both_sides(
+        self, backend: Backend, clock: trio.abc.Clock | None
+    ) -> None:
+        """Whoever was dialled can open streams too."""
+        async with connected(backend) as pair:
+            here, there = await pair.streams(pair.far)
+            await here.send_all(b"back")
+            assert await receive_exactly(there, 4) == b"back"
+
+    @pytest.mark.parametrize("size", [1, 100, 65_536, 1_000_000])
+    async def test_bytes_come_back_whole_and_in_order(
+        self, backend: Backend, clock: trio.abc.Clock | None, size: int
+    ) -> None:
+        """What is sent through an echo comes back unchanged, while both directions are in use."""
+        data = bytes(i * 7 % 251 for i in range(1000)) * (size // 1000 + 1)
+        near, far = backend.transport(), backend.transport()
+        async with running(near) as nursery, running(far, echo):
+            stream = await near.open_stream(await near.connect(far.addresses[0]))
+            nursery.start_soon(stream.send_all, data[:size])
+            assert await receive_exactly(stream, size) == data[:size]
+
+    async def test_streams_do_not_mix(self, backend: Backend, clock: trio.abc.Clock | None) -> None:
+        """Each of several streams over one connection has bytes of its own."""
+        async with connected(backend) as pair:
+            streams = [await pair.streams() for _ in range(3)]
+            for number, (here, _) in enumerate(streams):
+                await here.send_all(bytes([number]) * 10)
+            for number, (_, there) in reversed(list(enumerate(streams))):
+                assert await receive_exactly(there, 10) == bytes([number]) * 10
+
+    async def test_receive_keeps_to_its_limit(self, backend: Backend, clock: trio.abc.Clock | None) -> None:
+        """`receive_some(n)` gives at most n bytes, and keeps the rest for later."""
+        async with connected(backend) as pair:
+            here, there = await pair.streams()
+            await here.send_all(b"abcdef")
+            pieces = [await there.receive_some(1) for _ in range(6)]
+            assert pieces == [b"a", b"b", b"c", b"d", b"e", b"f"]
+
+    @pytest.mark.parametrize("kind", [bytes, bytearray, memoryview])
+    async def test_the_sender_may_reuse_its_buffer(
+        self,
+        backend: Backend,
+        clock: trio.abc.Clock | None,
+        kind: type[bytes] | type[bytearray] | type[memoryview],
+    ) -> None:
+        """What was sent does not change when the buffer that held it does."""
+        async with connected(backend) as pair:
+            here, there = await pair.streams()
+            buffer = bytearray(b"before")
+            await here.send_all(kind(buffer))
+            buffer[:] = b"after!"
+            assert await receive_exactly(there, 6) == b"before"
+
+    async def test_sending_nothing_is_not_the_end(
+        self, backend: Backend, clock: trio.abc.Clock | None
+    ) -> None:
+        """An empty send leaves no trace."""
+        async with connected(backend) as pair:
+            here, there = await pair.streams()
+            await here.send_all(b"")
+            await here.send_all(b"x")
+            assert await there.receive_some() == b"x"
+
+    async def test_a_goodbye_arrives_before_the_end(
+        self, backend: Backend, clock: trio.abc.Clock | None
+    ) -> None:
+        """What was sent before closing is received, then the end, as often as one asks."""
+        async with connected(backend) as pair:
+            here, there = await pair.streams()
+            await here.send_all(b"goodbye")
+            await here.aclose()
+            assert await receive_exactly(there, 7) == b"goodbye"
+            assert await there.receive_some() == b""
+            assert await there.receive_some() == b""
+
+    async def test_a_closed_end_is_lost(self, backend: Backend, clock: trio.abc.Clock | None) -> None:
+        """After closing, that end neither sends nor receives, and can be closed again."""
+        async with connected(backend) as pair:
+            here, _ = await pair.streams()
+            await here.aclose()
+            await here.aclose()
+            with pytest.raises(ConnectionLost):
+                await here.send_all(b"x")
+            with pytest.raises(ConnectionLost):
+                await here.receive_some()
+
+    async def test_closing_wakes_receivers_at_both_ends(
+        self, backend: Backend, clock: trio.abc.Clock | None
+    ) -> None:
+        """A receiver at the closed end is told so, one at the other end sees the end."""
+        async with connected(backend) as pair, trio.open_nursery() as nursery:
+            here, there = await pair.streams()
+
+            async def lost() -> None:
+                with pytest.raises(ConnectionLost):
+                    await here.receive_some()
+
+            async def ended() -> None:
+                assert await there.receive_some() == b""
+
+            nursery.start_soon(lost)
+            nursery.start_soon(ended)
+            await trio.testing.wait_all_tasks_blocked()
+            await here.aclose()
+
+    async def test_closing_works_when_cancelled(
+        self, backend: Backend, clock: trio.abc.Clock | None
+    ) -> None:
+        """Closing is done even by a task that is being cancelled, and raises nothing."""
+        async with connected(backend) as pair:
+            here, there = await pair.streams()
+            closed = False
+            with trio.CancelScope() as scope:
+                scope.cancel()
+                await here.aclose()
+                closed = True
+            assert closed
+            assert await there.receive_some() == b""
+
+    async def test_sending_to_a_closed_end_fails_in_the_end(
+        self, backend: Backend, clock: trio.abc.Clock | None
+    ) -> None:
+        """Sends may go on for a while after the other side closed, but not for ever."""
+        async with connected(backend) as pair:
+            here, there = await pair.streams()
+            await there.aclose()
+            with pytest.raises(ConnectionLost):
+                await send_until_lost(here)
+
+    async def test_a_handler_that_returns_closes_its_stream(
+        self, backend: Backend, clock: trio.abc.Clock | None
+    ) -> None:
+        """The stream ends when its handler is done."""
+
+        async def greet(stream: ByteStream) -> None:
+            await stream.send_all(b"hi")
+
+        near, far = backend.transport(), backend.transport()
+        async with running(near), running(far, greet):
+            stream = await near.open_stream(await near.connect(far.addresses[0]))
+            assert await receive_exactly(stream, 2) == b"hi"
+            assert await stream.receive_some() == b""
+
+    async def test_a_handler_that_fails_harms_nobody_else(
+        self, backend: Backend, clock: trio.abc.Clock | None
+    ) -> None:
+        """What a handler raises ends its own stream; the others, old and new, go on."""
+
+        async def fragile(stream: ByteStream) -> None:
+            while data := await stream.receive_some():
+                if data == b"!":
+                    raise ValueError("on purpose")
+                await stream.send_all(data)
+
+        near, far = backend.transport(), backend.transport()
+        async with running(near), running(far, fragile):
+            peer = await near.connect(far.addresses[0])
+            old, bad = await near.open_stream(peer), await near.open_stream(peer)
+            await bad.send_all(b"!")
+            assert await bad.receive_some() == b""
+            for stream in (old, await near.open_stream(peer)):
+                await stream.send_all(b"?")
+                assert await receive_exactly(stream, 1) == b"?"
+
+    async def test_disconnect_ends_all_streams(self, backend: Backend, clock: trio.abc.Clock | None) -> None:
+        """After disconnecting, our ends are lost, theirs are over, and no stream can be opened."""
+        async with connected(backend) as pair:
+            streams = [await pair.streams() for _ in range(2)]
+            await pair.near.disconnect(pair.far.local)
+            for here, there in streams:
+                with pytest.raises(ConnectionLost):
+                    await here.receive_some()
+                assert await is_over(there)
+            with pytest.raises(DialFailed):
+                await pair.near.open_stream(pair.far.local)
+
+    async def test_disconnect_then_connect(self, backend: Backend, clock: trio.abc.Clock | None) -> None:
+        """A dropped connection can be made again; dropping one that is not there is no error."""
+        async with connected(backend) as pair:
+            await pair.near.disconnect(pair.far.local)
+            await pair.near.disconnect(pair.far.local)
+            await pair.near.connect(pair.far.addresses[0])
+            here, there = await pair.streams()
+            await here.send_all(b"again")
+            assert await receive_exactly(there, 5) == b"again"
+
+    async def test_the_end_of_a_peer_ends_its_streams(
+        self, backend: Backend, clock: trio.abc.Clock | None
+    ) -> None:
+        """When a transport is cancelled, its handlers are, and the other side finds its streams over."""
+        near, far = backend.transport(), backend.transport()
+        cancelled = trio.Event()
+
+        async def until_cancelled(_stream: ByteStream) -> None:
+            try:
+                await trio.sleep_forever()
+            finally:
+                cancelled.set()
+
+        async with running(near):
+            async with running(far, until_cancelled):
+                peer = await near.connect(far.addresses[0])
+                stream = await near.open_stream(peer)
+            assert cancelled.is_set()
+            assert await is_over(stream)
+            with pytest.raises(ConnectionLost):
+                await send_until_lost(stream)
+            with pytest.raises(DialFailed):
+                await near.open_stream(peer)
+
+    async def test_two_peers_may_dial_each_other_at_once(
+        self, backend: Backend, clock: trio.abc.Clock | None
+    ) -> None:
+        """Simultaneous dials succeed at both sides, and streams open either way."""
+        pair = Pair(backend.transport(), backend.transport())
+        async with running(pair.near, pair.accept), running(pair.far, pair.accept):
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(pair.near.connect, pair.far.addresses[0])
+                nursery.start_soon(pair.far.connect, pair.near.addresses[0])
+            for opener in (pair.near, pair.far):
+                here, there = await pair.streams(opener)
+                await here.send_all(b"x")
+                assert await there.receive_some() == b"x"
