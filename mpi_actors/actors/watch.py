@@ -1,0 +1,46 @@
+"""Death-watch: who wants to hear of whose end."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from .mailbox import Mailbox
+from .spec import Exited
+
+M = TypeVar("M")
+log = logging.getLogger(__name__)
+
+
+class Watches:
+    """The watchers of one supervisor's children."""
+
+    def __init__(self) -> None:
+        self._watchers: dict[str, dict[Mailbox[Any], Callable[[Exited], Any]]] = {}
+
+    def add(self, id: str, box: Mailbox[M], make_message: Callable[[Exited], M]) -> None:
+        """From now on post `make_message(exited)` to `box` whenever a run of child `id` ends."""
+        self._watchers.setdefault(id, {})[box] = make_message
+
+    def remove(self, id: str, box: Mailbox[Any]) -> None:
+        """No more of that; harmless if there was none."""
+        watchers = self._watchers.get(id, {})
+        watchers.pop(box, None)
+        if not watchers:
+            self._watchers.pop(id, None)
+
+    def tell(self, exited: Exited) -> None:
+        """Tell all watchers of `exited.id`. Never waits and never raises (`Exception`).
+
+        When the child has gone for good its watches end; so do those of a watcher that has gone.
+        """
+        for box, make_message in list(self._watchers.get(exited.id, {}).items()):
+            try:
+                box.post(make_message(exited))
+            except Exception:
+                log.exception("a watcher of %r could not be told of its end", exited.id)
+            if box.closed:
+                self.remove(exited.id, box)
+        if exited.gone:
+            self._watchers.pop(exited.id, None)
