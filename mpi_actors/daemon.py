@@ -15,6 +15,7 @@ import os
 import secrets
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
 from typing import Any
 
 import trio
@@ -260,7 +261,7 @@ class Daemon:
             await self._peers.start_child(
                 ChildSpec(
                     id=f"{pair.remote}#{self._sessions}",
-                    run=session.run,
+                    run=partial(self._hold_session, session),
                     restart=Restart.TEMPORARY,
                     shutdown=_GOODBYE,
                 )
@@ -270,6 +271,16 @@ class Daemon:
                 await pair.aclose()
             raise
         return session
+
+    async def _hold_session(self, session: PeerSession, mailbox: Mailbox[object]) -> None:
+        try:
+            await session.run(mailbox)
+        finally:
+            if session.was_up and self.roster.get(session.remote) is None:
+                # what is left of the connection may be stuck: a next dial must not rely on it
+                with trio.CancelScope(shield=True):
+                    await self.transport.disconnect(session.remote)
+            session.ended.set()
 
     async def _until_absent(self, peer: PeerId) -> None:
         while self.roster.get(peer) is not None:

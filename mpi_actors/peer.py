@@ -84,6 +84,7 @@ class PeerSession:
         self.retry = True
         """False when to dial that peer again would be in vain."""
         self.ended = trio.Event()
+        """Set by whoever holds the session when nothing of it is left."""
         self.was_up = False
 
     @property
@@ -116,7 +117,6 @@ class PeerSession:
             if isinstance(self._link.end, ProtocolError):
                 self._company.turned_away(self._link.remote, self._link.end)
             self.settled.set()
-            self.ended.set()
 
     async def _pump(self, scope: trio.CancelScope) -> None:
         await self._link.run()

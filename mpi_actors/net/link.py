@@ -29,7 +29,7 @@ _LEAST_PIECE = 4096
 _MAX_QUEUED = 16 * 1024 * 1024
 """Control bytes that may wait to be written; a peer that takes none of them is cut off."""
 _LITTLE = 64 * 1024
-_READ = 256 * 1024
+_READ = 1024 * 1024
 
 
 class FrameSource(Protocol):
