@@ -87,7 +87,11 @@ class MemoryPool:
         """Wait until all living peers are connected with each other."""
         living = [peer for peer in self.peers if peer.alive]
         while any(len(peer.daemon.roster) < len(living) - 1 for peer in living):
-            await trio.sleep(self._settings.timing.heartbeat / 4)
+            joined = trio.Event()
+            ends = [peer.daemon.bus.listen(lambda _: joined.set()) for peer in living]  # noqa: B023
+            await joined.wait()
+            for end in ends:
+                end()
 
     async def start(
         self, program: str, size: int, *args: str, restart: RestartPolicy = "failed", at: int = 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import logging
 import shutil
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -15,9 +16,12 @@ from ..errors import CannotSpawn
 from .exit import Exit
 from .limits import ResourceLimits, clean_environment, interpreter_argv
 from .program import Order, Program
+from .removal import remove
 from .spec import ProcessSpec
 from .stdio import Command, LineSplitter, encode_message, parse
 from .warden import Process, Warden
+
+logger = logging.getLogger(__name__)
 
 _READ = 256 * 1024
 _ERROR_TEXT = 16 * 1024
@@ -101,7 +105,7 @@ class ProcessLauncher:
                 process.close()
         finally:
             with trio.CancelScope(shield=True):
-                await _in_thread(shutil.rmtree, directory, ignore_errors=True)
+                await _in_thread(_remove_or_log, directory)
 
 
 class StdioProgram:
@@ -168,7 +172,7 @@ async def _read(stream: trio.abc.ReceiveStream, most: int) -> bytes:
 def _prepare(source: Path, directory: Path) -> None:
     try:
         # one that a killed daemon left behind under the same name
-        shutil.rmtree(directory, ignore_errors=True)
+        remove(directory)
         directory.mkdir(parents=True, mode=0o700)
         (directory / "home").mkdir(mode=0o700)
         shutil.copytree(source, directory / "program", symlinks=True)
@@ -176,5 +180,12 @@ def _prepare(source: Path, directory: Path) -> None:
         raise CannotSpawn(f"cannot prepare {directory}: {error}") from error
 
 
-async def _in_thread(function: Callable[..., object], *args: object, **kwargs: object) -> None:
-    await trio.to_thread.run_sync(functools.partial(function, *args, **kwargs))
+def _remove_or_log(directory: Path) -> None:
+    try:
+        remove(directory)
+    except OSError as error:
+        logger.warning("what a program left in %s cannot be removed: %s", directory, error)
+
+
+async def _in_thread(function: Callable[..., object], *args: object) -> None:
+    await trio.to_thread.run_sync(functools.partial(function, *args))
