@@ -42,9 +42,9 @@ class LaneLimits:
 
     message: int = 64 * MIB
     """The largest message."""
-    window: int = 1 * MIB
+    window: int = 4 * MIB
     """Bytes in flight from one rank to another; a single larger message may exceed it."""
-    log_memory: int = 64 * MIB
+    log_memory: int = 256 * MIB
     """Of the sender's log, in memory; beyond it is spilled to an unnamed temporary file."""
     log_total: int = 8 * KIB * MIB
     """Of the sender's log, in all; beyond it the job fails with SendLogFull."""

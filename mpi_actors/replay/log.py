@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 from typing import IO
 
@@ -58,10 +59,10 @@ class SendLog:
             return payload
         try:
             if self._file is None:
-                self._file = tempfile.TemporaryFile(dir=self._directory, prefix="mpi-actors-log-")  # noqa: SIM115
-            self._file.seek(self._spilled)
-            self._file.write(payload)
-            self._file.flush()
+                self._file = tempfile.TemporaryFile(  # noqa: SIM115 - closed by `close`
+                    buffering=0, dir=self._directory, prefix="mpi-actors-log-"
+                )
+            _write_all(self._file.fileno(), payload, self._spilled)
         except OSError as error:
             raise SendLogFull(f"the rank's sender log cannot be written to disk: {error}") from error
         stored = Spilled(self._spilled, size)
@@ -73,11 +74,18 @@ class SendLog:
         if isinstance(stored, bytes):
             return stored
         assert self._file is not None
-        self._file.seek(stored.offset)
-        return self._file.read(stored.size)
+        return os.pread(self._file.fileno(), stored.size, stored.offset)
 
     def close(self) -> None:
         """Give the memory and the file back."""
         if self._file is not None:
             self._file.close()
             self._file = None
+
+
+def _write_all(fd: int, data: bytes, offset: int) -> None:
+    view = memoryview(data)
+    while view:
+        written = os.pwrite(fd, view, offset)
+        offset += written
+        view = view[written:]

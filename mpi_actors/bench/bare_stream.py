@@ -1,0 +1,145 @@
+"""How fast a bare py-libp2p stream is between two processes: the yardstick for what the project relays.
+
+Both hosts come from `mpi_actors.net.libp2p.build_host`, so they have the same settings and work-arounds as
+the project's own transport; nothing else of the project is between them and the bytes.
+
+    python -m mpi_actors.bench.bare_stream [--mib 64] [--runs 5]
+
+prints one JSON object; speeds are in MB/s (10^6 bytes).
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+from functools import partial
+from time import perf_counter
+
+import attrs
+import trio
+from libp2p.abc import INetStream
+from libp2p.custom_types import TProtocol
+from libp2p.network.stream.exceptions import StreamEOF
+from libp2p.network.swarm import Swarm
+from multiaddr import Multiaddr
+
+from ..net import addresses, identity
+from ..net.libp2p import build_host
+from ..net.libp2p_dial import dial
+from ..net.libp2p_quirks import MAX_WRITE
+
+PROTOCOL = TProtocol("/mpi-actors/bench/bare")
+MESSAGE = 1 << 20
+"""Bytes in a message."""
+
+ORDER_SIZE = 8
+_MODULE = "mpi_actors.bench.bare_stream"
+
+
+@attrs.frozen
+class Result:
+    """What was measured."""
+
+    mb_per_s: float
+    """The median of `runs`."""
+    runs: tuple[float, ...]
+    message_bytes: int
+    write_bytes: int
+    bytes_per_run: int
+
+
+async def measure(mib: int = 64, runs: int = 5) -> Result:
+    """Send `mib` messages of 1 MiB to a host in another process, `runs` times after one to warm up.
+
+    A run lasts from the first write until the other side has said that it has read the last byte.
+    """
+    async with trio.open_nursery() as nursery:
+        command = [sys.executable, "-m", _MODULE, "--serve"]
+        start = partial(trio.run_process, command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        server = await nursery.start(start)
+        line = b""
+        while not line.endswith(b"\n"):
+            piece = await server.stdout.receive_some()
+            if not piece:
+                raise RuntimeError("the serving process ended before it printed its address")
+            line += piece
+        speeds = await _send(line.decode().strip(), mib, runs)
+        await server.stdin.aclose()
+    size = mib * MESSAGE
+    return Result(statistics.median(speeds), tuple(speeds), MESSAGE, MAX_WRITE, size)
+
+
+async def _send(address: str, mib: int, runs: int) -> list[float]:
+    key_pair = identity.ephemeral()
+    host = build_host(key_pair)
+    message = memoryview(os.urandom(MESSAGE))
+    speeds = []
+    async with host.run([]):
+        try:
+            swarm = host.get_network()
+            assert isinstance(swarm, Swarm)
+            peer = await dial(swarm, addresses.parse(address), identity.peer_id(key_pair))
+            remote = next(each for each in host.get_live_peers() if each.to_base58() == peer)
+            stream = await host.new_stream(remote, [PROTOCOL])
+            for _ in range(1 + runs):
+                start = perf_counter()
+                await stream.write((mib * MESSAGE).to_bytes(ORDER_SIZE, "big"))
+                for _ in range(mib):
+                    for offset in range(0, MESSAGE, MAX_WRITE):
+                        await stream.write(bytes(message[offset : offset + MAX_WRITE]))
+                assert await stream.read(1) == b"k"
+                speeds.append(mib * MESSAGE / 1e6 / (perf_counter() - start))
+            await stream.close()
+        finally:
+            with trio.CancelScope(shield=True):
+                await host.close()
+    return speeds[1:]
+
+
+async def _swallow(stream: INetStream) -> None:
+    """Read as many bytes as the first eight say, answer with one, and so on until the end."""
+    try:
+        while True:
+            order = b""
+            while len(order) < ORDER_SIZE:
+                order += await stream.read(ORDER_SIZE - len(order))
+            left = int.from_bytes(order, "big")
+            while left:
+                left -= len(await stream.read(min(left, MESSAGE)))
+            await stream.write(b"k")
+    except StreamEOF:
+        await stream.close()
+
+
+async def _serve() -> None:
+    """Serve until standard input ends."""
+    host = build_host(identity.ephemeral())
+    host.set_stream_handler(PROTOCOL, _swallow)
+    async with host.run([Multiaddr("/ip4/127.0.0.1/tcp/0")]):
+        try:
+            print(host.get_addrs()[0], flush=True)
+            await trio.lowlevel.FdStream(os.dup(0)).receive_some()
+        finally:
+            with trio.CancelScope(shield=True):
+                await host.close()
+
+
+def main() -> None:
+    """The command line."""
+    parser = argparse.ArgumentParser(description="Speed of a bare py-libp2p stream between two processes.")
+    parser.add_argument("--mib", type=int, default=64, help="messages of 1 MiB in a run")
+    parser.add_argument("--runs", type=int, default=5)
+    parser.add_argument("--serve", action="store_true", help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.serve:
+        trio.run(_serve)
+    else:
+        print(json.dumps(attrs.asdict(trio.run(measure, options.mib, options.runs))))
+
+
+if __name__ == "__main__":
+    main()

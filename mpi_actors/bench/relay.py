@@ -1,0 +1,123 @@
+"""Messages from a rank to another through both their daemons, next to a bare libp2p stream in the same run.
+
+Two processes, one daemon each, real libp2p between them. The ranks are async functions in the daemons, so
+what is measured is the way of a message from endpoint to endpoint: numbering, log, frames, links, streams,
+credit.
+"""
+
+from __future__ import annotations
+
+import os
+import statistics
+import subprocess
+import sys
+from functools import partial
+from time import perf_counter
+
+import attrs
+import trio
+
+from ..config import PeerLimits, Settings
+from ..daemon import Daemon
+from ..errors import MpiActorsError
+from ..net.identity import ephemeral
+from ..net.libp2p import Libp2pTransport
+from ..process.functions import FunctionLauncher, ProgramFunction, RankContext
+
+_POOL = "bench"
+_READY = 30.0
+
+
+@attrs.frozen
+class RelayResult:
+    """What was measured."""
+
+    message_bytes: int
+    mb_per_s: float
+    """The median of `runs`, in 10^6 bytes a second."""
+    runs: tuple[float, ...]
+    round_trip_us: float
+    """The median time of a 1-byte message there and back, in microseconds."""
+
+
+async def measure(size: int = 1 << 20, count: int = 64, runs: int = 5) -> RelayResult:
+    """Send `count` messages of `size` bytes to a rank in another process, `runs` times after a warm-up."""
+    speeds: list[float] = []
+    trips: list[float] = []
+
+    async def stream(rank: RankContext) -> None:
+        payload = os.urandom(size)
+        for _ in range(1 + runs):
+            start = perf_counter()
+            for _ in range(count):
+                await rank.send(1, payload)
+            await rank.receive_bytes(1)
+            speeds.append(size * count / 1e6 / (perf_counter() - start))
+        for _ in range(200):
+            start = perf_counter()
+            await rank.send(1, b".")
+            await rank.receive_bytes(1)
+            trips.append((perf_counter() - start) * 1e6)
+
+    async with trio.open_nursery() as nursery:
+        command = [sys.executable, "-m", "mpi_actors.bench.relay", str(count), str(runs)]
+        start = partial(trio.run_process, command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        server = await nursery.start(start)
+        address = await _first_line(server.stdout)
+        daemon = _daemon(stream)
+        await nursery.start(daemon.run)
+        with trio.fail_after(_READY):
+            await daemon.connect(address)
+        job = await daemon.start_job("stream", 2)
+        result = await job.wait()
+        await server.stdin.aclose()
+        daemon.stop()
+    if not result.ok:
+        raise MpiActorsError(f"the benchmark's job failed: {result.reason}")
+    return RelayResult(
+        size, statistics.median(speeds[1:]), tuple(speeds[1:]), statistics.median(trips[20:])
+    )
+
+
+def _daemon(program: ProgramFunction) -> Daemon:
+    return Daemon(
+        transport=Libp2pTransport(ephemeral()),
+        launcher=FunctionLauncher({"stream": program}),
+        pool=_POOL,
+        # one slot: so the second rank goes to the other peer
+        settings=Settings(peer=PeerLimits(slots=1)),
+    )
+
+
+async def _first_line(stream: trio.abc.ReceiveStream | None) -> str:
+    assert stream is not None
+    line = b""
+    while not line.endswith(b"\n"):
+        piece = await stream.receive_some()
+        if not piece:
+            raise MpiActorsError("the benchmark's second process ended before it printed its address")
+        line += piece
+    return line.decode().strip()
+
+
+async def _serve(count: int, runs: int) -> None:
+    """The other side: runs rank 1, until standard input ends."""
+
+    async def sink(rank: RankContext) -> None:
+        for _ in range(1 + runs):
+            for _ in range(count):
+                await rank.receive_bytes(0)
+            await rank.send(0, b"k")
+        for _ in range(200):
+            await rank.send(0, await rank.receive_bytes(0))
+
+    daemon = _daemon(sink)
+    async with trio.open_nursery() as nursery:
+        await nursery.start(daemon.run)
+        print(daemon.transport.addresses[0], flush=True)
+        await trio.lowlevel.FdStream(os.dup(0)).receive_some()
+        daemon.stop()
+
+
+if __name__ == "__main__":
+    trio.run(_serve, int(sys.argv[1]), int(sys.argv[2]))
