@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-
 from mpi_actors.bench.bare_stream import MESSAGE, measure
 from mpi_actors.net.libp2p_quirks import MAX_WRITE
 

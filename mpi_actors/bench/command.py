@@ -1,0 +1,121 @@
+"""`python -m mpi_actors bench`: measure, next to a yardstick where there is one."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import attrs
+import trio
+
+from ..errors import UsageError
+
+_EXAMPLES = """\
+examples:
+  mpi-actors bench                      all of them, a few minutes
+  mpi-actors bench relay                messages between two daemons, next to a bare libp2p stream
+  mpi-actors bench recovery --runs 20   kill -9 a daemon, 20 times
+  mpi-actors bench --json >figures.json
+"""
+
+Report = tuple[dict[str, Any], list[str]]
+"""What machines read, and the lines that people read."""
+
+
+def bench(argv: Sequence[str]) -> int:
+    """Run the command; returns the exit code.
+
+    Raises:
+        UsageError: the interpreters that it needs are not there.
+    """
+    parser = argparse.ArgumentParser(
+        prog="mpi-actors bench",
+        description="Measure speeds and costs on this machine. Trust the ratios more than the figures.",
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("what", nargs="*", metavar="WHAT", help=f"any of: {', '.join(_ALL)} (default: all)")
+    parser.add_argument("--runs", type=int, help="runs of each (default: as suits it)")
+    parser.add_argument("--store", type=Path, default=Path("example"), help="the examples (default: example)")
+    parser.add_argument("--json", action="store_true", help="one JSON object instead of text")
+    options = parser.parse_args(argv)
+    unknown = [what for what in options.what if what not in _ALL]
+    if unknown:
+        parser.error(f"no benchmark is named {unknown[0]!r}; there are {', '.join(_ALL)}")
+    if options.runs is not None and options.runs < 1:
+        parser.error("--runs must be at least 1")
+    if not (options.store / "echo" / "run.py").is_file():
+        raise UsageError(f"{options.store} has no interpreter echo: give the examples' directory as --store")
+    figures = {}
+    for what in options.what or _ALL:
+        if not options.json and sys.stderr.isatty():
+            print(f"measuring {what} …", file=sys.stderr)
+        figures[what], lines = _ALL[what](options.store, options.runs)
+        if not options.json:
+            print(f"{what}\n" + "\n".join(f"  {line}" for line in lines), flush=True)
+    if options.json:
+        print(json.dumps(figures))
+    return 0
+
+
+def _relay(_: Path, runs: int | None) -> Report:
+    from . import bare_stream, relay
+
+    bare = trio.run(bare_stream.measure, 40, runs or 5)
+    ours = trio.run(relay.measure, bare_stream.MESSAGE, 40, runs or 5)
+    ratio = ours.mb_per_s / bare.mb_per_s
+    return {"bare": attrs.asdict(bare), "relay": attrs.asdict(ours), "ratio": ratio}, [
+        f"messages of 1 MiB, rank to rank: {ours.mb_per_s:.0f} MB/s",
+        f"a bare libp2p stream, same settings: {bare.mb_per_s:.0f} MB/s; ratio {ratio:.2f}",
+        f"1 byte there and back: {ours.round_trip_us:.0f} µs",
+    ]
+
+
+def _recovery(store: Path, runs: int | None) -> Report:
+    from . import recovery
+
+    results = [
+        trio.run(recovery.measure, store, runs or 20, "kill"),
+        trio.run(recovery.measure, store, runs or 5, "freeze"),
+        trio.run(recovery.measure, store, runs or 5, "process"),
+    ]
+    names = {"kill": "daemon, kill -9", "freeze": "daemon, SIGSTOP", "process": "rank process, kill -9"}
+    return {result.loss: attrs.asdict(result) for result in results}, [
+        f"{names[result.loss]}: {result.right} of {result.runs} answers right; replaced after "
+        f"{result.median_s * 1000:.0f} ms (median), {result.worst_s * 1000:.0f} ms (worst)"
+        for result in results
+    ]
+
+
+def _soak(store: Path, runs: int | None) -> Report:
+    from . import soak
+
+    result = trio.run(soak.measure, store, runs or 200)
+    lines = [f"{result.jobs} jobs of echo on two daemons, {result.median_s * 1000:.0f} ms each (median)"]
+    for number, (before, after) in enumerate(zip(result.before, result.after, strict=True)):
+        lines.append(
+            f"daemon {number}: {before.rss_mb:.1f} -> {after.rss_mb:.1f} MB, "
+            f"{before.descriptors} -> {after.descriptors} descriptors, {before.tasks} -> {after.tasks} tasks"
+        )
+    return attrs.asdict(result), lines
+
+
+def _idle(store: Path, runs: int | None) -> Report:
+    from . import idle
+
+    result = trio.run(idle.measure, store, float(runs or 10))
+    return attrs.asdict(result), [
+        f"start to prompt {result.start_s:.2f} s, {result.rss_mb:.0f} MB, {result.cpu_percent:.2f} % CPU"
+    ]
+
+
+_ALL: dict[str, Callable[[Path, int | None], Report]] = {
+    "idle": _idle,
+    "relay": _relay,
+    "recovery": _recovery,
+    "soak": _soak,
+}
