@@ -66,6 +66,8 @@ class JobLimits:
     """How long a rank may wait for a peer that can take it."""
     log_lines: int = 10_000
     """Lines of a job's log that its peer keeps for `logs JOB`; older ones are dropped and counted."""
+    log_bytes: int = 16 * MIB
+    """The same in characters; the last line is kept whatever its size."""
 
 
 @attrs.frozen(kw_only=True)
@@ -79,7 +81,7 @@ class PeerLimits:
     max_links: int = 512
     """Peers that it is connected to at most."""
     max_pending: int = 64
-    """Streams that have not yet said what they are."""
+    """Streams that have not yet said what they are, or whose other half is missing."""
 
 
 @attrs.frozen(kw_only=True)

@@ -11,6 +11,7 @@ daemon
 
 from __future__ import annotations
 
+import logging
 import os
 import secrets
 from collections import Counter
@@ -22,15 +23,22 @@ import trio
 
 from ._version import __version__
 from .actors import ChildSpec, DeadLetters, Intensity, Mailbox, Restart, Supervisor
-from .config import Settings
+from .config import MIB, Settings
 from .dialer import Dialer, Found
-from .errors import ConnectionLost, ProtocolError, UnknownInterpreter, UnknownJob, UsageError
-from .events import EventBus, PeerJoined, PeerLost
+from .errors import (
+    ConnectionLost,
+    MpiActorsError,
+    ProtocolError,
+    UnknownInterpreter,
+    UnknownJob,
+    UsageError,
+)
+from .events import EventBus, PeerJoined, PeerLost, PeerOffers
 from .host import Host
 from .ids import MAX_RANKS, JobId, PeerId, new_job_id
 from .job import Job, JobNews, PeerChanged
 from .ledger import JobSpec, PeerView, RestartPolicy
-from .messages import Capacity, ControlMessage, Hello, KnownPeers
+from .messages import Capacity, ControlMessage, Hello, KnownPeers, check_arguments
 from .net.pairing import Pairing, StreamPair
 from .net.transport import ByteStream, Transport
 from .peer import PeerSession
@@ -40,7 +48,10 @@ from .router import HostNews, PeerGone, Router
 from .wire.frame import Frame
 
 _ENDED_JOBS = 100
+_ENDED_LOGS = 64 * MIB
 _GOODBYE = 0.5
+
+logger = logging.getLogger(__name__)
 
 
 class Daemon:
@@ -82,6 +93,7 @@ class Daemon:
         self._instance = secrets.token_hex(8)
         self._bootstrap = tuple(bootstrap)
         self._absences: dict[PeerId, trio.Event] = {}
+        self._offers: dict[PeerId, tuple[str, ...]] = {}
         self._offer_changed = trio.Event()
         self._sessions = 0
         self._pairing = Pairing(self.settings.timing, self.settings.peer)
@@ -161,10 +173,11 @@ class Daemon:
 
         Raises:
             UnknownInterpreter: this peer does not offer the program.
-            UsageError: the number of ranks is not usable.
+            UsageError: the number of ranks, or an argument, is not usable.
         """
         if not 1 <= size <= MAX_RANKS:
             raise UsageError(f"the number of ranks must be from 1 to {MAX_RANKS}, not {size}")
+        check_arguments(args)
         if program not in self.launcher.interpreters():
             known = ", ".join(self.launcher.interpreters()) or "none"
             raise UnknownInterpreter(f"no interpreter {program!r} is installed here; installed: {known}")
@@ -180,9 +193,13 @@ class Daemon:
         job = Job(spec, router=self.router, bus=self.bus, settings=self.settings, views=self._views)
         self._forget_old_jobs()
         self.jobs[job.id] = job
-        await self._jobs.start_child(
-            ChildSpec(id=job.id, run=job.run, restart=Restart.TEMPORARY, mailbox=job.mailbox)
-        )
+        try:
+            await self._jobs.start_child(
+                ChildSpec(id=job.id, run=job.run, restart=Restart.TEMPORARY, mailbox=job.mailbox)
+            )
+        except MpiActorsError:
+            del self.jobs[job.id]
+            raise
         return job
 
     def job(self, name: str) -> Job:
@@ -198,9 +215,13 @@ class Daemon:
         return found[0]
 
     def _forget_old_jobs(self) -> None:
-        ended = [id for id, job in self.jobs.items() if job.result is not None]
-        for id in ended[: max(0, len(ended) - _ENDED_JOBS)]:
-            del self.jobs[id]
+        ended = [job for job in self.jobs.values() if job.result is not None]
+        size = sum(job.log_size for job in ended)
+        for number, job in enumerate(ended):
+            if len(ended) - number <= _ENDED_JOBS and size <= _ENDED_LOGS:
+                return
+            size -= job.log_size
+            del self.jobs[job.id]
 
     def _tell_jobs(self, news: JobNews) -> None:
         for job in self.jobs.values():
@@ -248,8 +269,18 @@ class Daemon:
 
     async def _accept(self, stream: ByteStream) -> None:
         pair = await self._pairing.accept(stream)
-        if pair is not None:
-            session = await self._begin_session(pair)
+        if pair is None:
+            return
+        try:
+            with self._pairing.greeting(pair.remote):
+                session = await self._begin_session(pair)
+                await session.settled.wait()
+                if not session.was_up:
+                    await session.ended.wait()
+        except MpiActorsError as error:
+            logger.info("a link of %s was not taken: %s", pair.remote, error)
+            await pair.aclose()
+        else:
             await session.ended.wait()
 
     async def _begin_session(self, pair: StreamPair) -> PeerSession:
@@ -324,17 +355,20 @@ class Daemon:
 
     def came(self, record: PeerRecord) -> None:
         """A session is up."""
-        known = self.roster.addresses(but=record.peer)
+        others = self.roster.addresses(but=record.peer)
         self.roster.add(record)
         self.router.link_up(record.link)
-        self.bus.emit(PeerJoined(peer=record.peer, address=next(iter(record.addresses), "")))
-        if known:
-            record.link.send_control(KnownPeers(known))
+        offers = self._offers[record.peer] = record.capacity.interpreters
+        address = next(iter(record.addresses), "")
+        self.bus.emit(PeerJoined(peer=record.peer, address=address, interpreters=offers))
+        for some in others:
+            record.link.send_control(KnownPeers(some))
         self._tell_jobs(PeerChanged(record.peer))
 
     def went(self, record: PeerRecord, reason: str) -> None:
         """A session that was up has ended."""
         self.roster.remove(record.peer)
+        self._offers.pop(record.peer, None)
         self.router.link_down(record.link)
         self.bus.emit(PeerLost(peer=record.peer, reason=reason))
         gone = PeerGone(record.peer, reason)
@@ -346,6 +380,10 @@ class Daemon:
 
     def changed(self, record: PeerRecord) -> None:
         """A peer offers something else."""
+        offers = record.capacity.interpreters
+        if offers != self._offers.get(record.peer):
+            self._offers[record.peer] = offers
+            self.bus.emit(PeerOffers(peer=record.peer, interpreters=offers))
         self._tell_jobs(PeerChanged(record.peer))
 
     def hear(self, sender: PeerId, message: ControlMessage) -> None:
@@ -365,9 +403,10 @@ class Daemon:
 
     def turned_away(self, peer: PeerId, error: ProtocolError) -> None:
         """A peer broke the protocol."""
-        self.errors[type(error).__name__] += 1
+        name = type(error).__name__
+        self.errors[name] += 1
+        logger.warning("a link with %s was cut: %s: %s", peer, name, error)
 
     def protocol_errors(self) -> Counter[str]:
         """How often others broke the protocol, by the errors' names."""
         return self.errors + self._pairing.errors
-

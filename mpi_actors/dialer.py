@@ -18,6 +18,9 @@ from .peer import PeerSession
 
 logger = logging.getLogger(__name__)
 
+_MOST_ADDRESSES = 64
+"""Of one peer; others may make up any number of them."""
+
 
 @attrs.frozen
 class Found:
@@ -35,7 +38,7 @@ class Dialer:
         begin: starts a session on a new pair of streams.
         is_present: whether there is a session with that peer.
         until_absent: waits until there is none.
-        most: peers that are pursued at a time; more are not taken.
+        most: peers that are pursued at a time; more are not taken, unless a person named them.
     """
 
     def __init__(
@@ -55,6 +58,7 @@ class Dialer:
         self._until_absent = until_absent
         self._most = most
         self._pursued: dict[str, set[str]] = {}
+        self._lasting: set[str] = set()
 
     async def run(self, mailbox: Mailbox[Found]) -> None:
         """The actor."""
@@ -66,14 +70,17 @@ class Dialer:
         for address in found.addresses:
             _, _, name = address.rpartition("/p2p/")
             peer = PeerId(name) if name != address else None
-            if peer == self._transport.local or len(self._pursued) >= self._most:
-                continue
             key = peer or address
+            if peer == self._transport.local:
+                continue
+            if found.lasting:
+                self._lasting.add(key)
             if key in self._pursued:
-                self._pursued[key].add(address)
-            else:
+                if found.lasting or len(self._pursued[key]) < _MOST_ADDRESSES:
+                    self._pursued[key].add(address)
+            elif found.lasting or len(self._pursued) < self._most:
                 self._pursued[key] = {address}
-                nursery.start_soon(self._pursue, key, peer, found.lasting)
+                nursery.start_soon(self._pursue, key, peer)
 
     async def dial(self, address: str) -> PeerSession:
         """Dial once and begin a session.
@@ -88,19 +95,20 @@ class Dialer:
         except ConnectionLost as error:
             raise DialFailed(f"{address}: {error}") from error
 
-    async def _pursue(self, key: str, peer: PeerId | None, lasting: bool) -> None:
+    async def _pursue(self, key: str, peer: PeerId | None) -> None:
         try:
             pause = self._timing.redial_first
-            if peer is not None and self._transport.local > peer and not lasting:
+            if peer is not None and self._transport.local > peer and key not in self._lasting:
                 # both hear of each other at once; that both dial is harmless but needless
                 await trio.sleep(self._timing.redial_first)
             gone_since = trio.current_time()
-            while lasting or trio.current_time() < gone_since + self._timing.forget_after:
+            while key in self._lasting or trio.current_time() < gone_since + self._timing.forget_after:
                 if peer is not None and self._is_present(peer):
                     await self._until_absent(peer)
                     gone_since = trio.current_time()
                 session = await self._try(key)
                 if session is not None:
+                    peer = session.remote
                     await session.ended.wait()
                     if not session.retry:
                         return

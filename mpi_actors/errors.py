@@ -41,6 +41,14 @@ class BadMessage(ProtocolError):
     """A control message is of no known type, or a field is missing, of the wrong type or too large."""
 
 
+class OutOfTurn(ProtocolError):
+    """A control message that is good in itself, but not at this point of the conversation."""
+
+
+class TooManyStreams(ProtocolError):
+    """More streams than allowed that have not become a link yet, of one peer or of all."""
+
+
 class HelloTimeout(ProtocolError):
     """A connected peer did not say hello in time."""
 
@@ -174,6 +182,28 @@ class UnknownPeer(UsageError):
 
 class JobFailed(MpiActorsError):
     """A job ended without an answer; the text says which rank, where and why."""
+
+
+# --- pools on one machine ---------------------------------------------------------------------------------
+
+
+class DaemonEnded(MpiActorsError):
+    """A daemon of a local pool has ended, or did not come up; the text has the last of what it said."""
+
+
+class PoolNotReady(MpiActorsError):
+    """The daemons of a local pool did not find each other in time. Is the machine overloaded?"""
+
+
+class UnsupportedFault(UsageError):
+    """That cannot be done to daemons of this sort; use a pool in memory."""
+
+
+# --- the console ------------------------------------------------------------------------------------------
+
+
+class OutputLost(MpiActorsError):
+    """Standard output or standard error cannot be written any more, so the console has ended."""
 
 
 # --- fault plans ------------------------------------------------------------------------------------------

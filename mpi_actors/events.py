@@ -29,6 +29,16 @@ class PeerJoined(Event):
     name = "peer-joined"
     peer: PeerId
     address: str
+    interpreters: tuple[str, ...] = ()
+
+
+@attrs.frozen(kw_only=True)
+class PeerOffers(Event):
+    """A peer that counts offers other interpreters than before."""
+
+    name = "peer-offers"
+    peer: PeerId
+    interpreters: tuple[str, ...]
 
 
 @attrs.frozen(kw_only=True)
@@ -117,6 +127,12 @@ class Notice(Event):
     text: str
 
 
+def event_classes() -> dict[str, type[Event]]:
+    """The classes of events by their names."""
+    # attrs makes each class anew, with slots: the one that counts comes after the one that it was made from
+    return {cls.name: cls for cls in Event.__subclasses__()}
+
+
 def to_json(event: Event, time: float) -> str:
     """The event as one line of JSON, without the newline."""
     fields: dict[str, Any] = {"time": round(time, 6), "event": event.name}
@@ -125,15 +141,42 @@ def to_json(event: Event, time: float) -> str:
 
 
 class EventBus:
-    """Tells each event to whoever listens, at once and in order."""
+    """Tells each event to whoever listens, at once and in order.
+
+    A listener that cannot keep up holds the bus: until it lets go, jobs take no more log lines of their
+    ranks. Everything else goes on.
+    """
 
     def __init__(self) -> None:
         self._listeners: list[Callable[[Event], None]] = []
+        self._holds = 0
+        self._when_free: list[Callable[[], None]] = []
 
     def listen(self, listener: Callable[[Event], None]) -> Callable[[], None]:
         """Call `listener` with each event from now on; returns what ends that."""
         self._listeners.append(listener)
         return lambda: self._listeners.remove(listener)
+
+    @property
+    def held(self) -> bool:
+        """Somebody cannot keep up."""
+        return self._holds > 0
+
+    def hold(self) -> Callable[[], None]:
+        """Ask for no more log lines; returns what ends that, to be called once."""
+        self._holds += 1
+        return self._let_go
+
+    def when_free(self, act: Callable[[], None]) -> Callable[[], None]:
+        """Call `act` whenever the last hold ends; returns what ends that."""
+        self._when_free.append(act)
+        return lambda: self._when_free.remove(act)
+
+    def _let_go(self) -> None:
+        self._holds -= 1
+        if not self._holds:
+            for act in tuple(self._when_free):
+                act()
 
     def emit(self, event: Event) -> None:
         """Tell everybody."""

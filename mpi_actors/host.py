@@ -10,8 +10,8 @@ import trio
 
 from .actors import ChildSpec, Mailbox, Restart, Supervisor
 from .config import Settings
-from .errors import Impostor, MpiActorsError
-from .ids import COORDINATOR, JobId, PeerId, Rank
+from .errors import MpiActorsError
+from .ids import JobId, PeerId, Rank
 from .messages import AskRank, EndJob, Placed, RankRefused, RankState, StartRank, StopRank
 from .process.program import Launcher
 from .rank import AskState, Incarnation
@@ -78,6 +78,11 @@ class Host:
                 await self._obey(news)
 
     async def _obey(self, news: FromPeer) -> None:
+        coordinator = self._router.coordinator_of(JobId(getattr(news.message, "job", "")))
+        if coordinator is not None and coordinator != news.sender:
+            # the router had let it pass when the job was not yet known
+            logger.warning("%s gives orders for a job of %s", news.sender, coordinator)
+            return
         match news.message:
             case StartRank() as order:
                 await self._start(order, news.sender)
@@ -94,19 +99,14 @@ class Host:
 
     async def _start(self, order: StartRank, coordinator: PeerId) -> None:
         job = JobId(order.job)
-        try:
-            self._router.open_job(job, coordinator)
-        except Impostor as error:
-            # two coordinators of one new job, at once: the second gets nothing
-            logger.warning("%s: %s", coordinator, error)
-            return
+        self._router.open_job(job, coordinator)
         for placement in order.placements:
             self._router.place(job, placement.rank, placement.incarnation, PeerId(placement.peer))
         await self._stop(job, order.rank, order.incarnation - 1)
         refusal = None
         if (job, order.rank) in self._hosted:
             refusal = "a newer incarnation is here already"
-        elif order.rank >= order.size or order.rank == COORDINATOR:
+        elif order.rank >= order.size:
             refusal = f"rank {order.rank} is none of {order.size}"
         elif order.program not in self._launcher.interpreters():
             refusal = f"no interpreter {order.program!r} is installed here"
@@ -114,6 +114,8 @@ class Host:
             refusal = f"it hosts {len(self._hosted)} ranks and takes no more"
         if refusal is not None:
             self._router.tell(coordinator, RankRefused(job, order.rank, order.incarnation, refusal))
+            if coordinator != self._router.local and not any(key[0] == job for key in self._hosted):
+                self._router.close_job(job)
             return
         # its own place is known before others are told, so that its lanes to itself and to them can begin
         self._router.place(job, order.rank, order.incarnation, self._router.local)

@@ -31,6 +31,8 @@ from .messages import (
 from .messages import RankStarted as RankStartedMessage
 from .replay import Endpoint
 from .reports import LogReport, ResetReport, decode_report
+from .result import JobResult as JobResult
+from .result import LogLine as LogLine
 from .router import Attachment, FromPeer, PeerGone, Router
 
 
@@ -59,29 +61,6 @@ JobNews = FromPeer | PeerGone | PeerChanged | Reported | KillJob
 """What a coordinator takes."""
 
 
-@attrs.frozen
-class LogLine:
-    """A line of a job's log."""
-
-    rank: Rank
-    text: str
-    stream: str = "log"
-    """`log`, or `stderr`."""
-
-
-@attrs.frozen
-class JobResult:
-    """How a job ended."""
-
-    job: JobId
-    ok: bool
-    exit_code: int
-    reason: str
-    seconds: float
-    output: tuple[str, ...]
-    """What rank 0 logged, by line (the last ones, when there are very many)."""
-
-
 class Job:
     """One job that this peer coordinates.
 
@@ -100,7 +79,9 @@ class Job:
     ) -> None:
         self.spec = spec
         self.ledger = JobLedger(spec)
-        self.log: deque[LogLine] = deque(maxlen=spec.limits.log_lines)
+        self.log: deque[LogLine] = deque()
+        self.log_size = 0
+        """Characters in `log`."""
         self.dropped_lines = 0
         self.result: JobResult | None = None
         self.mailbox: Mailbox[JobNews] = Mailbox(
@@ -112,6 +93,7 @@ class Job:
         self._views = views
         self._endpoint = Endpoint(spec.job, COORDINATOR, 0, settings.lanes)
         self._reported: set[Rank] = set()
+        self._postponed: set[Rank] = set()
         self._exits: dict[Rank, tuple[RankExited, float]] = {}
         self._hosts: set[PeerId] = set()
         self._waiting_said: set[tuple[Rank, Incarnation]] = set()
@@ -182,6 +164,7 @@ class Job:
         self._router.open_job(self.id, self.spec.home)
         self._router.attach(Attachment(self._endpoint, self._on_reported, self._on_broken))
         self._router.serve(self.id, self._take)
+        forget = self._bus.when_free(self._resume_reading)
         try:
             self._bus.emit(JobStarted(job=self.id, program=self.spec.program, ranks=self.spec.size))
             self._act(self.ledger.begin(self._views(self.spec.program), self._began))
@@ -194,17 +177,20 @@ class Job:
                     self._act(self.ledger.time_passed(now, patience))
                     self._settle_exits(now)
         finally:
+            forget()
             self._close()
 
     def _take(self, news: FromPeer) -> None:
         message = news.message
-        if isinstance(message, RankState):
-            self._answers.get(message.question, {})[message.rank] = message.text
-            self._answered.set()
-            self._answered = trio.Event()
-            return
         rank = getattr(message, "rank", -1)
         incarnation = getattr(message, "incarnation", -1)
+        if isinstance(message, RankState):
+            # a late answer of an earlier host is no crime
+            if rank < self.spec.size and self.ledger.seats[rank].peer == news.sender:
+                self._answers.get(message.question, {})[rank] = message.text
+                self._answered.set()
+                self._answered = trio.Event()
+            return
         if self.ledger.is_current(rank, incarnation) and self.ledger.seats[rank].peer != news.sender:
             raise Impostor(f"it speaks for rank {rank} of job {self.id}, which it does not host")
         if isinstance(message, RankStderr):
@@ -243,7 +229,7 @@ class Job:
                 self._act(actions)
             case RankRefused(_, rank, incarnation, reason):
                 self._act(self.ledger.refused(rank, incarnation, reason, now))
-            case RankExited() as exited:
+            case RankExited() as exited if self.ledger.is_current(exited.rank, exited.incarnation):
                 self._exits[exited.rank] = (exited, now + self._settings.timing.flush)
                 self._settle_exits(now)
             case RankBroke(_, rank, incarnation, _, text):
@@ -262,10 +248,15 @@ class Job:
     def _on_broken(self, error: Exception) -> None:
         self.kill(f"the coordinator's endpoint broke: {error}")
 
+    def _resume_reading(self) -> None:
+        ranks, self._postponed = self._postponed, set()
+        for rank in ranks:
+            self._on_reported(rank)
+
     def _read_reports(self, rank: Rank, now: float) -> None:
         self._reported.discard(rank)
         lane = self._endpoint.lane(rank)
-        while (payload := lane.take()) is not None:
+        while not self._bus.held and (payload := lane.take()) is not None:
             try:
                 report = decode_report(payload)
             except BadFrame as error:
@@ -276,6 +267,9 @@ class Job:
                     self._add_line(LogLine(rank, text.decode(errors="replace")))
                 case ResetReport(other):
                     self._act(self.ledger.reset(other, rank, now))
+        if self._bus.held:
+            # what is not taken gives the rank no new credit, so it waits at its host
+            self._postponed.add(rank)
         self._router.ready(self._endpoint, lane)
         if rank in self._exits:
             self._exits[rank] = (self._exits[rank][0], now + self._settings.timing.flush)
@@ -283,14 +277,13 @@ class Job:
 
     def _settle_exits(self, now: float) -> None:
         """Decide about ended ranks whose last reports are here, or can no longer be expected."""
-        for rank, (exited, deadline) in tuple(self._exits.items()):
+        for rank, (exited, _) in tuple(self._exits.items()):
             if not self.ledger.is_current(rank, exited.incarnation):
                 del self._exits[rank]
                 continue
             incoming = self._endpoint.lane(rank).incoming
             have = incoming.expected - incoming.queued
-            hopeless = now >= deadline and exited.code != 0
-            if exited.killed or have >= exited.reports or hopeless:
+            if exited.killed or have >= exited.reports or now >= self._hope_ends(rank):
                 del self._exits[rank]
                 text = exited.description
                 if exited.code and exited.stderr:
@@ -303,14 +296,22 @@ class Job:
                 )  # fmt: skip
 
     def _next_flush(self) -> float:
-        return min(
-            (deadline for exited, deadline in self._exits.values() if exited.code != 0), default=math.inf
-        )
+        return min(map(self._hope_ends, self._exits), default=math.inf)
+
+    def _hope_ends(self, rank: Rank) -> float:
+        """When the last reports of a rank that failed can no longer be expected."""
+        exited, deadline = self._exits[rank]
+        if exited.code == 0 or self._endpoint.lane(rank).incoming.queued:
+            return math.inf
+        return deadline
 
     def _add_line(self, line: LogLine) -> None:
-        if len(self.log) == self.log.maxlen:
-            self.dropped_lines += 1
         self.log.append(line)
+        self.log_size += len(line.text)
+        limits = self.spec.limits
+        while len(self.log) > limits.log_lines or (self.log_size > limits.log_bytes and len(self.log) > 1):
+            self.log_size -= len(self.log.popleft().text)
+            self.dropped_lines += 1
         self._bus.emit(Log(job=self.id, rank=line.rank, text=line.text, stream=line.stream))
 
     # --- actions ------------------------------------------------------------------------------------------
@@ -389,11 +390,8 @@ class Job:
         assert self.result is not None
         self._bus.emit(
             JobFinished(
-                job=self.id,
-                ok=self.result.ok,
-                exit_code=self.result.exit_code,
-                reason=self.result.reason,
-                seconds=round(self.result.seconds, 6),
+                job=self.id, ok=self.result.ok, exit_code=self.result.exit_code,
+                reason=self.result.reason, seconds=round(self.result.seconds, 6),
             )
-        )
+        )  # fmt: skip
         self._finished.set()

@@ -143,6 +143,8 @@ class JobLedger:
     def peer_lost(self, peer: PeerId, reason: str, now: float) -> list[Action]:
         """A peer is gone, and all that it hosted."""
         self.peers.pop(peer, None)
+        if self.ended:
+            return []
         actions: list[Action] = []
         for seat in self.seats:
             seat.refused.pop(peer, None)
@@ -191,6 +193,9 @@ class JobLedger:
 
     def reset(self, rank: Rank, by: Rank, now: float) -> list[Action]:
         """Rank `by` asks that another incarnation of `rank` take over."""
+        if not 0 <= rank < len(self.seats):
+            text = f"rank {by} asked to reset rank {rank}, but the ranks are 0 to {len(self.seats) - 1}"
+            return self._end(False, EXIT_JOB_FAILED, text)
         seat = self.seats[rank]
         if self.ended or seat.phase is Phase.VACANT:
             return []
@@ -209,6 +214,8 @@ class JobLedger:
 
     def time_passed(self, now: float, start_deadline: float) -> list[Action]:
         """Look at the deadlines: waiting for a host, starting."""
+        if self.ended:
+            return []
         actions: list[Action] = []
         for seat in self.seats:
             if seat.phase is Phase.STARTING and now >= seat.since + start_deadline:

@@ -6,22 +6,47 @@ types: the codec checks them before anybody sees the message.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Annotated, TypeVar
 
 import attrs
 import msgspec
 
+from .errors import UsageError
 from .ids import MAX_RANKS
 
 Number = Annotated[int, msgspec.Meta(ge=0, le=2**32 - 1)]
 Count = Annotated[int, msgspec.Meta(ge=0, le=2**62)]
 Name = Annotated[str, msgspec.Meta(max_length=255)]
+RankNumber = Annotated[int, msgspec.Meta(ge=0, le=MAX_RANKS - 1)]
 Line = Annotated[str, msgspec.Meta(max_length=4_096)]
-Text = Annotated[str, msgspec.Meta(max_length=65_536)]
-JobName = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{16}$")]
-Addresses = Annotated[tuple[Line, ...], msgspec.Meta(max_length=32)]
+MAX_TEXT = 65_536
+Text = Annotated[str, msgspec.Meta(max_length=MAX_TEXT)]
+JobName = Annotated[str, msgspec.Meta(pattern=r"\A[0-9a-f]{16}\Z")]
+Address = Annotated[str, msgspec.Meta(max_length=512)]
+Addresses = Annotated[tuple[Address, ...], msgspec.Meta(max_length=32)]
 Seconds = Annotated[float, msgspec.Meta(ge=0)]
+
+MAX_ARGUMENTS = 1024 * 1024
+"""Bytes of a job's arguments in all."""
+
+
+def check_arguments(args: Sequence[str]) -> None:
+    """Refuse at once what no other peer would take: it would cost us the link.
+
+    Raises:
+        UsageError: there are too many arguments, or they are too long, or no Unicode text.
+    """
+    try:
+        size = sum(len(text.encode()) + 8 for text in args)
+    except UnicodeEncodeError as error:
+        raise UsageError(f"an argument is no Unicode text: {error}") from None
+    if len(args) > MAX_TEXT or max(map(len, args), default=0) > MAX_TEXT or size > MAX_ARGUMENTS:
+        raise UsageError(
+            f"there may be {MAX_TEXT} arguments, of {MAX_TEXT} characters each and {MAX_ARGUMENTS} bytes in "
+            "all: let the program send itself what is longer"
+        )
+
 
 T = TypeVar("T", bound=type)
 
@@ -104,7 +129,7 @@ class Pong:
 class PeerAddress:
     """Where a peer can be dialled."""
 
-    peer: Line
+    peer: Name
     addresses: Addresses
 
 
@@ -123,9 +148,9 @@ class KnownPeers:
 class Placement:
     """Who sits where: rank `rank` is incarnation `incarnation`, on `peer`."""
 
-    rank: Number
+    rank: RankNumber
     incarnation: Number
-    peer: Line
+    peer: Name
 
 
 @_numbered(20)
@@ -134,11 +159,11 @@ class StartRank:
     """Start an incarnation of a rank; the sender is the job's coordinator from now on."""
 
     job: JobName
-    rank: Number
+    rank: RankNumber
     incarnation: Number
     size: Annotated[int, msgspec.Meta(ge=1, le=MAX_RANKS)]
     program: Name
-    args: Annotated[tuple[Text, ...], msgspec.Meta(max_length=65_536)]
+    args: Annotated[tuple[Text, ...], msgspec.Meta(max_length=MAX_TEXT)]
     placements: Annotated[tuple[Placement, ...], msgspec.Meta(max_length=MAX_RANKS)]
     """Where the other ranks sit that have a seat by now."""
 
@@ -158,7 +183,7 @@ class StopRank:
     """Kill this incarnation: another takes over."""
 
     job: JobName
-    rank: Number
+    rank: RankNumber
     incarnation: Number
 
 
@@ -176,7 +201,7 @@ class AskRank:
     """What is this rank doing? (`why JOB`)"""
 
     job: JobName
-    rank: Number
+    rank: RankNumber
     question: Count
 
 
@@ -189,7 +214,7 @@ class RankStarted:
     """The incarnation's process runs."""
 
     job: JobName
-    rank: Number
+    rank: RankNumber
     incarnation: Number
     pid: Number
     daemon_pid: Number
@@ -201,7 +226,7 @@ class RankRefused:
     """This peer cannot start that rank."""
 
     job: JobName
-    rank: Number
+    rank: RankNumber
     incarnation: Number
     reason: Text
 
@@ -212,7 +237,7 @@ class RankExited:
     """The incarnation's process has ended by itself, or was killed by somebody."""
 
     job: JobName
-    rank: Number
+    rank: RankNumber
     incarnation: Number
     killed: bool
     """True: killed from outside, a loss. False: the program ended or crashed by itself."""
@@ -232,7 +257,7 @@ class RankBroke:
     """The incarnation was stopped by its host because it cannot go on; the whole job fails."""
 
     job: JobName
-    rank: Number
+    rank: RankNumber
     incarnation: Number
     error: Name
     """The error's class name."""
@@ -245,7 +270,7 @@ class RankStderr:
     """What a program wrote to standard error. Not numbered: shown as it comes, by every incarnation."""
 
     job: JobName
-    rank: Number
+    rank: RankNumber
     incarnation: Number
     text: Text
 
@@ -256,7 +281,7 @@ class RankState:
     """The answer to AskRank."""
 
     job: JobName
-    rank: Number
+    rank: RankNumber
     incarnation: Number
     question: Count
     text: Text

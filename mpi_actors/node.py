@@ -50,6 +50,8 @@ class NodeOptions:
     """Bytes of installed interpreters."""
     mdns: bool = True
     settings: Settings = attrs.field(factory=Settings)
+    pool: str | None = None
+    """The pool's name; None for that of `source`."""
 
 
 class Node:
@@ -74,7 +76,7 @@ class Node:
         self.daemon = Daemon(
             transport=Libp2pTransport(key_pair, options.listen),
             launcher=launcher,
-            pool=options.source.pool if options.source else NO_STORE,
+            pool=options.pool or (options.source.pool if options.source else NO_STORE),
             settings=options.settings,
             bootstrap=options.peers,
             spill_directory=str(options.path),
@@ -135,7 +137,6 @@ class Node:
             "listening beyond this machine: until pools have keys, whoever reaches this address can run "
             "programs here"
         )
-        logger.warning("%s", text)
         self.daemon.bus.emit(Notice(text=text))
 
 

@@ -6,14 +6,13 @@ Two peers that dial each other at once make two links. The one with the smaller 
 
 from __future__ import annotations
 
-import logging
 from typing import Protocol
 
 import trio
 
 from .actors import Mailbox, current_actor
 from .config import Timing
-from .errors import ConnectionLost, DifferentPool, HelloTimeout, ProtocolError
+from .errors import ConnectionLost, DifferentPool, HelloTimeout, OutOfTurn, ProtocolError
 from .ids import PeerId
 from .messages import Accepted, Capacity, ControlMessage, Goodbye, Hello, KnownPeers, Ping, Pong
 from .net.detector import Detector
@@ -21,8 +20,6 @@ from .net.link import Link
 from .net.pairing import StreamPair
 from .roster import PeerRecord
 from .wire.frame import Frame
-
-logger = logging.getLogger(__name__)
 
 
 class Company(Protocol):
@@ -109,8 +106,12 @@ class PeerSession:
                 self._link.send_control(self._company.hello())
                 with trio.move_on_after(self._timing.hello):
                     await self.settled.wait()
-                if self._record is None and not self._parting:
-                    self._link.abort(HelloTimeout(f"no hello within {self._timing.hello:g} s"))
+                if self._record is None:
+                    if self._parting:
+                        await trio.sleep(self._timing.hello)  # for the goodbye to be taken
+                        self._link.abort(None)
+                    else:
+                        self._link.abort(HelloTimeout(f"no greeting within {self._timing.hello:g} s"))
                 await self._beat()
         finally:
             self._down()
@@ -147,13 +148,16 @@ class PeerSession:
             self._company.frame(frame, sender)
 
     def _on_control(self, message: ControlMessage) -> None:
+        if self._parting:
+            return
         now = trio.current_time()
         match message:
             case Ping(nonce):
                 self._detector.heard(now)
                 self._link.send_control(Pong(nonce))
             case Pong(nonce):
-                self._measure(now - self._pings.pop(nonce, now))
+                if (sent := self._pings.pop(nonce, None)) is not None:
+                    self._measure(now - sent)
             case Hello():
                 self._detector.seen(now)
                 self._greet(message)
@@ -162,7 +166,7 @@ class PeerSession:
             case Goodbye(reason, retry):
                 self._part(f"it said goodbye: {reason}", retry=retry)
             case _ if self._record is None:
-                raise ProtocolError(f"{type(message).__name__} before the greeting")
+                raise OutOfTurn(f"{type(message).__name__} before the greeting")
             case Capacity():
                 self._record.capacity = message
                 self._company.changed(self._record)
@@ -178,13 +182,12 @@ class PeerSession:
 
     def _greet(self, hello: Hello) -> None:
         if self._hello is not None:
-            raise ProtocolError("a second hello")
+            raise OutOfTurn("a second hello")
         self._hello = hello
         ours = self._company.hello()
         remote = self._link.remote
         if hello.pool != ours.pool:
             error = DifferentPool(f"it is of the pool {hello.pool}, this peer of {ours.pool}")
-            logger.warning("%s: %s", remote, error)
             self._company.turned_away(remote, error)
             self._link.goodbye(f"different pools: yours is {hello.pool}, mine {ours.pool}", retry=False)
             self._part(str(error), retry=False, ours=True)
@@ -201,7 +204,7 @@ class PeerSession:
 
     def _accepted(self) -> None:
         if self._hello is None or self._record is not None or self._company.local < self._link.remote:
-            raise ProtocolError("accepted out of turn")
+            raise OutOfTurn("Accepted by the wrong side, or twice, or before the hello")
         self._up(self._company.present(self._link.remote))
 
     def _up(self, old: PeerRecord | None) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections import deque
 from collections.abc import Callable
 
@@ -12,13 +13,24 @@ from .actors import Mailbox
 from .config import Settings
 from .errors import BadProgramLine, MpiActorsError, SendLogFull
 from .ids import COORDINATOR, JobId, PeerId, Rank
-from .messages import RankBroke, RankExited, RankRefused, RankStarted, RankState, RankStderr, StartRank
+from .messages import (
+    MAX_TEXT,
+    RankBroke,
+    RankExited,
+    RankRefused,
+    RankStarted,
+    RankState,
+    RankStderr,
+    StartRank,
+)
 from .process.exit import Exit
 from .process.program import Launcher, Order, Program
 from .process.stdio import Command, Log, Req, Reset, Send
 from .replay import Endpoint
 from .reports import LogReport, ResetReport, encode_report
 from .router import Attachment, Router
+
+logger = logging.getLogger(__name__)
 
 _STDERR_TAIL = 40
 _STDERR_LINE = 8192
@@ -100,9 +112,14 @@ class Incarnation:
                     RankStarted(order.job, order.rank, order.incarnation, program.pid, self._daemon_pid)
                 )
                 exit = await self._converse(program)
-        except MpiActorsError as error:
+        except Exception as error:
+            # whatever it is, the coordinator must know
             self.running = False
-            self._tell(RankRefused(order.job, order.rank, order.incarnation, str(error)[:4096]))
+            cause = _innermost(error)
+            if not isinstance(cause, MpiActorsError):
+                logger.error("%s failed on this peer", order, exc_info=error)
+            text = f"{type(cause).__name__}: {cause}"
+            self._tell(RankRefused(order.job, order.rank, order.incarnation, text[:4096]))
             return
         self.running = False
         self._changed()
@@ -164,8 +181,10 @@ class Incarnation:
         while text := await program.errors():
             for line in text.splitlines():
                 self._stderr.append(line[:_STDERR_LINE])
-            await self._router.room(self._coordinator)
-            self._tell(RankStderr(order.job, order.rank, order.incarnation, text))
+            for start in range(0, len(text), MAX_TEXT):
+                await self._router.room(self._coordinator)
+                part = text[start : start + MAX_TEXT]
+                self._tell(RankStderr(order.job, order.rank, order.incarnation, part))
 
     async def _watch_broken(self, program: Program) -> None:
         await self._broken_seen.wait()
@@ -227,3 +246,10 @@ class Incarnation:
 
     def _tell(self, message: RankStarted | RankRefused | RankExited | RankBroke | RankStderr) -> None:
         self._router.tell(self._coordinator, message)
+
+
+def _innermost(error: Exception) -> Exception:
+    """What nurseries have wrapped in groups."""
+    while isinstance(error, ExceptionGroup):
+        error = error.exceptions[0]
+    return error

@@ -11,6 +11,9 @@ from .ledger import PeerView
 from .messages import Capacity, PeerAddress
 from .net.link import Link
 
+_AT_A_TIME = 16
+"""Peers with as many and as long addresses as they may have: 1 MiB."""
+
 
 @attrs.define(kw_only=True)
 class PeerRecord:
@@ -62,10 +65,11 @@ class Roster:
         """A peer has gone."""
         self._present.pop(peer, None)
 
-    def addresses(self, *, but: PeerId) -> tuple[PeerAddress, ...]:
-        """Where the present peers can be dialled, for another peer to know."""
-        return tuple(
+    def addresses(self, *, but: PeerId) -> list[tuple[PeerAddress, ...]]:
+        """Where the present peers can be dialled, for another peer to know; so many as fit a message each."""
+        known = tuple(
             PeerAddress(record.peer, record.addresses)
             for record in self
             if record.peer != but and record.addresses
-        )[:1024]
+        )
+        return [known[start : start + _AT_A_TIME] for start in range(0, len(known), _AT_A_TIME)]

@@ -298,7 +298,9 @@ class Router:
         except ReplayDivergence as error:
             attachment.on_broken(error)
         except BadFrame as error:
-            if sender != self.local:
+            if sender not in (self.local, view.places[frame.src].peer):
+                error = BadFrame(f"rank {frame.src} sent, by way of the coordinator: {error}")
+            elif sender != self.local:
                 raise
             attachment.on_broken(error)
         self._schedule(view, endpoint, lane)

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import itertools
+from collections.abc import Collection, Mapping
+from typing import Annotated, Any, get_args, get_origin, get_type_hints
 
+import attrs
+import msgspec
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
@@ -19,6 +23,7 @@ from mpi_actors.faults import (
     Partition,
     Trigger,
 )
+from mpi_actors.messages import REGISTRY
 
 
 def triggers(horizon: float = 5.0, events: Mapping[str, int] | None = None) -> SearchStrategy[Trigger]:
@@ -70,3 +75,44 @@ def fault_plans(
         kinds.append(partitions(peers, seconds, when))
     faults = draw(st.lists(st.one_of(kinds), max_size=max_faults))
     return FaultPlan(tuple(faults), draw(st.integers(0, 2**32 - 1)))
+
+
+# --- bytes and messages -----------------------------------------------------------------------------------
+
+
+def cut(data: bytes) -> SearchStrategy[list[bytes]]:
+    """The same bytes in pieces, none of them empty, as a stream may deliver them."""
+    places = st.lists(st.integers(1, max(1, len(data) - 1)), max_size=8, unique=True)
+    ways = places | st.just(list(range(1, len(data)))) if len(data) < 500 else places
+
+    def pieces(at: list[int]) -> list[bytes]:
+        bounds = [0, *sorted(place for place in at if place < len(data)), len(data)]
+        return [data[start:end] for start, end in itertools.pairwise(bounds) if start < end]
+
+    return ways.map(pieces)
+
+
+def control_messages(classes: Collection[type] = tuple(REGISTRY.values())) -> SearchStrategy[Any]:
+    """Messages of these classes, within the limits that their types give."""
+    return st.one_of([_of_class(cls) for cls in classes])
+
+
+def _of_class(cls: type) -> SearchStrategy[Any]:
+    hints = get_type_hints(cls, include_extras=True)
+    return st.builds(cls, **{name: _of_type(hint) for name, hint in hints.items()})
+
+
+def _of_type(hint: Any) -> SearchStrategy[Any]:
+    inner, limits = get_args(hint) if get_origin(hint) is Annotated else (hint, msgspec.Meta())
+    if attrs.has(inner):
+        return _of_class(inner)
+    if inner is bool:
+        return st.booleans()
+    if inner is int:
+        return st.integers(limits.ge, limits.le)
+    if inner is str and limits.pattern:
+        return st.binary(min_size=8, max_size=8).map(bytes.hex)
+    if inner is str:
+        return st.text(st.characters(codec="utf-8"), max_size=min(limits.max_length, 40))
+    assert get_origin(inner) is tuple, f"no strategy for {hint}"
+    return st.lists(_of_type(get_args(inner)[0]), max_size=3).map(tuple)

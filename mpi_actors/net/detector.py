@@ -19,6 +19,7 @@ class Detector:
     def __init__(self, timing: Timing, now: float) -> None:
         self._timing = timing
         self._last = now
+        self._beat = now
         self._checked = now
         self._grace = 0.0
         self._mean = timing.heartbeat
@@ -32,8 +33,8 @@ class Detector:
 
     def heard(self, now: float) -> None:
         """A sign of life."""
-        gap = now - self._last
-        self._last = now
+        gap = max(0.0, now - self._beat - self._grace - self._own_delay(now))
+        self._last = self._beat = now
         self._grace = 0.0
         self._deviation += _SMOOTHING * (abs(gap - self._mean) - self._deviation)
         self._mean += _SMOOTHING * (gap - self._mean)
@@ -48,9 +49,10 @@ class Detector:
 
     def check(self, now: float) -> bool:
         """Is the peer dead? To be called every `heartbeat` seconds or so."""
-        own_delay = now - self._checked - 2 * self._timing.heartbeat
+        # if we were stopped or starved ourselves, what arrived meanwhile is yet to be read
+        self._grace += self._own_delay(now)
         self._checked = now
-        if own_delay > 0:
-            # we were stopped or starved ourselves, and what arrived meanwhile is yet to be read
-            self._grace += own_delay
         return now - self._last > self.patience + self._grace
+
+    def _own_delay(self, now: float) -> float:
+        return max(0.0, now - self._checked - 2 * self._timing.heartbeat)

@@ -7,7 +7,6 @@ slow rank does not hold up the others.
 
 from __future__ import annotations
 
-import logging
 from collections import deque
 from collections.abc import Callable
 from typing import Protocol
@@ -15,14 +14,12 @@ from typing import Protocol
 import attrs
 import trio
 
-from ..errors import ConnectionLost, MpiActorsError, ProtocolError
+from ..errors import ConnectionLost, MpiActorsError
 from ..ids import PeerId
 from ..messages import ControlMessage, Goodbye
 from ..wire.codec import ControlDecoder, encode
 from ..wire.frame import HEADER_SIZE, MAX_WRITE, Frame, FrameDecoder
 from .pairing import StreamPair
-
-logger = logging.getLogger(__name__)
 
 _LEAST_PIECE = 4096
 """A write is not filled up with payload pieces smaller than this."""
@@ -149,14 +146,13 @@ class Link:
                     for pump in (self._read_control, self._write_control, self._read_data, self._write_data):
                         nursery.start_soon(self._guard, pump)
         finally:
+            self.abort(self.end)  # whoever waits for room must not wait on
             await self._pair.aclose()
 
     async def _guard(self, pump: Callable[[], object]) -> None:
         try:
             await pump()  # type: ignore[misc]
         except MpiActorsError as error:
-            if isinstance(error, ProtocolError):
-                logger.warning("link with %s: %s: %s", self.remote, type(error).__name__, error)
             self.abort(error)
 
     async def _read_control(self) -> None:

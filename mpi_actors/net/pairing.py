@@ -9,17 +9,24 @@ from __future__ import annotations
 import logging
 import secrets
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import attrs
 import trio
 
 from ..config import PeerLimits, Timing
-from ..errors import BadPreamble, ConnectionLost, HelloTimeout, ProtocolError
+from ..errors import BadPreamble, ConnectionLost, HelloTimeout, ProtocolError, TooManyStreams
 from ..ids import PeerId
 from ..wire.preamble import PREAMBLE_SIZE, TOKEN_SIZE, Preamble, StreamKind
 from .transport import ByteStream, Transport
 
 logger = logging.getLogger(__name__)
+
+_MOST_OF_ONE_PEER = 16
+"""Streams of one peer that are not yet paired: so one peer cannot keep the others out."""
+_MOST_GREETINGS = 8
+"""Links of one peer that are not yet greeted; two that dial each other at once need two."""
 
 
 @attrs.frozen
@@ -70,7 +77,8 @@ class Pairing:
         self._timing = timing or Timing()
         self._limits = limits or PeerLimits()
         self._waiting: dict[tuple[PeerId, bytes], _Half] = {}
-        self._pending = 0
+        self._reading: Counter[PeerId] = Counter()
+        self._greeting: Counter[PeerId] = Counter()
         self.errors: Counter[str] = Counter()
 
     async def accept(self, stream: ByteStream) -> StreamPair | None:
@@ -79,17 +87,21 @@ class Pairing:
         The first half's call returns None when its pair ends; the stream is closed then. Streams that break
         the rules are closed, logged and counted here.
         """
-        if self._pending >= self._limits.max_pending:
-            self._refuse(stream, HelloTimeout("too many streams have not yet said what they are"))
+        unpaired = [*self._reading.elements(), *(remote for remote, _ in self._waiting)]
+        of_this = unpaired.count(stream.remote)
+        if len(unpaired) >= self._limits.max_pending or of_this >= _MOST_OF_ONE_PEER:
+            many = f"{len(unpaired)} streams, {of_this} of them of this peer, are not yet half of a link"
+            self._refuse(stream, TooManyStreams(many))
             return None
-        self._pending += 1
+        self._reading[stream.remote] += 1
         try:
             preamble = await self._preamble(stream)
         except (ProtocolError, ConnectionLost) as error:
             self._refuse(stream, error)
             return None
         finally:
-            self._pending -= 1
+            self._reading[stream.remote] -= 1
+            self._reading = +self._reading
         key = (stream.remote, preamble.token)
         other = self._waiting.pop(key, None)
         if other is None:
@@ -105,13 +117,32 @@ class Pairing:
         )
         return _Joined(stream.remote, control, data, False, other.done)
 
+    @contextmanager
+    def greeting(self, peer: PeerId) -> Iterator[None]:
+        """In this block, a pair of that peer is not yet greeted.
+
+        Raises:
+            TooManyStreams: too many are.
+        """
+        of_all, of_this = self._greeting.total(), self._greeting[peer]
+        if of_all >= self._limits.max_links or of_this >= _MOST_GREETINGS:
+            self.errors["TooManyStreams"] += 1
+            raise TooManyStreams(f"{of_all} links, {of_this} of them of this peer, are not yet greeted")
+        self._greeting[peer] += 1
+        try:
+            yield
+        finally:
+            self._greeting[peer] -= 1
+            self._greeting = +self._greeting
+
     async def _wait(self, key: tuple[PeerId, bytes], half: _Half) -> None:
         self._waiting[key] = half
         try:
             with trio.move_on_after(self._timing.hello):
                 await half.met.wait()
         finally:
-            self._waiting.pop(key, None)
+            if self._waiting.get(key) is half:
+                del self._waiting[key]
         if not half.met.is_set():
             self._refuse(half.stream, HelloTimeout("the other stream of its pair never came"))
         elif not half.refused:

@@ -117,6 +117,8 @@ class Endpoint:
 
     def close(self) -> None:
         """Give memory and files back."""
+        for lane in self.lanes.values():
+            lane.close()
         self.log.close()
 
     def _check_complete(self, there: Rank) -> None:

@@ -43,6 +43,9 @@ class Incoming:
         self._total = 0
         self._consumed = 0
         self._granted = 0
+        self._most_granted = 0
+        self.position = 0
+        """Where message `expected` begins."""
         self.expected = 0
         """The number of the next message; all below it are delivered."""
 
@@ -72,6 +75,7 @@ class Incoming:
     def grant(self) -> int:
         """The credit to tell the sender now."""
         self._granted = self.credit
+        self._most_granted = max(self._most_granted, self._granted)
         return self._granted
 
     def take(self) -> bytes | None:
@@ -91,12 +95,14 @@ class Incoming:
         """A piece of a message has arrived.
 
         Raises:
-            BadFrame: it contradicts itself or what came before, or exceeds the message limit.
+            BadFrame: it contradicts itself or what came before, or exceeds the message limit or the credit.
         """
         if seq < self.expected:
             return Verdict.REPEAT
         if seq > self.expected:
             return Verdict.GAP
+        if self.position + offset >= self._most_granted:
+            raise BadFrame(f"message {seq} was sent without credit for it")
         if total > self._limits.message:
             raise BadFrame(f"a message of {total} bytes; the limit is {self._limits.message}")
         if offset == 0:
@@ -117,6 +123,7 @@ class Incoming:
         self._queue.append(whole if isinstance(whole, bytes) else bytes(whole))
         if self._compare:
             self._digests += digest(whole)
+        self.position += total + MESSAGE_COST
         self.expected += 1
         return Verdict.DELIVERED
 

@@ -58,11 +58,17 @@ class Lane:
 
     def connect(self, incarnation: Incarnation) -> None:
         """The other rank is (now) this incarnation, or there is a new path to it: agree on where to go on."""
+        if self.there_incarnation != incarnation:
+            self.outgoing.forget()
         self.there_incarnation = incarnation
         self.outgoing.close()
         self.incoming.interrupted()
         self._resume_due = self._ask = True
         self._resyncing = False
+
+    def close(self) -> None:
+        """Send nothing more, whoever still asks: the log is about to go."""
+        self.there_incarnation = None
 
     @property
     def ready(self) -> bool:
@@ -77,8 +83,8 @@ class Lane:
             return None
         if self._resume_due:
             ask, self._resume_due, self._ask = self._ask, False, False
-            seq, credit = self.incoming.expected, self.incoming.grant()
-            return self._frame(Kind.RESUME, seq=seq, offset=credit, ask=ask)
+            seq, position = self.incoming.expected, self.incoming.position
+            return self._frame(Kind.RESUME, seq=seq, offset=self.incoming.grant(), total=position, ask=ask)
         if self.incoming.credit_due:
             return self._frame(Kind.CREDIT, offset=self.incoming.grant())
         piece = self.outgoing.next_piece(most)
@@ -100,7 +106,7 @@ class Lane:
             verdict = self._compare(frame)
         else:
             if frame.kind is Kind.RESUME:
-                self.outgoing.resume(frame.seq, frame.offset)
+                self.outgoing.resume(frame.seq, frame.offset, frame.total)
                 self._resume_due = self._resume_due or frame.ask
             else:
                 self.outgoing.grant(frame.offset)

@@ -45,8 +45,9 @@ class Outgoing:
         self._reading: tuple[int, bytes] | None = None
         self.known = 0
         """The receiver has delivered the messages below this number."""
+        self._known_at = 0
         self.credit = 0
-        """The position up to which the receiver has room."""
+        """The position up to which the receiver has room, by its own count."""
         self.open = False
 
     @property
@@ -77,12 +78,21 @@ class Outgoing:
         """Send nothing more until the receiver says where to go on."""
         self.open = False
 
-    def resume(self, delivered: int, credit: int) -> None:
-        """The receiver has delivered the messages below `delivered` and has room up to position `credit`."""
+    def forget(self) -> None:
+        """The receiver is a new one: it has had nothing."""
+        self.known = self._known_at = self.credit = 0
+
+    def resume(self, delivered: int, credit: int, position: int) -> None:
+        """The receiver has delivered the messages below `delivered` and has room up to position `credit`.
+
+        `position` is where message `delivered` begins by the receiver's count. Ours may differ: an earlier
+        incarnation may have logged longer lines. News that come late, by a slower path, take nothing back.
+        """
         self.open = True
-        self.known = delivered
-        self.credit = credit
-        self._cursor = min(delivered, self._sent)
+        if delivered >= self.known:
+            self.known, self._known_at = delivered, position
+        self.credit = max(self.credit, credit)
+        self._cursor = min(self.known, self._sent)
         self._offset = 0
 
     def grant(self, credit: int) -> None:
@@ -94,7 +104,10 @@ class Outgoing:
         """Is there something that may be sent now?"""
         if not self.open or self._cursor >= len(self._stored):
             return False
-        return self._cursor < self.known or self._starts[self._cursor] + self._offset < self.credit
+        if self._cursor < self.known:
+            return True
+        beyond = self._starts[self._cursor] + self._offset - self._starts[self.known]
+        return self._known_at + beyond < self.credit
 
     def next_piece(self, most: int) -> Piece | None:
         """The next piece of at most `most` bytes to send, or None when there is nothing to send now."""

@@ -30,9 +30,12 @@ def encode(message: ControlMessage) -> bytes:
     """The bytes of one control message.
 
     Raises:
-        BadMessage: it is too large to be sent.
+        BadMessage: it is too large to be sent, or holds a text with half a character.
     """
-    body = _encoder.encode(message)
+    try:
+        body = _encoder.encode(message)
+    except UnicodeEncodeError as error:
+        raise BadMessage(f"{type(message).__name__} holds text that is no Unicode: {error}") from None
     if len(body) > MAX_CONTROL:
         raise BadMessage(
             f"{type(message).__name__} of {len(body)} bytes is over the limit of {MAX_CONTROL}: "

@@ -31,7 +31,8 @@ class Kind(enum.IntEnum):
     DIGEST = 2
     """In place of message `seq`, which the receiver has: its digest, to be compared."""
     RESUME = 3
-    """"I have delivered your messages below `seq`, and you may send up to position `offset`"."""
+    """"I have delivered your messages below `seq`, which begins at position `total`, and you may send up to
+    position `offset`"."""
     CREDIT = 4
     """"You may send up to position `offset`"."""
 

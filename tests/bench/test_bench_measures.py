@@ -22,8 +22,8 @@ async def test_the_relay_is_measured() -> None:
 @pytest.mark.parametrize("loss", ["kill", "process"])
 async def test_recovery_is_measured(loss: recovery.Loss) -> None:
     """A daemon or process is lost in each run, its rank comes back, and the answers are right."""
-    result = await recovery.measure(STORE, runs=2, loss=loss, seed=1)
-    assert result.right == 2
+    result = await recovery.measure(STORE, runs=1, loss=loss, seed=1)
+    assert result.right == 1
     assert all(seconds > 0 for seconds in result.seconds)
 
 

@@ -1,0 +1,50 @@
+"""What a console is worked by: lines of a file or pipe, or a person at a terminal."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import trio
+
+from .console import Console
+from .outbox import Piece
+from .streams import read_lines, write_pieces
+
+
+class Front(Protocol):
+    """Reads commands, and shows what the console says."""
+
+    async def run(self, console: Console) -> None:
+        """Have all commands executed, to the end."""
+        ...
+
+    async def write(self, pieces: list[Piece]) -> None:
+        """Show pieces; returns when they are shown.
+
+        Raises:
+            OSError: that is not possible any more.
+        """
+        ...
+
+    def restore(self) -> None:
+        """Leave the terminal as it was: the process ends now."""
+        ...
+
+
+class LineFront:
+    """Commands from standard input, which is no terminal."""
+
+    async def run(self, console: Console) -> None:
+        """See `Front.run`: until `exit` or the end of the input, then until the jobs have ended."""
+        async for line in read_lines():
+            await console.execute(line)
+            if console.leaving:
+                break
+        await console.finish()
+
+    async def write(self, pieces: list[Piece]) -> None:
+        """See `Front.write`."""
+        await trio.to_thread.run_sync(write_pieces, pieces, abandon_on_cancel=True)
+
+    def restore(self) -> None:
+        """See `Front.restore`: there is nothing to do."""

@@ -1,0 +1,1 @@
+"""Any peer can run this."""

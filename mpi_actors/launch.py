@@ -1,0 +1,151 @@
+"""`run`: one program on a pool of daemons that lives as long as it does, like mpiexec.
+
+Exit codes: the program's; 2 for what cannot be used, 3 when the job failed; 128 + the signal's number after
+Ctrl-C and the like.
+"""
+
+from __future__ import annotations
+
+import errno
+import signal
+from pathlib import Path
+
+import attrs
+import trio
+
+from .errors import BadStore, MpiActorsError, UsageError
+from .events import Event
+from .launch_output import Output, Terminal
+from .ledger import EXIT_JOB_FAILED, RestartPolicy
+from .local_peer import LocalPeer
+from .local_pool import open_local_pool
+from .store.directory import missing_files, single
+
+EXIT_USAGE = 2
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+@attrs.frozen(kw_only=True)
+class RunOptions:
+    """What a person wants to run."""
+
+    program: str
+    """An interpreter's directory, or the name of one in `store`."""
+    args: tuple[str, ...] = ()
+    size: int = 1
+    """Ranks."""
+    peers: int = 1
+    """Daemons."""
+    restart: RestartPolicy | None = None
+    """None: as the sort of program has it, which for interpreters is `failed`."""
+    events: Path | None = None
+    """A file to which each event is appended as a line of JSON."""
+    store: Path | None = None
+    """A directory of interpreters."""
+    debug: bool = False
+    """Repeat what the daemons write to standard error."""
+
+
+def run(options: RunOptions) -> int:
+    """Run the program to its end, and return the exit code. Nothing of the pool is left, however it ends.
+
+    Rank 0's log goes to standard output; what other ranks log, what any writes to standard error, and
+    what becomes of ranks and peers goes to standard error.
+    """
+    terminal = Terminal()
+    try:
+        return trio.run(_run, options, terminal)
+    except KeyboardInterrupt:  # before or after the time in which it is handled
+        return 128 + signal.SIGINT
+    except UsageError as error:
+        terminal.say(f"mpi-actors: {error}")
+        return EXIT_USAGE
+    except MpiActorsError as error:
+        terminal.say(f"mpi-actors: {type(error).__name__}: {error}")
+        return EXIT_JOB_FAILED
+    except OSError as error:
+        if error.errno == errno.EPIPE:
+            return 128 + signal.SIGPIPE
+        terminal.say(f"mpi-actors: cannot write: {error.strerror}")
+        return EXIT_JOB_FAILED
+
+
+def find_program(program: str, store: Path | None) -> Path:
+    """The directory of an interpreter that is named on the command line.
+
+    Raises:
+        UsageError: there is none.
+    """
+    if store is not None and "/" not in program and not missing_files(store / program):
+        return store / program
+    place = Path(program)
+    if not missing_files(place):
+        return place
+    if store is not None and "/" not in program:
+        raise UsageError(f"no interpreter {program!r} in {str(store)!r}: {_lacks(store / program)}")
+    raise UsageError(f"no interpreter at {program!r}: {_lacks(place)}")
+
+
+def _lacks(place: Path) -> str:
+    if not place.is_dir():
+        return "there is no such directory"
+    return f"the directory has no {' and no '.join(missing_files(place))}"
+
+
+async def _run(options: RunOptions, terminal: Terminal) -> int:
+    received: list[int] = []
+    failure: Exception | None = None
+    code = EXIT_JOB_FAILED
+    async with trio.open_nursery() as nursery:
+        await nursery.start(_watch_signals, received, nursery.cancel_scope)
+        try:
+            code = await _run_job(options, terminal)
+        except Exception as error:  # noqa: BLE001
+            failure = error  # comes out as it is, not in a group
+        nursery.cancel_scope.cancel()
+    if received:
+        return 128 + received[0]
+    if failure is not None:
+        raise failure
+    return code
+
+
+async def _watch_signals(
+    received: list[int], scope: trio.CancelScope, *, task_status: trio.TaskStatus[None]
+) -> None:
+    # what was ignored when we were started (nohup, background jobs) stays ignored
+    wanted = [number for number in _SIGNALS if signal.getsignal(number) is not signal.SIG_IGN]
+    with trio.open_signal_receiver(*wanted) as signals:
+        task_status.started()
+        async for number in signals:
+            received.append(number)
+            scope.cancel()
+            await trio.sleep_forever()
+
+
+async def _run_job(options: RunOptions, terminal: Terminal) -> int:
+    _check(options)
+    place = find_program(options.program, options.store)
+    try:
+        [name] = single(place).names()
+    except BadStore as error:
+        raise UsageError(str(error)) from error
+    async with Output(terminal, options.events) as output:
+
+        async def on_event(peer: LocalPeer, time: float, event: Event) -> None:
+            await output.show(peer.index, time, event)
+
+        async with open_local_pool(
+            place, peers=options.peers, debug=options.debug, on_event=on_event
+        ) as pool:
+            job = await pool.start(name, options.size, *options.args, restart=options.restart or "failed")
+            result = await job.wait()
+        await output.conclude(result)
+        return result.exit_code
+
+
+def _check(options: RunOptions) -> None:
+    if options.size < 1:
+        raise UsageError(f"the number of ranks must be at least 1, not {options.size}")
+    if options.peers < 1:
+        raise UsageError(f"the number of peers must be at least 1, not {options.peers}")

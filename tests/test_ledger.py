@@ -1,0 +1,402 @@
+"""The coordinator's decisions: whatever happens, in whatever order, its promises hold."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import attrs
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from mpi_actors.config import JobLimits
+from mpi_actors.ids import JobId, PeerId
+from mpi_actors.ledger import (
+    EXIT_JOB_FAILED,
+    Action,
+    Announce,
+    End,
+    Fence,
+    JobLedger,
+    JobSpec,
+    PeerView,
+    Phase,
+    Place,
+    RestartPolicy,
+)
+
+HOME = PeerId("home")
+OTHERS = [PeerId(name) for name in ("ann", "bob", "cid")]
+LIMITS = JobLimits(failures=2, failures_period=10.0, losses=3, losses_period=20.0, wait_for_host=5.0)
+PATIENCE = 4.0
+"""Seconds for a host to start a rank."""
+
+
+def spec(size: int, restart: RestartPolicy = "failed", limits: JobLimits = LIMITS) -> JobSpec:
+    return JobSpec(
+        job=JobId("0" * 16), program="echo", size=size, restart=restart, home=HOME, limits=limits
+    )
+
+
+def view(
+    peer: PeerId, *, able: bool = True, full: bool = False, slots: int = 2, running: int = 0
+) -> PeerView:
+    return PeerView(peer=peer, has_interpreter=able, slots=slots, running=running, full=full)
+
+
+class LedgerMachine(RuleBasedStateMachine):
+    """A ledger next to a model of the pool that knows who is where and why.
+
+    The model is told of actions only, and says which are wrong. Time passes as in the coordinator's loop: no
+    deadline is slept over.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.now = 100.0
+        self.present: dict[PeerId, PeerView] = {}
+        self.live: dict[int, tuple[int, PeerId]] = {}
+        self.newest: dict[int, int] = {}
+        self.refusing: set[tuple[int, PeerId]] = set()
+        self.tried: set[tuple[int, PeerId]] = set()
+        self.times: dict[tuple[int, str], list[float]] = {}
+        self.fenced: list[tuple[int, int]] = []
+        self.end: End | None = None
+
+    # --- what happens -------------------------------------------------------------------------------------
+
+    @initialize(
+        size=st.integers(1, 4),
+        restart=st.sampled_from(["lost", "failed", "failed"]),
+        able=st.booleans(),
+        others=st.sets(st.sampled_from(OTHERS)),
+    )
+    def begin(self, size: int, restart: RestartPolicy, able: bool, others: set[PeerId]) -> None:
+        self.ledger = JobLedger(spec(size, restart))
+        self.newest = dict.fromkeys(range(size), -1)
+        self.present = {peer: view(peer) for peer in sorted(others)} | {HOME: view(HOME, able=able)}
+        self.take(self.ledger.begin(self.present.values(), self.now))
+
+    @rule(
+        peer=st.sampled_from([HOME, *OTHERS]),
+        able=st.booleans(),
+        full=st.booleans(),
+        slots=st.integers(0, 3),
+        running=st.integers(0, 4),
+    )
+    def change(self, peer: PeerId, able: bool, full: bool, slots: int, running: int) -> None:
+        self.present[peer] = view(peer, able=able, full=full, slots=slots, running=running)
+        self.take(self.ledger.peer_changed(self.present[peer], self.now))
+
+    @rule(peer=st.sampled_from(OTHERS))
+    def lose(self, peer: PeerId) -> None:
+        self.present.pop(peer, None)
+        self.refusing = {entry for entry in self.refusing if entry[1] != peer}
+        hosted = {rank for rank, (_, host) in self.live.items() if host == peer}
+        actions = self.ledger.peer_lost(peer, "it was unplugged", self.now)
+        assert {a.rank for a in actions if isinstance(a, Fence)} == (hosted if self.end is None else set())
+        self.take(actions)
+
+    @rule(data=st.data())
+    def start(self, data: st.DataObject) -> None:
+        rank, incarnation = self.draw_live(data, Phase.STARTING)
+        actions = self.ledger.started(rank, incarnation, self.now)
+        if self.end is None and rank in self.live:
+            assert actions == [Announce(rank, incarnation, self.live[rank][1])]
+        self.take(actions)
+
+    @rule()
+    def start_all(self) -> None:
+        for rank in sorted(self.live):
+            self.take(self.ledger.started(rank, self.live[rank][0], self.now))
+
+    @rule(data=st.data())
+    def refuse(self, data: st.DataObject) -> None:
+        rank, incarnation = self.draw_live(data, Phase.STARTING)
+        if rank in self.live:
+            self.refusing.add((rank, self.live[rank][1]))
+        self.take(self.ledger.refused(rank, incarnation, "no room", self.now))
+
+    @rule(data=st.data(), how=st.sampled_from(["ok", "ok", "killed", "failed"]), code=st.integers(1, 255))
+    def exit(self, data: st.DataObject, how: str, code: int) -> None:
+        rank, incarnation = self.draw_live(data, Phase.RUNNING)
+        known = self.end is None and rank in self.live
+        actions = self.ledger.exited(
+            rank,
+            incarnation,
+            killed=how == "killed",
+            code=0 if how == "ok" else code,
+            text="the end",
+            now=self.now,
+        )
+        if known:
+            self.check_exit(rank, how, code, actions)
+        self.take(actions)
+
+    def check_exit(self, rank: int, how: str, code: int, actions: list[Action]) -> None:
+        ends = [action for action in actions if isinstance(action, End)]
+        if how == "ok":
+            ended = all(seat.phase is Phase.ENDED for seat in self.ledger.seats)
+            assert actions == ([End(True, 0, "every rank has ended well")] if ended else [])
+        elif how == "failed" and self.ledger.spec.restart == "lost":
+            (end,) = ends
+            assert (end.ok, end.exit_code) == (False, code)
+        else:
+            most, period = (2, 10.0) if how == "failed" else (3, 20.0)
+            times = self.times.setdefault((rank, how), [])
+            times.append(self.now)
+            too_many = sum(time >= self.now - period for time in times) > most
+            assert bool(ends) == too_many
+            assert [end.exit_code for end in ends] == [EXIT_JOB_FAILED] * too_many
+
+    @rule(data=st.data())
+    def reset(self, data: st.DataObject) -> None:
+        rank = data.draw(st.sampled_from(sorted(self.newest)))
+        self.take(self.ledger.reset(rank, 0, self.now))
+
+    @invariant()
+    def nobody_else_is_heard(self) -> None:
+        strangers = [(-1, 0), (4, 0), (2**32 - 1, 0), (0, self.newest[0] + 1)] if self.newest else []
+        for rank, incarnation in [*self.fenced, *strangers]:
+            assert self.ledger.started(rank, incarnation, self.now) == []
+            assert self.ledger.refused(rank, incarnation, "no", self.now) == []
+            assert self.ledger.exited(rank, incarnation, killed=True, code=9, text="", now=self.now) == []
+            assert self.ledger.broke(rank, incarnation, "no") == []
+
+    @rule(seconds=st.sampled_from([0.0, 0.5, 1.0, 3.0, 6.0, 30.0]))
+    def wait(self, seconds: float) -> None:
+        until = self.now + seconds
+        while (deadline := self.ledger.next_deadline(PATIENCE)) is not None and deadline <= until:
+            assert deadline > self.now - 1e-9, "a deadline that lies in the past would be a busy loop"
+            self.now = max(self.now, deadline)
+            for seat in self.ledger.seats:
+                if seat.phase is Phase.STARTING and self.now >= seat.since + PATIENCE:
+                    self.refusing.add((seat.rank, self.live[seat.rank][1]))
+            self.take(self.ledger.time_passed(self.now, PATIENCE))
+            after = self.ledger.next_deadline(PATIENCE)
+            assert after is None or after > self.now
+        self.now = until
+
+    @precondition(lambda self: self.end is None)
+    @rule(data=st.data(), chance=st.integers(0, 9))
+    def give_up(self, data: st.DataObject, chance: int) -> None:
+        if chance == 8:
+            self.take(self.ledger.kill("enough"))
+        elif chance == 9 and self.live:
+            rank = data.draw(st.sampled_from(sorted(self.live)))
+            self.take(self.ledger.broke(rank, self.live[rank][0], "it diverged"))
+
+    def draw_live(self, data: st.DataObject, phase: Phase) -> tuple[int, int]:
+        """A seat in that phase if there is one; else one that the ledger must not know."""
+        ranks = [seat.rank for seat in self.ledger.seats if seat.phase is phase]
+        if not ranks:
+            return 99, 0
+        rank = data.draw(st.sampled_from(ranks))
+        return rank, self.live[rank][0]
+
+    # --- what must hold -----------------------------------------------------------------------------------
+
+    def take(self, actions: Iterable[Action]) -> None:
+        for action in actions:
+            assert self.end is None, "nothing is done after the end"
+            match action:
+                case Place(rank, incarnation, peer):
+                    self.check_place(rank, incarnation, peer)
+                    self.live[rank] = (incarnation, peer)
+                    self.newest[rank] = incarnation
+                case Fence(rank, incarnation, peer):
+                    assert self.live.pop(rank) == (incarnation, peer), "only who sits there is fenced, once"
+                    self.fenced.append((rank, incarnation))
+                    self.tried.add((rank, peer))
+                case Announce(rank, incarnation, peer):
+                    assert self.live[rank] == (incarnation, peer)
+                case End():
+                    self.end = action
+
+    def check_place(self, rank: int, incarnation: int, peer: PeerId) -> None:
+        assert rank not in self.live, "never two live incarnations of one rank"
+        assert incarnation > self.newest[rank], "incarnations increase"
+        able = self.able(rank)
+        assert peer in able
+        if rank == 0 and HOME in able:
+            assert peer == HOME, "rank 0 prefers home"
+        elif (rank, peer) in self.tried:
+            assert all((rank, other) in self.tried for other in able), "those tried come last"
+
+    def able(self, rank: int) -> set[PeerId]:
+        return {
+            peer
+            for peer, known in self.present.items()
+            if known.has_interpreter and not known.full and (rank, peer) not in self.refusing
+        }
+
+    @invariant()
+    def the_ledger_agrees(self) -> None:
+        if not self.newest:
+            return
+        assert self.ledger.ended == self.end
+        sitting = {seat.rank: (seat.incarnation, seat.peer) for seat in self.ledger.seats if seat.peer}
+        assert sitting == self.live
+        assert self.ledger.hosts() == {peer for _, peer in self.live.values()}
+
+    @invariant()
+    def nobody_waits_in_vain(self) -> None:
+        if self.newest and self.end is None:
+            for rank in self.newest.keys() - self.live.keys():
+                assert not self.able(rank), "a rank waits only when no peer can take it"
+                assert self.ledger.next_deadline(PATIENCE) is not None
+
+    @invariant()
+    def it_ends_well_only_when_all_have_ended(self) -> None:
+        if self.newest:
+            all_ended = all(seat.phase is Phase.ENDED for seat in self.ledger.seats)
+            assert (self.end is not None and self.end.ok) == all_ended
+
+
+TestLedger = LedgerMachine.TestCase
+TestLedger.settings = settings(max_examples=100, stateful_step_count=40, deadline=None)
+
+
+# --- one rule at a time -----------------------------------------------------------------------------------
+
+
+def begun(
+    size: int = 2, *others: PeerView, restart: RestartPolicy = "failed"
+) -> tuple[JobLedger, list[Action]]:
+    ledger = JobLedger(spec(size, restart))
+    return ledger, ledger.begin([view(HOME), *others], 0.0)
+
+
+def test_rank_0_stays_at_home_and_the_others_spread() -> None:
+    """Rank 0 sits with the person who started the job; the others where there is room."""
+    _, actions = begun(4, view(OTHERS[0], slots=8), view(OTHERS[1], slots=8))
+    assert [action.peer for action in actions] == [HOME, OTHERS[0], OTHERS[1], OTHERS[0]]
+
+
+def test_rank_0_comes_home_again_after_a_failure() -> None:
+    """A failure of rank 0 does not move it elsewhere."""
+    ledger, _ = begun(1, view(OTHERS[0]))
+    ledger.started(0, 0, 1.0)
+    actions = ledger.exited(0, 0, killed=False, code=1, text="exit code 1", now=2.0)
+    assert actions == [Fence(0, 0, HOME, "exit code 1"), Place(0, 1, HOME)]
+
+
+def test_a_peer_that_lost_a_rank_is_tried_last() -> None:
+    """The next incarnation goes to a peer that has not lost this rank, even if it is busy."""
+    ledger, actions = begun(2, view(OTHERS[0]), view(OTHERS[1], running=2))
+    assert actions[1] == Place(1, 0, OTHERS[0])
+    ledger.started(1, 0, 1.0)
+    actions = ledger.exited(1, 0, killed=True, code=137, text="killed", now=2.0)
+    assert actions == [Fence(1, 0, OTHERS[0], "killed"), Place(1, 1, HOME)]
+    ledger.started(1, 1, 2.5)
+    actions = ledger.exited(1, 1, killed=True, code=137, text="killed", now=3.0)
+    assert actions[1] == Place(1, 2, OTHERS[1])
+
+
+def test_it_waits_and_then_names_each_peer_and_its_reason() -> None:
+    """When nobody takes a rank, the job waits its time, and says who did not take it and why."""
+    full, bare, other = (PeerId("12D3Koo" + name) for name in ("fullpeer", "barepeer", "thirdone"))
+    ledger = JobLedger(spec(1))
+    views = [view(HOME, able=False), view(full, full=True), view(bare, able=False), view(other)]
+    assert ledger.begin(views, 0.0) == [Place(0, 0, other)]
+    assert ledger.refused(0, 0, "no disk", 1.0) == [Fence(0, 0, other, "refused by its peer: no disk")]
+    assert ledger.next_deadline(PATIENCE) == 6.0
+    assert ledger.time_passed(5.9, PATIENCE) == []
+    (end,) = ledger.time_passed(6.0, PATIENCE)
+    assert (end.ok, end.exit_code) == (False, EXIT_JOB_FAILED)
+    assert "no peer could take rank 0 within 5 s" in end.reason
+    assert "…fullpeer takes no more ranks" in end.reason
+    assert "…barepeer does not offer 'echo'" in end.reason
+    assert "…thirdone refused: no disk" in end.reason
+
+
+def test_a_peer_that_comes_takes_what_waits() -> None:
+    """A rank that waits is placed as soon as somebody can take it."""
+    ledger = JobLedger(spec(1))
+    assert ledger.begin([view(HOME, full=True)], 0.0) == []
+    assert ledger.peer_changed(view(OTHERS[0]), 4.9) == [Place(0, 0, OTHERS[0])]
+    assert ledger.next_deadline(PATIENCE) == 4.9 + PATIENCE
+
+
+def test_a_host_that_does_not_start_a_rank_is_passed_over() -> None:
+    """A peer that takes an order and does nothing is fenced, and not asked again for this rank."""
+    ledger, _ = begun(2, view(OTHERS[0]))
+    ledger.started(0, 0, 0.0)
+    assert ledger.time_passed(PATIENCE, PATIENCE) == [
+        Fence(1, 0, OTHERS[0], "its peer did not start it in time"),
+        Place(1, 1, HOME),
+    ]
+
+
+@pytest.mark.parametrize("code", [1, 3, 255])
+def test_a_script_that_fails_ends_the_job_with_its_exit_code(code: int) -> None:
+    """With restart="lost", a rank that fails by itself is not started again."""
+    ledger, _ = begun(2, restart="lost")
+    ledger.started(1, 0, 1.0)
+    (end,) = ledger.exited(1, 0, killed=False, code=code, text="ZeroDivisionError", now=2.0)
+    assert end == End(False, code, "rank 1 failed on …home: ZeroDivisionError")
+    assert ledger.kill("late") == ledger.peer_lost(HOME, "late", 3.0) == ledger.reset(0, 1, 3.0) == []
+
+
+def test_failures_are_forgiven_after_their_period() -> None:
+    """Two failures in ten seconds may happen again and again; a third one is too many."""
+    ledger, _ = begun(1)
+    for number, now in enumerate([0.0, 5.0, 11.0, 16.0]):
+        ledger.started(0, number, now)
+        assert isinstance(ledger.exited(0, number, killed=False, code=1, text="x", now=now)[-1], Place)
+    ledger.started(0, 4, 17.0)
+    (end,) = ledger.exited(0, 4, killed=False, code=1, text="the last words", now=17.0)
+    assert end.reason == (
+        "rank 0 was given up after 3 ends within 10 s, the last on …home: the last words"
+    )
+
+
+def test_failures_and_losses_are_counted_apart_and_by_rank() -> None:
+    """What one rank suffers does not use up what another may."""
+    ledger, _ = begun(2)
+    for rank in (0, 1):
+        for number, killed in enumerate([True, False, True, False, True]):
+            ledger.started(rank, number, 1.0)
+            ledger.exited(rank, number, killed=killed, code=1, text="x", now=1.0)
+    assert ledger.ended is None
+
+
+def test_a_rank_that_has_ended_well_is_started_again_when_its_peer_goes() -> None:
+    """Others may yet need its messages again, and they went with its peer."""
+    ledger, _ = begun(2, view(OTHERS[0]))
+    ledger.started(1, 0, 1.0)
+    assert ledger.exited(1, 0, killed=False, code=0, text="", now=2.0) == []
+    actions = ledger.peer_lost(OTHERS[0], "no sign of life", 3.0)
+    assert actions == [Fence(1, 0, OTHERS[0], "lost its peer: no sign of life"), Place(1, 1, HOME)]
+
+
+def test_a_reset_blames_nobody_and_moves_on() -> None:
+    """Who is asked to hand a rank over has done nothing wrong, but another takes it if there is one."""
+    ledger, _ = begun(2, view(OTHERS[0]))
+    ledger.started(1, 0, 1.0)
+    assert ledger.reset(1, 0, 2.0) == [Fence(1, 0, OTHERS[0], "reset by rank 0"), Place(1, 1, HOME)]
+    assert ledger.blame[OTHERS[0]] == 0
+
+
+@pytest.mark.parametrize("rank", [2, 99, -1])
+def test_a_reset_of_a_rank_that_is_none_ends_the_job(rank: int) -> None:
+    """A program that asks for the impossible is told; the coordinator does not break."""
+    ledger, _ = begun(2)
+    (end,) = ledger.reset(rank, 1, 1.0)
+    assert end.reason == f"rank 1 asked to reset rank {rank}, but the ranks are 0 to 1"
+
+
+def test_what_a_peer_has_been_given_counts_before_it_says_so() -> None:
+    """Many ranks at once do not all go to the peer that looked idle when the job began."""
+    _, actions = begun(9, *(view(peer, slots=2) for peer in OTHERS))
+    hosts = [action.peer for action in actions]
+    assert sorted(hosts.count(peer) for peer in set(hosts)) == [2, 2, 2, 3]
+
+
+def test_a_ledger_of_a_view_that_changes_keeps_the_newest() -> None:
+    """What a peer offers is replaced by what it offers now."""
+    ledger, _ = begun(1)
+    ledger.peer_changed(view(OTHERS[0], full=True), 1.0)
+    ledger.peer_changed(attrs.evolve(view(OTHERS[0]), latency=0.1), 2.0)
+    assert ledger.peers[OTHERS[0]].latency == 0.1
