@@ -1,0 +1,83 @@
+"""What the README shows happens."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import trio
+import trio.testing
+
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text()
+pytestmark = pytest.mark.e2e
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
+
+
+def shell(command: str) -> subprocess.CompletedProcess[str]:
+    # `python` in the README is that of the virtual environment
+    return subprocess.run(
+        ["bash", "-c", f'python() {{ "{sys.executable}" "$@"; }}; {command}'],
+        cwd=ROOT, text=True, capture_output=True, timeout=100, check=False,
+    )  # fmt: skip
+
+
+def test_the_two_commands_are_one_line_each() -> None:
+    """A fresh clone needs one line for the demo, one for the tests."""
+    demo, tests = blocks("sh")
+    assert demo.endswith("mpi_actors demo\n")
+    assert "pytest" in tests
+    assert demo.count("\n") == tests.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("command", "shown"),
+    re.findall(r"^\$ (python -m mpi_actors run .*)\n((?:[^$`].*\n)+)", README, re.MULTILINE),
+)
+def test_run_prints_what_is_shown(command: str, shown: str) -> None:
+    """The commands under "Run something" print what is printed there."""
+    done = shell(command)
+    assert (done.stdout, done.returncode) == (shown, 0), done.stderr
+
+
+def test_commands_come_from_a_pipe(tmp_path: Path) -> None:
+    """The one-line pipe runs a job and ends."""
+    [command] = re.findall(r"`(printf .*?)`", README)
+    done = shell(f"{command} -path {tmp_path} --no-mdns")
+    assert "\nhi\n" in done.stdout
+    assert done.returncode == 0, done.stderr
+
+
+def test_the_program_for_a_real_pool_runs() -> None:
+    """The first Python block prints the echo."""
+    done = subprocess.run(
+        [sys.executable, "-c", blocks("python")[0]],
+        cwd=ROOT, text=True, capture_output=True, timeout=100, check=False,
+    )  # fmt: skip
+    assert (done.stdout, done.returncode) == ("('hi',)\n", 0), done.stderr
+
+
+def test_the_test_on_a_memory_pool_passes() -> None:
+    """The second Python block is a test that passes."""
+    names: dict[str, object] = {}
+    exec("import trio, mpi_actors\n" + blocks("python")[1], names)
+    test = names["test_a_lost_peer_changes_nothing"]
+    trio.run(test, None, clock=trio.testing.MockClock(autojump_threshold=0))
+
+
+def test_every_event_is_in_the_table() -> None:
+    """The table of events names all of them, with all their fields."""
+    import attrs
+
+    from mpi_actors.events import event_classes
+
+    rows = dict(re.findall(r"^\| `([a-z-]+)` \| (`.*) \|$", README, re.MULTILINE))
+    shown = {name: set(re.findall(r"`([a-z_]+)`", re.sub(r"\(.*?\)", "", row))) for name, row in rows.items()}
+    fields = {name: {field.name for field in attrs.fields(cls)} for name, cls in event_classes().items()}
+    assert {name: shown.get(name) for name in fields} == fields
