@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 import trio
@@ -114,19 +114,22 @@ class ControlClient:
                     return  # the readers see the end
 
     async def _read_answers(self) -> None:
-        async for line in _lines(self._control):
+        async def take(line: bytes) -> None:
             answer = decode_answer(line)
             asker = self._asked.get(answer.id)
             if asker is not None:
                 asker.send_nowait(answer)
 
+        await _each_line(self._control, take)
+
     async def _read_events(self) -> None:
-        async for line in _lines(self._events):
-            time, event = decode_event(line)
-            await self._on_event(time, event)
+        async def take(line: bytes) -> None:
+            await self._on_event(*decode_event(line))
+
+        await _each_line(self._events, take)
 
 
-async def _lines(stream: trio.SocketStream) -> AsyncIterator[bytes]:
+async def _each_line(stream: trio.SocketStream, take: Callable[[bytes], Awaitable[None]]) -> None:
     splitter = LineSplitter(MAX_LINE)
     while True:
         try:
@@ -136,4 +139,4 @@ async def _lines(stream: trio.SocketStream) -> AsyncIterator[bytes]:
         if not data:
             return
         for line in splitter.feed(bytes(data)):
-            yield line
+            await take(line)

@@ -23,20 +23,14 @@ import trio
 
 from ._version import __version__
 from .actors import ChildSpec, DeadLetters, Intensity, Mailbox, Restart, Supervisor
-from .config import MIB, Settings
+from .config import Settings
 from .dialer import Dialer, Found
-from .errors import (
-    ConnectionLost,
-    MpiActorsError,
-    ProtocolError,
-    UnknownInterpreter,
-    UnknownJob,
-    UsageError,
-)
+from .errors import ConnectionLost, MpiActorsError, ProtocolError, UnknownInterpreter, UsageError
 from .events import EventBus, PeerJoined, PeerLost, PeerOffers
 from .host import Host
 from .ids import MAX_RANKS, JobId, PeerId, new_job_id
 from .job import Job, JobNews, PeerChanged
+from .job_book import find_job, forget_old_jobs
 from .ledger import JobSpec, PeerView, RestartPolicy
 from .messages import Capacity, ControlMessage, Hello, KnownPeers, check_arguments
 from .net.pairing import Pairing, StreamPair
@@ -47,8 +41,6 @@ from .roster import PeerRecord, Roster
 from .router import HostNews, PeerGone, Router
 from .wire.frame import Frame
 
-_ENDED_JOBS = 100
-_ENDED_LOGS = 64 * MIB
 _GOODBYE = 0.5
 
 logger = logging.getLogger(__name__)
@@ -191,7 +183,7 @@ class Daemon:
             limits=self.settings.jobs,
         )
         job = Job(spec, router=self.router, bus=self.bus, settings=self.settings, views=self._views)
-        self._forget_old_jobs()
+        forget_old_jobs(self.jobs)
         self.jobs[job.id] = job
         try:
             await self._jobs.start_child(
@@ -208,20 +200,7 @@ class Daemon:
         Raises:
             UnknownJob: there is none, or more than one.
         """
-        found = [job for id, job in self.jobs.items() if name and id.startswith(name)]
-        if len(found) != 1:
-            known = ", ".join(self.jobs) or "none"
-            raise UnknownJob(f"{'several jobs begin' if found else 'no job begins'} with {name!r}: {known}")
-        return found[0]
-
-    def _forget_old_jobs(self) -> None:
-        ended = [job for job in self.jobs.values() if job.result is not None]
-        size = sum(job.log_size for job in ended)
-        for number, job in enumerate(ended):
-            if len(ended) - number <= _ENDED_JOBS and size <= _ENDED_LOGS:
-                return
-            size -= job.log_size
-            del self.jobs[job.id]
+        return find_job(self.jobs, name)
 
     def _tell_jobs(self, news: JobNews) -> None:
         for job in self.jobs.values():

@@ -194,9 +194,7 @@ class FaultPlan:
         mortal = [peer for peer in range(peers) if peer not in spared]
         made: list[Fault] = []
         for _ in range(faults):
-            kinds = ["freeze_peer"]
-            kinds += ["kill_process"] if ranks else []
-            kinds += ["kill_peer"] if mortal else []
+            kinds = ["freeze_peer", *["kill_process"] * bool(ranks), *["kill_peer"] * bool(mortal)]
             kinds += ["cut_off", "partition"] if peers > 1 else []
             kind = rng.choice(kinds)
             when = _random_trigger(rng, horizon, events or {})

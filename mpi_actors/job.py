@@ -142,7 +142,7 @@ class Job:
 
     def _why(self, rank: Rank, answer: str | None) -> str:
         seat = self.ledger.seats[rank]
-        seconds = trio.current_time() - seat.since
+        seconds = trio.current_time() - (seat.seeking if seat.phase is Phase.VACANT else seat.since)
         where = f"rank {rank}: "
         if seat.phase is Phase.VACANT:
             left = max(0.0, self.spec.limits.wait_for_host - seconds)

@@ -130,16 +130,26 @@ async def _run_job(options: RunOptions, terminal: Terminal) -> int:
         [name] = single(place).names()
     except BadStore as error:
         raise UsageError(str(error)) from error
+    unwritten: OSError | None = None
     async with Output(terminal, options.events) as output:
+        with trio.CancelScope() as scope:
 
-        async def on_event(peer: LocalPeer, time: float, event: Event) -> None:
-            await output.show(peer.index, time, event)
+            async def on_event(peer: LocalPeer, time: float, event: Event) -> None:
+                nonlocal unwritten
+                try:
+                    await output.show(peer.index, time, event)
+                except OSError as error:
+                    # nobody reads the answer any more
+                    unwritten = unwritten or error
+                    scope.cancel()
 
-        async with open_local_pool(
-            place, peers=options.peers, debug=options.debug, on_event=on_event
-        ) as pool:
-            job = await pool.start(name, options.size, *options.args, restart=options.restart or "failed")
-            result = await job.wait()
+            async with open_local_pool(
+                place, peers=options.peers, debug=options.debug, on_event=on_event
+            ) as pool:
+                job = await pool.start(name, options.size, *options.args, restart=options.restart or "failed")
+                result = await job.wait()
+        if unwritten is not None:
+            raise unwritten
         await output.conclude(result)
         return result.exit_code
 

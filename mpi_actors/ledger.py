@@ -48,6 +48,11 @@ class PeerView:
     full: bool = False
     latency: float = 0.0
 
+    @property
+    def able(self) -> bool:
+        """By its own account it can take a rank."""
+        return self.has_interpreter and not self.full
+
 
 class Phase(enum.Enum):
     """What goes on at a seat."""
@@ -67,6 +72,9 @@ class SeatRecord:
     incarnation: Incarnation = -1
     peer: PeerId | None = None
     since: float = 0.0
+    """When it came into this phase."""
+    seeking: float = 0.0
+    """Since when it has had no incarnation that ran."""
     tried: set[PeerId] = attrs.field(factory=set)
     refused: dict[PeerId, str] = attrs.field(factory=dict)
     failures: deque[float] = attrs.field(factory=deque)
@@ -132,12 +140,17 @@ class JobLedger:
         """The job starts with these peers to choose from."""
         self.peers = {view.peer: view for view in peers}
         for seat in self.seats:
-            seat.since = now
+            seat.since = seat.seeking = now
         return self._fill(now)
 
     def peer_changed(self, view: PeerView, now: float) -> list[Action]:
         """A peer joined, or what it offers changed."""
+        old = self.peers.get(view.peer)
         self.peers[view.peer] = view
+        if old is not None and view.able and not old.able:
+            # it may have refused for want of what it has now
+            for seat in self.seats:
+                seat.refused.pop(view.peer, None)
         return self._fill(now)
 
     def peer_lost(self, peer: PeerId, reason: str, now: float) -> list[Action]:
@@ -224,7 +237,7 @@ class JobLedger:
                 actions += self._vacate(seat, "its peer did not start it in time", now)
         actions += self._fill(now)
         for seat in self.seats:
-            if seat.phase is Phase.VACANT and now >= seat.since + self.spec.limits.wait_for_host:
+            if seat.phase is Phase.VACANT and now >= seat.seeking + self.spec.limits.wait_for_host:
                 return actions + self._end(
                     False,
                     EXIT_JOB_FAILED,
@@ -235,12 +248,10 @@ class JobLedger:
 
     def next_deadline(self, start_deadline: float) -> float | None:
         """When `time_passed` is to be called at the latest."""
-        times = [
-            seat.since + (self.spec.limits.wait_for_host if seat.phase is Phase.VACANT else start_deadline)
-            for seat in self.seats
-            if seat.phase in (Phase.VACANT, Phase.STARTING)
-        ]
-        return min(times, default=None) if self.ended is None else None
+        wait = self.spec.limits.wait_for_host
+        vacant = [seat.seeking + wait for seat in self.seats if seat.phase is Phase.VACANT]
+        starting = [seat.since + start_deadline for seat in self.seats if seat.phase is Phase.STARTING]
+        return min(vacant + starting, default=None) if self.ended is None else None
 
     # --- questions ----------------------------------------------------------------------------------------
 
@@ -297,6 +308,9 @@ class JobLedger:
         peer = seat.peer
         self.blame[peer] = self.blame.get(peer, 0) + blame
         seat.tried.add(peer)
+        if seat.phase is not Phase.STARTING:
+            # one that is refused again and again does not get new time to wait each time
+            seat.seeking = now
         seat.phase, seat.peer, seat.since = Phase.VACANT, None, now
         return [Fence(seat.rank, seat.incarnation, peer, reason)]
 

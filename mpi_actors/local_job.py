@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import AsyncGenerator
 
 import attrs
 import trio
@@ -37,8 +36,8 @@ class LocalJob:
         """The incarnations that run now, as far as we have heard."""
         self._client = client
         self._events: deque[Seen] = deque(maxlen=_KEPT)
-        self._output: deque[str] = deque(maxlen=_KEPT)
         self._count = 0
+        self._output: deque[str] = deque(maxlen=_KEPT)
         self._news = trio.Event()
         self._finished = trio.Event()
 
@@ -72,21 +71,12 @@ class LocalJob:
         """
         return await self._client.ask(Logs(job=self.id))
 
-    async def events(self) -> AsyncGenerator[Seen, None]:
-        """All events of the job, from its start to its end. Leave early only by `contextlib.aclosing`.
+    def events(self) -> EventReader:
+        """All events of the job, from its start to its end.
 
         The last 10 000 are kept: whoever falls further behind misses some.
         """
-        at = 0
-        while True:
-            at = max(at, self._count - len(self._events))
-            while at < self._count:
-                seen = self._events[at - self._count]
-                at += 1
-                yield seen
-            if self.result is not None:
-                return
-            await self._news.wait()
+        return EventReader(self)
 
     # --- for the peer -------------------------------------------------------------------------------------
 
@@ -120,3 +110,34 @@ class LocalJob:
     def _wake(self) -> None:
         self._news.set()
         self._news = trio.Event()
+
+    async def after(self, number: int) -> tuple[int, Seen | None]:
+        """Wait for the first kept event after the first `number`; its own number, None after the end."""
+        while number >= self._count and self.result is None:
+            await self._news.wait()
+        if number >= self._count:
+            return number, None
+        number = max(number, self._count - len(self._events))
+        return number + 1, self._events[number - self._count]
+
+
+class EventReader:
+    """Iterates over a job's events. Whoever stops early may close it, but need not."""
+
+    def __init__(self, job: LocalJob) -> None:
+        self._job = job
+        self._number = 0
+
+    def __aiter__(self) -> EventReader:
+        return self
+
+    async def __anext__(self) -> Seen:
+        await trio.lowlevel.checkpoint()
+        self._number, seen = await self._job.after(self._number)
+        if seen is None:
+            raise StopAsyncIteration
+        return seen
+
+    async def aclose(self) -> None:
+        """Nothing is held that would have to be let go."""
+        await trio.lowlevel.checkpoint()

@@ -288,11 +288,12 @@ class LocalPeer:
             case PeerLost(peer=peer):
                 self.sees.pop(peer, None)
                 self._changed()
+        if self._on_event is not None:
+            # first, so that nobody who waits for the job's end makes it miss that
+            await self._on_event(self, time, event)
         name = getattr(event, "job", None)
         if name is not None:
             self._job(name).hear(time, event)
-        if self._on_event is not None:
-            await self._on_event(self, time, event)
 
     def _job(self, id: JobId) -> LocalJob:
         job = self._jobs.get(id)

@@ -86,7 +86,10 @@ class LedgerMachine(RuleBasedStateMachine):
         running=st.integers(0, 4),
     )
     def change(self, peer: PeerId, able: bool, full: bool, slots: int, running: int) -> None:
-        self.present[peer] = view(peer, able=able, full=full, slots=slots, running=running)
+        old, new = self.present.get(peer), view(peer, able=able, full=full, slots=slots, running=running)
+        if old is not None and new.able and not old.able:
+            self.refusing = {entry for entry in self.refusing if entry[1] != peer}
+        self.present[peer] = new
         self.take(self.ledger.peer_changed(self.present[peer], self.now))
 
     @rule(peer=st.sampled_from(OTHERS))
@@ -168,14 +171,13 @@ class LedgerMachine(RuleBasedStateMachine):
     def wait(self, seconds: float) -> None:
         until = self.now + seconds
         while (deadline := self.ledger.next_deadline(PATIENCE)) is not None and deadline <= until:
-            assert deadline > self.now - 1e-9, "a deadline that lies in the past would be a busy loop"
             self.now = max(self.now, deadline)
             for seat in self.ledger.seats:
                 if seat.phase is Phase.STARTING and self.now >= seat.since + PATIENCE:
                     self.refusing.add((seat.rank, self.live[seat.rank][1]))
             self.take(self.ledger.time_passed(self.now, PATIENCE))
             after = self.ledger.next_deadline(PATIENCE)
-            assert after is None or after > self.now
+            assert after is None or after > self.now, "a deadline in the past would be a busy loop"
         self.now = until
 
     @precondition(lambda self: self.end is None)
@@ -228,7 +230,7 @@ class LedgerMachine(RuleBasedStateMachine):
         return {
             peer
             for peer, known in self.present.items()
-            if known.has_interpreter and not known.full and (rank, peer) not in self.refusing
+            if known.able and (rank, peer) not in self.refusing
         }
 
     @invariant()
@@ -301,14 +303,39 @@ def test_it_waits_and_then_names_each_peer_and_its_reason() -> None:
     views = [view(HOME, able=False), view(full, full=True), view(bare, able=False), view(other)]
     assert ledger.begin(views, 0.0) == [Place(0, 0, other)]
     assert ledger.refused(0, 0, "no disk", 1.0) == [Fence(0, 0, other, "refused by its peer: no disk")]
-    assert ledger.next_deadline(PATIENCE) == 6.0
-    assert ledger.time_passed(5.9, PATIENCE) == []
-    (end,) = ledger.time_passed(6.0, PATIENCE)
+    assert ledger.next_deadline(PATIENCE) == 5.0
+    assert ledger.time_passed(4.9, PATIENCE) == []
+    (end,) = ledger.time_passed(5.0, PATIENCE)
     assert (end.ok, end.exit_code) == (False, EXIT_JOB_FAILED)
     assert "no peer could take rank 0 within 5 s" in end.reason
     assert "…fullpeer takes no more ranks" in end.reason
     assert "…barepeer does not offer 'echo'" in end.reason
     assert "…thirdone refused: no disk" in end.reason
+
+
+def test_who_refused_for_want_of_room_is_asked_again_when_there_is_room() -> None:
+    """A refusal holds for what the peer offered then; other news of it change nothing."""
+    ledger = JobLedger(spec(1))
+    ledger.begin([view(HOME)], 0.0)
+    ledger.refused(0, 0, "it hosts 9 ranks and takes no more", 0.1)
+    assert ledger.peer_changed(view(HOME, running=3), 0.2) == []
+    assert ledger.peer_changed(view(HOME, full=True), 0.3) == []
+    assert ledger.peer_changed(view(HOME), 0.4) == [Place(0, 1, HOME)]
+
+
+def test_refusals_without_end_do_not_keep_a_job_waiting_for_ever() -> None:
+    """The time to wait for a host runs from when the rank last ran, whatever is tried meanwhile."""
+    ledger = JobLedger(spec(1))
+    ledger.begin([view(HOME)], 0.0)
+    for number in range(8):
+        now = number * 0.7
+        ledger.refused(0, number, "no", now)
+        if number < 7:
+            ledger.peer_changed(view(HOME, full=True), now)
+            ledger.peer_changed(view(HOME), now)
+    assert ledger.next_deadline(PATIENCE) == 5.0
+    (end,) = ledger.time_passed(5.0, PATIENCE)
+    assert "no peer could take rank 0 within 5 s" in end.reason
 
 
 def test_a_peer_that_comes_takes_what_waits() -> None:

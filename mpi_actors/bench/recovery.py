@@ -9,7 +9,6 @@ from __future__ import annotations
 import random
 import statistics
 import time
-from contextlib import aclosing
 from pathlib import Path
 from typing import Literal
 
@@ -92,10 +91,9 @@ async def _lose_one(pool: LocalPool, job: LocalJob, loss: Loss, rng: random.Rand
 
 
 async def _next_start(job: LocalJob, after: float) -> float:
-    async with aclosing(job.events()) as events:
-        async for seen in events:
-            if isinstance(seen.event, RankStarted) and (
-                seen.time > after if after else len(job.ranks) == _PEERS
-            ):
-                return seen.time
+    async for seen in job.events():
+        if isinstance(seen.event, RankStarted) and (
+            seen.time > after if after else len(job.ranks) == _PEERS
+        ):
+            return seen.time
     raise MpiActorsError("the job ended before the loss was mended")

@@ -177,7 +177,9 @@ class _App:
         if self._signal:
             self._front.restore()
             os._exit(128 + number)  # the warden sees to the programs
-        if number == signal.SIGINT and self._console.interactive and self._console.interrupt():
+        # a terminal sends it as a signal except while there is a prompt, which reads it as a key
+        pressed = number == signal.SIGINT and self._console.interactive
+        if pressed and (self._console.interrupt() or self._front.ctrl_c()):
             return
         self._signal = number
         if self._up:

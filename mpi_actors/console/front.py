@@ -26,6 +26,10 @@ class Front(Protocol):
         """
         ...
 
+    def ctrl_c(self) -> bool:
+        """Somebody pressed Ctrl-C while nothing was being done; whether that is seen to."""
+        ...
+
     def restore(self) -> None:
         """Leave the terminal as it was: the process ends now."""
         ...
@@ -45,6 +49,10 @@ class LineFront:
     async def write(self, pieces: list[Piece]) -> None:
         """See `Front.write`."""
         await trio.to_thread.run_sync(write_pieces, pieces, abandon_on_cancel=True)
+
+    def ctrl_c(self) -> bool:
+        """See `Front.ctrl_c`: it is a signal like others."""
+        return False
 
     def restore(self) -> None:
         """See `Front.restore`: there is nothing to do."""

@@ -83,7 +83,7 @@ def show(event: Event, *, several: bool = False) -> Shown | None:
         case PeerLost(peer=peer, reason=reason):
             return _news(f"peer {short_peer(peer)} left: {reason}")
         case Notice(text=text):
-            return Shown(text, Kind.FAILURE)
+            return Shown(f"note: {text}", Kind.FAILURE)
     return None
 
 

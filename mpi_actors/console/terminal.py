@@ -15,11 +15,12 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import attrs
 import trio
 from prompt_toolkit import PromptSession
-from prompt_toolkit.application import run_in_terminal
+from prompt_toolkit.application import Application
 from prompt_toolkit.completion import CompleteEvent, Completer, Completion
 from prompt_toolkit.document import Document
 from prompt_toolkit.history import FileHistory, History, InMemoryHistory
@@ -68,6 +69,7 @@ class TerminalFront:
         self._writings: deque[_Writing] = deque()
         self._prompting = False
         self._ended = False
+        self._ctrl_c = False
         self._bell: Callable[[], object] | None = None
 
     # --- trio's side --------------------------------------------------------------------------------------
@@ -132,6 +134,15 @@ class TerminalFront:
         if failures:
             raise failures[0]
 
+    def ctrl_c(self) -> bool:
+        """See `Front.ctrl_c`: as if the prompt had read it."""
+        with self._condition:
+            if self._ended:
+                return False
+            self._ctrl_c = True
+            self._wake()
+            return True
+
     def restore(self) -> None:
         """See `Front.restore`."""
         with contextlib.suppress(termios.error):
@@ -156,9 +167,10 @@ class TerminalFront:
 
     def _work(self, hand_over: Callable[[str | None], object]) -> None:
         try:
+            _keep_keys(self._before)
             while self._wait_for_prompt():
                 hand_over(self._prompt())
-        except OSError:
+        except (OSError, termios.error):
             hand_over(None)  # the terminal is gone
         finally:
             with self._condition:
@@ -207,11 +219,17 @@ class TerminalFront:
             await rung.wait()
             rung.clear()
             if self._writings:
-                await run_in_terminal(self._write_waiting)
-            if self._ended:
-                if not app.is_done:
-                    app.exit(exception=EOFError())
-                return
+                # prompt_toolkit's own way makes the terminal cooked meanwhile, and keys would get lost
+                app.renderer.erase()
+                self._write_waiting()
+                app.renderer.request_absolute_cursor_position()
+                app.invalidate()
+            with self._condition:
+                pressed, self._ctrl_c = self._ctrl_c, False
+            if pressed:
+                _clear_or_leave(app)
+            if self._ended and not app.is_done:
+                app.exit(exception=EOFError())
             await asyncio.sleep(_PAUSE)
 
     def _write_waiting(self) -> None:
@@ -239,17 +257,33 @@ class _Completer(Completer):
             yield Completion(name + " ", start_position=-len(word), display=name)
 
 
+def _keep_keys(before: list[Any]) -> None:
+    """Between two prompts, keys are neither shown nor looked at, but for Ctrl-C: the next one reads them."""
+    iflag, oflag, cflag, lflag, ispeed, ospeed, characters = before
+    iflag &= ~termios.ICRNL
+    lflag &= ~(termios.ICANON | termios.ECHO)
+    characters = list(characters)
+    characters[termios.VMIN], characters[termios.VTIME] = 1, 0
+    termios.tcsetattr(
+        STDIN, termios.TCSANOW, [iflag, oflag, cflag, lflag, ispeed, ospeed, characters]
+    )
+
+
 def _bindings() -> KeyBindings:
     bindings = KeyBindings()
 
     @bindings.add("c-c")
-    def _clear_or_leave(event: KeyPressEvent) -> None:
-        if event.current_buffer.text:
-            event.current_buffer.reset()
-        else:
-            event.app.exit(exception=EOFError())
+    def _ctrl_c(event: KeyPressEvent) -> None:
+        _clear_or_leave(event.app)
 
     return bindings
+
+
+def _clear_or_leave(app: Application[Any]) -> None:
+    if app.current_buffer.text:
+        app.current_buffer.reset()
+    elif not app.is_done:
+        app.exit(exception=EOFError())
 
 
 def _history(path: Path) -> History:

@@ -26,6 +26,8 @@ _LEAST_PIECE = 4096
 _MAX_QUEUED = 16 * 1024 * 1024
 """Control bytes that may wait to be written; a peer that takes none of them is cut off."""
 _LITTLE = 64 * 1024
+_LAST_WORDS = 0.5
+"""Seconds for a goodbye to be read when something else tells first that the connection has ended."""
 _READ = 1024 * 1024
 
 
@@ -133,7 +135,7 @@ class Link:
 
     def abort(self, error: Exception | None) -> None:
         """End the link at once."""
-        if self.end is None:
+        if not self._scope.cancel_called:
             self.end = error
         self._scope.cancel()
         self._drained.set()
@@ -153,6 +155,9 @@ class Link:
         try:
             await pump()  # type: ignore[misc]
         except MpiActorsError as error:
+            if isinstance(error, ConnectionLost) and pump != self._read_control:
+                # the other side may have said goodbye before it closed, and that is yet to be read
+                await trio.sleep(_LAST_WORDS)
             self.abort(error)
 
     async def _read_control(self) -> None:

@@ -73,10 +73,12 @@ class RawLink:
     data: ByteStream
     decoder: ControlDecoder = attrs.field(factory=ControlDecoder)
     heard: list[ControlMessage] = attrs.field(factory=list)
+    _turn: trio.Lock = attrs.field(factory=trio.Lock)
 
     async def say(self, *messages: ControlMessage) -> None:
         """Send control messages."""
-        await self.control.send_all(b"".join(map(encode, messages)))
+        async with self._turn:
+            await self.control.send_all(b"".join(map(encode, messages)))
 
     async def send(self, *frames: Frame) -> None:
         """Send data frames."""

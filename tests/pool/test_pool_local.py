@@ -53,7 +53,8 @@ async def test_the_life_of_a_pool(temporary: Path) -> None:
             assert status.pid == pool.peers[0].pid
             assert [peer.peer for peer in status.peers] == [pool.peers[1].id]
             assert "echo" in status.interpreters
-            assert (status.dead_letters, status.protocol_errors, status.running) == (0, {}, 0)
+            assert (status.protocol_errors, status.running) == ({}, 0)
+            assert status.tasks > 10
 
             with pytest.raises(UnknownInterpreter):
                 await pool.start("nonsense", 1)
@@ -80,7 +81,7 @@ async def test_the_life_of_a_pool(temporary: Path) -> None:
             with pytest.raises(DaemonEnded, match="killed by SIGKILL"):
                 await pool.peers[1].status()
             assert (await (await pool.start("echo", 2, "again")).wait()).output == ("again",)
-    assert list(temporary.iterdir()) == []
+    assert os.listdir(temporary) == []
     assert len(os.listdir("/proc/self/fd")) <= descriptors
 
 
@@ -95,7 +96,7 @@ async def test_losing_the_coordinator_is_told(temporary: Path) -> None:
             assert "its coordinator, peer 0 has ended: killed by SIGKILL" in result.reason
             with pytest.raises(DaemonEnded):
                 await pool.start("round_echo", 1)
-    assert list(temporary.iterdir()) == []
+    assert os.listdir(temporary) == []
 
 
 async def test_what_cannot_be_opened_is_said(temporary: Path) -> None:
@@ -103,17 +104,21 @@ async def test_what_cannot_be_opened_is_said(temporary: Path) -> None:
     with trio.fail_after(60), pytest.raises(BadStore, match="there is no"):
         async with open_local_pool(temporary / "nothing", peers=1):
             raise AssertionError("it opened")
-    assert list(temporary.iterdir()) == []
+    assert os.listdir(temporary) == []
 
 
 async def test_an_error_inside_comes_out_as_it_is(temporary: Path) -> None:
     """The caller's own exception is not wrapped; frozen daemons and running jobs do not delay the end."""
-    with trio.fail_after(60), pytest.raises(ZeroDivisionError):
+
+    async def fail() -> None:
         async with open_local_pool(EXAMPLES / "round_echo", peers=1) as pool:
             await pool.start("round_echo", 2, "100000", "0.05")
             await pool.freeze(0)
             raise ZeroDivisionError
-    assert list(temporary.iterdir()) == []
+
+    with trio.fail_after(60), pytest.raises(ZeroDivisionError):
+        await fail()
+    assert os.listdir(temporary) == []
 
 
 @pytest.mark.parametrize("seconds", [0.0, 0.05, 0.5])
@@ -122,7 +127,7 @@ async def test_cancelled_while_it_opens(temporary: Path, seconds: float) -> None
     with trio.move_on_after(seconds):
         async with open_local_pool(EXAMPLES / "echo", peers=2):
             await trio.sleep_forever()
-    assert list(temporary.iterdir()) == []
+    assert os.listdir(temporary) == []
 
 
 async def test_connect_raises_what_the_daemon_raises(temporary: Path) -> None:

@@ -1,0 +1,131 @@
+"""Imports go one way: from higher layers to lower ones, and what is heavy stays where it is needed."""
+
+from __future__ import annotations
+
+import ast
+import functools
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import mpi_actors
+
+ROOT = Path(mpi_actors.__file__).parent
+
+LAYERS: list[tuple[str, str]] = [
+    ("words that every layer speaks", "errors ids config messages events result _version"),
+    ("bytes and decisions, sans-I/O", "wire replay elect ledger reports control_words"),
+    ("actors: mailboxes and supervisors", "actors"),
+    ("the world: networks, processes, the store, faults", "net process store faults"),
+    ("the actors of a peer's tree", "peer dialer router rank job job_book host roster"),
+    (
+        "whole peers and pools",
+        "daemon memory_pool node local_pool local_peer local_job pool control control_client served",
+    ),
+    ("what people hold", "cli console launch launch_output demo demo_ring bench testing __main__"),
+]
+"""Lowest first; a package stands for all its modules. A module may import from its own layer and below."""
+
+WITHOUT_TRIO = 2
+"""So many of the lowest layers know no event loop."""
+
+LIBP2P = ("net.libp2p", "net.identity", "node", "served", "cli", "bench")
+"""Modules (by the beginning of their names) that may know libp2p; all others work with any transport."""
+
+MOST_LINES = 400
+
+
+def modules() -> dict[str, Path]:
+    """Every module of the package, by its name within the package; packages are named without `__init__`."""
+    found = {}
+    for path in sorted(ROOT.rglob("*.py")):
+        parts = path.relative_to(ROOT).with_suffix("").parts
+        found[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = path
+    del found[""]  # the package itself: it resolves its public names lazily
+    return found
+
+
+MODULES = modules()
+LAYER_OF = {name: number for number, (_, names) in enumerate(LAYERS) for name in names.split()}
+
+
+def layer(module: str) -> int:
+    """The layer of a module, by its top-level name."""
+    return LAYER_OF.get(module.partition(".")[0], len(LAYERS))
+
+
+@functools.cache
+def imports(module: str) -> frozenset[str]:
+    """What a module imports, anywhere in it: our own modules begin with a dot, others do not."""
+    return frozenset(_imports(module, MODULES[module]))
+
+
+def _imports(module: str, path: Path) -> Iterator[str]:
+    package = module.split(".") if path.name == "__init__.py" else module.split(".")[:-1]
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (_own(alias.name) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.level == 0:
+            assert node.module is not None
+            yield from (_own(f"{node.module}.{alias.name}") for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            base = package[: len(package) - node.level + 1]
+            origin = ".".join([*base, *([node.module] if node.module else [])])
+            yield from (f".{origin}.{alias.name}" if origin else f".{alias.name}" for alias in node.names)
+
+
+def _own(name: str) -> str:
+    top, _, rest = name.partition(".")
+    return f".{rest}" if top == "mpi_actors" else name
+
+
+def targets(module: str) -> set[str]:
+    """Our own modules that a module imports."""
+    found = set()
+    for name in imports(module):
+        if name.startswith("."):
+            whole = name[1:]
+            found.add(whole if whole in MODULES else whole.rpartition(".")[0])
+    return found - {""}
+
+
+def tops(module: str) -> set[str]:
+    """The other packages that a module imports."""
+    return {name.partition(".")[0] for name in imports(module) if not name.startswith(".")}
+
+
+def test_every_module_is_in_the_table() -> None:
+    """A new module belongs somewhere, and the table names nothing twice."""
+    names = [name for _, names in LAYERS for name in names.split()]
+    assert len(names) == len(set(names))
+    assert {module.partition(".")[0] for module in MODULES} - {"mpi", "shim"} <= set(names)
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_imports_go_down(module: str) -> None:
+    """No module knows one of a higher layer, not even for its types."""
+    upwards = {target for target in targets(module) if layer(target) > layer(module)}
+    assert not upwards, f"{module} (layer {layer(module)}) imports {upwards}"
+
+
+@pytest.mark.parametrize("module", [name for name in MODULES if layer(name) < WITHOUT_TRIO])
+def test_the_core_knows_no_event_loop(module: str) -> None:
+    """It can be used, and tested, without a clock, a task or a socket."""
+    assert not tops(module) & {"trio", "asyncio", "anyio", "socket", "time", "threading", "select"}
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_only_backends_know_libp2p(module: str) -> None:
+    """Everything else runs on the memory network as well."""
+    if not module.startswith(LIBP2P):
+        assert not tops(module) & {"libp2p", "multiaddr"}
+        assert not {target for target in targets(module) if target.startswith(("net.libp2p", "net.identity"))}
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_modules_have_one_idea(module: str) -> None:
+    """What grows beyond this is two."""
+    lines = len(MODULES[module].read_text().splitlines())
+    assert lines <= MOST_LINES, f"{module} has {lines} lines"
+
