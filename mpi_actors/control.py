@@ -249,7 +249,7 @@ def job_log(job: Job) -> JobLog:
         if room < 0:
             break
         lines.appendleft(LogEntry(rank=line.rank, text=line.text, stream=line.stream))
-    return JobLog(lines=tuple(lines), dropped=job.dropped_lines + len(job.log) - len(lines))
+    return JobLog(lines=tuple(lines), dropped=job.log.dropped + len(job.log) - len(lines))
 
 
 def status(node: Node) -> Status:

@@ -2,6 +2,7 @@
 
 daemon
 ├── peers       a session for each connected peer
+├── parting     says goodbye to all of them at the end
 ├── dialer      reaches peers, again and again
 ├── announcer   tells peers what this one offers, when it changes
 ├── host        takes orders for ranks
@@ -22,7 +23,7 @@ from typing import Any
 import trio
 
 from ._version import __version__
-from .actors import ChildSpec, DeadLetters, Intensity, Mailbox, Restart, Supervisor
+from .actors import ChildSpec, DeadLetters, Intensity, Mailbox, Restart, Supervisor, current_actor
 from .config import Settings
 from .dialer import Dialer, Found
 from .errors import ConnectionLost, MpiActorsError, ProtocolError, UnknownInterpreter, UsageError
@@ -84,7 +85,6 @@ class Daemon:
         self.jobs: dict[JobId, Job] = {}
         self._instance = secrets.token_hex(8)
         self._bootstrap = tuple(bootstrap)
-        self._absences: dict[PeerId, trio.Event] = {}
         self._offers: dict[PeerId, tuple[str, ...]] = {}
         self._offer_changed = trio.Event()
         self._sessions = 0
@@ -115,13 +115,14 @@ class Daemon:
             self.settings.timing,
             begin=self._begin_session,
             is_present=lambda peer: self.roster.get(peer) is not None,
-            until_absent=self._until_absent,
+            until_absent=self.roster.until_absent,
         )
         self.supervisor = Supervisor(
             "daemon",
             intensity=Intensity(max_restarts=5, period=60.0),
             children=[
                 self._peers.as_child(),
+                ChildSpec(id="parting", run=self._part, shutdown=_GOODBYE),
                 ChildSpec(id="dialer", run=self._dialer.run, mailbox=self._found),
                 ChildSpec(id="announcer", run=self._announce),
                 self._ranks.as_child(),
@@ -292,10 +293,6 @@ class Daemon:
                     await self.transport.disconnect(session.remote)
             session.ended.set()
 
-    async def _until_absent(self, peer: PeerId) -> None:
-        while self.roster.get(peer) is not None:
-            await self._absences.setdefault(peer, trio.Event()).wait()
-
     async def _announce(self, _: Mailbox[object]) -> None:
         while True:
             await self._offer_changed.wait()
@@ -315,6 +312,14 @@ class Daemon:
             running=self.host.running,
             full=self.host.full,
         )
+
+    async def _part(self, _: Mailbox[object]) -> None:
+        """When all else has stopped, say goodbye to everybody at once."""
+        await current_actor().stopping.wait()
+        for record in self.roster:
+            record.link.goodbye("it leaves the pool")
+        for record in self.roster:
+            await self.roster.until_absent(record.peer)
 
     # --- what sessions need: `Company` --------------------------------------------------------------------
 
@@ -353,9 +358,6 @@ class Daemon:
         gone = PeerGone(record.peer, reason)
         self._hosting.post(gone)
         self._tell_jobs(gone)
-        absence = self._absences.pop(record.peer, None)
-        if absence is not None:
-            absence.set()
 
     def changed(self, record: PeerRecord) -> None:
         """A peer offers something else."""
@@ -387,5 +389,5 @@ class Daemon:
         logger.warning("a link with %s was cut: %s: %s", peer, name, error)
 
     def protocol_errors(self) -> Counter[str]:
-        """How often others broke the protocol, by the errors' names."""
+        """How often others broke it, by the errors' names."""
         return self.errors + self._pairing.errors

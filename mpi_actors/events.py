@@ -7,12 +7,15 @@ of the class. New fields and events may come; none goes or changes its meaning.
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Callable
 from typing import Any, ClassVar
 
 import attrs
 
 from .ids import Incarnation, JobId, PeerId, Rank
+
+logger = logging.getLogger(__name__)
 
 
 @attrs.frozen(kw_only=True)
@@ -179,6 +182,9 @@ class EventBus:
                 act()
 
     def emit(self, event: Event) -> None:
-        """Tell everybody."""
+        """Tell everybody. What a listener raises is its own affair: it is logged, and the others are told."""
         for listener in tuple(self._listeners):
-            listener(event)
+            try:
+                listener(event)
+            except Exception:
+                logger.exception("a listener could not take %s", event.name)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections import deque
 from collections.abc import Callable, Iterable
 
 import attrs
@@ -31,6 +30,7 @@ from .messages import (
 from .messages import RankStarted as RankStartedMessage
 from .replay import Endpoint
 from .reports import LogReport, ResetReport, decode_report
+from .result import JobLog
 from .result import JobResult as JobResult
 from .result import LogLine as LogLine
 from .router import Attachment, FromPeer, PeerGone, Router
@@ -57,6 +57,8 @@ class KillJob:
     reason: str
 
 
+_MOST_ERRORS = 1000
+
 JobNews = FromPeer | PeerGone | PeerChanged | Reported | KillJob
 """What a coordinator takes."""
 
@@ -79,10 +81,7 @@ class Job:
     ) -> None:
         self.spec = spec
         self.ledger = JobLedger(spec)
-        self.log: deque[LogLine] = deque()
-        self.log_size = 0
-        """Characters in `log`."""
-        self.dropped_lines = 0
+        self.log = JobLog(spec.limits)
         self.result: JobResult | None = None
         self.mailbox: Mailbox[JobNews] = Mailbox(
             f"job {spec.job}", control_capacity=100_000, dead_letters=router.dead_letters
@@ -92,6 +91,7 @@ class Job:
         self._settings = settings
         self._views = views
         self._endpoint = Endpoint(spec.job, COORDINATOR, 0, settings.lanes)
+        self._errors_waiting = 0
         self._reported: set[Rank] = set()
         self._postponed: set[Rank] = set()
         self._exits: dict[Rank, tuple[RankExited, float]] = {}
@@ -194,9 +194,12 @@ class Job:
         if self.ledger.is_current(rank, incarnation) and self.ledger.seats[rank].peer != news.sender:
             raise Impostor(f"it speaks for rank {rank} of job {self.id}, which it does not host")
         if isinstance(message, RankStderr):
-            self.mailbox.tell_nowait(news)
-        else:
-            self.mailbox.post(news)
+            # in the order in which it came, so that it is shown before its rank's end; but not without limit
+            if self._errors_waiting >= _MOST_ERRORS:
+                self._router.dead_letters.record(self.mailbox.name, message, "too much standard error")
+                return
+            self._errors_waiting += 1
+        self.mailbox.post(news)
 
     def _hear(self, news: JobNews) -> None:
         now = trio.current_time()
@@ -235,6 +238,7 @@ class Job:
             case RankBroke(_, rank, incarnation, _, text):
                 self._act(self.ledger.broke(rank, incarnation, text))
             case RankStderr(_, rank, _, text):
+                self._errors_waiting -= 1
                 for line in text.splitlines():
                     self._add_line(LogLine(rank, line, "stderr"))
 
@@ -306,12 +310,7 @@ class Job:
         return deadline
 
     def _add_line(self, line: LogLine) -> None:
-        self.log.append(line)
-        self.log_size += len(line.text)
-        limits = self.spec.limits
-        while len(self.log) > limits.log_lines or (self.log_size > limits.log_bytes and len(self.log) > 1):
-            self.log_size -= len(self.log.popleft().text)
-            self.dropped_lines += 1
+        self.log.add(line)
         self._bus.emit(Log(job=self.id, rank=line.rank, text=line.text, stream=line.stream))
 
     # --- actions ------------------------------------------------------------------------------------------
@@ -374,7 +373,7 @@ class Job:
             exit_code=end.exit_code,
             reason=end.reason,
             seconds=seconds,
-            output=tuple(line.text for line in self.log if line.rank == 0 and line.stream == "log"),
+            output=self.log.output(),
         )
 
     def _close(self) -> None:

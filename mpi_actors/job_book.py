@@ -29,9 +29,9 @@ def find_job(jobs: Mapping[JobId, Job], name: str) -> Job:
 def forget_old_jobs(jobs: MutableMapping[JobId, Job]) -> None:
     """Drop the oldest of those that have ended, so that neither their number nor their logs grow for ever."""
     ended = [job for job in jobs.values() if job.result is not None]
-    size = sum(job.log_size for job in ended)
+    size = sum(job.log.size for job in ended)
     for number, job in enumerate(ended):
         if len(ended) - number <= _ENDED_JOBS and size <= _ENDED_LOGS:
             return
-        size -= job.log_size
+        size -= job.log.size
         del jobs[job.id]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import select
 from collections import deque
 from pathlib import Path
 from types import TracebackType
@@ -30,7 +31,11 @@ class Terminal:
         """
         data = text.encode(errors="surrogateescape")
         try:
-            await trio.to_thread.run_sync(_write_all, number, data, abandon_on_cancel=True)
+            if len(data) <= select.PIPE_BUF and _is_writable(number):
+                _write_all(number, data)
+                await trio.lowlevel.checkpoint()
+            else:
+                await trio.to_thread.run_sync(_write_all, number, data, abandon_on_cancel=True)
         except OSError:
             if number != 2:
                 raise
@@ -120,6 +125,13 @@ def describe(event: Event) -> str:
         case Notice(text=text):
             return text
     return ""
+
+
+def _is_writable(number: int) -> bool:
+    """Whether a write of PIPE_BUF bytes will not wait."""
+    poll = select.poll()
+    poll.register(number, select.POLLOUT)
+    return bool(poll.poll(0))
 
 
 def _write_all(number: int, data: bytes) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import attrs
+import trio
 
 from .ids import PeerId
 from .ledger import PeerView
@@ -46,6 +47,7 @@ class Roster:
 
     def __init__(self) -> None:
         self._present: dict[PeerId, PeerRecord] = {}
+        self._absences: dict[PeerId, trio.Event] = {}
 
     def __iter__(self) -> Iterator[PeerRecord]:
         return iter(tuple(self._present.values()))
@@ -64,6 +66,14 @@ class Roster:
     def remove(self, peer: PeerId) -> None:
         """A peer has gone."""
         self._present.pop(peer, None)
+        absence = self._absences.pop(peer, None)
+        if absence is not None:
+            absence.set()
+
+    async def until_absent(self, peer: PeerId) -> None:
+        """Wait until that peer is not present."""
+        while peer in self._present:
+            await self._absences.setdefault(peer, trio.Event()).wait()
 
     def addresses(self, *, but: PeerId) -> list[tuple[PeerAddress, ...]]:
         """Where the present peers can be dialled, for another peer to know; so many as fit a message each."""

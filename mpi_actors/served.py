@@ -16,13 +16,16 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-import trio
+from .loading import loading
 
-from .control import BROKEN, ControlService
-from .control_words import Open, decode_request, encode_error
-from .errors import BadMessage, MpiActorsError, UsageError
-from .node import Node, NodeOptions, open_node
-from .store.directory import DirectoryStore, missing_files, single
+with loading():
+    import trio
+
+    from .control import BROKEN, ControlService
+    from .control_words import Open, decode_request, encode_error
+    from .errors import BadMessage, MpiActorsError, UsageError
+    from .node import Node, NodeOptions, open_node
+    from .store.directory import DirectoryStore, missing_files, single
 
 logger = logging.getLogger(__name__)
 

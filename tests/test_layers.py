@@ -14,7 +14,7 @@ import mpi_actors
 ROOT = Path(mpi_actors.__file__).parent
 
 LAYERS: list[tuple[str, str]] = [
-    ("words that every layer speaks", "errors ids config messages events result _version"),
+    ("words that every layer speaks", "errors ids config messages events result loading _version"),
     ("bytes and decisions, sans-I/O", "wire replay elect ledger reports control_words"),
     ("actors: mailboxes and supervisors", "actors"),
     ("the world: networks, processes, the store, faults", "net process store faults"),

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-import gc
 import os
 import signal
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +14,7 @@ import trio
 from ..actors import ChildSpec, Mailbox, Restart
 from ..config import PeerLimits, Settings
 from ..errors import MpiActorsError, OutputLost
+from ..loading import loading
 from ..store.directory import DirectoryStore
 from . import logs
 from .arguments import ConsoleOptions
@@ -47,7 +46,7 @@ def run_console(options: ConsoleOptions) -> int:
             stack.callback(event_log.close)
         interactive = os.isatty(STDIN) and os.isatty(STDOUT)
         path = options.path or platformdirs.user_data_path("mpi-actors", appauthor=False)
-        with _few_collections():
+        with loading():
             # libp2p takes more than a second to load; whatever is wrong so far was said before
             from ..node import NodeOptions, open_node
             from .console import Console
@@ -81,16 +80,6 @@ def _front(interactive: bool, path: Path) -> Front:
     from .front import LineFront
 
     return LineFront()
-
-
-@contextlib.contextmanager
-def _few_collections() -> Iterator[None]:
-    """Loading modules makes a great many objects that stay: looking for garbage among them is in vain."""
-    gc.disable()
-    try:
-        yield
-    finally:
-        gc.enable()
 
 
 class _App:

@@ -191,8 +191,8 @@ def _state(job: Job) -> str:
 @_command("logs JOB", "show again what a job logged", 1, 1, Names.JOBS)
 async def _logs(console: Console, arguments: Sequence[str]) -> None:
     job = console.job(arguments[0])
-    if job.dropped_lines:
-        console.say(f"({job.dropped_lines} older lines are gone)")
+    if job.log.dropped:
+        console.say(f"({job.log.dropped} older lines are gone)")
     for line in job.log:
         mark = f"[{line.rank} stderr] " if line.stream == "stderr" else f"[{line.rank}] " if line.rank else ""
         console.say(mark + line.text)

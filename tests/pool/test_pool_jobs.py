@@ -390,7 +390,7 @@ async def test_a_log_that_is_too_long_keeps_its_end(autojump_clock) -> None:
     async with clean_pool(settings=Settings(jobs=JobLimits(log_lines=250))) as pool:
         job = await pool.start("chatty", 3)
         assert (await result_of(job)).ok
-        assert (len(job.log), job.dropped_lines) == (250, 50)
+        assert (len(job.log), job.log.dropped) == (250, 50)
 
 
 async def test_fifty_jobs_at_once(autojump_clock) -> None:
