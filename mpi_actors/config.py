@@ -48,6 +48,8 @@ class LaneLimits:
     """Of the sender's log, in memory; beyond it is spilled to an unnamed temporary file."""
     log_total: int = 8 * KIB * MIB
     """Of the sender's log, in all; beyond it the job fails with SendLogFull."""
+    log_messages: int = 20_000_000
+    """Messages in the sender's log: each takes some 200 bytes of memory, wherever its payload lies."""
     requests: int = 100_000
     """Unanswered requests for messages."""
 

@@ -43,6 +43,7 @@ from .router import HostNews, PeerGone, Router
 from .wire.frame import Frame
 
 _GOODBYE = 0.5
+_MOST_OFFERED = 4096
 
 logger = logging.getLogger(__name__)
 
@@ -307,7 +308,7 @@ class Daemon:
     def capacity(self) -> Capacity:
         """What this peer offers now."""
         return Capacity(
-            interpreters=self.launcher.interpreters(),
+            interpreters=self.launcher.interpreters()[:_MOST_OFFERED],
             slots=self.settings.peer.slots,
             running=self.host.running,
             full=self.host.full,

@@ -57,6 +57,10 @@ class DifferentPool(ProtocolError):
     """The other peer serves another interpreter store, so it is of another pool."""
 
 
+class TooMuchRelayed(ProtocolError):
+    """A host sends more by way of the coordinator than credit allows. Its link is closed, and begins anew."""
+
+
 class Impostor(ProtocolError):
     """A peer sent something in the name of a rank or job that is not its own."""
 

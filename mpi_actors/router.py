@@ -262,6 +262,7 @@ class Router:
         Raises:
             Impostor: the sender is neither the host of the rank in whose name it speaks nor the coordinator.
             BadFrame: the frame makes no sense.
+            TooMuchRelayed: it sends more by way of us than credit allows.
         """
         view = self._jobs.get(frame.job)
         if view is None:

@@ -14,12 +14,15 @@ from typing import Protocol
 import attrs
 import trio
 
-from ..errors import ConnectionLost, MpiActorsError
+from ..errors import ConnectionLost, MpiActorsError, TooMuchRelayed
 from ..ids import PeerId
 from ..messages import ControlMessage, Goodbye
 from ..wire.codec import ControlDecoder, encode
 from ..wire.frame import HEADER_SIZE, MAX_WRITE, Frame, FrameDecoder
 from .pairing import StreamPair
+
+MOST_FORWARDED = 256 * 1024 * 1024
+"""Bytes that may wait on their way between two other hosts, unless told otherwise."""
 
 _LEAST_PIECE = 4096
 """A write is not filled up with payload pieces smaller than this."""
@@ -58,6 +61,7 @@ class Link:
         pair: the streams; the link closes them.
         on_control: called with each control message, in order. May raise ProtocolError.
         on_frame: called with each data frame, in order. May raise ProtocolError.
+        most_forwarded: bytes of other links' frames that may wait.
     """
 
     def __init__(
@@ -66,6 +70,7 @@ class Link:
         *,
         on_control: Callable[[ControlMessage], None],
         on_frame: Callable[[Frame, PeerId], None],
+        most_forwarded: int = MOST_FORWARDED,
     ) -> None:
         self._pair = pair
         self._on_control = on_control
@@ -74,6 +79,8 @@ class Link:
         self._control_bytes = 0
         self._ready: dict[FrameSource, None] = {}
         self._forwarded: deque[Frame] = deque()
+        self._forwarded_bytes = 0
+        self._most_forwarded = most_forwarded
         self._control_wake = trio.Event()
         self._data_wake = trio.Event()
         self._drained = trio.Event()
@@ -122,8 +129,15 @@ class Link:
         self._data_wake.set()
 
     def forward(self, frame: Frame) -> None:
-        """Queue a frame of another link. Credit between the two ranks bounds how many there are."""
+        """Queue a frame of another link. Credit between the two ranks bounds how many there are …
+
+        Raises:
+            TooMuchRelayed: … unless somebody does not keep to it.
+        """
+        if self._forwarded_bytes > self._most_forwarded:
+            raise TooMuchRelayed(f"{self._forwarded_bytes} bytes wait to be relayed to {self.remote}")
         self._forwarded.append(frame)
+        self._forwarded_bytes += len(frame.payload) + HEADER_SIZE
         self._data_wake.set()
 
     def goodbye(self, reason: str, *, retry: bool = True) -> None:
@@ -213,7 +227,9 @@ class Link:
 
     def _next_frame(self, most: int) -> Frame | None:
         if self._forwarded and len(self._forwarded[0].payload) <= most:
-            return self._forwarded.popleft()
+            relayed = self._forwarded.popleft()
+            self._forwarded_bytes -= len(relayed.payload) + HEADER_SIZE
+            return relayed
         while self._ready:
             source = next(iter(self._ready))
             del self._ready[source]

@@ -18,7 +18,7 @@ from contextlib import asynccontextmanager
 import attrs
 import trio
 
-from ..errors import UnknownInterpreter
+from ..errors import BadProgramLine, UnknownInterpreter
 from .exit import Exit
 from .program import Order, Program
 from .stdio import Command, Log, Req, Reset, Send
@@ -61,6 +61,8 @@ class RankContext:
         await self._say(Reset(rank))
 
     async def _say(self, command: Command) -> None:
+        if not isinstance(command, Log) and not 0 <= command.rank < self.size:
+            raise BadProgramLine(f"{command}: a rank must be from 0 to {self.size - 1}")
         self._said.append(command)
         self._speak.set()
         await trio.lowlevel.checkpoint()

@@ -34,6 +34,7 @@ class SendLog:
         self._directory = directory
         self._file: IO[bytes] | None = None
         self._spilled = 0
+        self._count = 0
         self.memory = 0
         """Bytes held in memory."""
 
@@ -49,11 +50,12 @@ class SendLog:
             SendLogFull: the log's limit is reached, or the disk is full.
         """
         size = len(payload)
-        if self.total + size > self._limits.log_total:
+        if self.total + size > self._limits.log_total or self._count >= self._limits.log_messages:
             raise SendLogFull(
-                f"the rank's sender log reached its limit of {self._limits.log_total // MIB} MiB: "
-                "every message is kept until the job ends, so send less"
+                f"the rank's sender log reached its limit of {self._limits.log_total // MIB} MiB or "
+                f"{self._limits.log_messages} messages: each is kept until the job ends, so send less"
             )
+        self._count += 1
         if self.memory + size <= self._limits.log_memory:
             self.memory += size
             return payload

@@ -11,7 +11,7 @@ import pytest
 import trio
 from net_pairs import accepting
 
-from mpi_actors.errors import BadFrame, BadMessage, ConnectionLost, FrameTooLarge, Impostor
+from mpi_actors.errors import BadFrame, BadMessage, ConnectionLost, FrameTooLarge, Impostor, TooMuchRelayed
 from mpi_actors.ids import JobId, PeerId
 from mpi_actors.messages import Capacity, ControlMessage, EndJob, Goodbye, Ping
 from mpi_actors.net.link import Link
@@ -214,6 +214,18 @@ async def test_a_peer_that_takes_nothing_is_cut_off(autojump_clock) -> None:
             link.send_control(BIG)
         assert isinstance(link.end, ConnectionLost)
         nursery.cancel_scope.cancel()
+
+
+async def test_what_is_relayed_is_bounded(autojump_clock) -> None:
+    """Frames of another link that nobody takes are refused by name when there are too many."""
+    async with accepting(MemoryNetwork()) as acceptor:
+        _, far = await acceptor.pairs()
+        link = Link(far, on_control=lambda _: None, on_frame=lambda *_: None, most_forwarded=1000)
+        frame = Frame(Kind.DATA, JobId("00" * 8), 0, 1, 0, 0, payload=b"x" * 400)
+        for _ in range(3):
+            link.forward(frame)
+        with pytest.raises(TooMuchRelayed):
+            link.forward(frame)
 
 
 @pytest.mark.parametrize("how", ["read", "abort", "cancel"])

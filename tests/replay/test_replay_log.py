@@ -1,0 +1,40 @@
+"""The sender's log keeps what it is given, within its limits."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from mpi_actors.config import LaneLimits
+from mpi_actors.errors import SendLogFull
+from mpi_actors.replay import SendLog
+
+
+def test_what_is_kept_is_read_again(tmp_path: Path) -> None:
+    """Payloads come back the same, from memory and from the spill file, which has no name."""
+    log = SendLog(LaneLimits(log_memory=100), directory=str(tmp_path))
+    payloads = [bytes([number]) * number for number in range(60)]
+    stored = [log.add(payload) for payload in payloads]
+    assert [log.read(each) for each in stored] == payloads
+    assert log.memory <= 100 < log.total == sum(map(len, payloads))
+    assert list(tmp_path.iterdir()) == []
+    log.close()
+
+
+@pytest.mark.parametrize("limits", [LaneLimits(log_total=10), LaneLimits(log_messages=2)])
+def test_a_full_log_says_so(limits: LaneLimits) -> None:
+    """Bytes and messages are limited."""
+    log = SendLog(limits)
+    log.add(b"12345")
+    log.add(b"12345")
+    with pytest.raises(SendLogFull, match="send less"):
+        log.add(b"1")
+    log.close()
+
+
+def test_a_disk_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    """No room for the spill file is an error of the log."""
+    log = SendLog(LaneLimits(log_memory=0), directory=str(tmp_path / "missing"))
+    with pytest.raises(SendLogFull, match="cannot be written"):
+        log.add(b"1")
