@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import attrs
 import trio
-from libp2p.crypto.keys import KeyPair
 
 from .actors import Backoff, ChildSpec, Mailbox, Restart
 from .config import Settings
@@ -27,7 +25,8 @@ from .process.warden import Warden
 from .store.depot import Depot
 from .store.source import InterpreterSource
 
-logger = logging.getLogger(__name__)
+if TYPE_CHECKING:
+    from libp2p.crypto.keys import KeyPair
 
 DEFAULT_MAX_SIZE = 10_000_000
 DEFAULT_LISTEN = ("/ip4/127.0.0.1/tcp/0",)

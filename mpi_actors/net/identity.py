@@ -10,6 +10,7 @@ import secrets
 import stat
 from pathlib import Path
 
+from . import libp2p_unused  # noqa: F401  # isort: skip - before libp2p itself
 from libp2p.crypto.ed25519 import Ed25519PrivateKey, create_new_key_pair
 from libp2p.crypto.keys import KeyPair
 from libp2p.peer.id import ID

@@ -9,6 +9,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from typing import cast
 
+from . import libp2p_unused  # noqa: F401  # isort: skip - before libp2p itself
 import attrs
 import trio
 from libp2p import new_host

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import socket
 
+from . import libp2p_unused  # noqa: F401  # isort: skip - before libp2p itself
 import trio
 from libp2p.io.trio import TrioTCPStream
 from libp2p.network.connection.raw_connection import RawConnection

@@ -11,6 +11,7 @@ import os
 import struct
 from typing import Any
 
+from . import libp2p_unused  # noqa: F401  # isort: skip - before libp2p itself
 import libp2p.io.msgio as msgio
 import libp2p.network.swarm as swarm_module
 import libp2p.stream_muxer.muxer_multistream as muxer_multistream

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable
 from typing import cast
 
+from . import libp2p_unused  # noqa: F401  # isort: skip - before libp2p itself
 import trio
 from libp2p.abc import INetStream
 from libp2p.network.stream.exceptions import StreamEOF, StreamReset
