@@ -18,6 +18,7 @@ from ..ledger import Phase
 from ..store.size import format_size
 from .show import short_peer
 from .tables import one_line, seconds_text, table
+from .tree import dropped_lines, tree_lines
 
 if TYPE_CHECKING:
     from .console import Console
@@ -243,6 +244,14 @@ async def _peers(console: Console, _: Sequence[str]) -> None:
 async def _connect(console: Console, arguments: Sequence[str]) -> None:
     record = await console.node.daemon.connect(arguments[0])
     console.news(f"connected to {short_peer(record.peer)}")
+
+
+@_command("tree", "show this peer's actors, and what was dropped or turned away")
+async def _tree(console: Console, _: Sequence[str]) -> None:
+    daemon = console.node.daemon
+    console.say_lines(tree_lines(daemon.supervisor.snapshot()))
+    letters = daemon.dead_letters.report()
+    console.say_lines(dropped_lines(letters, daemon.router.dropped, daemon.protocol_errors()))
 
 
 # --- the console itself -----------------------------------------------------------------------------------
