@@ -18,7 +18,7 @@ from ..errors import ConnectionLost, MpiActorsError, TooMuchRelayed
 from ..ids import PeerId
 from ..messages import ControlMessage, Goodbye
 from ..wire.codec import ControlDecoder, encode
-from ..wire.frame import HEADER_SIZE, MAX_WRITE, Frame, FrameDecoder
+from ..wire.frame import HEADER_SIZE, MAX_FRAME, Frame, FrameDecoder
 from .pairing import StreamPair
 
 MOST_FORWARDED = 256 * 1024 * 1024
@@ -216,8 +216,8 @@ class Link:
 
     def _gather(self) -> bytes:
         parts: list[bytes | memoryview] = []
-        room = MAX_WRITE
-        while room >= HEADER_SIZE + _LEAST_PIECE or room == MAX_WRITE:
+        room = MAX_FRAME
+        while room >= HEADER_SIZE + _LEAST_PIECE or room == MAX_FRAME:
             frame = self._next_frame(room - HEADER_SIZE)
             if frame is None:
                 break

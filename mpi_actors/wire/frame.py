@@ -1,7 +1,7 @@
 """Frames: what travels on a data stream, one lane's news at a time.
 
-A frame is a fixed header and a payload of at most `MAX_CHUNK` bytes, so that a whole frame fits one write of
-the size that libp2p's encryption carries best. Longer messages travel as several DATA frames. Lengths are
+A frame is a fixed header and a payload of at most `MAX_CHUNK` bytes, so that a whole frame fills a few writes
+of the size that libp2p's encryption carries best. Longer messages travel as several DATA frames. Lengths are
 checked before anything is kept.
 """
 
@@ -20,7 +20,10 @@ _LAYOUT = struct.Struct("<BBxx8sIIIIQQQI")
 HEADER_SIZE = _LAYOUT.size
 MAX_WRITE = 65_507
 """Bytes of one write to a stream: what fits one noise message, measured to be the fastest size."""
-MAX_CHUNK = MAX_WRITE - HEADER_SIZE
+MAX_FRAME = 4 * MAX_WRITE
+"""Bytes of the largest frame, and of what is gathered to be written at once. A frame costs some ten
+microseconds on either side, whatever its size; larger ones would make others wait for their turn."""
+MAX_CHUNK = MAX_FRAME - HEADER_SIZE
 
 
 class Kind(enum.IntEnum):
@@ -96,8 +99,10 @@ class FrameDecoder:
             FrameTooLarge: a header announces more than `MAX_CHUNK` bytes.
             BadFrame: a header is none of ours.
         """
-        buffer = self._buffer
-        buffer += data
+        buffer: bytes | bytearray = data
+        if self._buffer:
+            self._buffer += data
+            buffer = self._buffer
         frames: list[Frame] = []
         at = 0
         with memoryview(buffer) as view:
@@ -120,7 +125,11 @@ class FrameDecoder:
                     )
                 )  # fmt: skip
                 at = end
-        del buffer[:at]
+        # most reads hold whole frames, which are cut out of them without another copy
+        if buffer is self._buffer:
+            del self._buffer[:at]
+        else:
+            self._buffer += buffer[at:]
         return frames
 
 

@@ -12,7 +12,7 @@ from strategies import cut
 
 from mpi_actors.errors import BadFrame, FrameTooLarge, ProtocolError
 from mpi_actors.ids import JobId
-from mpi_actors.wire.frame import HEADER_SIZE, MAX_CHUNK, MAX_WRITE, Frame, FrameDecoder, Kind
+from mpi_actors.wire.frame import HEADER_SIZE, MAX_CHUNK, MAX_FRAME, Frame, FrameDecoder, Kind
 
 u32, u64 = st.integers(0, 2**32 - 1), st.integers(0, 2**64 - 1)
 jobs = st.binary(min_size=8, max_size=8).map(lambda raw: JobId(raw.hex()))
@@ -46,7 +46,7 @@ def test_garbage_is_a_protocol_error_or_no_frame_yet(mixed: list[Frame | bytes],
             for frame in decoder.feed(piece):
                 assert len(frame.payload) <= MAX_CHUNK
                 assert FrameDecoder().feed(encode(frame)) == [frame]
-            assert decoder.pending < MAX_WRITE
+            assert decoder.pending < MAX_FRAME
     except ProtocolError:
         pass
 
