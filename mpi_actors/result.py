@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import attrs
 
 from .config import JobLimits
+from .errors import JobFailed
 from .ids import JobId, Rank
 
 
@@ -66,3 +67,13 @@ class JobResult:
     seconds: float
     output: tuple[str, ...]
     """What rank 0 logged, by line (the last ones, when there are very many)."""
+
+    def check(self) -> JobResult:
+        """The result itself, if the job ended well.
+
+        Raises:
+            JobFailed: it did not; the text says why.
+        """
+        if not self.ok:
+            raise JobFailed(f"job {self.job}: {self.reason}")
+        return self
