@@ -103,6 +103,57 @@ class DepotUnusable(UsageError):
     """The directory of installed interpreters cannot be read or written. Free some space there."""
 
 
+# --- content ----------------------------------------------------------------------------------------------
+
+
+class BadCid(UsageError):
+    """That text or those bytes are no content identifier that can be used here (CIDv0 or v1, SHA-256)."""
+
+
+class BadBlock(MpiActorsError):
+    """A block is not what its identifier says, or makes no sense as a piece of a file or directory."""
+
+
+class ContentError(MpiActorsError):
+    """Something in IPFS cannot be had; the subclasses say why."""
+
+
+class ContentMissing(ContentError):
+    """Nobody who was asked has it, or there is no such path in it."""
+
+
+class ContentRefused(ContentError):
+    """It can be had, but goes over a limit, or has a name or a link that would leave its directory."""
+
+
+class NotADirectory(ContentError):
+    """A directory is needed, and that content is a file, or a file and it is a directory."""
+
+
+class NoProvider(ContentMissing):
+    """There is nobody to ask: no connected peer is known to have it."""
+
+
+class ProviderFailed(ContentError):
+    """One provider lied, stalled, sent what nobody asked for or hung up. Another is tried."""
+
+
+class BackendUnavailable(ContentError):
+    """The IPFS daemon is absent, too slow, of a wrong version, or ended in the middle of a call."""
+
+
+class DiskFull(ContentError):
+    """The disk that holds this peer's directory is full, or its quota is."""
+
+
+class StoreBusy(ContentError):
+    """Somebody else adds to this peer's blocks, or removes some, and did not end in time. Try again later."""
+
+
+class StoreDamaged(UsageError):
+    """The database of this peer's store, or its blocks, cannot be read or written."""
+
+
 # --- actors -----------------------------------------------------------------------------------------------
 
 

@@ -15,22 +15,26 @@ ROOT = Path(mpi_actors.__file__).parent
 
 LAYERS: list[tuple[str, str]] = [
     ("words that every layer speaks", "errors ids config messages events result loading _version"),
-    ("bytes and decisions, sans-I/O", "wire replay elect ledger reports control_words"),
+    ("bytes and decisions, sans-I/O", "wire replay content elect ledger seats reports control_words"),
     ("actors: mailboxes and supervisors", "actors"),
     ("the world: networks, processes, the store, faults", "net process store faults"),
-    ("the actors of a peer's tree", "peer dialer router rank job job_book host roster"),
+    ("the actors of a peer's tree", "peer dialer announcer router rank job job_book job_why host roster"),
     (
         "whole peers and pools",
-        "daemon memory_pool node local_pool local_peer local_job pool control control_client served",
+        "daemon memory_pool node node_store content_access content_fetcher content_peers content_node "
+        "local_pool local_peer local_job pool control control_client served",
     ),
-    ("what people hold", "cli console launch launch_output demo demo_ring bench testing __main__"),
+    (
+        "what people hold",
+        "cli console content_commands launch launch_output demo demo_ring bench testing __main__",
+    ),
 ]
 """Lowest first; a package stands for all its modules. A module may import from its own layer and below."""
 
 WITHOUT_TRIO = 2
 """So many of the lowest layers know no event loop."""
 
-LIBP2P = ("net.libp2p", "net.identity", "node", "served", "cli", "bench")
+LIBP2P = ("net.libp2p", "net.identity", "node", "content_node", "served", "cli", "bench")
 """Modules (by the beginning of their names) that may know libp2p; all others work with any transport."""
 
 MOST_LINES = 400
