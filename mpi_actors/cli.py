@@ -62,6 +62,10 @@ def _dispatch(arguments: Arguments) -> int:
             from .bench.command import bench
 
             return bench(list(args))
+        case _:
+            from .content_commands.command import run_content
+
+            return run_content(arguments)
 
 
 def _explain(error: Exception | BaseExceptionGroup, debug: bool) -> int:
@@ -81,8 +85,14 @@ def _explain(error: Exception | BaseExceptionGroup, debug: bool) -> int:
     if debug:
         traceback.print_exception(error)
     if not isinstance(chosen, BrokenPipeError):
-        print(f"mpi-actors: {' '.join(str(chosen).split())}", file=sys.stderr)
+        print(f"mpi-actors: {' '.join(_text(chosen).split())}", file=sys.stderr)
     return EXIT_USAGE if isinstance(chosen, UsageError) else EXIT_ERROR
+
+
+def _text(error: BaseException) -> str:
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+    return str(error)
 
 
 def _leaves(error: BaseException) -> Iterator[BaseException]:

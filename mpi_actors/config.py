@@ -66,6 +66,8 @@ class JobLimits:
     losses_period: float = 600.0
     wait_for_host: float = 30.0
     """How long a rank may wait for a peer that can take it."""
+    prepare: float = 600.0
+    """How long a host may take to install what a rank needs."""
     log_lines: int = 10_000
     """Lines of a job's log that its peer keeps for `logs JOB`; older ones are dropped and counted."""
     log_bytes: int = 16 * MIB

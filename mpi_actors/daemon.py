@@ -16,7 +16,7 @@ import logging
 import os
 import secrets
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from typing import Any
 
@@ -24,26 +24,26 @@ import trio
 
 from ._version import __version__
 from .actors import ChildSpec, DeadLetters, Intensity, Mailbox, Restart, Supervisor, current_actor
+from .announcer import Announcer
 from .config import Settings
 from .dialer import Dialer, Found
-from .errors import ConnectionLost, MpiActorsError, ProtocolError, UnknownInterpreter, UsageError
+from .errors import ConnectionLost, MpiActorsError, ProtocolError
 from .events import EventBus, PeerJoined, PeerLost, PeerOffers
 from .host import Host
-from .ids import MAX_RANKS, JobId, PeerId, new_job_id
+from .ids import JobId, PeerId, new_job_id
 from .job import Job, JobNews, PeerChanged
-from .job_book import find_job, forget_old_jobs
+from .job_book import check_job, find_job, forget_old_jobs
 from .ledger import JobSpec, PeerView, RestartPolicy
-from .messages import Capacity, ControlMessage, Hello, KnownPeers, check_arguments
+from .messages import Capacity, ControlMessage, Hello, KnownPeers, Stock
 from .net.pairing import Pairing, StreamPair
 from .net.transport import ByteStream, Transport
 from .peer import PeerSession
 from .process.program import Launcher
-from .roster import PeerRecord, Roster
+from .roster import PeerRecord, Roster, StockBus
 from .router import HostNews, PeerGone, Router
 from .wire.frame import Frame
 
 _GOODBYE = 0.5
-_MOST_OFFERED = 4096
 
 logger = logging.getLogger(__name__)
 
@@ -59,6 +59,8 @@ class Daemon:
         services: further actors of the tree, started last (a console, discovery).
         daemon_pid: what is reported as our process id.
         spill_directory: where large sender logs go; the system's temporary directory by default.
+        stock: what content others can have from here, the most wanted first; called again after
+            `stock_changed`. Its `installable` is not used: the launcher tells that.
     """
 
     def __init__(
@@ -72,6 +74,7 @@ class Daemon:
         services: Iterable[ChildSpec[Any]] = (),
         daemon_pid: int | None = None,
         spill_directory: str | None = None,
+        stock: Callable[[], Stock] | None = None,
     ) -> None:
         self.transport = transport
         self.local: PeerId = transport.local
@@ -80,6 +83,8 @@ class Daemon:
         self.settings = settings or Settings()
         self.bus = EventBus()
         self.roster = Roster()
+        self.stock_bus = StockBus()
+        """Tells of peers that come, go, or have other content than before."""
         self.dead_letters = DeadLetters()
         self.errors: Counter[str] = Counter()
         """Protocol errors of others, by name."""
@@ -87,7 +92,6 @@ class Daemon:
         self._instance = secrets.token_hex(8)
         self._bootstrap = tuple(bootstrap)
         self._offers: dict[PeerId, tuple[str, ...]] = {}
-        self._offer_changed = trio.Event()
         self._sessions = 0
         self._pairing = Pairing(self.settings.timing, self.settings.peer)
 
@@ -110,6 +114,14 @@ class Daemon:
             changed=self.offer_changed,
             spill_directory=spill_directory,
         )
+        self._announcer = Announcer(
+            launcher=launcher,
+            host=self.host,
+            roster=self.roster,
+            settings=self.settings,
+            content=stock,
+            told=lambda: self._tell_jobs(PeerChanged(self.local)),
+        )
         self._found: Mailbox[Found] = Mailbox("dialer", capacity=1024, dead_letters=self.dead_letters)
         self._dialer = Dialer(
             transport,
@@ -125,7 +137,7 @@ class Daemon:
                 self._peers.as_child(),
                 ChildSpec(id="parting", run=self._part, shutdown=_GOODBYE),
                 ChildSpec(id="dialer", run=self._dialer.run, mailbox=self._found),
-                ChildSpec(id="announcer", run=self._announce),
+                ChildSpec(id="announcer", run=self._announcer.run),
                 self._ranks.as_child(),
                 ChildSpec(id="host", run=self.host.run, mailbox=hosting),
                 self._jobs.as_child(),
@@ -166,15 +178,10 @@ class Daemon:
         """Start a job with ranks 0 … size-1, coordinated here, with rank 0 here.
 
         Raises:
-            UnknownInterpreter: this peer does not offer the program.
+            UnknownInterpreter: this peer has not installed the program, and could not.
             UsageError: the number of ranks, or an argument, is not usable.
         """
-        if not 1 <= size <= MAX_RANKS:
-            raise UsageError(f"the number of ranks must be from 1 to {MAX_RANKS}, not {size}")
-        check_arguments(args)
-        if program not in self.launcher.interpreters():
-            known = ", ".join(self.launcher.interpreters()) or "none"
-            raise UnknownInterpreter(f"no interpreter {program!r} is installed here; installed: {known}")
+        check_job(self.launcher, program, size, args)
         spec = JobSpec(
             job=new_job_id(),
             program=program,
@@ -210,13 +217,7 @@ class Daemon:
                 job.mailbox.post(news)
 
     def _views(self, program: str) -> Iterator[PeerView]:
-        yield PeerView(
-            peer=self.local,
-            has_interpreter=program in self.launcher.interpreters(),
-            slots=self.settings.peer.slots,
-            running=self.host.running,
-            full=self.host.full,
-        )
+        yield self.host.view(program)
         for record in self.roster:
             yield record.view(program)
 
@@ -245,8 +246,12 @@ class Daemon:
             self._found.tell_nowait(Found(found, lasting))
 
     def offer_changed(self) -> None:
-        """What this peer offers has changed: others, and jobs that wait, are told soon."""
-        self._offer_changed.set()
+        """What this peer offers or could install has changed: others, and jobs that wait, are told soon."""
+        self._announcer.changed()
+
+    def stock_changed(self) -> None:
+        """What content others can have from here has changed: they are told soon."""
+        self._announcer.content_changed()
 
     async def _accept(self, stream: ByteStream) -> None:
         pair = await self._pairing.accept(stream)
@@ -294,25 +299,13 @@ class Daemon:
                     await self.transport.disconnect(session.remote)
             session.ended.set()
 
-    async def _announce(self, _: Mailbox[object]) -> None:
-        while True:
-            await self._offer_changed.wait()
-            self._offer_changed = trio.Event()
-            capacity = self.capacity()
-            for record in self.roster:
-                record.link.send_control(capacity)
-            self._tell_jobs(PeerChanged(self.local))
-            # ranks start and end in crowds
-            await trio.sleep(self.settings.timing.heartbeat / 4)
-
     def capacity(self) -> Capacity:
         """What this peer offers now."""
-        return Capacity(
-            interpreters=self.launcher.interpreters()[:_MOST_OFFERED],
-            slots=self.settings.peer.slots,
-            running=self.host.running,
-            full=self.host.full,
-        )
+        return self._announcer.capacity()
+
+    def holders(self, content: str) -> tuple[PeerId, ...]:
+        """The other peers that say they have the content of that identifier, the nearest first."""
+        return self.roster.holders(content)
 
     async def _part(self, _: Mailbox[object]) -> None:
         """When all else has stopped, say goodbye to everybody at once."""
@@ -348,7 +341,9 @@ class Daemon:
         self.bus.emit(PeerJoined(peer=record.peer, address=address, interpreters=offers))
         for some in others:
             record.link.send_control(KnownPeers(some))
+        self._announcer.greet(record)
         self._tell_jobs(PeerChanged(record.peer))
+        self.stock_bus.tell()
 
     def went(self, record: PeerRecord, reason: str) -> None:
         """A session that was up has ended."""
@@ -359,6 +354,7 @@ class Daemon:
         gone = PeerGone(record.peer, reason)
         self._hosting.post(gone)
         self._tell_jobs(gone)
+        self.stock_bus.tell()
 
     def changed(self, record: PeerRecord) -> None:
         """A peer offers something else."""
@@ -367,6 +363,13 @@ class Daemon:
             self._offers[record.peer] = offers
             self.bus.emit(PeerOffers(peer=record.peer, interpreters=offers))
         self._tell_jobs(PeerChanged(record.peer))
+
+    def stocked(self, record: PeerRecord, before: Stock) -> None:
+        """A peer could install something else, or has other content."""
+        if record.stock.installable != before.installable:
+            self._tell_jobs(PeerChanged(record.peer))
+        if (record.stock.holds, record.stock.addresses) != (before.holds, before.addresses):
+            self.stock_bus.tell()
 
     def hear(self, sender: PeerId, message: ControlMessage) -> None:
         """A message about a job."""

@@ -64,6 +64,18 @@ class JobStarted(Event):
 
 
 @attrs.frozen(kw_only=True)
+class RankInstalling(Event):
+    """A rank's host has not installed the program, and does that before it starts the rank."""
+
+    name = "rank-installing"
+    job: JobId
+    rank: Rank
+    incarnation: Incarnation
+    peer: PeerId
+    program: str
+
+
+@attrs.frozen(kw_only=True)
 class RankStarted(Event):
     """A rank's process runs, for the first time (incarnation 0) or again."""
 

@@ -12,6 +12,7 @@ from .actors import ChildSpec, Mailbox, Restart, Supervisor
 from .config import Settings
 from .errors import MpiActorsError
 from .ids import JobId, PeerId, Rank
+from .ledger import PeerView
 from .messages import AskRank, EndJob, Placed, RankRefused, RankState, StartRank, StopRank
 from .process.program import Launcher
 from .rank import AskState, Incarnation
@@ -68,6 +69,18 @@ class Host:
         """No more ranks are taken."""
         return len(self._hosted) >= self._settings.peer.max_ranks
 
+    def view(self, program: str) -> PeerView:
+        """This peer as a candidate for a job's ranks."""
+        installed = program in self._launcher.interpreters()
+        return PeerView(
+            peer=self._router.local,
+            has_interpreter=installed,
+            could_install=not installed and program in self._launcher.installable(),
+            slots=self._settings.peer.slots,
+            running=self.running,
+            full=self.full,
+        )
+
     async def run(self, mailbox: Mailbox[HostNews]) -> None:
         """The actor: one order at a time, in the order in which they came."""
         async for news in mailbox:
@@ -108,7 +121,7 @@ class Host:
             refusal = "a newer incarnation is here already"
         elif order.rank >= order.size:
             refusal = f"rank {order.rank} is none of {order.size}"
-        elif order.program not in self._launcher.interpreters():
+        elif not self.view(order.program).offers:
             refusal = f"no interpreter {order.program!r} is installed here"
         elif self.full:
             refusal = f"it hosts {len(self._hosted)} ranks and takes no more"

@@ -11,16 +11,26 @@ import trio
 from .actors import Mailbox
 from .config import Settings
 from .errors import BadFrame, Impostor
-from .events import EventBus, JobFinished, JobStarted, Log, RankLost, RankStarted, RankWaiting
+from .events import (
+    EventBus,
+    JobFinished,
+    JobStarted,
+    Log,
+    RankInstalling,
+    RankLost,
+    RankStarted,
+    RankWaiting,
+)
 from .ids import COORDINATOR, Incarnation, JobId, PeerId, Rank
-from .ledger import Action, Announce, End, Fence, JobLedger, JobSpec, PeerView, Phase, Place
+from .job_why import Inquiry
+from .ledger import JobLedger, JobSpec, PeerView
 from .messages import (
-    AskRank,
     EndJob,
     Placed,
     Placement,
     RankBroke,
     RankExited,
+    RankPreparing,
     RankRefused,
     RankState,
     RankStderr,
@@ -34,6 +44,7 @@ from .result import JobLog
 from .result import JobResult as JobResult
 from .result import LogLine as LogLine
 from .router import Attachment, FromPeer, PeerGone, Router
+from .seats import Action, Announce, End, Fence, Phase, Place, Preparing
 
 
 @attrs.frozen
@@ -94,14 +105,14 @@ class Job:
         self._errors_waiting = 0
         self._reported: set[Rank] = set()
         self._postponed: set[Rank] = set()
+        self._preparing: dict[Rank, Incarnation] = {}
+        """Whose news of preparation are in the mailbox."""
         self._exits: dict[Rank, tuple[RankExited, float]] = {}
         self._hosts: set[PeerId] = set()
         self._waiting_said: set[tuple[Rank, Incarnation]] = set()
         self._began = 0.0
         self._finished = trio.Event()
-        self._questions = 0
-        self._answers: dict[int, dict[Rank, str]] = {}
-        self._answered = trio.Event()
+        self._inquiry = Inquiry(self.ledger, router)
 
     # --- for people ---------------------------------------------------------------------------------------
 
@@ -124,36 +135,7 @@ class Job:
         """What each rank does or waits for, a line each; hosts have `patience` seconds to answer."""
         if self.result is not None:
             return [f"job {self.id} is over: {self.result.reason}"]
-        self._questions += 1
-        question = self._questions
-        answers = self._answers[question] = {}
-        asked = {
-            seat.rank: seat.peer
-            for seat in self.ledger.seats
-            if seat.peer is not None and seat.phase is not Phase.STARTING
-        }
-        for rank, peer in asked.items():
-            self._router.tell(peer, AskRank(self.id, rank, question))
-        with trio.move_on_after(patience):
-            while len(answers) < len(asked) and not self._finished.is_set():
-                await self._answered.wait()
-        del self._answers[question]
-        return [self._why(rank, answers.get(rank)) for rank in range(self.spec.size)]
-
-    def _why(self, rank: Rank, answer: str | None) -> str:
-        seat = self.ledger.seats[rank]
-        seconds = trio.current_time() - (seat.seeking if seat.phase is Phase.VACANT else seat.since)
-        where = f"rank {rank}: "
-        if seat.phase is Phase.VACANT:
-            left = max(0.0, self.spec.limits.wait_for_host - seconds)
-            return (
-                f"{where}waits for a peer that can take it, for {seconds:.1f} s, {left:.0f} s left: "
-                + self.ledger.why_vacant(seat)
-            )
-        where += f"incarnation {seat.incarnation} on …{(seat.peer or '')[-8:]}, "
-        if seat.phase is Phase.STARTING:
-            return f"{where}starting for {seconds:.1f} s"
-        return where + (answer or "which does not answer")
+        return await self._inquiry.ask(patience)
 
     # --- the actor ----------------------------------------------------------------------------------------
 
@@ -185,11 +167,7 @@ class Job:
         rank = getattr(message, "rank", -1)
         incarnation = getattr(message, "incarnation", -1)
         if isinstance(message, RankState):
-            # a late answer of an earlier host is no crime
-            if rank < self.spec.size and self.ledger.seats[rank].peer == news.sender:
-                self._answers.get(message.question, {})[rank] = message.text
-                self._answered.set()
-                self._answered = trio.Event()
+            self._inquiry.answered(message, news.sender)
             return
         if self.ledger.is_current(rank, incarnation) and self.ledger.seats[rank].peer != news.sender:
             raise Impostor(f"it speaks for rank {rank} of job {self.id}, which it does not host")
@@ -199,6 +177,13 @@ class Job:
                 self._router.dead_letters.record(self.mailbox.name, message, "too much standard error")
                 return
             self._errors_waiting += 1
+        if isinstance(message, RankPreparing):
+            # one that is yet to be heard is enough, however often it is said
+            if self._preparing.get(rank) == incarnation or not self.ledger.is_current(rank, incarnation):
+                return
+            if self.mailbox.post(news):
+                self._preparing[rank] = incarnation
+            return
         self.mailbox.post(news)
 
     def _hear(self, news: JobNews) -> None:
@@ -230,6 +215,9 @@ class Job:
                         )
                     )  # fmt: skip
                 self._act(actions)
+            case RankPreparing(_, rank, incarnation, text):
+                self._preparing.pop(rank, None)
+                self._act(self.ledger.preparing(rank, incarnation, text, now))
             case RankRefused(_, rank, incarnation, reason):
                 self._act(self.ledger.refused(rank, incarnation, reason, now))
             case RankExited() as exited if self.ledger.is_current(exited.rank, exited.incarnation):
@@ -332,6 +320,13 @@ class Job:
                     )
                     if peer in self.ledger.peers:
                         self._router.tell(peer, StopRank(self.id, rank, incarnation))
+                case Preparing(rank, incarnation, peer):
+                    self._bus.emit(
+                        RankInstalling(
+                            job=self.id, rank=rank, incarnation=incarnation,
+                            peer=peer, program=self.spec.program,
+                        )
+                    )  # fmt: skip
                 case End():
                     self._finish(action)
         self._say_who_waits()

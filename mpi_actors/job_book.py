@@ -1,16 +1,36 @@
-"""The jobs that a peer has started: found by the beginning of their names, forgotten when there are many."""
+"""The jobs that a peer starts: what can be one, how it is found by name, and when it is forgotten."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, MutableMapping
+from collections.abc import Mapping, MutableMapping, Sequence
 
 from .config import MIB
-from .errors import UnknownJob
-from .ids import JobId
+from .errors import UnknownInterpreter, UnknownJob, UsageError
+from .ids import MAX_RANKS, JobId
 from .job import Job
+from .messages import check_arguments
+from .process.program import Launcher
 
 _ENDED_JOBS = 100
 _ENDED_LOGS = 64 * MIB
+
+
+def check_job(launcher: Launcher, program: str, size: int, args: Sequence[str]) -> None:
+    """Refuse at once what could not be a job of this peer.
+
+    Raises:
+        UnknownInterpreter: the program is not installed here, and could not be; the text names what is.
+        UsageError: the number of ranks, or an argument, is not usable.
+    """
+    if not 1 <= size <= MAX_RANKS:
+        raise UsageError(f"the number of ranks must be from 1 to {MAX_RANKS}, not {size}")
+    check_arguments(args)
+    installed, installable = launcher.interpreters(), launcher.installable()
+    if program not in installed and program not in installable:
+        known = f"installed: {', '.join(installed) or 'none'}"
+        if installable:
+            known += f"; could be installed: {', '.join(installable)}"
+        raise UnknownInterpreter(f"no interpreter {program!r} is installed here; {known}")
 
 
 def find_job(jobs: Mapping[JobId, Job], name: str) -> Job:

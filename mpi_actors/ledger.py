@@ -5,7 +5,6 @@ No clock, no tasks, no network: the time comes with each event, and what is to b
 
 from __future__ import annotations
 
-import enum
 from collections import deque
 from collections.abc import Iterable, Iterator
 from typing import Literal
@@ -15,6 +14,8 @@ import attrs
 from .config import JobLimits
 from .elect import Candidate, elect
 from .ids import Incarnation, JobId, PeerId, Rank
+from .seats import Action, Announce, End, Fence, Place, Preparing, SeatRecord
+from .seats import Phase as Phase
 
 RestartPolicy = Literal["lost", "failed"]
 """`lost`: killed processes and lost peers are replaced, a rank that fails by itself fails the job.
@@ -43,85 +44,22 @@ class PeerView:
 
     peer: PeerId
     has_interpreter: bool
+    could_install: bool = False
+    """It would install the interpreter for a rank."""
     slots: int
     running: int
     full: bool = False
     latency: float = 0.0
 
     @property
+    def offers(self) -> bool:
+        """It has the interpreter, or could have it."""
+        return self.has_interpreter or self.could_install
+
+    @property
     def able(self) -> bool:
         """By its own account it can take a rank."""
-        return self.has_interpreter and not self.full
-
-
-class Phase(enum.Enum):
-    """What goes on at a seat."""
-
-    VACANT = "waiting for a host"
-    STARTING = "starting"
-    RUNNING = "running"
-    ENDED = "ended"
-
-
-@attrs.define
-class SeatRecord:
-    """One rank, as the coordinator sees it."""
-
-    rank: Rank
-    phase: Phase = Phase.VACANT
-    incarnation: Incarnation = -1
-    peer: PeerId | None = None
-    since: float = 0.0
-    """When it came into this phase."""
-    seeking: float = 0.0
-    """Since when it has had no incarnation that ran."""
-    tried: set[PeerId] = attrs.field(factory=set)
-    refused: dict[PeerId, str] = attrs.field(factory=dict)
-    failures: deque[float] = attrs.field(factory=deque)
-    losses: deque[float] = attrs.field(factory=deque)
-
-
-# --- actions ----------------------------------------------------------------------------------------------
-
-
-@attrs.frozen
-class Place:
-    """Start this incarnation there."""
-
-    rank: Rank
-    incarnation: Incarnation
-    peer: PeerId
-
-
-@attrs.frozen
-class Announce:
-    """Tell everybody that this incarnation sits there."""
-
-    rank: Rank
-    incarnation: Incarnation
-    peer: PeerId
-
-
-@attrs.frozen
-class Fence:
-    """This incarnation is over: stop it if it still runs, and say that it was lost."""
-
-    rank: Rank
-    incarnation: Incarnation
-    peer: PeerId
-    reason: str
-
-
-@attrs.frozen
-class End:
-    """The job is over."""
-
-    ok: bool
-    exit_code: int
-    reason: str
-
-
-Action = Place | Announce | Fence | End
+        return self.offers and not self.full
 
 
 class JobLedger:
@@ -147,7 +85,8 @@ class JobLedger:
         """A peer joined, or what it offers changed."""
         old = self.peers.get(view.peer)
         self.peers[view.peer] = view
-        if old is not None and view.able and not old.able:
+        gained = old is not None and (not old.able or (view.has_interpreter and not old.has_interpreter))
+        if gained and view.able:
             # it may have refused for want of what it has now
             for seat in self.seats:
                 seat.refused.pop(view.peer, None)
@@ -170,8 +109,16 @@ class JobLedger:
         seat = self._current(rank, incarnation)
         if seat is None or seat.phase is not Phase.STARTING or seat.peer is None:
             return []
-        seat.phase, seat.since = Phase.RUNNING, now
+        seat.runs(now)
         return [Announce(rank, incarnation, seat.peer)]
+
+    def preparing(self, rank: Rank, incarnation: Incarnation, text: str, now: float) -> list[Action]:
+        """A host is not yet ready to start an incarnation, but at work on it: it gets more time."""
+        seat = self._current(rank, incarnation)
+        if seat is None or seat.phase is not Phase.STARTING or seat.peer is None:
+            return []
+        begins = seat.prepares(text, now)
+        return [Preparing(rank, incarnation, seat.peer)] if begins else []
 
     def refused(self, rank: Rank, incarnation: Incarnation, reason: str, now: float) -> list[Action]:
         """A host cannot start an incarnation."""
@@ -229,29 +176,34 @@ class JobLedger:
         """Look at the deadlines: waiting for a host, starting."""
         if self.ended:
             return []
+        limits = self.spec.limits
         actions: list[Action] = []
         for seat in self.seats:
-            if seat.phase is Phase.STARTING and now >= seat.since + start_deadline:
+            if seat.phase is Phase.STARTING and now >= seat.starts_until(start_deadline, limits):
                 assert seat.peer is not None
-                seat.refused[seat.peer] = "did not start it in time"
-                actions += self._vacate(seat, "its peer did not start it in time", now)
+                why = seat.refused[seat.peer] = seat.why_not_started(now)
+                actions += self._vacate(seat, f"its peer {why}", now)
         actions += self._fill(now)
         for seat in self.seats:
-            if seat.phase is Phase.VACANT and now >= seat.seeking + self.spec.limits.wait_for_host:
+            if seat.phase is Phase.VACANT and now >= seat.waits_until(limits):
                 return actions + self._end(
                     False,
                     EXIT_JOB_FAILED,
-                    f"no peer could take rank {seat.rank} within {self.spec.limits.wait_for_host:g} s: "
+                    f"no peer could take rank {seat.rank} within {limits.wait_for_host:g} s: "
                     + self.why_vacant(seat),
                 )
         return actions
 
     def next_deadline(self, start_deadline: float) -> float | None:
         """When `time_passed` is to be called at the latest."""
-        wait = self.spec.limits.wait_for_host
-        vacant = [seat.seeking + wait for seat in self.seats if seat.phase is Phase.VACANT]
-        starting = [seat.since + start_deadline for seat in self.seats if seat.phase is Phase.STARTING]
-        return min(vacant + starting, default=None) if self.ended is None else None
+        if self.ended is not None:
+            return None
+        limits = self.spec.limits
+        vacant = (seat.waits_until(limits) for seat in self.seats if seat.phase is Phase.VACANT)
+        starting = (
+            seat.starts_until(start_deadline, limits) for seat in self.seats if seat.phase is Phase.STARTING
+        )
+        return min((*vacant, *starting), default=None)
 
     # --- questions ----------------------------------------------------------------------------------------
 
@@ -273,7 +225,7 @@ class JobLedger:
         for view in self.peers.values():
             if view.peer in seat.refused:
                 reason = f"refused: {seat.refused[view.peer]}"
-            elif not view.has_interpreter:
+            elif not view.offers:
                 reason = f"does not offer {self.spec.program!r}"
             else:
                 reason = "takes no more ranks"
@@ -308,10 +260,7 @@ class JobLedger:
         peer = seat.peer
         self.blame[peer] = self.blame.get(peer, 0) + blame
         seat.tried.add(peer)
-        if seat.phase is not Phase.STARTING:
-            # one that is refused again and again does not get new time to wait each time
-            seat.seeking = now
-        seat.phase, seat.peer, seat.since = Phase.VACANT, None, now
+        seat.leaves(now)
         return [Fence(seat.rank, seat.incarnation, peer, reason)]
 
     def _fill(self, now: float) -> list[Action]:
@@ -325,8 +274,7 @@ class JobLedger:
             peer = elect(self._candidates(seat), prefer=prefer)
             if peer is None:
                 continue
-            seat.incarnation += 1
-            seat.phase, seat.peer, seat.since = Phase.STARTING, peer, now
+            seat.starts(peer, now)
             actions.append(Place(seat.rank, seat.incarnation, peer))
         return actions
 
@@ -341,6 +289,7 @@ class JobLedger:
             yield Candidate(
                 peer=view.peer,
                 has_interpreter=view.has_interpreter,
+                could_install=view.could_install,
                 slots=view.slots,
                 # what a peer says of itself is late by a heartbeat or so
                 running=max(view.running, ours.get(view.peer, 0)),

@@ -5,7 +5,7 @@ Made for tests under trio's mock clock; everything above the transport and the p
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 
 import attrs
@@ -54,13 +54,13 @@ class MemoryPool:
         self,
         nursery: trio.Nursery,
         network: MemoryNetwork,
-        programs: Mapping[str, ProgramFunction],
+        launcher: Callable[[int], FunctionLauncher],
         settings: Settings,
     ) -> None:
         self.network = network
         self.peers: list[MemoryPeer] = []
         self._nursery = nursery
-        self._programs = programs
+        self._launcher = launcher
         self._settings = settings
         self._job: Job | None = None
 
@@ -68,7 +68,7 @@ class MemoryPool:
         """One more peer; returns when it is connected with all that it can reach."""
         index = len(self.peers)
         transport = self.network.transport(PeerId(f"peer-{index:03}"))
-        launcher = FunctionLauncher(self._programs)
+        launcher = self._launcher(index)
         others = [peer for peer in self.peers if peer.alive]
         daemon = Daemon(
             transport=transport,
@@ -168,10 +168,18 @@ async def open_memory_pool(
     peers: int = 3,
     settings: Settings | None = None,
     network: MemoryNetwork | None = None,
+    launcher: Callable[[int], FunctionLauncher] | None = None,
 ) -> AsyncIterator[MemoryPool]:
-    """A pool of connected peers; all are stopped on leaving."""
+    """A pool of connected peers; all are stopped on leaving.
+
+    Args:
+        programs: what each peer can run.
+        peers: how many there are at first.
+        launcher: makes the launcher of the peer of that number, instead of one for `programs`.
+    """
+    make = launcher or (lambda _: FunctionLauncher(programs))
     async with trio.open_nursery() as nursery:
-        pool = MemoryPool(nursery, network or MemoryNetwork(), programs, settings or Settings())
+        pool = MemoryPool(nursery, network or MemoryNetwork(), make, settings or Settings())
         for _ in range(peers):
             await pool.add()
         await pool.settle()

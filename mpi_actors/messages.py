@@ -17,14 +17,16 @@ from .ids import MAX_RANKS
 
 Number = Annotated[int, msgspec.Meta(ge=0, le=2**32 - 1)]
 Count = Annotated[int, msgspec.Meta(ge=0, le=2**62)]
-Name = Annotated[str, msgspec.Meta(max_length=255)]
+MAX_NAME = 255
+Name = Annotated[str, msgspec.Meta(max_length=MAX_NAME)]
 RankNumber = Annotated[int, msgspec.Meta(ge=0, le=MAX_RANKS - 1)]
 Line = Annotated[str, msgspec.Meta(max_length=4_096)]
 MAX_TEXT = 65_536
 Text = Annotated[str, msgspec.Meta(max_length=MAX_TEXT)]
 JobName = Annotated[str, msgspec.Meta(pattern=r"\A[0-9a-f]{16}\Z")]
-Address = Annotated[str, msgspec.Meta(max_length=512)]
-Addresses = Annotated[tuple[Address, ...], msgspec.Meta(max_length=32)]
+MAX_ADDRESS, MAX_ADDRESSES = 512, 32
+Address = Annotated[str, msgspec.Meta(max_length=MAX_ADDRESS)]
+Addresses = Annotated[tuple[Address, ...], msgspec.Meta(max_length=MAX_ADDRESSES)]
 Seconds = Annotated[float, msgspec.Meta(ge=0)]
 
 MAX_ARGUMENTS = 1024 * 1024
@@ -139,6 +141,25 @@ class KnownPeers:
     """Peers that the sender is connected to, for the receiver to dial too."""
 
     peers: Annotated[tuple[PeerAddress, ...], msgspec.Meta(max_length=1_024)]
+
+
+MAX_STOCK = 4096
+"""Names in one list of a `Stock`."""
+
+Names = Annotated[tuple[Name, ...], msgspec.Meta(max_length=MAX_STOCK)]
+
+
+@_numbered(8)
+@attrs.frozen
+class Stock:
+    """What a peer could install, and what content others can have from it; sent again when it changes."""
+
+    installable: Names = ()
+    """Interpreters that it has not installed, and would install for a job."""
+    holds: Names = ()
+    """Identifiers, as text, of the content that it has entirely and serves."""
+    addresses: Addresses = ()
+    """Where else that can be had: of the sender's IPFS daemon, say."""
 
 
 # --- coordinator to host ----------------------------------------------------------------------------------
@@ -287,15 +308,27 @@ class RankState:
     text: Text
 
 
+@_numbered(46)
+@attrs.frozen
+class RankPreparing:
+    """The incarnation cannot start yet; said again and again while the host makes its program ready."""
+
+    job: JobName
+    rank: RankNumber
+    incarnation: Number
+    text: Line
+    """What is done meanwhile, such as `installing echo`."""
+
+
 ControlMessage = (
-    Capacity | Hello | Accepted | Goodbye | Ping | Pong | KnownPeers
+    Capacity | Hello | Accepted | Goodbye | Ping | Pong | KnownPeers | Stock
     | StartRank | Placed | StopRank | EndJob | AskRank
-    | RankStarted | RankRefused | RankExited | RankBroke | RankStderr | RankState
+    | RankStarted | RankRefused | RankExited | RankBroke | RankStderr | RankState | RankPreparing
 )  # fmt: skip
 
 ToHost = StartRank | Placed | StopRank | EndJob | AskRank
 """What a coordinator sends to a host."""
 
-ToCoordinator = RankStarted | RankRefused | RankExited | RankBroke | RankStderr | RankState
+ToCoordinator = RankStarted | RankRefused | RankExited | RankBroke | RankStderr | RankState | RankPreparing
 """What a host sends to a coordinator."""
 

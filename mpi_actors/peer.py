@@ -14,7 +14,7 @@ from .actors import Mailbox, current_actor
 from .config import Timing
 from .errors import ConnectionLost, DifferentPool, HelloTimeout, OutOfTurn, ProtocolError
 from .ids import PeerId
-from .messages import Accepted, Capacity, ControlMessage, Goodbye, Hello, KnownPeers, Ping, Pong
+from .messages import Accepted, Capacity, ControlMessage, Goodbye, Hello, KnownPeers, Ping, Pong, Stock
 from .net.detector import Detector
 from .net.link import Link
 from .net.pairing import StreamPair
@@ -45,6 +45,10 @@ class Company(Protocol):
 
     def changed(self, record: PeerRecord) -> None:
         """The peer offers something else than before."""
+        ...
+
+    def stocked(self, record: PeerRecord, before: Stock) -> None:
+        """The peer could install something else, or has other content than before."""
         ...
 
     def hear(self, sender: PeerId, message: ControlMessage) -> None:
@@ -170,6 +174,9 @@ class PeerSession:
             case Capacity():
                 self._record.capacity = message
                 self._company.changed(self._record)
+            case Stock():
+                before, self._record.stock = self._record.stock, message
+                self._company.stocked(self._record, before)
             case KnownPeers():
                 self._company.tell_of(message)
             case _:

@@ -4,24 +4,27 @@ from __future__ import annotations
 
 import logging
 from collections import deque
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
 
 import attrs
 import trio
 
 from .actors import Mailbox
 from .config import Settings
-from .errors import BadProgramLine, MpiActorsError, SendLogFull
+from .errors import BadProgramLine, MpiActorsError, SendLogFull, UnknownInterpreter
 from .ids import COORDINATOR, JobId, PeerId, Rank
 from .messages import (
     MAX_TEXT,
     RankBroke,
     RankExited,
+    RankPreparing,
     RankRefused,
     RankStarted,
     RankState,
     RankStderr,
     StartRank,
+    ToCoordinator,
 )
 from .process.exit import Exit
 from .process.program import Launcher, Order, Program
@@ -34,6 +37,10 @@ logger = logging.getLogger(__name__)
 
 _STDERR_TAIL = 40
 _STDERR_LINE = 8192
+_SAY_AGAIN = 1.0
+"""Seconds after which the coordinator is told again that the program is being installed."""
+_INSTALLATIONS = 3
+"""So often an interpreter is installed that is removed again before its process has started."""
 
 
 @attrs.frozen
@@ -75,6 +82,7 @@ class Incarnation:
         self._launcher = launcher
         self._router = router
         self._daemon_pid = daemon_pid
+        self._say_again = min(_SAY_AGAIN, settings.timing.start_rank / 4)
         self._changed = changed
         self._endpoint = Endpoint(
             self.order.job, order.rank, order.incarnation, settings.lanes, spill_directory=spill_directory
@@ -84,6 +92,7 @@ class Incarnation:
         self._broken_seen = trio.Event()
         self._stderr: deque[str] = deque(maxlen=_STDERR_TAIL)
         self._since = 0.0
+        self._installing = False
         self.running = False
         """Its program runs, or is about to."""
 
@@ -106,7 +115,7 @@ class Incarnation:
     async def _serve(self) -> None:
         order = self.order
         try:
-            async with self._launcher.launch(order) as program:
+            async with self._launched() as program:
                 self._router.attach(Attachment(self._endpoint, self._on_delivered, self._on_broken))
                 self._tell(
                     RankStarted(order.job, order.rank, order.incarnation, program.pid, self._daemon_pid)
@@ -125,6 +134,40 @@ class Incarnation:
         self._changed()
         if exit is not None:
             self._report(exit)
+
+    @asynccontextmanager
+    async def _launched(self) -> AsyncIterator[Program]:
+        """The program, which is installed first if need be."""
+        async with AsyncExitStack() as stack:
+            for left in reversed(range(_INSTALLATIONS)):
+                if self.order.program not in self._launcher.interpreters():
+                    await self._install()
+                try:
+                    program = await stack.enter_async_context(self._launcher.launch(self.order))
+                except UnknownInterpreter:
+                    # it may have made room for another one between its installation and now
+                    if not left:
+                        raise
+                else:
+                    break
+            yield program
+
+    async def _install(self) -> None:
+        self._installing = True
+        try:
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(self._say_preparing)
+                await self._launcher.ensure(self.order.program)
+                nursery.cancel_scope.cancel()
+        finally:
+            self._installing = False
+
+    async def _say_preparing(self) -> None:
+        order = self.order
+        while True:
+            text = f"installing {order.program}"
+            self._tell(RankPreparing(order.job, order.rank, order.incarnation, text))
+            await trio.sleep(self._say_again)
 
     async def _converse(self, program: Program) -> Exit | None:
         """Serve the program until it has ended, or until its endpoint is broken (then None)."""
@@ -231,6 +274,8 @@ class Incarnation:
         source = endpoint.waiting_for
         if not self.running:
             doing = "has ended"
+        elif self._installing:
+            doing = f"installs {order.program}, for {seconds:.1f} s"
         elif source is not None:
             doing = f"waits for a message from rank {source}, for {seconds:.1f} s"
         else:
@@ -244,7 +289,7 @@ class Incarnation:
         text = f"{doing}; messages by rank: {lanes or 'none'}"
         return RankState(order.job, order.rank, order.incarnation, question, text[:60_000])
 
-    def _tell(self, message: RankStarted | RankRefused | RankExited | RankBroke | RankStderr) -> None:
+    def _tell(self, message: ToCoordinator) -> None:
         self._router.tell(self._coordinator, message)
 
 

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import logging
+from collections.abc import Callable, Iterator
 
 import attrs
 import trio
 
 from .ids import PeerId
 from .ledger import PeerView
-from .messages import Capacity, PeerAddress
+from .messages import Capacity, PeerAddress, Stock
 from .net.link import Link
+
+logger = logging.getLogger(__name__)
 
 _AT_A_TIME = 16
 """Peers with as many and as long addresses as they may have: 1 MiB."""
@@ -29,17 +32,42 @@ class PeerRecord:
     since: float
     latency: float = 0.0
     """Seconds there and back, smoothed; 0 until measured."""
+    stock: Stock = attrs.field(factory=Stock)
+    """What it could install, and what content it has."""
+    told: Stock = attrs.field(factory=Stock)
+    """The same of this peer, as that one was told."""
 
     def view(self, program: str) -> PeerView:
         """As a candidate for a job's ranks."""
         return PeerView(
             peer=self.peer,
             has_interpreter=program in self.capacity.interpreters,
+            could_install=program in self.stock.installable,
             slots=self.capacity.slots,
             running=self.capacity.running,
             full=self.capacity.full,
             latency=self.latency,
         )
+
+
+class StockBus:
+    """Tells whoever listens that a peer came, went, or has other content than before."""
+
+    def __init__(self) -> None:
+        self._listeners: list[Callable[[], None]] = []
+
+    def listen(self, listener: Callable[[], None]) -> Callable[[], None]:
+        """Call `listener` at each such news from now on; returns what ends that."""
+        self._listeners.append(listener)
+        return lambda: self._listeners.remove(listener)
+
+    def tell(self) -> None:
+        """There is news. What a listener raises is its own affair: it is logged, and the others are told."""
+        for listener in tuple(self._listeners):
+            try:
+                listener()
+            except Exception:
+                logger.exception("a listener could not take news of the peers' content")
 
 
 class Roster:
@@ -69,6 +97,11 @@ class Roster:
         absence = self._absences.pop(peer, None)
         if absence is not None:
             absence.set()
+
+    def holders(self, content: str) -> tuple[PeerId, ...]:
+        """Who says that it has the content of that identifier, the nearest first."""
+        found = (record for record in self if content in record.stock.holds)
+        return tuple(record.peer for record in sorted(found, key=lambda r: (r.latency, r.peer)))
 
     async def until_absent(self, peer: PeerId) -> None:
         """Wait until that peer is not present."""

@@ -26,6 +26,7 @@ with loading():
     from .errors import BadMessage, MpiActorsError, UsageError
     from .node import Node, NodeOptions, open_node
     from .store.directory import DirectoryStore, missing_files, single
+    from .store.source import InterpreterSource
 
 logger = logging.getLogger(__name__)
 
@@ -91,7 +92,7 @@ async def _run(request: Open, id: int, control: trio.SocketStream, events: trio.
     failure: Exception | None = None
     try:
         options = await trio.to_thread.run_sync(_options, request)
-        with open_node(options) as node:
+        async with open_node(options) as node:
             await _live(node, id, control, events)
     except* MpiActorsError as group:
         failure = _first(group)
@@ -127,7 +128,7 @@ async def _stop_on_signal(stop: Callable[[], None]) -> None:
 
 
 def _options(request: Open) -> NodeOptions:
-    source = None
+    source: InterpreterSource | None = None
     if request.store is not None:
         store = Path(request.store)
         source = single(store) if _is_interpreter(store) else DirectoryStore(store)

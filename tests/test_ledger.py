@@ -12,23 +12,14 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from mpi_actors.config import JobLimits
 from mpi_actors.ids import JobId, PeerId
-from mpi_actors.ledger import (
-    EXIT_JOB_FAILED,
-    Action,
-    Announce,
-    End,
-    Fence,
-    JobLedger,
-    JobSpec,
-    PeerView,
-    Phase,
-    Place,
-    RestartPolicy,
-)
+from mpi_actors.ledger import EXIT_JOB_FAILED, JobLedger, JobSpec, PeerView, RestartPolicy
+from mpi_actors.seats import Action, Announce, End, Fence, Phase, Place, Preparing
 
 HOME = PeerId("home")
 OTHERS = [PeerId(name) for name in ("ann", "bob", "cid")]
-LIMITS = JobLimits(failures=2, failures_period=10.0, losses=3, losses_period=20.0, wait_for_host=5.0)
+LIMITS = JobLimits(
+    failures=2, failures_period=10.0, losses=3, losses_period=20.0, wait_for_host=5.0, prepare=9.0
+)
 PATIENCE = 4.0
 """Seconds for a host to start a rank."""
 
@@ -40,9 +31,17 @@ def spec(size: int, restart: RestartPolicy = "failed", limits: JobLimits = LIMIT
 
 
 def view(
-    peer: PeerId, *, able: bool = True, full: bool = False, slots: int = 2, running: int = 0
+    peer: PeerId,
+    *,
+    able: bool = True,
+    lazy: bool = False,
+    full: bool = False,
+    slots: int = 2,
+    running: int = 0,
 ) -> PeerView:
-    return PeerView(peer=peer, has_interpreter=able, slots=slots, running=running, full=full)
+    return PeerView(
+        peer=peer, has_interpreter=able, could_install=lazy, slots=slots, running=running, full=full
+    )
 
 
 class LedgerMachine(RuleBasedStateMachine):
@@ -60,6 +59,8 @@ class LedgerMachine(RuleBasedStateMachine):
         self.newest: dict[int, int] = {}
         self.refusing: set[tuple[int, PeerId]] = set()
         self.tried: set[tuple[int, PeerId]] = set()
+        self.heard: dict[int, float] = {}
+        self.preparing: dict[int, float] = {}
         self.times: dict[tuple[int, str], list[float]] = {}
         self.fenced: list[tuple[int, int]] = []
         self.end: End | None = None
@@ -81,13 +82,17 @@ class LedgerMachine(RuleBasedStateMachine):
     @rule(
         peer=st.sampled_from([HOME, *OTHERS]),
         able=st.booleans(),
+        lazy=st.booleans(),
         full=st.booleans(),
         slots=st.integers(0, 3),
         running=st.integers(0, 4),
     )
-    def change(self, peer: PeerId, able: bool, full: bool, slots: int, running: int) -> None:
-        old, new = self.present.get(peer), view(peer, able=able, full=full, slots=slots, running=running)
-        if old is not None and new.able and not old.able:
+    def change(self, peer: PeerId, able: bool, lazy: bool, full: bool, slots: int, running: int) -> None:
+        old = self.present.get(peer)
+        new = view(peer, able=able, lazy=lazy, full=full, slots=slots, running=running)
+        could = old is not None and (old.has_interpreter or old.could_install) and not old.full
+        installed = able and old is not None and not old.has_interpreter
+        if (able or lazy) and not full and (installed or not could):
             self.refusing = {entry for entry in self.refusing if entry[1] != peer}
         self.present[peer] = new
         self.take(self.ledger.peer_changed(self.present[peer], self.now))
@@ -107,6 +112,17 @@ class LedgerMachine(RuleBasedStateMachine):
         actions = self.ledger.started(rank, incarnation, self.now)
         if self.end is None and rank in self.live:
             assert actions == [Announce(rank, incarnation, self.live[rank][1])]
+        self.take(actions)
+
+    @rule(data=st.data())
+    def prepare(self, data: st.DataObject) -> None:
+        rank, incarnation = self.draw_live(data, Phase.STARTING)
+        actions = self.ledger.preparing(rank, incarnation, "installing echo", self.now)
+        if self.end is None and rank in self.live:
+            first = rank not in self.preparing
+            assert actions == ([Preparing(rank, incarnation, self.live[rank][1])] if first else [])
+            self.preparing.setdefault(rank, self.now)
+            self.heard[rank] = self.now
         self.take(actions)
 
     @rule()
@@ -163,6 +179,7 @@ class LedgerMachine(RuleBasedStateMachine):
         strangers = [(-1, 0), (4, 0), (2**32 - 1, 0), (0, self.newest[0] + 1)] if self.newest else []
         for rank, incarnation in [*self.fenced, *strangers]:
             assert self.ledger.started(rank, incarnation, self.now) == []
+            assert self.ledger.preparing(rank, incarnation, "not yet", self.now) == []
             assert self.ledger.refused(rank, incarnation, "no", self.now) == []
             assert self.ledger.exited(rank, incarnation, killed=True, code=9, text="", now=self.now) == []
             assert self.ledger.broke(rank, incarnation, "no") == []
@@ -173,12 +190,17 @@ class LedgerMachine(RuleBasedStateMachine):
         while (deadline := self.ledger.next_deadline(PATIENCE)) is not None and deadline <= until:
             self.now = max(self.now, deadline)
             for seat in self.ledger.seats:
-                if seat.phase is Phase.STARTING and self.now >= seat.since + PATIENCE:
+                if seat.phase is Phase.STARTING and self.now >= self.late(seat.rank):
                     self.refusing.add((seat.rank, self.live[seat.rank][1]))
             self.take(self.ledger.time_passed(self.now, PATIENCE))
             after = self.ledger.next_deadline(PATIENCE)
             assert after is None or after > self.now, "a deadline in the past would be a busy loop"
         self.now = until
+
+    def late(self, rank: int) -> float:
+        """When a host has taken too long to start a rank."""
+        most = self.preparing[rank] + LIMITS.prepare if rank in self.preparing else float("inf")
+        return min(self.heard[rank] + PATIENCE, most)
 
     @precondition(lambda self: self.end is None)
     @rule(data=st.data(), chance=st.integers(0, 9))
@@ -207,6 +229,10 @@ class LedgerMachine(RuleBasedStateMachine):
                     self.check_place(rank, incarnation, peer)
                     self.live[rank] = (incarnation, peer)
                     self.newest[rank] = incarnation
+                    self.heard[rank] = self.now
+                    self.preparing.pop(rank, None)
+                case Preparing(rank, incarnation, peer):
+                    assert self.live[rank] == (incarnation, peer)
                 case Fence(rank, incarnation, peer):
                     assert self.live.pop(rank) == (incarnation, peer), "only who sits there is fenced, once"
                     self.fenced.append((rank, incarnation))
@@ -427,3 +453,75 @@ def test_a_ledger_of_a_view_that_changes_keeps_the_newest() -> None:
     ledger.peer_changed(view(OTHERS[0], full=True), 1.0)
     ledger.peer_changed(attrs.evolve(view(OTHERS[0]), latency=0.1), 2.0)
     assert ledger.peers[OTHERS[0]].latency == 0.1
+
+
+# --- hosts that have to install it first ------------------------------------------------------------------
+
+
+def test_a_peer_that_could_install_it_is_used_rather_than_waited_for() -> None:
+    """A rank that nobody has the program for goes to who would install it."""
+    ledger = JobLedger(spec(1))
+    lazy = view(OTHERS[0], able=False, lazy=True)
+    assert ledger.begin([view(HOME, able=False), lazy], 0.0) == [Place(0, 0, OTHERS[0])]
+
+
+def test_news_of_preparation_give_a_host_more_time() -> None:
+    """The time to start a rank runs from the last news; the first news are told."""
+    ledger = JobLedger(spec(1))
+    ledger.begin([view(HOME, able=False, lazy=True)], 0.0)
+    assert ledger.preparing(0, 0, "installing echo", 1.0) == [Preparing(0, 0, HOME)]
+    assert ledger.preparing(0, 0, "installing echo", 4.0) == []
+    assert ledger.next_deadline(PATIENCE) == 4.0 + PATIENCE
+    assert ledger.time_passed(7.9, PATIENCE) == []
+    assert ledger.started(0, 0, 7.9) == [Announce(0, 0, HOME)]
+    assert ledger.preparing(0, 0, "installing echo", 8.0) == []
+
+
+def test_news_of_preparation_do_not_help_for_ever() -> None:
+    """A host that prepares for too long is passed over, and the reason says what it did."""
+    ledger = JobLedger(spec(1))
+    ledger.begin([view(HOME, able=False, lazy=True), view(OTHERS[0], able=False, lazy=True)], 0.0)
+    for second in range(1, 10):
+        ledger.preparing(0, 0, "installing echo", float(second))
+    assert ledger.next_deadline(PATIENCE) == 1.0 + LIMITS.prepare
+    assert ledger.time_passed(10.0, PATIENCE) == [
+        Fence(0, 0, HOME, "its peer did not start it in time: 9 s of installing echo"),
+        Place(0, 1, OTHERS[0]),
+    ]
+
+
+def test_preparation_is_no_waiting_for_a_host() -> None:
+    """After an installation that failed late, the job still waits its time for somebody else."""
+    ledger = JobLedger(spec(1))
+    ledger.begin([view(HOME, able=False, lazy=True)], 0.0)
+    ledger.preparing(0, 0, "installing echo", 0.0)
+    ledger.preparing(0, 0, "installing echo", 3.0)
+    ledger.preparing(0, 0, "installing echo", 6.0)
+    ledger.refused(0, 0, "InstallFailed: no", 8.0)
+    assert ledger.next_deadline(PATIENCE) == 13.0
+    assert ledger.peer_changed(view(OTHERS[0]), 12.9) == [Place(0, 1, OTHERS[0])]
+
+
+def test_preparations_without_end_do_not_keep_a_job_waiting_for_ever() -> None:
+    """What hosts prepared in vain gives no more time than one of them may take."""
+    ledger = JobLedger(spec(1))
+    ledger.begin([view(HOME, able=False, lazy=True)], 0.0)
+    for number in range(3):
+        now = number * 8.0
+        ledger.preparing(0, number, "installing echo", now)
+        ledger.preparing(0, number, "installing echo", now + 4.0)
+        ledger.refused(0, number, "no", now + 7.9)
+        if number < 2:
+            ledger.peer_changed(view(HOME, able=False), now + 8.0)
+            ledger.peer_changed(view(HOME, able=False, lazy=True), now + 8.0)
+    (end,) = ledger.time_passed(23.9, PATIENCE)
+    assert "no peer could take rank 0 within 5 s" in end.reason
+
+
+def test_who_could_not_install_it_is_asked_again_when_it_has_it() -> None:
+    """An installation that a person brought to its end counts, though the peer always said that it could."""
+    ledger = JobLedger(spec(1))
+    ledger.begin([view(HOME, able=False, lazy=True)], 0.0)
+    ledger.refused(0, 0, "InstallFailed: no", 0.1)
+    assert ledger.peer_changed(view(HOME, able=False, lazy=True, running=1), 0.2) == []
+    assert ledger.peer_changed(view(HOME), 0.3) == [Place(0, 1, HOME)]

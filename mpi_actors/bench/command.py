@@ -18,6 +18,7 @@ _EXAMPLES = """\
 examples:
   mpi-actors bench                      all of them, a few minutes
   mpi-actors bench relay                messages between two daemons, next to a bare libp2p stream
+  mpi-actors bench fetch                a file from a peer, next to py-libp2p's own bitswap client
   mpi-actors bench recovery --runs 20   kill -9 a daemon, 20 times
   mpi-actors bench --json >figures.json
 """
@@ -75,6 +76,23 @@ def _relay(_: Path, runs: int | None) -> Report:
     ]
 
 
+def _fetch(_: Path, runs: int | None) -> Report:
+    from . import fetch
+
+    figures, lines = {}, []
+    for mib, usual in ((32, 3), (256, 1)):
+        result = trio.run(fetch.measure, mib, runs or usual)
+        figures[str(mib)] = {**attrs.asdict(result), "ratio": result.ratio}
+        sides = {"ours, from disk to disk": result.ours, "libp2p.bitswap, in memory": result.stock}
+        for name, side in sides.items():
+            lines.append(
+                f"{mib} MiB, {name}: {side.mb_per_s:.0f} MB/s; at most {side.fetcher_mb:.0f} MB more memory "
+                f"to fetch, {side.server_mb:.0f} MB to serve"
+            )
+        lines.append(f"{mib} MiB: ratio {result.ratio:.1f}")
+    return figures, lines
+
+
 def _recovery(store: Path, runs: int | None) -> Report:
     from . import recovery
 
@@ -116,6 +134,7 @@ def _idle(store: Path, runs: int | None) -> Report:
 _ALL: dict[str, Callable[[Path, int | None], Report]] = {
     "idle": _idle,
     "relay": _relay,
+    "fetch": _fetch,
     "recovery": _recovery,
     "soak": _soak,
 }

@@ -3,34 +3,42 @@
 from __future__ import annotations
 
 import argparse
-import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NoReturn
 
 import attrs
 
 from .._version import __version__
+from ..content.path import ContentPath
 from ..errors import UsageError
-from ..ids import MAX_RANKS
 from ..ledger import RestartPolicy
-from ..net.addresses import parse, parse_listen
+from ..store.duration import parse_duration
 from ..store.size import parse_size
+from . import values
+from .arguments_content import CONTENT_COMMANDS, ContentArguments, parse_content
+from .values import Parser
 
 DEFAULT_MAX_SIZE = "10MB"
 DEFAULT_LISTEN = "/ip4/127.0.0.1/tcp/0"
-
-_CID = re.compile(r"(/ipfs/|ipfs://)?(Qm[1-9A-HJ-NP-Za-km-z]{44}|b[a-z2-7]{50,})/?")
+DEFAULT_KEEP = "30d"
 
 _CONSOLE_EPILOG = """\
 commands besides the console (`mpi-actors COMMAND --help` explains each):
   run PROGRAM        run one program on peers made for it, and end with its exit code
   demo               see a job survive the loss of a peer
   bench              measure latency and bandwidth
+  publish DIR        put a directory into IPFS, and print its identifier
+  get CID TO         fetch a directory or file from IPFS
+  list [CID]         the interpreters of this peer, or what is in a directory in IPFS
+  pin, unpin, gc     what is to be kept; remove the rest
 
 examples:
   mpi-actors -ipfs-store example
       a console with the interpreters in the directory `example`; `help` lists what it can do
+  mpi-actors publish example
+      the same interpreters in IPFS: the last line names the store for others
+  mpi-actors -ipfs-store QmXnnyuf… --listen /ip4/192.0.2.7/tcp/4001
+      a peer of the pool of that store, which fetches interpreters when jobs need them
   printf 'start echo 2 hi\\nexit\\n' | mpi-actors -ipfs-store example -q
       commands from a pipe; exit code 3 if a job failed, 2 if a command was wrong
   mpi-actors -ipfs-store example -peer /ip4/192.0.2.7/tcp/4001/p2p/12D3Koo…
@@ -52,11 +60,18 @@ What follows PROGRAM is the program's, dashes included.
 class ConsoleOptions:
     """`mpi-actors` with flags only."""
 
-    store: Path | None = None
+    store: ContentPath | Path | None = None
+    """In IPFS, or a directory here."""
+    api: str | None = None
+    """The address of an IPFS daemon, or `embedded`; None to look whether there is a daemon."""
+    ipfs_peers: tuple[str, ...] = ()
+    """Addresses of nodes to fetch from, besides the peers of the pool."""
     path: Path | None = None
     """None for the user's data directory."""
     max_size: int = 10_000_000
     """Bytes."""
+    keep: float = 30 * 86400.0
+    """Seconds after its last use after which an interpreter is removed; infinity for never."""
     peers: tuple[str, ...] = ()
     listen: tuple[str, ...] = (DEFAULT_LISTEN,)
     mdns: bool = True
@@ -95,7 +110,7 @@ class BenchArguments:
     args: tuple[str, ...]
 
 
-Arguments = ConsoleOptions | RunArguments | DemoArguments | BenchArguments
+Arguments = ConsoleOptions | RunArguments | DemoArguments | BenchArguments | ContentArguments
 
 
 def parse_arguments(argv: Sequence[str]) -> Arguments:
@@ -111,30 +126,14 @@ def parse_arguments(argv: Sequence[str]) -> Arguments:
             return DemoArguments(json=_demo_parser().parse_args(argv[1:]).json)
         case ["bench"]:
             return BenchArguments(tuple(argv[1:]))
+        case [word] if word in CONTENT_COMMANDS:
+            return parse_content(word, argv[1:])
         case _:
             return _console(argv)
 
 
-class _Parser(argparse.ArgumentParser):
-    """Says one line about an error, and raises it."""
-
-    def __init__(self, prog: str, description: str, epilog: str | None = None) -> None:
-        super().__init__(
-            prog,
-            description=description,
-            epilog=epilog,
-            formatter_class=argparse.RawDescriptionHelpFormatter,
-            allow_abbrev=False,
-            add_help=False,
-        )
-        self.add_argument("-h", "-help", "--help", action="help", help="show this and exit")
-
-    def error(self, message: str) -> NoReturn:
-        raise UsageError(f"{' '.join(message.split())}. Try: {self.prog} --help")
-
-
-def _console_parser() -> _Parser:
-    parser = _Parser(
+def _console_parser() -> Parser:
+    parser = Parser(
         "mpi-actors",
         "A peer of a pool that runs message-passing programs, with a console on it.",
         _CONSOLE_EPILOG,
@@ -142,16 +141,21 @@ def _console_parser() -> _Parser:
     add = parser.add_argument
     add("-version", "--version", action="version", version=f"mpi-actors {__version__}")
     add(
-        "-ipfs-store", "--ipfs-store", metavar="DIR", type=_store, default=None,
-        help="the store: a directory with an interpreter (init.py and run.py) in each subdirectory",
+        "-ipfs-store", "--ipfs-store", metavar="STORE", type=values.store, default=None,
+        help="the store, with an interpreter (init.py and run.py) in each subdirectory: in IPFS (CID, "
+        "CID/sub, /ipfs/CID or ipfs://CID), or a directory here",
     )  # fmt: skip
     add(
-        "-ipfs-api", "--ipfs-api", metavar="ADDR", type=_ipfs_api, default="embedded",
-        help="address of an IPFS node, or `embedded`; in this release only directories can be stores, "
-        "so this is checked and then not used",
+        "-ipfs-api", "--ipfs-api", metavar="ADDR", type=values.ipfs_api, default=None,
+        help="the IPFS daemon to use, such as /ip4/127.0.0.1/tcp/5001, or `embedded` to do without "
+        "(default: the daemon of this machine if there is one, else embedded)",
     )  # fmt: skip
     add(
-        "-path", "--path", metavar="DIR", type=_path, default=None,
+        "-ipfs-peer", "--ipfs-peer", metavar="ADDR", type=values.peer, action="append", default=[],
+        help="an IPFS node or peer to fetch from, besides the peers of the pool; may be given again",
+    )  # fmt: skip
+    add(
+        "-path", "--path", metavar="DIR", type=values.path, default=None,
         help="this peer's own directory: identity, installed interpreters, history "
         "(default: mpi-actors in the user's data directory)",
     )  # fmt: skip
@@ -160,11 +164,16 @@ def _console_parser() -> _Parser:
         help="how much the installed interpreters may take in all, such as 500kB or 2GiB (default: 10MB)",
     )  # fmt: skip
     add(
-        "-peer", "--peer", metavar="ADDR", type=_peer, action="append", default=[],
+        "-keep", "--keep", metavar="TIME", type=parse_duration, default=DEFAULT_KEEP,
+        help="remove interpreters that were not used for so long and are not pinned, such as 12h, 30d, 8w, "
+        f"or forever (default: {DEFAULT_KEEP})",
+    )  # fmt: skip
+    add(
+        "-peer", "--peer", metavar="ADDR", type=values.peer, action="append", default=[],
         help="a peer to connect to, as its console prints it; may be given again",
     )  # fmt: skip
     add(
-        "-listen", "--listen", metavar="ADDR", type=_listen, action="append", default=[],
+        "-listen", "--listen", metavar="ADDR", type=values.listen, action="append", default=[],
         help=f"where others can reach this peer; may be given again (default: {DEFAULT_LISTEN}). Until pools "
         "have keys, whoever reaches such an address can run programs here",
     )  # fmt: skip
@@ -173,11 +182,11 @@ def _console_parser() -> _Parser:
         help="do not look for peers, nor be found, on the local network",
     )  # fmt: skip
     add(
-        "-slots", "--slots", metavar="N", type=_slots, default=None,
+        "-slots", "--slots", metavar="N", type=values.slots, default=None,
         help="ranks that this peer takes before others are preferred (default: its processors)",
     )  # fmt: skip
     add(
-        "-pool", "--pool", metavar="NAME", type=_pool, default=None,
+        "-pool", "--pool", metavar="NAME", type=values.pool, default=None,
         help="the pool's name, by which peers find together (default: made from the store's content)",
     )  # fmt: skip
     _add_common(parser)
@@ -185,9 +194,9 @@ def _console_parser() -> _Parser:
     return parser
 
 
-def _add_common(parser: _Parser) -> None:
+def _add_common(parser: Parser) -> None:
     parser.add_argument(
-        "-events", "--events", metavar="FILE", type=_path, default=None,
+        "-events", "--events", metavar="FILE", type=values.path, default=None,
         help="append each event to this file, as a line of JSON",
     )  # fmt: skip
     parser.add_argument(
@@ -200,14 +209,17 @@ def _console(argv: Sequence[str]) -> ConsoleOptions:
     found, rest = parser.parse_known_args(argv)
     if rest:
         word = rest[0]
-        if word in ("run", "demo", "bench"):
-            parser.error(f"{word!r} has to come first: mpi-actors {word} …")
+        if word in ("run", "demo", "bench", *CONTENT_COMMANDS):
+            parser.error(f"{word!r} has to come first: mpi-actors {word}")
         kind = "there is no flag" if word.startswith("-") else "there is no command"
         parser.error(f"{kind} {word!r}")
     return ConsoleOptions(
         store=found.ipfs_store,
+        api=found.ipfs_api,
+        ipfs_peers=tuple(found.ipfs_peer),
         path=found.path,
         max_size=found.maxsize,
+        keep=found.keep,
         peers=tuple(found.peer),
         listen=tuple(found.listen) or (DEFAULT_LISTEN,),
         mdns=not found.no_mdns,
@@ -220,13 +232,13 @@ def _console(argv: Sequence[str]) -> ConsoleOptions:
 
 
 def _run(argv: Sequence[str]) -> RunArguments:
-    parser = _Parser(
+    parser = Parser(
         "mpi-actors run", "Run one program on peers made for it, and end with its exit code.", _RUN_EPILOG
     )
     add = parser.add_argument
-    add("-n", metavar="N", dest="size", type=_ranks, default=1, help="ranks (default: 1)")
+    add("-n", metavar="N", dest="size", type=values.ranks, default=1, help="ranks (default: 1)")
     add(
-        "-peers", "--peers", metavar="K", type=_peers, default=1,
+        "-peers", "--peers", metavar="K", type=values.peers, default=1,
         help="peers to run them on, all on this machine (default: 1)",
     )  # fmt: skip
     add(
@@ -235,7 +247,7 @@ def _run(argv: Sequence[str]) -> RunArguments:
         "by themselves (default: failed for an interpreter, lost for a script)",
     )  # fmt: skip
     add(
-        "-ipfs-store", "--ipfs-store", metavar="DIR", type=_store, default=None,
+        "-ipfs-store", "--ipfs-store", metavar="DIR", type=_directory, default=None,
         help="the directory that holds the interpreter PROGRAM",
     )  # fmt: skip
     _add_common(parser)
@@ -255,65 +267,18 @@ def _run(argv: Sequence[str]) -> RunArguments:
     )
 
 
-def _demo_parser() -> _Parser:
-    parser = _Parser("mpi-actors demo", "See a job survive the loss of a peer, on this machine.")
+def _demo_parser() -> Parser:
+    parser = Parser("mpi-actors demo", "See a job survive the loss of a peer, on this machine.")
     parser.add_argument("-json", "--json", action="store_true", help="tell it as lines of JSON")
     return parser
 
 
-# --- values -----------------------------------------------------------------------------------------------
-
-
-def _path(text: str) -> Path:
-    if not text or "\0" in text:
-        raise UsageError(f"{text!r} is no path")
-    return Path(text)
-
-
-def _store(text: str) -> Path:
-    path = _path(text)
-    if _CID.fullmatch(text) and not path.exists():
+def _directory(text: str) -> Path:
+    """A store for `run`."""
+    place = values.store(text)
+    if isinstance(place, ContentPath):
         raise UsageError(
-            f"{text} is an IPFS address: stores by address come with a later release. "
-            "Name a directory that holds your interpreters."
+            f"`run` takes directories only: fetch it first with `mpi-actors get {text} DIR`, or start a "
+            f"console with -ipfs-store {text}"
         )
-    return path
-
-
-def _ipfs_api(text: str) -> str:
-    if text != "embedded":
-        parse(re.sub(r"/https?$", "", text))
-    return text
-
-
-def _peer(text: str) -> str:
-    return str(parse(text))
-
-
-def _listen(text: str) -> str:
-    return str(parse_listen(text))
-
-
-def _slots(text: str) -> int:
-    return _number(text, "slots", 1_000_000)
-
-
-def _ranks(text: str) -> int:
-    return _number(text, "ranks", MAX_RANKS)
-
-
-def _peers(text: str) -> int:
-    return _number(text, "peers", 256)
-
-
-def _number(text: str, what: str, most: int) -> int:
-    number = int(text) if re.fullmatch(r"[0-9]{1,9}", text) else 0
-    if not 1 <= number <= most:
-        raise UsageError(f"the number of {what} must be from 1 to {most}, not {text[:40]!r}")
-    return number
-
-
-def _pool(text: str) -> str:
-    if not text or len(text) > 255 or not text.isprintable():
-        raise UsageError("a pool's name has 1 to 255 printable characters")
-    return text
+    return place

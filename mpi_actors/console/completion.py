@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import attrs
 
-from .commands import REGISTRY, Names
+from . import commands as commands  # they register themselves
+from .registry import REGISTRY, Names
 
 
 @attrs.frozen(kw_only=True)
@@ -14,6 +15,8 @@ class Vocabulary:
     installed: tuple[str, ...] = ()
     available: tuple[str, ...] = ()
     """In the store, and not installed."""
+    pinned: tuple[str, ...] = ()
+    """Interpreters that are kept."""
     jobs: tuple[str, ...] = ()
 
 
@@ -35,6 +38,10 @@ def complete(text: str, vocabulary: Vocabulary) -> tuple[str, tuple[str, ...]]:
             return word, _fitting(word, vocabulary.installed)
         case Names.AVAILABLE:
             return word, _fitting(word, vocabulary.available)
+        case Names.INTERPRETERS:
+            return word, _fitting(word, tuple(sorted({*vocabulary.installed, *vocabulary.available})))
+        case Names.PINNED:
+            return word, _fitting(word, vocabulary.pinned)
         case Names.JOBS:
             return word, _fitting(word.lower(), vocabulary.jobs)
         case _:

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 
 import trio
 
 from .._version import __version__
-from ..errors import MpiActorsError
+from ..errors import MpiActorsError, UsageError
 from ..events import Event, JobStarted, Log
 from ..ids import JobId
 from ..job import Job
 from ..ledger import EXIT_JOB_FAILED
 from ..node import Node
-from .commands import check_count, find, split
+from ..store.backend import ContentBackend
 from .completion import Vocabulary
 from .outbox import Outbox
+from .registry import check_count, find, split
 from .show import Kind, show
 from .tables import one_line
 
@@ -79,15 +81,28 @@ class Console:
     def greet(self) -> None:
         """Say who this peer is, and how others find it."""
         daemon = self.node.daemon
-        options = self.node.options
         self.news(f"mpi-actors {__version__}, peer {daemon.local}")
-        source = options.source
-        self.news(f"pool {daemon.pool}, {len(source.names()) if source else 'no'} interpreters in the store")
-        self.news("for others to join, with an equal store:")
+        self.news(f"pool {daemon.pool}, {self._in_store()}")
+        for line in self.node.content_lines:
+            self.news(line)
+        self.news("for others to join:")
         for address in daemon.transport.addresses:
-            self.news(f"  -peer {address}")
+            self.news(f"  {self._store_flag()}-peer {address}")
         if self.interactive:
             self.news("`help` lists the commands")
+
+    def _in_store(self) -> str:
+        source = self.node.source
+        if source is None:
+            return "no store of interpreters"
+        if not source.opened:
+            return "its store is looked for"
+        count = len(source.names())
+        return f"{count} interpreter{'' if count == 1 else 's'} in the store"
+
+    def _store_flag(self) -> str:
+        path = self.node.store_path
+        return "" if path is None else f"-ipfs-store {path} "
 
     # --- what it is told ----------------------------------------------------------------------------------
 
@@ -130,14 +145,33 @@ class Console:
         self._current.cancel()
         return True
 
-    async def prepared(self) -> None:
-        """Wait until the interpreters of the store are installed, and say so if it takes long."""
+    async def prepared(self, most: float = math.inf) -> None:
+        """Wait until the interpreters of the store are installed, and say so if it takes long.
+
+        Args:
+            most: seconds after which to go on all the same.
+        """
         ready = self.node.prepared
         with trio.move_on_after(_PATIENCE):
             await ready.wait()
         if not ready.is_set():
             self.news("waiting for the interpreters to be installed …")
-            await ready.wait()
+            with trio.move_on_after(most):
+                await ready.wait()
+
+    def backend(self) -> ContentBackend:
+        """Where content is kept and found.
+
+        Raises:
+            UsageError: this peer has only a directory for a store.
+        """
+        backend = self.node.backend
+        if backend is None:
+            raise UsageError(
+                "this peer does without IPFS: start it with -ipfs-api embedded, or with the address of an "
+                "IPFS daemon"
+            )
+        return backend
 
     # --- jobs ---------------------------------------------------------------------------------------------
 
@@ -167,6 +201,7 @@ class Console:
         return Vocabulary(
             installed=tuple(entry.name for entry in listing if entry.state == "installed"),
             available=tuple(entry.name for entry in listing if entry.state != "installed"),
+            pinned=tuple(entry.name for entry in listing if entry.pinned),
             jobs=tuple(self.node.daemon.jobs),
         )
 

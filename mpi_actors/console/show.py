@@ -14,6 +14,7 @@ from ..events import (
     Notice,
     PeerJoined,
     PeerLost,
+    RankInstalling,
     RankLost,
     RankStarted,
     RankWaiting,
@@ -71,6 +72,8 @@ def show(event: Event, *, several: bool = False) -> Shown | None:
             # the rest of the reason is the program's standard error, which was shown as it came
             why = reason.split("\n", 1)[0]
             return _news(f"job {short_job(job)}: rank {rank} on {short_peer(peer)} is lost: {why}")
+        case RankInstalling(job=job, rank=rank, peer=peer, program=program):
+            return _news(f"job {short_job(job)}: {short_peer(peer)} installs {program} for rank {rank}")
         case RankStarted(job=job, rank=rank, incarnation=number, peer=peer) if number > 0:
             return _news(f"job {short_job(job)}: rank {rank} runs again, on {short_peer(peer)}")
         case RankWaiting(job=job, rank=rank, seconds=seconds, reason=reason):

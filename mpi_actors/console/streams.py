@@ -32,10 +32,15 @@ def write_pieces(pieces: Iterable[Piece]) -> None:
         text = "".join(piece.text for piece in group)
         if os.isatty(fd):
             text = printable(text)
-        _write_all(fd, text.encode(errors="replace"))
+        write_all(fd, text.encode(errors="replace"))
 
 
-def _write_all(fd: int, data: bytes) -> None:
+def write_all(fd: int, data: bytes) -> None:
+    """Write bytes to a descriptor. Blocks, even if that does not.
+
+    Raises:
+        OSError: it cannot be written; BrokenPipeError if nobody reads it any more.
+    """
     rest = memoryview(data)
     while rest:
         try:

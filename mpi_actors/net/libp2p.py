@@ -33,13 +33,9 @@ from .addresses import Address, expand_wildcard, is_peer_id, parse, parse_listen
 from .identity import peer_id
 from .libp2p_dial import dial
 from .libp2p_stream import Libp2pStream
-from .transport import Accept, ByteStream
+from .transport import STREAM, Accept, ByteStream
 
 logger = logging.getLogger(__name__)
-
-STREAM_PROTOCOL = TProtocol("/mpi-actors/stream")
-"""Under this name streams are opened. It has no version: the bytes that open every stream carry it."""
-
 
 _Streams = defaultdict[PeerId, set[Libp2pStream]]
 
@@ -78,6 +74,7 @@ class Libp2pTransport:
     linger: float = 0.5
     """How long the other side may take to read what was sent before we closed."""
 
+    _served: dict[str, Accept] = attrs.field(factory=dict, init=False)
     _host: BasicHost | None = attrs.field(default=None, init=False)
     _nursery: trio.Nursery | None = attrs.field(default=None, init=False)
     _addresses: tuple[str, ...] = attrs.field(default=(), init=False)
@@ -119,11 +116,8 @@ class Libp2pTransport:
         self, accept: Accept, wanted: Sequence[Address], task_status: trio.TaskStatus[None]
     ) -> None:
         host = build_host(self.key_pair)
-
-        async def handler(net: INetStream) -> None:
-            await self._accept(accept, net)
-
-        host.set_stream_handler(STREAM_PROTOCOL, handler)
+        self._served[STREAM] = accept
+        self._handle(host, *self._served)
         try:
             async with host.run([Multiaddr(str(address)) for address in wanted]):
                 try:
@@ -134,6 +128,7 @@ class Libp2pTransport:
                         self._nursery = await nursery.start(_shielded_nursery)
                         self._addresses = tuple(str(place.of(self.local)) for place in _reachable(found))
                         self._host = host
+                        self._handle(host, *self._served)  # also what was added meanwhile
                         task_status.started()
                         try:
                             await trio.sleep_forever()
@@ -149,6 +144,31 @@ class Libp2pTransport:
         finally:
             self._streams.clear()
             self._finishing.clear()
+
+    def serve(self, protocol: str, accept: Accept) -> None:
+        """From now on, serve incoming streams of another protocol, too."""
+        self._served[protocol] = accept
+        if self._host is not None:
+            self._handle(self._host, protocol)
+
+    def _handle(self, host: BasicHost, *protocols: str) -> None:
+        for protocol in protocols:
+
+            async def handler(net: INetStream, protocol: str = protocol) -> None:
+                await self._accept(self._served[protocol], net)
+
+            host.set_stream_handler(TProtocol(protocol), handler)
+
+    def connected(self) -> tuple[PeerId, ...]:
+        """Every peer to which there is a connection, whoever made it and whatever it speaks."""
+        if self._host is None:
+            return ()
+        known = cast(Swarm, self._host.get_network()).connections
+        return tuple(
+            PeerId(peer.to_base58())
+            for peer, connections in known.items()
+            if any(not connection.is_closed for connection in connections)
+        )
 
     async def _accept(self, accept: Accept, net: INetStream) -> None:
         remote = PeerId(net.muxed_conn.peer_id.to_base58())
@@ -213,11 +233,12 @@ class Libp2pTransport:
                 del self._dialling[key]
         raise DialFailed(f"{address}: no answer within {self.connect_timeout:g} s")
 
-    async def open_stream(self, peer: PeerId) -> ByteStream:
+    async def open_stream(self, peer: PeerId, protocol: str = STREAM) -> ByteStream:
         """Open a stream over the connection to `peer`.
 
         Raises:
-            DialFailed: there is no usable connection; one that does not answer in time is dropped.
+            DialFailed: there is no usable connection (one that does not answer in time is dropped), or the
+                peer does not speak that protocol.
         """
         host = self._running()
         if not self._is_connected(peer):
@@ -227,7 +248,7 @@ class Libp2pTransport:
         target = ID.from_string(peer)
         with trio.move_on_after(self.open_timeout):
             try:
-                return self._adopt(await host.new_stream(target, [STREAM_PROTOCOL]), peer)
+                return self._adopt(await host.new_stream(target, [TProtocol(protocol)]), peer)
             except Exception as error:
                 raise DialFailed(f"no stream to {peer}: {libp2p_quirks.reason(error)}") from error
             finally:  # the library dials again if the connection has just ended, and blocks who fails

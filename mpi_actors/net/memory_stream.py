@@ -23,7 +23,8 @@ class Node:
         self.frozen = False
         self.dead = False
         self.listening = False
-        self.accept: Accept | None = None
+        self.served: dict[str, Accept] = {}
+        """The handler of each protocol."""
         self.nursery: trio.Nursery | None = None
         self.ends: dict[MemoryStream, None] = {}
         """The streams that are open at this side; a dict, because it keeps its order."""

@@ -11,7 +11,7 @@ import trio
 from ..errors import CannotListen, DialFailed
 from ..ids import PeerId
 from .memory_stream import MemoryStream, Node
-from .transport import Accept
+from .transport import STREAM, Accept
 
 logger = logging.getLogger(__name__)
 
@@ -75,7 +75,7 @@ class MemoryTransport:
             raise CannotListen(f"{node.peer} is listening already")
         try:
             async with trio.open_nursery() as node.nursery:
-                node.accept, node.listening = accept, True
+                node.served[STREAM], node.listening = accept, True
                 try:
                     task_status.started()
                     await trio.sleep_forever()
@@ -84,6 +84,14 @@ class MemoryTransport:
         finally:
             node.nursery = None
             node.stop()
+
+    def serve(self, protocol: str, accept: Accept) -> None:
+        """From now on, serve incoming streams of another protocol, too."""
+        self.node.served[protocol] = accept
+
+    def connected(self) -> tuple[PeerId, ...]:
+        """Every peer to which this one believes to have a connection."""
+        return tuple(peer for peer, control in self.node.connections.items() if control.usable)
 
     async def connect(self, address: str) -> PeerId:
         """Make sure that there is a connection to the peer at `address`.
@@ -106,11 +114,11 @@ class MemoryTransport:
         await self.node.running()
         raise DialFailed(f"{address} did not answer within {self._network.dial_timeout} s")
 
-    async def open_stream(self, peer: PeerId) -> MemoryStream:
+    async def open_stream(self, peer: PeerId, protocol: str = STREAM) -> MemoryStream:
         """Open a stream over the connection to `peer`.
 
         Raises:
-            DialFailed: there is no connection, or it did not answer in time.
+            DialFailed: there is no connection, it did not answer in time, or does not speak that protocol.
             ConnectionLost: our own peer was killed.
         """
         await trio.lowlevel.checkpoint()
@@ -119,7 +127,7 @@ class MemoryTransport:
         with ExitStack() as undo:
             if control is not None and control.usable:
                 with trio.move_on_after(self._network.dial_timeout):
-                    stream = await self._open(control, undo)
+                    stream = await self._open(control, protocol, undo)
                     if stream is not None and control.usable:
                         undo.pop_all()
                         return stream
@@ -152,17 +160,21 @@ class MemoryTransport:
             self._network.join(near, far)
         return far.peer
 
-    async def _open(self, control: MemoryStream, undo: ExitStack) -> MemoryStream | None:
+    async def _open(self, control: MemoryStream, protocol: str, undo: ExitStack) -> MemoryStream | None:
         near, far = self.node, control.far.node
         await self._network.travel(near, far, near)
         while far.frozen:
             await near.bell.park()
             near.check()
-        if not (control.far.usable and far.listening) or far.nursery is None or far.accept is None:
+        if not (control.far.usable and far.listening) or far.nursery is None:
             return None
+        accept = far.served.get(protocol)
+        if accept is None:
+            await self._network.travel(far, near, near)
+            raise DialFailed(f"{far.peer} does not speak {protocol}")
         here, there = self._network.open(near, far, control.connection)
         undo.callback(here.close)
-        far.nursery.start_soon(_serve, far.accept, there, name=f"stream from {near.peer}")
+        far.nursery.start_soon(_serve, accept, there, name=f"stream from {near.peer}")
         await self._network.travel(far, near, near)
         await near.running()
         return here

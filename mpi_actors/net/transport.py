@@ -13,6 +13,9 @@ import trio
 
 from ..ids import PeerId
 
+STREAM = "/mpi-actors/stream"
+"""The protocol that `Transport.run` serves. It has no version: the bytes that open every stream carry it."""
+
 
 class ByteStream(Protocol):
     """A reliable, ordered, two-way stream of bytes to one peer.
@@ -75,11 +78,24 @@ class Transport(Protocol):
     ) -> None:
         """Listen, and serve incoming streams until cancelled; `started()` once `addresses` are known.
 
+        `accept` serves those of the protocol `STREAM`.
+
         On the way out all connections are closed, whatever happens.
 
         Raises:
             CannotListen: the listening address cannot be used.
         """
+        ...
+
+    def serve(self, protocol: str, accept: Accept) -> None:
+        """From now on, serve incoming streams of another protocol, too; before `run` or while it runs.
+
+        A protocol that is served already gets the new handler for its new streams.
+        """
+        ...
+
+    def connected(self) -> tuple[PeerId, ...]:
+        """Every peer to which there is a connection, whoever made it and whatever it speaks."""
         ...
 
     async def connect(self, address: str) -> PeerId:
@@ -93,11 +109,11 @@ class Transport(Protocol):
         """
         ...
 
-    async def open_stream(self, peer: PeerId) -> ByteStream:
+    async def open_stream(self, peer: PeerId, protocol: str = STREAM) -> ByteStream:
         """Open a stream over the connection to `peer`. Has a deadline of its own.
 
         Raises:
-            DialFailed: there is no usable connection to that peer.
+            DialFailed: there is no usable connection to that peer, or it does not speak that protocol.
         """
         ...
 

@@ -87,6 +87,16 @@ class FunctionLauncher:
         """The names that can be launched here now."""
         return tuple(sorted(self._functions))
 
+    def installable(self) -> tuple[str, ...]:
+        """None: what there is can be launched."""
+        return ()
+
+    async def ensure(self, program: str) -> None:
+        """See `Launcher.ensure`."""
+        await trio.lowlevel.checkpoint()
+        if program not in self._functions:
+            raise UnknownInterpreter(f"no program named {program!r} here")
+
     def kill(self, job: str, rank: int) -> bool:
         """Kill a running program, as somebody else's `kill -9` would; False when it does not run here."""
         program = self._running.get((job, rank))

@@ -34,8 +34,21 @@ class Installed(Protocol):
         """Names of those that are offered."""
         ...
 
+    def could_install(self) -> tuple[str, ...]:
+        """Names of those that are not, and that `ensure` would install."""
+        ...
+
+    async def ensure(self, name: str) -> None:
+        """Install an interpreter, unless it is.
+
+        Raises:
+            UnknownInterpreter: there is none of that name.
+            InstallFailed: it cannot be installed.
+        """
+        ...
+
     def using(self, name: str) -> AbstractAsyncContextManager[Path]:
-        """The interpreter's directory, which stays as it is inside the context.
+        """The interpreter's directory; it stays as it is, and installed, inside the context.
 
         Raises:
             UnknownInterpreter: there is none of that name.
@@ -73,29 +86,20 @@ class ProcessLauncher:
         """The names that can be launched here now."""
         return self._depot.interpreters()
 
+    def installable(self) -> tuple[str, ...]:
+        """See `Launcher.installable`."""
+        return self._depot.could_install()
+
+    async def ensure(self, program: str) -> None:
+        """See `Launcher.ensure`."""
+        await self._depot.ensure(program)
+
     @asynccontextmanager
     async def launch(self, order: Order) -> AsyncIterator[Program]:
         """See `Launcher.launch`."""
-        directory = self._scratch / f"{order.job}-{order.rank}-{order.incarnation}"
-        try:
-            async with self._depot.using(order.program) as source:
-                await _in_thread(_prepare, source, directory)
-            spec = ProcessSpec(
-                argv=interpreter_argv(order.size, order.rank, order.args),
-                cwd=str(directory / "program"),
-                env=clean_environment(
-                    {
-                        "MPI_ACTORS_JOB": order.job,
-                        "MPI_ACTORS_RANK": str(order.rank),
-                        "MPI_ACTORS_SIZE": str(order.size),
-                        "MPI_ACTORS_INCARNATION": str(order.incarnation),
-                    },
-                    home=str(directory / "home"),
-                    seed=order.seed,
-                ),
-                limits=self._limits,
-            )
-            process = await self._warden.spawn(spec)
+        # for the whole life of the process, though it runs in a copy: in use means that a job uses it
+        async with self._depot.using(order.program) as source, self._copy(order, source) as directory:
+            process = await self._warden.spawn(self._spec(order, directory))
             try:
                 yield StdioProgram(process, order.size, self._max_line)
             finally:
@@ -103,9 +107,33 @@ class ProcessLauncher:
                 with trio.CancelScope(shield=True):
                     await process.wait()
                 process.close()
+
+    @asynccontextmanager
+    async def _copy(self, order: Order, source: Path) -> AsyncIterator[Path]:
+        directory = self._scratch / f"{order.job}-{order.rank}-{order.incarnation}"
+        try:
+            await _in_thread(_prepare, source, directory)
+            yield directory
         finally:
             with trio.CancelScope(shield=True):
                 await _in_thread(_remove_or_log, directory)
+
+    def _spec(self, order: Order, directory: Path) -> ProcessSpec:
+        return ProcessSpec(
+            argv=interpreter_argv(order.size, order.rank, order.args),
+            cwd=str(directory / "program"),
+            env=clean_environment(
+                {
+                    "MPI_ACTORS_JOB": order.job,
+                    "MPI_ACTORS_RANK": str(order.rank),
+                    "MPI_ACTORS_SIZE": str(order.size),
+                    "MPI_ACTORS_INCARNATION": str(order.incarnation),
+                },
+                home=str(directory / "home"),
+                seed=order.seed,
+            ),
+            limits=self._limits,
+        )
 
 
 class StdioProgram:

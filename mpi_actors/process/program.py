@@ -69,6 +69,19 @@ class Launcher(Protocol):
         """The names that can be launched here now."""
         ...
 
+    def installable(self) -> tuple[str, ...]:
+        """The names that cannot be launched yet, but after `ensure`."""
+        ...
+
+    async def ensure(self, program: str) -> None:
+        """Make a program launchable; at once if it is. It may take minutes, and can be cancelled.
+
+        Raises:
+            UnknownInterpreter: there is none of that name here, nor to be had.
+            InstallFailed: it cannot be installed; the text says why.
+        """
+        ...
+
     def launch(self, order: Order) -> AbstractAsyncContextManager[Program]:
         """Start a program; on leaving the context it is ended, and nothing of it is left.
 

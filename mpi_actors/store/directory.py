@@ -54,6 +54,14 @@ class DirectoryStore:
         """See `InterpreterSource.pool`."""
         return self._pool
 
+    @property
+    def opened(self) -> bool:
+        """See `InterpreterSource.opened`: always."""
+        return True
+
+    async def open(self) -> None:
+        """See `InterpreterSource.open`: it is."""
+
     def names(self) -> tuple[str, ...]:
         """See `InterpreterSource.names`."""
         return tuple(self._interpreters)
@@ -69,6 +77,16 @@ class DirectoryStore:
     async def fetch(self, name: str, directory: Path) -> None:
         """See `InterpreterSource.fetch`."""
         await trio.to_thread.run_sync(_fetch, name, self._interpreters[name], directory)
+
+    async def retain(self, version: str) -> None:
+        """See `InterpreterSource.retain`: the directory is there anyway, and serves nobody."""
+
+    async def release(self, version: str) -> None:
+        """See `InterpreterSource.release`."""
+
+    async def retained(self) -> frozenset[str]:
+        """See `InterpreterSource.retained`: nothing."""
+        return frozenset()
 
 
 def single(directory: Path, pool: str | None = None) -> DirectoryStore:

@@ -10,15 +10,29 @@ MAX_NAME = 255
 
 
 class InterpreterSource(Protocol):
-    """A store of interpreters, which stays as it was when it was opened."""
+    """A store of interpreters, which never changes: another content is another store, with another name."""
 
     @property
     def pool(self) -> str:
         """The name of the pool: the same for all peers with an equal store."""
         ...
 
+    @property
+    def opened(self) -> bool:
+        """Whether it is known what the store holds."""
+        ...
+
+    async def open(self) -> None:
+        """Learn what the store holds. Idempotent; may be tried again when it has failed.
+
+        Raises:
+            ContentError: nobody who has it can be reached, now; the text says what to do.
+            BadStore: it is no store, or holds no interpreters.
+        """
+        ...
+
     def names(self) -> tuple[str, ...]:
-        """Its interpreters, sorted. Each name is one that `flaw_of` has nothing against."""
+        """Its interpreters, sorted; none before it is opened. `flaw_of` has nothing against the names."""
         ...
 
     def size(self, name: str) -> int:
@@ -45,7 +59,32 @@ class InterpreterSource(Protocol):
         Raises:
             KeyError: there is none of that name.
             BadStore: it cannot be read, or is no longer what it was.
+            ContentError: it cannot be fetched, now.
             OSError: the directory cannot be made or written.
+        """
+        ...
+
+    async def retain(self, version: str) -> None:
+        """Keep what was fetched as that version, to serve it to others. Idempotent.
+
+        Raises:
+            ContentError: the store cannot do that now.
+        """
+        ...
+
+    async def release(self, version: str) -> None:
+        """End `retain`: what only that version needed is removed. Idempotent, also for what was never kept.
+
+        Raises:
+            ContentError: the store cannot do that now; try again later.
+        """
+        ...
+
+    async def retained(self) -> frozenset[str]:
+        """The versions that are kept.
+
+        Raises:
+            ContentError: the store cannot tell now.
         """
         ...
 

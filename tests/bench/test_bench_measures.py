@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from mpi_actors.bench import recovery, relay, soak
+from mpi_actors.bench import fetch, recovery, relay, soak
 
 STORE = Path(__file__).parents[2] / "example"
 pytestmark = pytest.mark.e2e
@@ -31,3 +31,11 @@ async def test_a_soak_is_measured() -> None:
     """Jobs run one after another; afterwards no descriptor is open that was not open before."""
     result = await soak.measure(STORE, jobs=5)
     assert [after.descriptors for after in result.after] == [before.descriptors for before in result.before]
+
+
+async def test_a_fetch_is_measured() -> None:
+    """A file is fetched over real streams by ours and by the yardstick, each with new processes."""
+    result = await fetch.measure(mib=1, runs=1)
+    assert result.ratio > 0
+    assert len(result.ours.runs) == len(result.stock.runs) == 1
+    assert min(result.ours.mb_per_s, result.stock.mb_per_s, result.ours.fetcher_mb) > 0

@@ -2,41 +2,51 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import pytest
 
 from mpi_actors.console.arguments import (
+    DEFAULT_KEEP,
     BenchArguments,
     ConsoleOptions,
     DemoArguments,
     RunArguments,
     parse_arguments,
 )
+from mpi_actors.content.path import ContentPath
 from mpi_actors.errors import UsageError
 from mpi_actors.launch import RunOptions
+from mpi_actors.store.duration import parse_duration
 
 PEER = "/ip4/192.0.2.7/tcp/4001/p2p/12D3KooWD3eckifWpRn9wQpMG9R9hX3sD158z7EqHWmweQAJU5SA"
+V0 = "QmYwAPJzv5CZsnA625s3Xf2nemtYgPpHdWEz79ojWKv3nG"
+V1 = "bafybeigdyrzt5sfp7udm7hu76uh7y26nf3efuylqabf3oclgtqy55fbzdi"
 
 
 def test_no_arguments_are_a_console_with_defaults() -> None:
-    """Loopback only, 10 MB, mDNS, no store."""
+    """Loopback only, 10 MB, mDNS, no store, and IPFS as it comes."""
     assert parse_arguments([]) == ConsoleOptions()
     assert ConsoleOptions().listen == ("/ip4/127.0.0.1/tcp/0",)
+    assert ConsoleOptions().keep == parse_duration(DEFAULT_KEEP)
+    assert ConsoleOptions().api is None
 
 
 @pytest.mark.parametrize("dash", ["-", "--"])
 def test_flags_have_one_dash_or_two(dash: str) -> None:
     """Both spellings mean the same."""
     flags = {
-        "ipfs-store": "s", "ipfs-api": "/dns4/localhost/tcp/5001/http", "path": "p", "maxsize": "2kB",
-        "peer": PEER, "listen": "/ip4/127.0.0.1/tcp/4001", "slots": "3", "pool": "ours", "events": "e",
+        "ipfs-store": "s", "ipfs-api": "/dns4/localhost/tcp/5001/http", "ipfs-peer": PEER, "path": "p",
+        "maxsize": "2kB", "keep": "2h", "peer": PEER, "listen": "/ip4/127.0.0.1/tcp/4001", "slots": "3",
+        "pool": "ours", "events": "e",
     }  # fmt: skip
     argv = [word for name, value in flags.items() for word in (dash + name, value)]
     argv += [dash + "no-mdns", "-q", dash + "debug"]
     assert parse_arguments(argv) == ConsoleOptions(
-        store=Path("s"), path=Path("p"), max_size=2000, peers=(PEER,), listen=("/ip4/127.0.0.1/tcp/4001",),
-        mdns=False, slots=3, pool="ours", events=Path("e"), quiet=True, debug=True,
+        store=Path("s"), api="/dns4/localhost/tcp/5001/http", ipfs_peers=(PEER,), path=Path("p"),
+        max_size=2000, keep=7200.0, peers=(PEER,), listen=("/ip4/127.0.0.1/tcp/4001",), mdns=False, slots=3,
+        pool="ours", events=Path("e"), quiet=True, debug=True,
     )  # fmt: skip
 
 
@@ -64,8 +74,18 @@ def test_peers_and_listening_addresses_may_be_given_again() -> None:
         (["--slots", "٣"], "from 1"),
         (["--pool", ""], "pool's name"),
         (["-path", ""], "no path"),
-        (["-ipfs-store", "QmYwAPJzv5CZsnA625s3Xf2nemtYgPpHdWEz79ojWKv3nG"], "later release"),
-        (["-ipfs-store", "/ipfs/bafybeigdyrzt5sfp7udm7hu76uh7y26nf3efuylqabf3oclgtqy55fbzdi"], "later"),
+        (["-keep", "3"], "'3' is no duration"),
+        (["-ipfs-peer", "x"], "no usable address"),
+        (["-ipfs-store", V0[:-1]], "no content identifier"),
+        (["-ipfs-store", V0[:20]], "copied entirely"),
+        (["-ipfs-store", V0[:-1] + "0"], "no content identifier"),
+        (["-ipfs-store", V1[:-3]], "copied entirely"),
+        (["-ipfs-store", f"/ipfs/{V0}/../x"], "made of dots"),
+        (["-ipfs-store", "/ipfs/"], "no content identifier"),
+        (["-ipfs-store", "ipfs://example"], "no content identifier"),
+        (["-ipfs-store", ""], "no path"),
+        (["run", "-ipfs-store", V0, "echo"], f"mpi-actors get {V0} DIR"),
+        (["-path", "p", "list"], "'list' has to come first"),
         (["run"], "PROGRAM"),
         (["run", "-n", "0", "echo"], "from 1 to 4096"),
         (["run", "-n", "two", "echo"], "'two'"),
@@ -80,6 +100,40 @@ def test_what_makes_no_sense_is_refused_in_one_line(argv: list[str], part: str) 
         parse_arguments(argv)
     assert part in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "path"),
+    [
+        (V0, V0), (f"{V0}/", V0), (f"/ipfs/{V0}/sub", f"{V0}/sub"), (f"ipfs://{V1}/a/b", f"{V1}/a/b"),
+        (V1, V1), (f"{V0}/.hidden/x", f"{V0}/.hidden/x"),
+    ],
+)  # fmt: skip
+def test_a_store_can_be_in_ipfs(text: str, path: str) -> None:
+    """In every notation of an address."""
+    found = parse_arguments(["-ipfs-store", text])
+    assert isinstance(found, ConsoleOptions)
+    assert found.store == ContentPath.parse(path)
+
+
+@pytest.mark.parametrize("name", ["example", "Qm", "bafy", "./x", "a/b", V0, V0[:-1]])
+def test_a_store_can_be_a_directory(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is like no identifier, and whatever is there, even if it is like one."""
+    monkeypatch.chdir(tmp_path)
+    Path(name).mkdir(parents=True)
+    found = parse_arguments(["-ipfs-store", name])
+    assert isinstance(found, ConsoleOptions)
+    assert found.store == Path(name)
+
+
+@pytest.mark.parametrize("text", ["forever", "0"])
+def test_interpreters_can_be_kept_for_ever(text: str) -> None:
+    """Then none is removed since it was not used."""
+    found = parse_arguments(["--keep", text])
+    assert isinstance(found, ConsoleOptions)
+    assert found.keep == math.inf
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,8 @@ def test_version(capsys: pytest.CaptureFixture[str]) -> None:
 
 @pytest.mark.parametrize(
     "argv",
-    [["-bogus"], ["-peer", "x"], ["run"], ["-ipfs-store", "/does/not/exist"], ["-events", "/does/not/exist"]],
+    [["-bogus"], ["-peer", "x"], ["run"], ["-ipfs-store", "/does/not/exist"], ["-events", "/does/not/exist"],
+     ["-ipfs-store", "QmYwAPJzv5CZsnA625"], ["publish"], ["get", "x", "y"], ["list", "-bogus"], ["pin"]],
 )
 def test_usage_errors_are_one_line_and_exit_code_2(
     argv: list[str], capsys: pytest.CaptureFixture[str]
@@ -33,7 +34,9 @@ def test_usage_errors_are_one_line_and_exit_code_2(
     assert err.count("\n") == 1
 
 
-@pytest.mark.parametrize("argv", [["--help"], ["--version"], ["-bogus"]])
+@pytest.mark.parametrize(
+    "argv", [["--help"], ["--version"], ["-bogus"], ["publish", "--help"], ["get", "x", "y"]]
+)
 def test_help_and_usage_errors_load_neither_trio_nor_libp2p(argv: list[str]) -> None:
     """So they are instant."""
     code = (

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import pytest
 
-from mpi_actors.console.commands import REGISTRY, check_count, find, split
 from mpi_actors.console.completion import Vocabulary, complete
+from mpi_actors.console.registry import REGISTRY, check_count, find, split
 from mpi_actors.errors import UsageError
 
-WORDS = Vocabulary(installed=("echo", "pi"), available=("words",), jobs=("0123", "0456"))
+WORDS = Vocabulary(installed=("echo", "pi"), available=("words",), pinned=("pi",), jobs=("0123", "0456"))
 
 
 def test_all_commands_are_there() -> None:
     """Those that people know, by name."""
     original = ["add", "del", "exit", "list", "start"]
-    more = ["connect", "help", "jobs", "kill", "logs", "peers", "tree", "why"]
+    more = [
+        "connect", "gc", "get", "help", "jobs", "kill", "logs", "peers", "pin", "publish", "tree", "unpin",
+        "why",
+    ]  # fmt: skip
     assert sorted(REGISTRY) == sorted(original + more)
 
 
@@ -36,7 +39,10 @@ def test_an_unknown_command_names_the_closest(word: str, part: str) -> None:
 
 @pytest.mark.parametrize(
     ("name", "arguments"),
-    [("start", ["echo"]), ("list", ["x"]), ("logs", []), ("logs", ["a", "b"]), ("add", [])],
+    [
+        ("start", ["echo"]), ("list", ["x", "y"]), ("get", ["x"]), ("publish", []), ("gc", ["x"]),
+        ("logs", []), ("logs", ["a", "b"]), ("add", []),
+    ],
 )
 def test_wrong_counts_of_arguments_show_the_usage(name: str, arguments: list[str]) -> None:
     """Too few, too many."""
@@ -64,6 +70,11 @@ def test_words_are_quoted_as_in_a_shell() -> None:
         ("why 04", ("04", ("0456",))),
         ("why 0456 ", ("", ())),
         ("help l", ("l", ("list", "logs"))),
+        ("pin ", ("", ("echo", "pi", "words"))),
+        ("pin pi w", ("w", ("words",))),
+        ("unpin ", ("", ("pi",))),
+        ("p", ("p", ("pin", "publish", "peers"))),
+        ("publish ", ("", ())),
         ("list ", ("", ())),
         ("nonsense ", ("", ())),
     ],

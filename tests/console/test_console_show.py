@@ -49,6 +49,10 @@ def test_logs_are_plain_for_rank_0_and_marked_for_others(
             "job 01234567: rank 1 on …eQAJU5SA is lost: killed",
         ),
         (
+            events.RankInstalling(job=JOB, rank=1, incarnation=0, peer=PEER, program="echo"),
+            "job 01234567: …eQAJU5SA installs echo for rank 1",
+        ),
+        (
             events.RankStarted(job=JOB, rank=1, incarnation=1, peer=PEER, pid=1, daemon_pid=1),
             "job 01234567: rank 1 runs again, on …eQAJU5SA",
         ),

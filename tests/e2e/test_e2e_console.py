@@ -44,14 +44,15 @@ def test_a_console_says_who_it_is_and_what_happens(tmp_path: Path, store: Path) 
     done = run(tmp_path / "a", "-ipfs-store", str(store), "--events", str(events), lines=lines)
     assert (done.returncode, done.stderr) == (0, "")
     for pattern in (
-        r"^  -peer /ip4/127\.0\.0\.1/tcp/\d+/p2p/\w+$",
-        r"^pool dir-[0-9a-f]{16}, 3 interpreters",
+        r"^  -ipfs-store (Qm\w{44}) -peer /ip4/127\.0\.0\.1/tcp/\d+/p2p/\w+$",
+        r"^pool Qm\w{44}, 3 interpreters in the store$",
+        r"^content is kept here \(embedded\), since the store is a directory$",
         r"^job [0-9a-f]{16} started: reset_echo, 2 ranks$",
         r"^before the reset$",
         r"^job [0-9a-f]{8}: rank 1 on …\w{8} is lost: reset by rank 0$",
         r"^after the reset$",
         r"^job [0-9a-f]{16} finished after [0-9.]+ s$",
-        r"^echo +\d+ B +installed$",
+        r"^echo +\d+ B +installed\b",
         r"^…\w{8} \(here\) ",
         r"^start FILE N ARGS…: ",
     ):

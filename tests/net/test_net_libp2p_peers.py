@@ -13,6 +13,7 @@ import trio
 from libp2p import new_host
 from libp2p.abc import IHost
 from libp2p.crypto.x25519 import create_new_key_pair as new_noise_key
+from libp2p.custom_types import TProtocol
 from libp2p.peer.peerinfo import info_from_p2p_addr
 from libp2p.security.insecure.transport import PLAINTEXT_PROTOCOL_ID, InsecureTransport
 from libp2p.security.noise.transport import PROTOCOL_ID as NOISE
@@ -22,8 +23,7 @@ from multiaddr import Multiaddr
 
 from mpi_actors.errors import ConnectionLost, DialFailed
 from mpi_actors.net import identity
-from mpi_actors.net.libp2p import STREAM_PROTOCOL
-from mpi_actors.net.transport import ByteStream
+from mpi_actors.net.transport import STREAM, ByteStream
 
 
 async def test_a_killed_peer_looks_like_the_end() -> None:
@@ -175,6 +175,6 @@ async def test_garbage_costs_only_its_connection() -> None:
             stream = await network.new_stream(host.get_live_peers()[0])
             await stream.write(garbage)
             await stream.close()
-        stream = await host.new_stream(host.get_live_peers()[0], [STREAM_PROTOCOL])
+        stream = await host.new_stream(host.get_live_peers()[0], [TProtocol(STREAM)])
         await stream.write(b"fine")
         assert await stream.read(4) == b"fine"

@@ -6,7 +6,7 @@ fixture that gives None means real time).
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Protocol
 
@@ -395,3 +395,67 @@ class TransportContract:
                 here, there = await pair.streams(opener)
                 await here.send_all(b"x")
                 assert await there.receive_some() == b"x"
+
+    async def test_each_protocol_has_its_own_handler(
+        self, backend: Backend, clock: trio.abc.Clock | None
+    ) -> None:
+        """Streams go to the handler of their protocol, be it named before or after the start, or replaced."""
+
+        def greeter(word: bytes) -> Accept:
+            async def greet(stream: ByteStream) -> None:
+                await stream.send_all(word)
+
+            return greet
+
+        near, far = backend.transport(), backend.transport()
+        far.serve("/test/early", greeter(b"early"))
+        async with running(near), running(far, greeter(b"ours")):
+            far.serve("/test/late/1.0.0", greeter(b"late"))
+            peer = await near.connect(far.addresses[0])
+            words = {"/test/early": b"early", "/test/late/1.0.0": b"late"}
+            for protocol, word in words.items():
+                stream = await near.open_stream(peer, protocol)
+                assert await receive_exactly(stream, len(word)) == word
+            assert await receive_exactly(await near.open_stream(peer), 4) == b"ours"
+            far.serve("/test/early", greeter(b"newer"))
+            assert await receive_exactly(await near.open_stream(peer, "/test/early"), 5) == b"newer"
+
+    async def test_an_unknown_protocol_is_refused(
+        self, backend: Backend, clock: trio.abc.Clock | None
+    ) -> None:
+        """A stream that the other side does not serve cannot be opened, and harms no other one."""
+        near, far = backend.transport(), backend.transport()
+        async with running(near), running(far, echo):
+            peer = await near.connect(far.addresses[0])
+            stream = await near.open_stream(peer)
+            with pytest.raises(DialFailed):
+                await near.open_stream(peer, "/test/unknown")
+            await stream.send_all(b"x")
+            assert await receive_exactly(stream, 1) == b"x"
+            assert near.connected() == (peer,)
+
+    async def test_each_side_knows_its_connections(
+        self, backend: Backend, clock: trio.abc.Clock | None
+    ) -> None:
+        """Who dialled and who was dialled are both connected, until one hangs up or ends."""
+        near, far, other = (backend.transport() for _ in range(3))
+        assert near.connected() == ()
+        async with running(near):
+            async with running(far), running(other):
+                assert near.connected() == far.connected() == ()
+                for each in (far, other):
+                    stream = await near.open_stream(await near.connect(each.addresses[0]))
+                    await stream.send_all(b"x")
+                assert set(near.connected()) == {far.local, other.local}
+                await until(lambda: far.connected() == (near.local,))
+                await other.disconnect(near.local)
+                assert other.connected() == ()
+                await until(lambda: near.connected() == (far.local,))
+            await until(lambda: near.connected() == ())
+        assert near.connected() == ()
+
+
+async def until(holds: Callable[[], bool]) -> None:
+    """Wait until something holds that takes a message from the other side."""
+    while not holds():  # noqa: ASYNC110
+        await trio.sleep(0.01)

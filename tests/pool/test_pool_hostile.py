@@ -31,17 +31,19 @@ from mpi_actors.messages import (
     Pong,
     RankBroke,
     RankExited,
+    RankPreparing,
     RankRefused,
     RankStarted,
     RankState,
     RankStderr,
     StartRank,
+    Stock,
     StopRank,
 )
 from mpi_actors.net.memory import MemoryNetwork
 from mpi_actors.wire.codec import MAX_CONTROL
 from mpi_actors.wire.frame import MAX_CHUNK, Frame, Kind
-from mpi_actors.wire.preamble import TOKEN_SIZE, Preamble, StreamKind
+from mpi_actors.wire.preamble import PROTOCOL_VERSION, TOKEN_SIZE, Preamble, StreamKind
 
 HELLO = Settings().timing.hello
 FOREIGN = JobId("f" * 16)
@@ -59,7 +61,8 @@ async def garbage(scene: Scene) -> None:
 
 async def another_version(scene: Scene) -> None:
     stream = await scene.stranger.stream(scene.home)
-    await stream.send_all(Preamble(StreamKind.CONTROL, bytes(TOKEN_SIZE), version=2).encode())
+    preamble = Preamble(StreamKind.CONTROL, bytes(TOKEN_SIZE), version=PROTOCOL_VERSION + 1)
+    await stream.send_all(preamble.encode())
     await ended(stream)
 
 
@@ -100,6 +103,12 @@ async def no_hello(scene: Scene) -> None:
 async def message_before_hello(scene: Scene) -> None:
     link = await scene.stranger.link(scene.home)
     await link.say(Capacity(), scene.stranger.hello(scene.home))
+    await link.closed()
+
+
+async def stock_before_hello(scene: Scene) -> None:
+    link = await scene.stranger.link(scene.home)
+    await link.say(Stock((), ("QmRoot",)), scene.stranger.hello(scene.home))
     await link.closed()
 
 
@@ -203,6 +212,7 @@ OFFENCES: list[tuple[Attack, str]] = [
     (two_of_a_kind, "BadPreamble"),
     (no_hello, "HelloTimeout"),
     (message_before_hello, "OutOfTurn"),
+    (stock_before_hello, "OutOfTurn"),
     (second_hello, "OutOfTurn"),
     (accepts_what_is_not_offered, "OutOfTurn"),
     (another_pool, "DifferentPool"),
@@ -220,6 +230,7 @@ FORGERIES = {
     "exited": tells_of_a_rank(lambda job: RankExited(job, 1, 0, False, 0, 0, "exit code 0", "")),
     "refused": tells_of_a_rank(lambda job: RankRefused(job, 1, 0, "no")),
     "broke": tells_of_a_rank(lambda job: RankBroke(job, 1, 0, "ReplayDivergence", "no")),
+    "preparing": tells_of_a_rank(lambda job: RankPreparing(job, 1, 0, "installing")),
     "stderr": tells_of_a_rank(lambda job: RankStderr(job, 1, 0, "no")),
     "start": gives_an_order(lambda job: StartRank(job, 1, 1, 3, "idle", (), ())),
     "placed": gives_an_order(lambda job: Placed(job, Placement(0, 9, "stranger"))),
@@ -277,6 +288,7 @@ async def test_news_of_incarnations_that_are_not_are_dropped(autojump_clock) -> 
                 RankBroke(job, rank, 5, "Forged", "forged"),
                 RankRefused(job, rank, 5, "forged"),
                 RankStarted(job, rank, 5, 1, 1),
+                RankPreparing(job, rank, 5, "forged"),
             )
         await link.say(Ping(1))
         await link.hear(Pong)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from mpi_actors.process import Warden
-from mpi_actors.store.depot import FOLDER, Depot
+from mpi_actors.store.database import DATABASE_NAME, Database, Records
+from mpi_actors.store.depot import DEFAULT_KEEP, FOLDER, Depot
 from mpi_actors.store.directory import DirectoryStore
+from mpi_actors.store.source import InterpreterSource
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "example"
 DEADLINE = 60.0
@@ -39,15 +42,27 @@ class Changes:
         self.count += 1
 
 
+class Clock:
+    """A time of day that stands still."""
+
+    def __init__(self) -> None:
+        self.now = 1e9
+
+    def __call__(self) -> float:
+        return self.now
+
+
 def depot_of(
     directory: Path,
-    source: Path | DirectoryStore | None,
+    source: Path | InterpreterSource | None,
     warden: Warden,
     *,
     changed: Changes | None = None,
     max_size: int = 10_000_000,
     init_timeout: float = DEADLINE,
     init_output_limit: int = 100_000,
+    keep: float = DEFAULT_KEEP,
+    clock: Callable[[], float] = time.time,
 ) -> Depot:
     """A depot, not yet prepared."""
     return Depot(
@@ -57,13 +72,29 @@ def depot_of(
         max_size=max_size,
         init_timeout=init_timeout,
         init_output_limit=init_output_limit,
+        keep=keep,
+        clock=clock,
         changed=changed or Changes(),
     )
 
 
 def on_disk(directory: Path) -> list[str]:
-    """All names in the depot's directory, but that of its records."""
-    return sorted(path.name for path in (directory / "daemon" / FOLDER).iterdir() if path.suffix != ".json")
+    """All names in the depot's directory."""
+    return sorted(path.name for path in (directory / "daemon" / FOLDER).iterdir())
+
+
+def database_of(directory: Path) -> Database:
+    """The depot's database, as another process has it."""
+    return Database(directory / "daemon" / DATABASE_NAME)
+
+
+def remembered(directory: Path) -> Records:
+    """What the depot remembers."""
+    database = database_of(directory)
+    try:
+        return database.records()
+    finally:
+        database.close()
 
 
 def states(depot: Depot) -> dict[str, str]:

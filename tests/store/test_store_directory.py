@@ -187,3 +187,15 @@ async def test_fetch_after_a_change(store: Path, tmp_path: Path, change: str) ->
         (place / "run.py").write_text("2" if change == "content" else "11")
     with pytest.raises(BadStore, match="cannot read" if change == "gone" else "has changed"):
         await source.fetch("echo", tmp_path / "copy")
+
+
+async def test_it_is_open_and_keeps_nothing(store: Path) -> None:
+    """What it holds is known from the start, and nothing need be kept for others."""
+    interpreter(store, "echo")
+    source = DirectoryStore(store)
+    assert source.opened
+    await source.open()
+    await source.retain(source.version("echo"))
+    assert await source.retained() == frozenset()
+    await source.release(source.version("echo"))
+    assert source.names() == ("echo",)

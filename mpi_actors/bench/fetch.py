@@ -1,0 +1,215 @@
+"""A file from a peer on this machine: ours, from disk to disk, next to py-libp2p's own bitswap client.
+
+Two processes over loopback, new ones for each fetch, so that each finds nothing and its memory is its own.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+from collections.abc import Awaitable, Callable
+from functools import partial
+from pathlib import Path
+from time import perf_counter
+from typing import Any, Literal
+
+import attrs
+import trio
+
+from ..content.cid import Cid
+from ..errors import MpiActorsError
+from ..net.identity import ephemeral
+from ..net.libp2p import Libp2pTransport
+from ..net.transport import ByteStream
+from ..store.blocks import BlockStore
+from ..store.exchange import Exchange
+from ..store.fetch import fetch_tree
+from ..store.publish import publish
+from . import fetch_stock
+
+Kind = Literal["ours", "stock"]
+Announce = Callable[[str, str], Awaitable[None]]
+
+_MODULE = "mpi_actors.bench.fetch"
+_MB = 1e6
+
+
+@attrs.frozen
+class Side:
+    """Several fetches of one kind. Memory is the most that was resident, above that before the fetch."""
+
+    mb_per_s: float
+    """The median of `runs`, in 10^6 bytes a second."""
+    runs: tuple[float, ...]
+    fetcher_mb: float
+    server_mb: float
+
+
+@attrs.frozen
+class FetchResult:
+    """What was measured."""
+
+    mib: int
+    ours: Side
+    stock: Side
+
+    @property
+    def ratio(self) -> float:
+        """How many times as fast ours is."""
+        return self.ours.mb_per_s / self.stock.mb_per_s
+
+
+async def measure(mib: int = 32, runs: int = 3) -> FetchResult:
+    """Fetch a file of `mib` MiB `runs` times with each, in turns."""
+    with tempfile.TemporaryDirectory(prefix="mpi-actors-bench-") as name:
+        scratch = Path(name)
+        _make_file(scratch / "tree", mib)
+        results: dict[Kind, list[tuple[float, float, float]]] = {"ours": [], "stock": []}
+        for run in range(runs):
+            for kind, found in results.items():
+                found.append(await _one(kind, scratch, mib << 20, run))
+    return FetchResult(mib, _side(results["ours"]), _side(results["stock"]))
+
+
+def _make_file(tree: Path, mib: int) -> None:
+    tree.mkdir()
+    with open(tree / "file", "wb") as file:
+        for _ in range(mib):
+            file.write(os.urandom(1 << 20))
+
+
+def _side(found: list[tuple[float, float, float]]) -> Side:
+    speeds, fetcher, server = zip(*found, strict=True)
+    return Side(statistics.median(speeds), speeds, max(fetcher), max(server))
+
+
+async def _one(kind: Kind, scratch: Path, size: int, run: int) -> tuple[float, float, float]:
+    command = [sys.executable, "-m", _MODULE, kind]
+    async with trio.open_nursery() as nursery:
+        start = partial(trio.run_process, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        server = await nursery.start(start, [*command, "serve", str(scratch)])
+        lines = _Lines(server.stdout)
+        here = await lines.next()
+        store = scratch / f"fetched-{run}"
+        arguments = [here["address"], here["root"], str(store), str(size)]
+        done = await trio.run_process([*command, "fetch", *arguments], capture_stdout=True)
+        fetched = json.loads(done.stdout)
+        await server.stdin.aclose()
+        served = await lines.next()
+    return size / _MB / fetched["seconds"], fetched["mb"], served["mb"]
+
+
+class _Lines:
+    """JSON objects that a process prints."""
+
+    def __init__(self, stream: trio.abc.ReceiveStream) -> None:
+        self._stream = stream
+        self._buffer = b""
+
+    async def next(self) -> dict[str, Any]:
+        while b"\n" not in self._buffer:
+            piece = await self._stream.receive_some()
+            if not piece:
+                raise MpiActorsError("a process of the benchmark ended too soon")
+            self._buffer += piece
+        line, _, self._buffer = self._buffer.partition(b"\n")
+        found: dict[str, Any] = json.loads(line)
+        return found
+
+
+# --- the two processes ------------------------------------------------------------------------------------
+
+
+def _resident(field: str) -> float:
+    for line in Path("/proc/self/status").read_text().splitlines():
+        if line.startswith(field):
+            return int(line.split()[1]) * 1024 / _MB
+    raise MpiActorsError("this system tells no memory figures")
+
+
+class _Memory:
+    """The most that is resident from now on, above what is resident now; in 10^6 bytes."""
+
+    def __init__(self) -> None:
+        Path("/proc/self/clear_refs").write_text("5")
+        self._before = _resident("VmRSS:")
+
+    def grown(self) -> float:
+        return _resident("VmHWM:") - self._before
+
+
+async def _serve(kind: Kind, scratch: Path) -> None:
+    """Serve until standard input ends."""
+    memory: list[_Memory] = []
+
+    async def announce(address: str, root: str) -> None:
+        memory.append(_Memory())
+        print(json.dumps({"address": address, "root": root}), flush=True)
+
+    async with trio.open_nursery() as nursery:
+        if kind == "ours":
+            nursery.start_soon(_serve_ours, scratch, announce)
+        else:
+            nursery.start_soon(fetch_stock.serve, scratch / "tree" / "file", announce)
+        await trio.lowlevel.FdStream(os.dup(0)).receive_some()
+        print(json.dumps({"mb": memory[0].grown()}), flush=True)
+        nursery.cancel_scope.cancel()
+
+
+async def _refuse(_: ByteStream) -> None:
+    return
+
+
+async def _serve_ours(scratch: Path, announce: Announce) -> None:
+    store = BlockStore(scratch / "published")
+
+    def put(cid: Cid, block: bytes) -> None:
+        store.put(cid, block)
+
+    root = publish(scratch / "tree", put).cid
+    transport = Libp2pTransport(ephemeral())
+    async with trio.open_nursery() as nursery:
+        await nursery.start(transport.run, _refuse)
+        await nursery.start(Exchange(transport, store).run)
+        await announce(transport.addresses[0], str(root))
+
+
+async def _fetch_ours(address: str, root: str, directory: Path) -> float:
+    store = BlockStore(directory)
+    transport = Libp2pTransport(ephemeral())
+    exchange = Exchange(transport, store)
+    async with trio.open_nursery() as nursery:
+        await nursery.start(transport.run, _refuse)
+        await nursery.start(exchange.run)
+        peer = await transport.connect(address)
+        start = perf_counter()
+        await fetch_tree(Cid.parse(root), blocks=store, exchange=exchange, providers=lambda: [peer])
+        seconds = perf_counter() - start
+        nursery.cancel_scope.cancel()
+    return seconds
+
+
+async def _fetch(kind: Kind, address: str, root: str, directory: Path, size: int) -> None:
+    memory = _Memory()
+    if kind == "ours":
+        seconds = await _fetch_ours(address, root, directory)
+    else:
+        seconds = await fetch_stock.fetch(address, root, size)
+    print(json.dumps({"seconds": seconds, "mb": memory.grown()}))
+
+
+def main(kind: Kind, role: str, *arguments: str) -> None:
+    """What the benchmark starts."""
+    if role == "serve":
+        trio.run(_serve, kind, Path(arguments[0]))
+    else:
+        address, root, directory, size = arguments
+        trio.run(_fetch, kind, address, root, Path(directory), int(size))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])  # type: ignore[arg-type]

@@ -1,0 +1,106 @@
+"""Getting content from other peers into the store of blocks."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from typing import TypeVar
+
+import trio
+
+from .content.cid import Cid, Data
+from .content.limits import TreeLimits
+from .errors import ContentMissing
+from .ids import PeerId
+from .store.backend import OnProgress
+from .store.blocks import BlockStore
+from .store.exchange import Exchange
+from .store.fetch import fetch_block, fetch_tree
+
+PATIENCE = 10.0
+"""Seconds from the first wish on for which those who have it may come."""
+
+_T = TypeVar("_T")
+Providers = Callable[[Cid], Sequence[PeerId]]
+
+
+class LockedBlocks:
+    """A store of blocks, as a fetch uses it: no process collects while a block is put.
+
+    A collection looks first at what is reachable; a block that came between that and the removal of the rest
+    would go again, although its fetch goes on as if it was there.
+    """
+
+    def __init__(self, blocks: BlockStore) -> None:
+        self._blocks = blocks
+        self.get = blocks.get
+        self.has = blocks.has
+        self.leaf_size = blocks.leaf_size
+
+    def put(self, cid: Cid, data: Data, *, checked: bool = False) -> bool:
+        """See `BlockStore.put`."""
+        with self._blocks.writing():
+            return self._blocks.put(cid, data, checked=checked)
+
+
+class PeerFetcher:
+    """Asks the peers that `providers` names for a piece of content; see `embedded.Fetcher`.
+
+    Args:
+        blocks: where it is put.
+        exchange: with the peers.
+        providers: whom to ask for a piece, best first.
+        next_change: gives an event that is set when they may have become others. In the first moments of a
+            daemon, when it has not yet reached its peers, that is waited for; None to ask who there is, and
+            no more.
+    """
+
+    def __init__(
+        self,
+        blocks: BlockStore,
+        exchange: Exchange,
+        providers: Providers,
+        next_change: Callable[[], trio.Event] | None = None,
+    ) -> None:
+        self._blocks = LockedBlocks(blocks)
+        self._exchange = exchange
+        self._providers = providers
+        self._next_change = next_change
+        self._patient_until: float | None = None
+
+    async def fetch_tree(self, root: Cid, limits: TreeLimits, on_progress: OnProgress | None = None) -> None:
+        """See `embedded.Fetcher.fetch_tree`."""
+
+        async def fetch() -> None:
+            await fetch_tree(
+                root,
+                blocks=self._blocks,
+                exchange=self._exchange,
+                providers=lambda: self._providers(root),
+                limits=limits,
+                on_progress=on_progress,
+            )
+
+        await self._patiently(fetch)
+
+    async def fetch_block(self, cid: Cid) -> bytes:
+        """See `embedded.Fetcher.fetch_block`."""
+
+        async def fetch() -> bytes:
+            return await fetch_block(
+                cid, blocks=self._blocks, exchange=self._exchange, providers=lambda: self._providers(cid)
+            )
+
+        return await self._patiently(fetch)
+
+    async def _patiently(self, fetch: Callable[[], Awaitable[_T]]) -> _T:
+        if self._patient_until is None:
+            self._patient_until = trio.current_time() + PATIENCE
+        if self._next_change is not None:
+            with trio.move_on_at(self._patient_until):
+                while True:
+                    change = self._next_change()
+                    try:
+                        return await fetch()
+                    except ContentMissing:
+                        await change.wait()
+        return await fetch()

@@ -1,0 +1,144 @@
+"""Files that are named after the SHA-256 of what is in them, in 256 subdirectories.
+
+They appear whole or not at all. Nothing that is not a regular file counts, and no symbolic link is followed.
+What goes wrong is an OSError.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import re
+import secrets
+import stat
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from ..content.cid import DIGEST_SIZE, Data
+
+INCOMING = "incoming"
+"""The subdirectory with what is being written."""
+LEFT_OVER = 3600.0
+"""Seconds after which a file in it belongs to nobody any more."""
+
+_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC  # a pipe in a file's place blocks nobody
+_WRITE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+_ABSENT = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP})
+_FOLDER = re.compile("[0-9a-f]{2}")
+_FILE = re.compile(f"[0-9a-f]{{{2 * DIGEST_SIZE}}}")
+
+
+class BlockFiles:
+    """The files in `directory`, which is made if need be."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._make(INCOMING)
+
+    def stat(self, digest: bytes) -> os.stat_result | None:
+        """What the operating system says of a file; None if there is none."""
+        name = digest.hex()
+        try:
+            with self._open(name[:2]) as folder:
+                found = os.stat(name, dir_fd=folder, follow_symlinks=False)
+        except OSError as error:
+            if error.errno in _ABSENT:
+                return None
+            raise
+        return found if stat.S_ISREG(found.st_mode) else None
+
+    def read(self, digest: bytes, most: int) -> bytes | None:
+        """The first `most` bytes of a file; nothing if the disk has lost them; None if there is no file."""
+        name = digest.hex()
+        try:
+            with self._open(name[:2]) as folder:
+                file = os.open(name, _READ, dir_fd=folder)
+        except OSError as error:
+            if error.errno in _ABSENT:
+                return None
+            raise
+        try:
+            found = os.fstat(file)
+            return os.read(file, min(most, found.st_size)) if stat.S_ISREG(found.st_mode) else None
+        except OSError as error:
+            if error.errno == errno.EIO:
+                return b""
+            raise
+        finally:
+            os.close(file)
+
+    def write(self, digest: bytes, data: Data) -> None:
+        """Make a file, or put a new one in its place."""
+        name = digest.hex()
+        temporary = f"{name}.{secrets.token_hex(8)}"
+        self._make(name[:2])
+        with self._open(INCOMING) as incoming, self._open(name[:2]) as folder:
+            file = os.open(temporary, _WRITE, 0o600, dir_fd=incoming)
+            try:
+                _write_all(file, data)
+                os.rename(temporary, name, src_dir_fd=incoming, dst_dir_fd=folder)
+            finally:
+                os.close(file)
+                with contextlib.suppress(FileNotFoundError):  # as it should be
+                    os.unlink(temporary, dir_fd=incoming)
+
+    def remove(self, digest: bytes) -> bool:
+        """Remove a file; False if there is none."""
+        name = digest.hex()
+        try:
+            with self._open(name[:2]) as folder:
+                os.unlink(name, dir_fd=folder)
+        except OSError as error:
+            if error.errno in _ABSENT:
+                return False
+            raise
+        return True
+
+    def digests(self) -> Iterator[bytes]:
+        """The SHA-256 of every file, in order."""
+        for folder in self._list("."):
+            if _FOLDER.fullmatch(folder):
+                for name in self._list(folder):
+                    if name.startswith(folder) and _FILE.fullmatch(name):
+                        yield bytes.fromhex(name)
+
+    def tidy(self) -> None:
+        """Remove what was left by processes that died while they wrote."""
+        with self._open(INCOMING) as incoming:
+            for name in os.listdir(incoming):
+                with contextlib.suppress(FileNotFoundError, IsADirectoryError):
+                    found = os.stat(name, dir_fd=incoming, follow_symlinks=False)
+                    if found.st_mtime < time.time() - LEFT_OVER:
+                        os.unlink(name, dir_fd=incoming)
+
+    @contextlib.contextmanager
+    def _open(self, name: str) -> Iterator[int]:
+        folder = os.open(self._directory / name, _DIRECTORY)
+        try:
+            yield folder
+        finally:
+            os.close(folder)
+
+    def _list(self, name: str) -> list[str]:
+        try:
+            with self._open(name) as folder:
+                return sorted(os.listdir(folder))
+        except OSError as error:
+            if error.errno in _ABSENT:
+                return []
+            raise
+
+    def _make(self, name: str) -> None:
+        with contextlib.suppress(FileExistsError):
+            os.mkdir(self._directory / name, 0o700)
+
+
+def _write_all(file: int, data: Data) -> None:
+    with memoryview(data) as left:
+        at = 0
+        while at < len(left):
+            at += os.write(file, left[at:])

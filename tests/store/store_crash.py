@@ -1,0 +1,112 @@
+"""A process that dies at any step, played within one process: from some step on, nothing has any effect."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sqlite3
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Literal
+
+from mpi_actors.store.database import Database
+
+_CHANGES = ("os.rename", "os.mkdir", "os.remove", "os.rmdir", "os.chmod")
+
+
+class Crash(BaseException):
+    """The process is dead: no handler of the program's own may mistake this for an error."""
+
+
+class Crasher:
+    """Counts steps that have an effect outside of the process, and ends all of it at one of them.
+
+    Args:
+        root: files below it count.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self.root = str(root)
+        self.dead = False
+        self._left: int | None = None
+
+    def arm(self, steps: int) -> None:
+        """Die after so many more steps."""
+        self._left = steps
+
+    def disarm(self) -> None:
+        """Live on."""
+        self._left = None
+
+    def step(self, where: str) -> None:
+        """One is about to happen, or has happened."""
+        if self._left == 0:
+            self.dead = True
+        if self.dead:
+            raise Crash(where)
+        if self._left is not None:
+            self._left -= 1
+
+    @contextlib.contextmanager
+    def watching(self) -> Iterator[None]:
+        """Inside, changes of files count, in all threads."""
+        _watch()
+        _watching.append(self)
+        try:
+            yield
+        finally:
+            _watching.remove(self)
+
+
+_watching: list[Crasher] = []
+_hooks: list[object] = []
+
+
+def _watch() -> None:
+    if not _hooks:  # a hook cannot be removed
+        _hooks.append(_audit)
+        sys.addaudithook(_audit)
+
+
+def _audit(event: str, arguments: tuple[object, ...]) -> None:
+    if not _watching:
+        return
+    if event == "open":
+        path, _, flags = arguments
+        if not isinstance(flags, int) or not flags & (os.O_WRONLY | os.O_RDWR | os.O_CREAT):
+            return
+    elif event in _CHANGES:
+        path = arguments[0]
+    else:
+        return
+    if isinstance(path, str | os.PathLike):
+        for crasher in _watching:
+            if os.fspath(path).startswith(crasher.root):
+                crasher.step(f"{event} {path}")
+
+
+def hurry(database: Database) -> None:
+    """Do not wait for the disk: here processes die, not machines, so nothing that was written is lost."""
+    database._sqlite._connection.execute("PRAGMA synchronous = OFF")
+
+
+class CrashingDatabase(Database):
+    """A database, each transaction of which is three steps: begin, commit, and what comes after."""
+
+    def __init__(self, path: Path, crasher: Crasher) -> None:
+        super().__init__(path)
+        hurry(self)
+        transaction = self._sqlite.transaction
+
+        @contextlib.contextmanager
+        def watched(mode: Literal["read", "write"]) -> Iterator[sqlite3.Connection]:
+            crasher.step(f"begin {mode}")
+            with transaction(mode) as connection:
+                yield connection
+                if mode == "write":
+                    crasher.step("commit")
+            if mode == "write":
+                crasher.step("committed")
+
+        self._sqlite.transaction = watched  # type: ignore[method-assign]
