@@ -10,11 +10,11 @@ import attrs
 import trio
 
 from .errors import BackendUnavailable
+from .kubo.backend import KuboBackend, probe
 from .store.backend import ContentBackend
 from .store.blocks import BlockStore
 from .store.database import Database, Pins
 from .store.embedded import EmbeddedBackend
-from .store.kubo import KuboBackend, probe
 
 EMBEDDED = "embedded"
 DEFAULT_API = "/ip4/127.0.0.1/tcp/5001"

@@ -7,14 +7,14 @@ from typing import TypeVar
 
 import trio
 
+from .bitswap.exchange import Exchange
+from .bitswap.fetch import fetch_block, fetch_tree
 from .content.cid import Cid, Data
 from .content.limits import TreeLimits
 from .errors import ContentMissing
 from .ids import PeerId
 from .store.backend import OnProgress
 from .store.blocks import BlockStore
-from .store.exchange import Exchange
-from .store.fetch import fetch_block, fetch_tree
 
 PATIENCE = 10.0
 """Seconds from the first wish on for which those who have it may come."""

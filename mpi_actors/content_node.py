@@ -9,18 +9,18 @@ from pathlib import Path
 import attrs
 import trio
 
+from .bitswap.exchange import Exchange
 from .content.cid import Cid
 from .content_access import Access, open_access
 from .content_fetcher import PeerFetcher
+from .depot.depot import Entry
+from .depot.listing import recorded_entries
 from .errors import BadAddress, DialFailed, UnknownInterpreter
 from .ids import PeerId
 from .net.transport import ByteStream, Transport
 from .store.backend import ContentBackend
 from .store.blocks import BlockStore
-from .store.depot import Entry
 from .store.embedded import EmbeddedBackend
-from .store.exchange import Exchange
-from .store.listing import recorded_entries
 
 
 @attrs.frozen(kw_only=True)

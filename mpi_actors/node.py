@@ -12,12 +12,14 @@ import attrs
 import trio
 
 from .actors import Backoff, ChildSpec, Mailbox, Restart
+from .bitswap.exchange import Exchange
 from .config import Settings
 from .content.path import ContentPath
 from .content_access import Access, open_access
 from .content_fetcher import PeerFetcher
 from .content_peers import ContentPeers
 from .daemon import Daemon
+from .depot.depot import Depot
 from .errors import BadStore, ContentError, DialFailed, MpiActorsError, StoreBusy
 from .events import Notice
 from .messages import Stock
@@ -31,8 +33,6 @@ from .process.launcher import ProcessLauncher
 from .process.removal import remove
 from .process.warden import Warden
 from .store.backend import ContentBackend
-from .store.depot import Depot
-from .store.exchange import Exchange
 from .store.ipfs_source import IpfsSource, pool_of
 from .store.source import InterpreterSource
 

@@ -17,7 +17,7 @@ LAYERS: list[tuple[str, str]] = [
     ("words that every layer speaks", "errors ids config messages events result loading _version"),
     ("bytes and decisions, sans-I/O", "wire replay content elect ledger seats reports control_words"),
     ("actors: mailboxes and supervisors", "actors"),
-    ("the world: networks, processes, the store, faults", "net process store faults"),
+    ("the world: networks, processes, the store, faults", "net process store bitswap kubo depot faults"),
     ("the actors of a peer's tree", "peer dialer announcer router rank job job_book job_why host roster"),
     (
         "whole peers and pools",

@@ -20,14 +20,14 @@ from typing import Any, Literal
 import attrs
 import trio
 
+from ..bitswap.exchange import Exchange
+from ..bitswap.fetch import fetch_tree
 from ..content.cid import Cid
 from ..errors import MpiActorsError
 from ..net.identity import ephemeral
 from ..net.libp2p import Libp2pTransport
 from ..net.transport import ByteStream
 from ..store.blocks import BlockStore
-from ..store.exchange import Exchange
-from ..store.fetch import fetch_tree
 from ..store.publish import publish
 from . import fetch_stock
 

@@ -10,8 +10,8 @@ from ..store.size import format_size
 from .tables import one_line, table
 
 if TYPE_CHECKING:
+    from ..depot.listing import Entry as Interpreter
     from ..store.backend import Entry as ContentEntry
-    from ..store.listing import Entry as Interpreter
 
 _MOST_LINES = 10
 _INDENT = "    "

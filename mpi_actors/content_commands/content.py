@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Protocol
 from ..console.arguments_content import ContentArguments
 
 if TYPE_CHECKING:
+    from ..depot.listing import Entry
     from ..store.backend import ContentBackend
-    from ..store.listing import Entry
 
 
 class CollectedReport(Protocol):

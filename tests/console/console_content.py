@@ -14,9 +14,9 @@ import trio
 from mpi_actors.content.cid import Cid, Codec
 from mpi_actors.content.limits import TreeLimits
 from mpi_actors.content.path import ContentPath
+from mpi_actors.depot.listing import Entry as Interpreter
 from mpi_actors.errors import BadStore, ContentMissing, MpiActorsError, NotADirectory, UnknownInterpreter
 from mpi_actors.store.backend import PUBLISHED, Added, Collected, Entry, OnAdded, OnProgress, Progress
-from mpi_actors.store.listing import Entry as Interpreter
 
 ROOT = Cid.of(b"root")
 ECHO = Cid.of(b"echo")

@@ -14,12 +14,12 @@ from trio.testing import wait_all_tasks_blocked
 
 from mpi_actors.console.console import Console
 from mpi_actors.console.outbox import Outbox, Piece
+from mpi_actors.depot.listing import Entry
 from mpi_actors.errors import InterpreterInUse, UnknownInterpreter
 from mpi_actors.events import EventBus
 from mpi_actors.ids import PeerId
 from mpi_actors.node import Node
 from mpi_actors.store.backend import Progress
-from mpi_actors.store.listing import Entry
 
 PEER = PeerId("12D3KooWD3eckifWpRn9wQpMG9R9hX3sD158z7EqHWmweQAJU5SA")
 

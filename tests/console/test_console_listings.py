@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from mpi_actors.console.listings import collected_lines, entry_lines, interpreter_lines
 from mpi_actors.content.cid import Cid
+from mpi_actors.depot.listing import Entry
 from mpi_actors.store.backend import Entry as ContentEntry
-from mpi_actors.store.listing import Entry
 
 NOW = 1_800_000_000.0
 DAY = 86400.0

@@ -24,8 +24,8 @@ from mpi_actors.errors import (
     DialFailed,
     NotADirectory,
 )
+from mpi_actors.kubo.backend import KuboBackend, probe
 from mpi_actors.store.backend import Added, Progress
-from mpi_actors.store.kubo import KuboBackend, probe
 
 pytestmark = pytest.mark.e2e
 

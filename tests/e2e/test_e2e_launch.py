@@ -166,7 +166,10 @@ async def test_a_killed_launcher_leaves_nothing(frozen: bool, temporary: Path) -
         assert sum("warden_main.py" in line for line in ours.values()) == 2
         assert sum("run.py" in line for line in ours.values()) == 4
         if frozen:
-            os.kill(next(pid for pid, line in ours.items() if "mpi_actors.served" in line), signal.SIGSTOP)
+            daemon = next(pid for pid, line in ours.items() if "mpi_actors.served" in line)
+            os.kill(daemon, signal.SIGSTOP)
+            # the kernel wakes what is stopped when the launcher goes, not what is about to be
+            await until(lambda: "\nState:\tT" in Path(f"/proc/{daemon}/status").read_text())
         process.kill()
         await process.wait()
         await until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in ours))

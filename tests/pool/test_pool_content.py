@@ -10,6 +10,8 @@ import pytest
 import trio
 from pool_scenes import PROGRAMS, eventually
 
+from mpi_actors.bitswap.exchange import Exchange
+from mpi_actors.bitswap.offload import Offload
 from mpi_actors.content.cid import Cid
 from mpi_actors.content.limits import TreeLimits
 from mpi_actors.content_fetcher import PATIENCE, PeerFetcher
@@ -22,8 +24,6 @@ from mpi_actors.net.memory import MemoryNetwork
 from mpi_actors.net.transport import ByteStream
 from mpi_actors.process.functions import FunctionLauncher
 from mpi_actors.store.blocks import BlockStore
-from mpi_actors.store.exchange import Exchange
-from mpi_actors.store.offload import Offload
 
 DATA = b"a block"
 CID = Cid.of(DATA)

@@ -1,0 +1,1 @@
+"""The interpreters that a peer has installed: installation, quota, pins, automatic deletion."""

@@ -1,0 +1,187 @@
+"""The files of installed interpreters, and the order in which they and the database change.
+
+What the database does not name is not installed, whatever files there are; what it names has all its files.
+A process that is killed between two steps leaves files without a row, or a row without files: `take_up`
+removes both. All functions block.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import secrets
+from collections.abc import Mapping
+from pathlib import Path
+
+from ..errors import BadStore, DiskFull, InstallFailed, StoreDamaged
+from ..process.removal import remove
+from ..store import tree
+from ..store.database import Database, Installed, Records
+from ..store.directory import missing_files
+from ..store.source import flaw_of
+
+WORKPLACE = ".new-"
+"""Names of directories in which something is being installed begin so."""
+
+_log = logging.getLogger(__name__)
+
+
+def make_folder(folder: Path) -> None:
+    """Make the directory of installed interpreters, if it is not there.
+
+    Raises:
+        OSError: it cannot be made.
+    """
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+
+def take_up(folder: Path, database: Database) -> Records:
+    """Remove what an interrupted process left, and rows whose files are not as they were.
+
+    Raises:
+        OSError: the directory cannot be read.
+        StoreDamaged: the database cannot be read or written.
+        DiskFull: there is no room for a change of the database.
+    """
+    installed = database.records().installed
+    broken = [name for name, row in installed.items() if not _is_whole(folder, row)]
+    if broken:
+        _log.warning("no longer as they were installed, so they are removed: %s", ", ".join(broken))
+        database.forget(broken)
+    records = database.records()
+    for path in list(folder.iterdir()):
+        if path.name not in records.installed:
+            remove_or_log(path)
+    return records
+
+
+def put_in(folder: Path, database: Database, row: Installed, program: Path, pin: bool) -> Records:
+    """Make a program an installed interpreter, entirely or not at all.
+
+    Raises:
+        OSError: it cannot be moved.
+        StoreDamaged: the database cannot be read or written.
+        DiskFull: there is no room for a change of the database.
+    """
+    place = folder / row.name
+    remove(place)  # not in the database, so it is what an earlier attempt left
+    program.rename(place)
+    try:
+        database.install(row, pin=pin)
+    except (DiskFull, StoreDamaged):
+        remove_or_log(place)
+        raise
+    return database.records()
+
+
+def take_out(folder: Path, database: Database, name: str, by_person: bool) -> Records:
+    """Remove an interpreter; when it is not `by_person`, a pinned one stays, which the records then tell.
+
+    The row goes first; on a full disk the files do, since that makes room for the change of the database.
+
+    Raises:
+        OSError: the files cannot be removed; it stays installed.
+        StoreDamaged: the database cannot be read or written.
+        DiskFull: there is no room for a change of the database, even so.
+    """
+    before = database.records()
+    if not by_person and name in before.pinned:
+        return before
+    forget = database.delete if by_person else database.evict
+    place, aside = folder / name, folder / f".old-{secrets.token_hex(8)}"
+    try:
+        if forget(name) is False:
+            return database.records()
+    except DiskFull:
+        _rename(place, aside)
+        remove_or_log(aside)
+        forget(name)
+        return database.records()
+    try:
+        _rename(place, aside)
+    except OSError:
+        row = before.installed[name]
+        database.restore(row, pinned=name in before.pinned, unwanted=name in before.unwanted)
+        raise
+    remove_or_log(aside)
+    return database.records()
+
+
+def adopt(folder: Path, database: Database, pool: str, versions: Mapping[str, str]) -> Records:
+    """Remove what a pool's store does not have, or has in another version.
+
+    Raises:
+        StoreDamaged: the database cannot be read or written.
+        DiskFull: there is no room for a change of the database.
+    """
+    records = database.records()
+    gone = [name for name, row in records.installed.items() if versions.get(name) != row.version]
+    if gone or records.pool != pool:
+        database.adopt(pool, gone)
+        records = database.records()
+    for name in gone:
+        remove_or_log(folder / name)
+    return records
+
+
+def make_workplace(workplace: Path, home: Path) -> None:
+    """A directory to install something in, with a home in it for temporary files.
+
+    Raises:
+        OSError: they cannot be made.
+    """
+    workplace.mkdir(mode=0o700)
+    home.mkdir(mode=0o700)
+
+
+def size_of_fetched(program: Path) -> int:
+    """The size of what was fetched, whatever its source has checked.
+
+    Raises:
+        BadStore: it holds something that is refused.
+        InstallFailed: it is no interpreter.
+    """
+    size = tree.size_of(tree.scan(program))
+    _require_files(program)
+    return size
+
+
+def size_after_init(program: Path) -> int:
+    """The size of all that is there.
+
+    Raises:
+        BadStore: it holds something that is refused.
+        InstallFailed: it is no interpreter.
+        OSError: something cannot be read.
+    """
+    size = tree.measure(program)
+    _require_files(program)
+    return size
+
+
+def remove_or_log(path: Path) -> None:
+    """Remove what is at a path; what cannot be removed is left for `take_up`."""
+    try:
+        remove(path)
+    except OSError as error:
+        _log.warning("cannot remove %s, will try again at the next start: %s", path, error.strerror)
+
+
+def _rename(place: Path, aside: Path) -> None:
+    with contextlib.suppress(FileNotFoundError):  # somebody else has removed it
+        place.rename(aside)
+
+
+def _is_whole(folder: Path, row: Installed) -> bool:
+    if flaw_of(row.name) is not None:
+        return False  # no path is made of what we did not write
+    try:
+        return size_after_init(folder / row.name) == row.size
+    except (BadStore, InstallFailed, OSError):
+        return False
+
+
+def _require_files(program: Path) -> None:
+    missing = missing_files(program)
+    if missing:
+        raise InstallFailed(f"it has no {' and no '.join(missing)}")
