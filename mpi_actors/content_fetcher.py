@@ -9,7 +9,7 @@ import trio
 
 from .bitswap.exchange import Exchange
 from .bitswap.fetch import fetch_block, fetch_tree
-from .content.cid import Cid, Data
+from .content.cid import Cid
 from .content.limits import TreeLimits
 from .errors import ContentMissing
 from .ids import PeerId
@@ -21,25 +21,6 @@ PATIENCE = 10.0
 
 _T = TypeVar("_T")
 Providers = Callable[[Cid], Sequence[PeerId]]
-
-
-class LockedBlocks:
-    """A store of blocks, as a fetch uses it: no process collects while a block is put.
-
-    A collection looks first at what is reachable; a block that came between that and the removal of the rest
-    would go again, although its fetch goes on as if it was there.
-    """
-
-    def __init__(self, blocks: BlockStore) -> None:
-        self._blocks = blocks
-        self.get = blocks.get
-        self.has = blocks.has
-        self.leaf_size = blocks.leaf_size
-
-    def put(self, cid: Cid, data: Data, *, checked: bool = False) -> bool:
-        """See `BlockStore.put`."""
-        with self._blocks.writing():
-            return self._blocks.put(cid, data, checked=checked)
 
 
 class PeerFetcher:
@@ -61,7 +42,7 @@ class PeerFetcher:
         providers: Providers,
         next_change: Callable[[], trio.Event] | None = None,
     ) -> None:
-        self._blocks = LockedBlocks(blocks)
+        self._blocks = blocks
         self._exchange = exchange
         self._providers = providers
         self._next_change = next_change

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Collection, Sequence
+from contextlib import AbstractContextManager
 from typing import Protocol
 
 import attrs
@@ -50,6 +51,10 @@ class Blocks(BlockSource, Protocol):
         Raises:
             DiskFull: there is no room for it.
         """
+        ...
+
+    def writing(self) -> AbstractContextManager[None]:
+        """Inside, nobody removes blocks."""
         ...
 
 
@@ -230,9 +235,13 @@ class _Fetch:
     def _work(self, got: Sequence[Got], skip: set[Cid], room: int) -> tuple[list[Cid], bool]:
         """The part that uses the disk."""
         try:
-            for each in got:
-                self.blocks.put(each.cid, each.data, checked=True)
-                self.plan.found(each.cid, each.data)
+            if got:
+                # a collection looks first at what is reachable: a block that came between that and removing
+                # the rest would go again, although the fetch goes on as if it was there
+                with self.blocks.writing():
+                    for each in got:
+                        self.blocks.put(each.cid, each.data, checked=True)
+                        self.plan.found(each.cid, each.data)
             return self._look_here(skip, room)
         except BadBlock as error:
             raise ContentRefused(f"{self.root} cannot be used: {error}") from error

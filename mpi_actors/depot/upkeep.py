@@ -35,6 +35,7 @@ async def expire(shelf: Shelf, retention: Retention, before: float) -> tuple[Ins
         StoreDamaged: the database cannot be read or written.
         DiskFull: there is no room for a change of the database.
     """
+    await shelf.refresh()  # others may have unpinned something a moment ago
     gone = []
     for row in list(shelf.records.installed.values()):
         if shelf.usage.used_at(row) <= before:

@@ -13,6 +13,7 @@ import re
 import secrets
 import stat
 import time
+import weakref
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -37,7 +38,9 @@ class BlockFiles:
     def __init__(self, directory: Path) -> None:
         self._directory = directory
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self._make(INCOMING)
+        with self._made(INCOMING) as incoming:
+            self._incoming = os.dup(incoming)
+        weakref.finalize(self, os.close, self._incoming)
 
     def stat(self, digest: bytes) -> os.stat_result | None:
         """What the operating system says of a file; None if there is none."""
@@ -71,20 +74,27 @@ class BlockFiles:
         finally:
             os.close(file)
 
-    def write(self, digest: bytes, data: Data) -> None:
-        """Make a file, or put a new one in its place."""
+    def write(self, digest: bytes, data: Data) -> bool:
+        """Make a file, unless there is one of that size; False if there is."""
         name = digest.hex()
-        temporary = f"{name}.{secrets.token_hex(8)}"
-        self._make(name[:2])
-        with self._open(INCOMING) as incoming, self._open(name[:2]) as folder:
-            file = os.open(temporary, _WRITE, 0o600, dir_fd=incoming)
+        # few system calls: after each, a busy program's thread may wait for its turn
+        with self._made(name[:2]) as folder:
+            with contextlib.suppress(FileNotFoundError):
+                found = os.stat(name, dir_fd=folder, follow_symlinks=False)
+                if stat.S_ISREG(found.st_mode) and found.st_size == len(data):
+                    return False
+            temporary = f"{name}.{secrets.token_hex(8)}"
+            file = os.open(temporary, _WRITE, 0o600, dir_fd=self._incoming)
             try:
                 _write_all(file, data)
-                os.rename(temporary, name, src_dir_fd=incoming, dst_dir_fd=folder)
+                os.rename(temporary, name, src_dir_fd=self._incoming, dst_dir_fd=folder)
+            except BaseException:
+                with contextlib.suppress(FileNotFoundError):
+                    os.unlink(temporary, dir_fd=self._incoming)
+                raise
             finally:
                 os.close(file)
-                with contextlib.suppress(FileNotFoundError):  # as it should be
-                    os.unlink(temporary, dir_fd=incoming)
+        return True
 
     def remove(self, digest: bytes) -> bool:
         """Remove a file; False if there is none."""
@@ -108,12 +118,11 @@ class BlockFiles:
 
     def tidy(self) -> None:
         """Remove what was left by processes that died while they wrote."""
-        with self._open(INCOMING) as incoming:
-            for name in os.listdir(incoming):
-                with contextlib.suppress(FileNotFoundError, IsADirectoryError):
-                    found = os.stat(name, dir_fd=incoming, follow_symlinks=False)
-                    if found.st_mtime < time.time() - LEFT_OVER:
-                        os.unlink(name, dir_fd=incoming)
+        for name in os.listdir(self._incoming):
+            with contextlib.suppress(FileNotFoundError, IsADirectoryError):
+                found = os.stat(name, dir_fd=self._incoming, follow_symlinks=False)
+                if found.st_mtime < time.time() - LEFT_OVER:
+                    os.unlink(name, dir_fd=self._incoming)
 
     @contextlib.contextmanager
     def _open(self, name: str) -> Iterator[int]:
@@ -132,9 +141,19 @@ class BlockFiles:
                 return []
             raise
 
-    def _make(self, name: str) -> None:
-        with contextlib.suppress(FileExistsError):
-            os.mkdir(self._directory / name, 0o700)
+    @contextlib.contextmanager
+    def _made(self, name: str) -> Iterator[int]:
+        """As `_open`; the folder is made if need be."""
+        try:
+            folder = os.open(self._directory / name, _DIRECTORY)
+        except FileNotFoundError:
+            with contextlib.suppress(FileExistsError):
+                os.mkdir(self._directory / name, 0o700)
+            folder = os.open(self._directory / name, _DIRECTORY)
+        try:
+            yield folder
+        finally:
+            os.close(folder)
 
 
 def _write_all(file: int, data: Data) -> None:

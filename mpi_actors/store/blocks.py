@@ -70,11 +70,7 @@ class BlockStore:
         if not checked and not cid.matches(data):
             raise BadBlock(f"{len(data)} bytes are not the block {cid}")
         with self._failures("write"):
-            found = self._files.stat(cid.digest)
-            if found is not None and found.st_size == len(data):
-                return False
-            self._files.write(cid.digest, data)
-        return True
+            return self._files.write(cid.digest, data)
 
     def get(self, cid: Cid) -> bytes:
         """The bytes of a block, checked. A damaged one is removed, so that it can be had again from others.
