@@ -20,7 +20,7 @@ from .content_fetcher import PeerFetcher
 from .content_peers import ContentPeers
 from .daemon import Daemon
 from .depot.depot import Depot
-from .errors import BadStore, ContentError, DialFailed, MpiActorsError, StoreBusy
+from .errors import BadStore, ContentError, DialFailed, MpiActorsError
 from .events import Notice
 from .messages import Stock
 from .net.addresses import parse_listen
@@ -45,6 +45,8 @@ DEFAULT_MAX_SIZE = 10_000_000
 DEFAULT_KEEP = 30 * 86400.0
 _COLLECT = 3600.0
 """Seconds between two collections of blocks."""
+_INTRODUCE = 60.0
+"""Seconds after which the IPFS daemon tries again to reach peers that it could not."""
 DEFAULT_LISTEN = ("/ip4/127.0.0.1/tcp/0",)
 NO_STORE = "none"
 """The pool of daemons that have no store."""
@@ -226,8 +228,8 @@ class Node:
             await trio.sleep(_COLLECT)
             try:
                 await self.backend.collect()
-            except StoreBusy as error:
-                logger.info("blocks are collected later: %s", error)
+            except MpiActorsError as error:
+                logger.warning("blocks that nobody needs are removed later: %s", error)
 
     async def _keep_depot(self, _: Mailbox[object]) -> None:
         try:
@@ -244,19 +246,28 @@ class Node:
 
     async def _introduce(self, _: Mailbox[object]) -> None:
         """Have the IPFS daemon connect to the peers of the pool, so that it can fetch from them."""
-        assert self._kubo is not None
-        self._kubo_addresses = await self._kubo.addresses()
-        self.daemon.stock_changed()
         known: set[str] = set()
         while True:
             change = self.content_peers.next_change()
+            await self._look_where_it_is()
             for record in list(self.daemon.roster):
-                if record.instance not in known and record.addresses:
+                if record.instance not in known and await self._introduced_to(record.addresses):
                     known.add(record.instance)
-                    await self._introduce_to(record.addresses)
-            await change.wait()
+            with trio.move_on_after(_INTRODUCE):
+                await change.wait()
 
-    async def _introduce_to(self, addresses: Iterable[str]) -> None:
+    async def _look_where_it_is(self) -> None:
+        assert self._kubo is not None
+        try:
+            addresses = await self._kubo.addresses()
+        except ContentError as error:
+            logger.info("the IPFS daemon does not say where it is: %s", error)
+            return
+        if addresses != self._kubo_addresses:
+            self._kubo_addresses = addresses
+            self.daemon.stock_changed()
+
+    async def _introduced_to(self, addresses: Iterable[str]) -> bool:
         assert self._kubo is not None
         for address in addresses:
             try:
@@ -264,7 +275,8 @@ class Node:
             except (DialFailed, ContentError) as error:
                 logger.info("the IPFS daemon cannot reach a peer: %s", error)
             else:
-                return
+                return True
+        return False
 
     def _discovery(self) -> ChildSpec[object]:
         transport = self.daemon.transport

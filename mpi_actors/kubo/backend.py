@@ -20,7 +20,7 @@ from ..content.limits import MAX_BLOCK, TreeLimits
 from ..content.path import ContentPath
 from ..content.walk import Walk
 from ..errors import BackendUnavailable, BadBlock, ContentMissing, ContentRefused, DialFailed
-from ..store.backend import PUBLISHED, Added, Collected, Entry, OnAdded, OnProgress, Progress
+from ..store.backend import PUBLISHED, Collected, Entry, OnAdded, OnProgress, Progress, from_thread
 from ..store.export import export, list_directory, resolve
 from ..store.publish import publish
 from .ahead import Ahead
@@ -181,15 +181,13 @@ class KuboBackend:
                     full, batch = batch, Batch()
                     trio.from_thread.run(full.send, self._rpc)
 
-            def added(entry: Added) -> None:
-                if on_added is not None:
-                    trio.from_thread.run_sync(on_added, entry)
-
-            def progress(now: Progress) -> None:
-                if on_progress is not None:
-                    trio.from_thread.run_sync(on_progress, now)
-
-            root = publish(directory, put, cid_version=cid_version, on_added=added, on_progress=progress)
+            root = publish(
+                directory,
+                put,
+                cid_version=cid_version,
+                on_added=from_thread(on_added),
+                on_progress=from_thread(on_progress),
+            )
             if not batch.is_empty:
                 trio.from_thread.run(batch.send, self._rpc)
             return root.cid

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
-import hashlib
 import logging
 import os
 import time
@@ -25,9 +24,6 @@ LOCK_NAME = "lock"
 """The file in the directory that is locked, and never removed."""
 
 _POLL = 0.02
-
-_EMPTY = hashlib.sha256().digest()
-"""Of the block without bytes, which is everywhere: IPFS daemons cannot send it to each other, nor to us."""
 
 _log = logging.getLogger(__name__)
 
@@ -79,8 +75,6 @@ class BlockStore:
             ContentMissing: it is not here, or was damaged.
             StoreDamaged: it cannot be read.
         """
-        if cid.digest == _EMPTY:
-            return b""
         with self._failures("read"):
             data = self._files.read(cid.digest, MAX_BLOCK + 1)
             if data is not None:
@@ -97,7 +91,7 @@ class BlockStore:
             StoreDamaged: that cannot be told.
         """
         with self._failures("read"):
-            return cid.digest == _EMPTY or self._files.stat(cid.digest) is not None
+            return self._files.stat(cid.digest) is not None
 
     def size(self, cid: Cid) -> int:
         """The bytes of a block.
@@ -106,8 +100,6 @@ class BlockStore:
             ContentMissing: it is not here.
             StoreDamaged: that cannot be told.
         """
-        if cid.digest == _EMPTY:
-            return 0
         with self._failures("read"):
             found = self._files.stat(cid.digest)
         if found is None:
@@ -122,8 +114,6 @@ class BlockStore:
         Raises:
             StoreDamaged: it cannot be read.
         """
-        if cid.digest == _EMPTY:
-            return 0
         with self._failures("read"):
             found = self._files.stat(cid.digest)
             if found is None or not is_node(cid):

@@ -15,7 +15,7 @@ from ..content.cid import Cid
 from ..content.limits import TreeLimits
 from ..content.path import ContentPath
 from ..errors import BadCid, ContentMissing
-from .backend import PUBLISHED, Added, Collected, Entry, OnAdded, OnProgress, Progress
+from .backend import PUBLISHED, Collected, Entry, OnAdded, OnProgress, from_thread
 from .blocks import BlockStore
 from .database import Pins
 from .export import export, list_directory, resolve
@@ -89,14 +89,6 @@ class EmbeddedBackend:
         def put(cid: Cid, block: bytes) -> None:
             self._blocks.put(cid, block, checked=True)
 
-        def added(entry: Added) -> None:
-            if on_added is not None:
-                trio.from_thread.run_sync(on_added, entry)
-
-        def progress(now: Progress) -> None:
-            if on_progress is not None:
-                trio.from_thread.run_sync(on_progress, now)
-
         def work() -> Cid:
             # nothing refers to the blocks before the last one is there, so a collection has to wait
             with self._blocks.writing():
@@ -104,8 +96,8 @@ class EmbeddedBackend:
                     directory,
                     put,
                     cid_version=cid_version,
-                    on_added=added,
-                    on_progress=progress,
+                    on_added=from_thread(on_added),
+                    on_progress=from_thread(on_progress),
                     stopped=_check_cancelled,
                 )
                 self._pins.add_pin(str(root.cid), owner)

@@ -84,6 +84,12 @@ class Child:
         self._rest = self._rest[found.end() :]
         return found
 
+    def rest(self) -> str:
+        """What it shows until its end, for those who want to know why it ended."""
+        while data := _read(self._reading):
+            self._rest += data.decode(errors="replace")
+        return self._rest
+
     def signal(self, number: int) -> None:
         """Send a signal to the console only."""
         self.process.send_signal(number)

@@ -258,7 +258,7 @@ def test_ctrl_c_while_exit_waits_ends_the_jobs(tmp_path: Path, store: Path) -> N
         child.send("exit\r")
         child.until("waiting for jobs to end")
         child.send("\x03")
-        assert child.end(3.0) == 0
+        assert child.end(3.0) == 0, child.rest()
         assert left_behind(child.process.pid, tmp_path) == []
 
 

@@ -121,26 +121,35 @@ def test_an_interpreter_outlives_its_publisher(tmp_path: Path, stack: ExitStack)
     assert left_behind(fourth.process.pid, tmp_path / "4") == []
 
 
-def test_a_provider_dies_in_the_middle(tmp_path: Path, stack: ExitStack) -> None:
+def test_a_provider_dies_in_the_middle(tmp_path: Path) -> None:
     """32 MiB from the first of two providers, which is killed meanwhile; the bytes are right."""
     tree = random_tree(tmp_path / "tree", 32 << 20)
     root = published(tmp_path / "1", tree)
     shutil.copytree(tmp_path / "1" / "blocks", tmp_path / "2" / "blocks")
-    providers = [stack.enter_context(console(tmp_path / name, *EMBEDDED)) for name in ("1", "2")]
-    addresses = [address_of(provider) for provider in providers]
     total = _blocks(tmp_path / "1")
-    asked = [part for address in addresses for part in ("-peer", address)]
-    line = ["get", "-path", str(tmp_path / "3"), *EMBEDDED, *asked, root, str(tmp_path / "copy")]
-    with subprocess.Popen(
-        [sys.executable, "-m", "mpi_actors", *line], stderr=subprocess.PIPE, text=True
-    ) as fetch:
-        while (have := _blocks(tmp_path / "3")) < 8 and fetch.poll() is None:
-            pass
-        providers[0].signal(signal.SIGKILL)
-        _, error = fetch.communicate(timeout=PATIENCE)
-        assert fetch.returncode == 0, error
-    assert 8 <= have < total
-    assert files(tmp_path / "copy") == files(tree)
+    for attempt in range(10):
+        have = _fetch_while_one_dies(tmp_path, root, tmp_path / f"copy{attempt}")
+        assert files(tmp_path / f"copy{attempt}") == files(tree)
+        if have < total:
+            return  # else it was killed too late: this process had to wait for its turn
+    raise AssertionError("it was never in the middle")
+
+
+def _fetch_while_one_dies(place: Path, root: str, to: Path) -> int:
+    """How many blocks had come when the first provider was killed."""
+    path = place / f"fetching {to.name}"
+    with ExitStack() as stack:
+        providers = [stack.enter_context(console(place / name, *EMBEDDED)) for name in ("1", "2")]
+        asked = [part for provider in providers for part in ("-peer", address_of(provider))]
+        flags = ["-path", str(path), *EMBEDDED, *asked]
+        line = [sys.executable, "-m", "mpi_actors", "get", *flags, root, str(to)]
+        with subprocess.Popen(line, stderr=subprocess.PIPE, text=True) as fetch:
+            while (have := _blocks(path)) < 8 and fetch.poll() is None:
+                pass
+            providers[0].signal(signal.SIGKILL)
+            _, error = fetch.communicate(timeout=PATIENCE)
+            assert fetch.returncode == 0, error
+    return have
 
 
 def _blocks(path: Path) -> int:

@@ -455,13 +455,3 @@ def test_processes_publish_while_another_collects(tmp_path: Path) -> None:
     assert len(roots) == 30
     assert all(blocks.missing(root) == [] for root in roots)
     assert all(blocks.get(Cid(Codec.RAW, digest, 1)) for digest in blocks)
-
-
-def test_the_empty_block_is_everywhere(tmp_path: Path) -> None:
-    """IPFS daemons cannot send it, so whoever waited for it would wait for ever."""
-    blocks = BlockStore(tmp_path / "blocks")
-    empty = Cid.of(b"", Codec.RAW, 1)
-    assert (blocks.has(empty), blocks.get(empty)) == (True, b"")
-    assert (blocks.size(empty), blocks.leaf_size(empty)) == (0, 0)
-    assert blocks.missing(empty) == []
-    assert blocks.usage() == (0, 0)
