@@ -69,6 +69,7 @@ class TerminalFront:
         self._writings: deque[_Writing] = deque()
         self._prompting = False
         self._ended = False
+        self._gone = False
         self._ctrl_c = False
         self._bell: Callable[[], object] | None = None
 
@@ -126,10 +127,16 @@ class TerminalFront:
             token.run_sync_soon(shown.set)
 
         with self._condition:
-            if self._ended:
-                raise BrokenPipeError("the terminal is not used any more")
-            self._writings.append(_Writing(pieces, done))
-            self._wake()
+            if self._gone:
+                raise BrokenPipeError("the terminal is gone")
+            ended = self._ended
+            if not ended:
+                self._writings.append(_Writing(pieces, done))
+                self._wake()
+        if ended:
+            # there are no prompts any more, but something may still be said
+            await trio.to_thread.run_sync(write_pieces, pieces, abandon_on_cancel=True)
+            return
         await shown.wait()
         if failures:
             raise failures[0]
@@ -171,7 +178,8 @@ class TerminalFront:
             while self._wait_for_prompt():
                 hand_over(self._prompt())
         except (OSError, termios.error):
-            hand_over(None)  # the terminal is gone
+            self._gone = True
+            hand_over(None)
         finally:
             with self._condition:
                 self._ended = True
