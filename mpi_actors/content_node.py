@@ -138,7 +138,10 @@ async def _connected(
         if not reached:
             raise DialFailed(f"nobody can be asked: {'; '.join(failures)}")
         backend.fetcher = PeerFetcher(blocks, exchange, providers)
-        yield
+        try:
+            yield
+        finally:
+            backend.fetcher = None
         nursery.cancel_scope.cancel()
 
 

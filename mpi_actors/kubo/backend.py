@@ -19,10 +19,11 @@ from ..content.cid import Cid
 from ..content.limits import MAX_BLOCK, TreeLimits
 from ..content.path import ContentPath
 from ..content.walk import Walk
-from ..errors import BackendUnavailable, BadBlock, ContentMissing, ContentRefused, DialFailed
-from ..store.backend import PUBLISHED, Collected, Entry, OnAdded, OnProgress, Progress, from_thread
+from ..errors import BackendUnavailable, ContentMissing, DialFailed
+from ..store.backend import PUBLISHED, Collected, Entry, OnAdded, OnProgress, Progress
 from ..store.export import export, list_directory, resolve
 from ..store.publish import publish
+from ..store.threads import check_cancelled, from_thread, reading
 from .ahead import Ahead
 from .errors import DaemonRefused, is_not_here, missing, refusal
 from .forget import forget
@@ -39,7 +40,6 @@ COLLECTION = 600.0
 
 _TICK = 0.05
 _T = TypeVar("_T")
-Get = Callable[[Cid], bytes]
 
 
 async def probe(address: str, *, within: float = 5.0) -> Daemon:
@@ -129,12 +129,12 @@ class KuboBackend:
 
     async def resolve(self, path: ContentPath) -> Cid:
         """See `ContentBackend.resolve`."""
-        return await _reading(lambda get: resolve(path, get), self.block)
+        return await reading(lambda get: resolve(path, get), self.block)
 
     async def list(self, cid: Cid) -> tuple[Entry, ...]:
         """See `ContentBackend.list`."""
         ahead = Ahead(Walk(cid, pieces=False), self.block)
-        return await _beside(ahead.run, lambda: _reading(lambda get: list_directory(cid, get), ahead.take))
+        return await _beside(ahead.run, lambda: reading(lambda get: list_directory(cid, get), ahead.take))
 
     async def fetch(
         self,
@@ -151,7 +151,7 @@ class KuboBackend:
         walk = Walk(cid, limits)
         ahead = Ahead(walk, self.block, _Meter(walk, on_progress))
         await _beside(
-            ahead.run, lambda: _reading(lambda get: export(cid, get, destination, limits=limits), ahead.take)
+            ahead.run, lambda: reading(lambda get: export(cid, get, destination, limits=limits), ahead.take)
         )
         if on_progress is not None:
             on_progress(Progress(walk.size_done, walk.size_done))
@@ -175,7 +175,6 @@ class KuboBackend:
 
             def put(cid: Cid, block: bytes) -> None:
                 nonlocal batch
-                trio.from_thread.check_cancelled()
                 batch.add(cid, block)
                 if batch.is_full:
                     full, batch = batch, Batch()
@@ -187,6 +186,7 @@ class KuboBackend:
                 cid_version=cid_version,
                 on_added=from_thread(on_added),
                 on_progress=from_thread(on_progress),
+                stopped=check_cancelled,
             )
             if not batch.is_empty:
                 trio.from_thread.run(batch.send, self._rpc)
@@ -289,18 +289,6 @@ class _Meter:
         if self._tell is not None and (now := trio.current_time()) >= self._next:
             self._next = now + _TICK
             self._tell(Progress(self._walk.size_done, self._walk.size_total))
-
-
-async def _reading(read: Callable[[Get], _T], get: Callable[[Cid], Awaitable[bytes]]) -> _T:
-    """Run blocking code that needs blocks; when this is cancelled, it ends at the next one."""
-
-    def from_thread(cid: Cid) -> bytes:
-        return trio.from_thread.run(get, cid)
-
-    try:
-        return await trio.to_thread.run_sync(read, from_thread)
-    except BadBlock as error:
-        raise ContentRefused(str(error)) from error
 
 
 async def _beside(run: Callable[[], Awaitable[None]], work: Callable[[], Awaitable[_T]]) -> _T:

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection
 from pathlib import Path
-from typing import Literal, Protocol, TypeVar
+from typing import Literal, Protocol
 
 import attrs
-import trio
 
 from ..content.cid import Cid
 from ..content.limits import TreeLimits
 from ..content.path import ContentPath
-
-_T = TypeVar("_T")
 
 PUBLISHED = "published"
 """The owner of pins on what a person published."""
@@ -65,13 +62,6 @@ class Collected:
 OnProgress = Callable[[Progress], None]
 OnAdded = Callable[[Added], None]
 """Both are called in trio's thread, progress not more often than a person can see."""
-
-
-def from_thread(callback: Callable[[_T], None] | None) -> Callable[[_T], None] | None:
-    """The same callback, for a worker thread to call: it runs in trio's thread. None stays None."""
-    if callback is None:
-        return None
-    return lambda argument: trio.from_thread.run_sync(callback, argument)
 
 
 class ContentBackend(Protocol):

@@ -34,7 +34,7 @@ _SCHEMA = (
     "CREATE TABLE unwanted (name TEXT PRIMARY KEY NOT NULL) WITHOUT ROWID",
     "CREATE TABLE pinned (name TEXT PRIMARY KEY NOT NULL) WITHOUT ROWID",
     """CREATE TABLE content_pins (
-        cid TEXT NOT NULL, owner TEXT NOT NULL, ours INTEGER NOT NULL, PRIMARY KEY (cid, owner)
+        cid TEXT NOT NULL, owner TEXT NOT NULL, PRIMARY KEY (cid, owner)
     ) WITHOUT ROWID""",
     "CREATE TABLE meta (key TEXT PRIMARY KEY NOT NULL, value TEXT NOT NULL) WITHOUT ROWID",
 )
@@ -216,19 +216,10 @@ class Pins:
     def __init__(self, database: Database) -> None:
         self._sqlite = database._sqlite
 
-    def add_pin(self, cid: str, owner: str, *, foreign: bool = False) -> None:
-        """Pin for an owner. Idempotent.
-
-        Args:
-            cid: what.
-            owner: for whom.
-            foreign: somebody else had pinned it before us, so it stays pinned when our last owner goes.
-                Counts only with the first owner: later ones find our own pin.
-        """
+    def add_pin(self, cid: str, owner: str) -> None:
+        """Pin for an owner. Idempotent."""
         with self._sqlite.transaction("write") as db:
-            before = db.execute("SELECT min(ours) FROM content_pins WHERE cid = ?", (cid,)).fetchone()[0]
-            ours = int(not foreign) if before is None else before
-            db.execute("INSERT OR IGNORE INTO content_pins VALUES (?, ?, ?)", (cid, owner, ours))
+            db.execute("INSERT OR IGNORE INTO content_pins VALUES (?, ?)", (cid, owner))
 
     def remove_pin(self, cid: str, owner: str) -> bool:
         """End `add_pin`; False if that owner had not pinned it."""
@@ -243,11 +234,8 @@ class Pins:
             wanted = set(cids)
             gone = [(cid, owner) for cid in before - wanted]
             db.executemany("DELETE FROM content_pins WHERE cid = ? AND owner = ?", gone)
-            db.executemany(
-                """INSERT INTO content_pins
-                SELECT ?1, ?2, coalesce((SELECT min(ours) FROM content_pins WHERE cid = ?1), 1)""",
-                [(cid, owner) for cid in wanted - before],
-            )
+            new = [(cid, owner) for cid in wanted - before]
+            db.executemany("INSERT INTO content_pins VALUES (?, ?)", new)
 
     def pins(self) -> dict[str, frozenset[str]]:
         """What is pinned, and by which owners."""
@@ -256,12 +244,6 @@ class Pins:
             for cid, owner in db.execute("SELECT cid, owner FROM content_pins"):
                 found.setdefault(cid, set()).add(owner)
         return {cid: frozenset(owners) for cid, owners in found.items()}
-
-    def is_foreign(self, cid: str) -> bool:
-        """Whether it is pinned here, and somebody else had pinned it before us."""
-        with self._sqlite.transaction("read") as db:
-            row = db.execute("SELECT 1 FROM content_pins WHERE cid = ? AND NOT ours LIMIT 1", (cid,))
-            return row.fetchone() is not None
 
 
 _COLUMNS = "name, version, size, installed_at, last_use, chosen"

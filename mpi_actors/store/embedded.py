@@ -15,11 +15,12 @@ from ..content.cid import Cid
 from ..content.limits import TreeLimits
 from ..content.path import ContentPath
 from ..errors import BadCid, ContentMissing
-from .backend import PUBLISHED, Collected, Entry, OnAdded, OnProgress, from_thread
+from .backend import PUBLISHED, Collected, Entry, OnAdded, OnProgress
 from .blocks import BlockStore
 from .database import Pins
 from .export import export, list_directory, resolve
 from .publish import publish
+from .threads import check_cancelled, from_thread
 
 _SHALLOW = "blocks:"
 """Owners that begin so keep single blocks, not what is below them."""
@@ -98,7 +99,7 @@ class EmbeddedBackend:
                     cid_version=cid_version,
                     on_added=from_thread(on_added),
                     on_progress=from_thread(on_progress),
-                    stopped=_check_cancelled,
+                    stopped=check_cancelled,
                 )
                 self._pins.add_pin(str(root.cid), owner)
                 return root.cid
@@ -134,7 +135,7 @@ class EmbeddedBackend:
         limits = limits or TreeLimits()
 
         def work() -> None:
-            export(cid, self._blocks.get, destination, limits=limits, stopped=_check_cancelled)
+            export(cid, self._blocks.get, destination, limits=limits, stopped=check_cancelled)
 
         async with self._keeping(cid):
             await self._complete(cid, limits, on_progress)
@@ -244,12 +245,6 @@ _NOBODY = "there is nobody to ask: name a peer that has it with -peer, or an IPF
 def _is_ours(owner: str) -> bool:
     """Whether an owner's pins are in this store: other backends have a colon in theirs, too."""
     return ":" not in owner or owner.startswith((_SHALLOW, _BUSY))
-
-
-def _check_cancelled() -> bool:
-    """In a worker thread: end it if whoever waits for it was cancelled."""
-    trio.from_thread.check_cancelled()
-    return False
 
 
 def _is_alive(pid: str) -> bool:

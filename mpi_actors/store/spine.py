@@ -11,10 +11,11 @@ import trio
 from ..content.cid import Cid
 from ..content.dagpb import Link
 from ..content.visit import entries, open_directory
-from ..errors import BadBlock, BadStore, ContentError, ContentRefused, NotADirectory
+from ..errors import BadStore, ContentError, ContentRefused, NotADirectory
 from . import tree
 from .directory import REQUIRED
 from .source import flaw_of
+from .threads import reading
 
 GetBlock = Callable[[Cid], Awaitable[bytes]]
 
@@ -58,7 +59,7 @@ async def read_spine(root: Cid, block: GetBlock) -> Spine:
         top = await reader.links(root, MOST)
     except NotADirectory:
         raise BadStore(f"{root} is a file. Name the directory that holds the interpreters.") from None
-    except (BadBlock, ContentRefused) as error:
+    except ContentRefused as error:
         raise BadStore(f"{root} cannot be a store: {error}") from error
     found: dict[str, Interpreter] = {}
     errors: list[ContentError] = []
@@ -96,7 +97,7 @@ class _Reader:
             names = {below.name for below in await self.links(link.cid, tree.MAX_ENTRIES)}
         except NotADirectory:
             return False
-        except (BadBlock, ContentRefused) as error:
+        except ContentRefused as error:
             _log.warning("%s is no interpreter: %s", link.name, error)
             return False
         if not names.issuperset(REQUIRED):
@@ -109,12 +110,12 @@ class _Reader:
         """The entries of a directory, be it in one block or many."""
         read: list[Cid] = []
 
-        def get(cid: Cid) -> bytes:
-            block = trio.from_thread.run(self._block, cid)
+        async def block(cid: Cid) -> bytes:
+            found = await self._block(cid)
             read.append(cid)
-            return block
+            return found
 
-        def work() -> list[Link]:
+        def work(get: Callable[[Cid], bytes]) -> list[Link]:
             found: list[Link] = []
             for link in entries(open_directory(root, get), get):
                 if len(found) >= most:
@@ -122,6 +123,6 @@ class _Reader:
                 found.append(link)
             return found
 
-        found = await trio.to_thread.run_sync(work, limiter=self._threads)
+        found = await reading(work, block, self._threads)
         self.read.update(dict.fromkeys(read))
         return found

@@ -67,6 +67,15 @@ async def test_only_interpreters_count(backend: EmbeddedBackend, make: Make, tmp
         source.size("docs")
 
 
+async def test_a_store_below_another_directory(backend: EmbeddedBackend, make: Make, tmp_path: Path) -> None:
+    """A path names its pool, and leads to the interpreters that are there."""
+    make("echo", where="parent/deep/store")
+    root = await backend.publish(tmp_path / "parent")
+    source = IpfsSource(backend, ContentPath.parse(f"/ipfs/{root}/deep/store/"))
+    await source.open()
+    assert (source.names(), source.pool) == (("echo",), f"{root}/deep/store")
+
+
 async def test_what_is_installed_is_kept(backend: EmbeddedBackend, make: Make, tmp_path: Path) -> None:
     """Retained versions and the top of the store outlast a collection; released ones go at once."""
     root = await backend.publish(make("echo", "pi"))
