@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import logging
 import shutil
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from typing import Protocol
@@ -17,6 +17,7 @@ from .exit import Exit
 from .limits import ResourceLimits, clean_environment, interpreter_argv
 from .program import Order, Program
 from .removal import remove
+from .script import ScriptProgram
 from .spec import ProcessSpec
 from .stdio import Command, LineSplitter, encode_message, parse
 from .warden import Process, Warden
@@ -65,6 +66,7 @@ class ProcessLauncher:
         scratch: a directory for the private copies that processes run in.
         limits: of each process.
         max_line: bytes of the longest line that a program may write.
+        scripts: programs that are no interpreters, by name. They come first.
     """
 
     def __init__(
@@ -75,12 +77,14 @@ class ProcessLauncher:
         *,
         limits: ResourceLimits | None = None,
         max_line: int = 64 * 1024 * 1024 + 32,
+        scripts: Mapping[str, ScriptProgram] | None = None,
     ) -> None:
         self._warden = warden
         self._depot = depot
         self._scratch = scratch
         self._limits = limits or ResourceLimits()
         self._max_line = max_line
+        self._scripts = dict(scripts or {})
 
     def interpreters(self) -> tuple[str, ...]:
         """The names that can be launched here now."""
