@@ -227,6 +227,10 @@ class InterpreterInUse(UsageError):
     """An interpreter cannot be deleted while a job uses it. Try again when the job has ended."""
 
 
+class BadManifest(UsageError):
+    """An interpreter's `mpi-actors.toml` cannot be used: the only line that it may have is `protocol`."""
+
+
 class UnknownJob(UsageError):
     """No job of that name is known to this peer. `jobs` shows those that are."""
 
