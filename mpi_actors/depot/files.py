@@ -13,7 +13,8 @@ import secrets
 from collections.abc import Mapping
 from pathlib import Path
 
-from ..errors import BadStore, DiskFull, InstallFailed, StoreDamaged
+from ..errors import BadManifest, BadStore, DiskFull, InstallFailed, StoreDamaged
+from ..process.manifest import protocol_of
 from ..process.removal import remove
 from ..store import tree
 from ..store.database import Database, Installed, Records
@@ -185,3 +186,7 @@ def _require_files(program: Path) -> None:
     missing = missing_files(program)
     if missing:
         raise InstallFailed(f"it has no {' and no '.join(missing)}")
+    try:
+        protocol_of(program)
+    except BadManifest as error:
+        raise InstallFailed(str(error)) from error
