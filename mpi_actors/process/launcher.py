@@ -66,7 +66,7 @@ class ProcessLauncher:
         scratch: a directory for the private copies that processes run in.
         limits: of each process.
         max_line: bytes of the longest line that a program may write.
-        scripts: programs that are no interpreters, by name. They come first.
+        scripts: programs that are no interpreters, by name. They come first. More may be added later.
     """
 
     def __init__(
@@ -84,7 +84,7 @@ class ProcessLauncher:
         self._scratch = scratch
         self._limits = limits or ResourceLimits()
         self._max_line = max_line
-        self._scripts = dict(scripts or {})
+        self._scripts = scripts if scripts is not None else {}
 
     def interpreters(self) -> tuple[str, ...]:
         """The names that can be launched here now."""
