@@ -38,7 +38,7 @@ from .messages import (
     StopRank,
 )
 from .messages import RankStarted as RankStartedMessage
-from .replay import Endpoint
+from .replay.endpoint import Endpoint
 from .reports import LogReport, ResetReport, decode_report
 from .result import JobLog
 from .result import JobResult as JobResult

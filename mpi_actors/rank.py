@@ -29,7 +29,7 @@ from .messages import (
 from .process.exit import Exit
 from .process.program import Launcher, Order, Program
 from .process.stdio import Command, Log, Req, Reset, Send
-from .replay import Endpoint
+from .replay.endpoint import Endpoint
 from .reports import LogReport, ResetReport, encode_report
 from .router import Attachment, Router
 

@@ -21,7 +21,8 @@ from .errors import BadFrame, Impostor, MpiActorsError, ReplayDivergence
 from .ids import COORDINATOR, Incarnation, JobId, PeerId, Rank, Seat
 from .messages import ControlMessage, ToCoordinator, ToHost
 from .net.link import Link
-from .replay import Endpoint, Lane
+from .replay.endpoint import Endpoint
+from .replay.lane import Lane
 from .wire.frame import Frame
 
 logger = logging.getLogger(__name__)

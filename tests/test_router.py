@@ -15,7 +15,7 @@ from mpi_actors.errors import BadFrame, Impostor, MpiActorsError
 from mpi_actors.ids import COORDINATOR, JobId, PeerId
 from mpi_actors.messages import AskRank, EndJob, Ping, RankRefused, StopRank
 from mpi_actors.net.link import FrameSource
-from mpi_actors.replay import Endpoint
+from mpi_actors.replay.endpoint import Endpoint
 from mpi_actors.router import Attachment, FromPeer, HostNews, Router
 from mpi_actors.wire.frame import Frame, Kind
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections import deque
 
 from ..config import LaneLimits
-from ..errors import BadProgramLine, ReplayDivergence
+from ..errors import BadProgramLine
 from ..ids import COORDINATOR, Incarnation, JobId, Rank, Seat
 from ..wire.frame import Frame
 from .lane import Lane
 from .log import SendLog
+from .sequence import shortfall
 
 
 class Endpoint:
@@ -124,7 +125,4 @@ class Endpoint:
     def _check_complete(self, there: Rank) -> None:
         missing = self.lane(there).outgoing.missing
         if missing and there != COORDINATOR:
-            raise ReplayDivergence(
-                f"rank {self.rank} was started again and ended {missing} messages to rank {there} short of "
-                "what it had sent before. Its program is not deterministic between its receives"
-            )
+            raise shortfall(self.rank, there, missing)

@@ -6,9 +6,9 @@ import enum
 from collections import deque
 
 from ..config import LaneLimits
-from ..errors import BadFrame, ReplayDivergence
+from ..errors import BadFrame
 from ..wire.frame import MESSAGE_COST
-from .outgoing import DIGEST_SIZE, digest
+from .sequence import DIGEST_SIZE, ReceivedNumbers, digest
 
 
 class Verdict(enum.Enum):
@@ -24,7 +24,7 @@ class Verdict(enum.Enum):
     """Something before it is missing (the path changed): ask the sender to go on from `expected`."""
 
 
-class Incoming:
+class Incoming(ReceivedNumbers):
     """Messages from one other rank to this incarnation.
 
     Args:
@@ -34,9 +34,8 @@ class Incoming:
     """
 
     def __init__(self, limits: LaneLimits | None = None, *, compare: bool = True) -> None:
+        super().__init__(compare=compare)
         self._limits = limits or LaneLimits()
-        self._compare = compare
-        self._digests = bytearray()
         self._queue: deque[bytes] = deque()
         self._parts: list[bytes | memoryview] = []
         self._have = 0
@@ -46,8 +45,6 @@ class Incoming:
         self._most_granted = 0
         self.position = 0
         """Where message `expected` begins."""
-        self.expected = 0
-        """The number of the next message; all below it are delivered."""
 
     @property
     def queued(self) -> int:
@@ -121,10 +118,8 @@ class Incoming:
         whole = self._parts[0] if len(self._parts) == 1 else b"".join(self._parts)
         self.interrupted()
         self._queue.append(whole if isinstance(whole, bytes) else bytes(whole))
-        if self._compare:
-            self._digests += digest(whole)
         self.position += total + MESSAGE_COST
-        self.expected += 1
+        self.accept(seq, digest(whole) if self.compare else b"")
         return Verdict.DELIVERED
 
     def repeat(self, seq: int, given: bytes | memoryview) -> Verdict:
@@ -138,8 +133,5 @@ class Incoming:
             raise BadFrame(f"a digest of {len(given)} bytes")
         if seq >= self.expected:
             return Verdict.GAP
-        if not self._compare:
-            return Verdict.REPEAT
-        if bytes(self._digests[seq * DIGEST_SIZE : (seq + 1) * DIGEST_SIZE]) != bytes(given):
-            raise ReplayDivergence(f"message {seq} is not what it was before")
+        self.check(seq, bytes(given))
         return Verdict.REPEAT

@@ -11,6 +11,7 @@ from ..wire.frame import MAX_CHUNK, Frame, Kind
 from .incoming import Incoming, Verdict
 from .log import SendLog
 from .outgoing import Outgoing
+from .sequence import divergence
 
 
 @attrs.frozen
@@ -141,11 +142,8 @@ class Lane:
         try:
             return self.incoming.repeat(frame.seq, frame.payload)
         except ReplayDivergence:
-            raise ReplayDivergence(
-                f"rank {self.there} was started again (incarnation {frame.src_incarnation}) and its message "
-                f"number {frame.seq} to rank {self.here} is not what it had sent before. Its program is not "
-                "deterministic between its receives: look for the time, unseeded random numbers, process "
-                "ids, or the order of a set in what it sends"
+            raise divergence(
+                self.here, self.there, frame.src_incarnation, frame.seq
             ) from None
 
     def _frame(

@@ -2,39 +2,71 @@
 
 from __future__ import annotations
 
+import mmap
 import os
-import tempfile
-from typing import IO
+from contextlib import suppress
+from typing import IO, NamedTuple, Protocol
 
-import attrs
-
-from ..config import MIB, LaneLimits
 from ..errors import SendLogFull
 
+Part = bytes | bytearray | memoryview
+Payload = Part | tuple[Part, ...]
 
-@attrs.frozen
-class Spilled:
+_MIB = 1024 * 1024
+_ARENA = 32 * _MIB
+_LARGE = 128 * 1024
+"""From this size on, copies go into an arena: fresh memory of this size costs a page fault for each page."""
+
+
+class LogLimits(Protocol):
+    """What a log may hold (see `config.LaneLimits`)."""
+
+    @property
+    def log_memory(self) -> int:
+        """Bytes in memory; beyond them a file is used."""
+
+    @property
+    def log_total(self) -> int:
+        """Bytes in all."""
+
+    @property
+    def log_messages(self) -> int:
+        """Messages."""
+
+
+class Spilled(NamedTuple):
     """Where a payload lies in the spill file."""
 
     offset: int
     size: int
 
 
-Stored = bytes | Spilled
+Stored = bytes | memoryview | Spilled
 
 
 class SendLog:
     """One endpoint's sent payloads, for all its lanes: in memory first, then a spill file, then an error.
 
-    The spill file has no name, so that nothing is left behind however the daemon ends.
+    The spill file has no name, so that nothing is left behind however the process ends.
     """
 
-    def __init__(self, limits: LaneLimits | None = None, *, directory: str | None = None) -> None:
-        self._limits = limits or LaneLimits()
+    def __init__(self, limits: LogLimits | None = None, *, directory: str | None = None) -> None:
+        if limits is None:
+            from ..config import LaneLimits
+
+            limits = LaneLimits()
+        # plain numbers: they are looked at for each message
+        self._most_memory = limits.log_memory
+        self._most = limits.log_total
+        self._most_messages = limits.log_messages
+        self._quickly = min(self._most, self._most_memory)
         self._directory = directory
         self._file: IO[bytes] | None = None
         self._spilled = 0
-        self._count = 0
+        self._arena = memoryview(b"")
+        self._used = 0
+        self.count = 0
+        """Messages held."""
         self.memory = 0
         """Bytes held in memory."""
 
@@ -43,49 +75,93 @@ class SendLog:
         """Bytes held in all."""
         return self.memory + self._spilled
 
-    def add(self, payload: bytes) -> Stored:
-        """Keep a payload; returns what `read` takes.
+    def add(self, payload: Payload) -> Stored:
+        """Keep a payload; returns what `read` takes. What can change is copied, `bytes` are kept as they are.
 
         Raises:
             SendLogFull: the log's limit is reached, or the disk is full.
         """
-        size = len(payload)
-        if self.total + size > self._limits.log_total or self._count >= self._limits.log_messages:
+        if type(payload) is bytes and self.count < self._most_messages:
+            memory = self.memory + len(payload)
+            if memory <= self._quickly:
+                self.count += 1
+                self.memory = memory
+                return payload
+        return self._add(payload if isinstance(payload, tuple) else (payload,))
+
+    def _add(self, parts: tuple[Part, ...]) -> Stored:
+        size = sum(map(len, parts))
+        if self.total + size > self._most or self.count >= self._most_messages:
             raise SendLogFull(
-                f"the rank's sender log reached its limit of {self._limits.log_total // MIB} MiB or "
-                f"{self._limits.log_messages} messages: each is kept until the job ends, so send less"
+                f"the rank's sender log reached its limit of {self._most // _MIB} MiB or "
+                f"{self._most_messages} messages: each is kept until the job ends, so send less"
             )
-        self._count += 1
-        if self.memory + size <= self._limits.log_memory:
+        self.count += 1
+        if self.memory + size <= self._most_memory:
             self.memory += size
-            return payload
+            return self._copy(parts, size)
         try:
             if self._file is None:
-                self._file = tempfile.TemporaryFile(  # noqa: SIM115 - closed by `close`
-                    buffering=0, dir=self._directory, prefix="mpi-actors-log-"
-                )
-            _write_all(self._file.fileno(), payload, self._spilled)
+                self._file = _unnamed_file(self._directory)
+            at = self._spilled
+            for part in parts:
+                _write_all(self._file.fileno(), part, at)
+                at += len(part)
         except OSError as error:
             raise SendLogFull(f"the rank's sender log cannot be written to disk: {error}") from error
+        self._quickly = -1
         stored = Spilled(self._spilled, size)
         self._spilled += size
         return stored
 
-    def read(self, stored: Stored) -> bytes:
+    def _copy(self, parts: tuple[Part, ...], size: int) -> Stored:
+        if size < _LARGE:
+            return b"".join(parts) if len(parts) > 1 else bytes(parts[0])
+        if len(parts) == 1 and isinstance(parts[0], bytes):
+            return parts[0]
+        if size > _ARENA // 4:
+            place = _memory(size)
+        else:
+            if self._used + size > len(self._arena):
+                self._arena, self._used = _memory(_ARENA), 0
+            place = self._arena[self._used : self._used + size]
+            self._used += size + -size % 64
+        at = 0
+        for part in parts:
+            place[at : at + len(part)] = part
+            at += len(part)
+        return place
+
+    def read(self, stored: Stored) -> bytes | memoryview:
         """The payload that `add` kept."""
-        if isinstance(stored, bytes):
+        if not isinstance(stored, Spilled):
             return stored
         assert self._file is not None
         return os.pread(self._file.fileno(), stored.size, stored.offset)
 
     def close(self) -> None:
         """Give the memory and the file back."""
+        self._arena = memoryview(b"")
         if self._file is not None:
             self._file.close()
             self._file = None
 
 
-def _write_all(fd: int, data: bytes, offset: int) -> None:
+def _memory(size: int) -> memoryview:
+    area = mmap.mmap(-1, size)
+    if hasattr(mmap, "MADV_HUGEPAGE"):
+        with suppress(OSError):  # a kernel without them: it only costs time
+            area.madvise(mmap.MADV_HUGEPAGE)
+    return memoryview(area)
+
+
+def _unnamed_file(directory: str | None) -> IO[bytes]:
+    import tempfile  # takes 10 ms to load, and few ranks need it
+
+    return tempfile.TemporaryFile(buffering=0, dir=directory, prefix="mpi-actors-log-")
+
+
+def _write_all(fd: int, data: Part, offset: int) -> None:
     view = memoryview(data)
     while view:
         written = os.pwrite(fd, view, offset)

@@ -3,18 +3,10 @@
 from __future__ import annotations
 
 import attrs
-import xxhash
 
 from ..wire.frame import MESSAGE_COST
 from .log import SendLog, Stored
-
-
-def digest(payload: bytes | memoryview) -> bytes:
-    """The 16 bytes that stand for a payload when a repeat is compared (XXH3, 128 bit; not cryptographic)."""
-    return xxhash.xxh3_128_digest(payload)
-
-
-DIGEST_SIZE = 16
+from .sequence import SentNumbers, digest
 
 
 @attrs.frozen
@@ -28,7 +20,7 @@ class Piece:
     is_digest: bool = False
 
 
-class Outgoing:
+class Outgoing(SentNumbers):
     """Messages from this incarnation to one other rank.
 
     Nothing is sent before the receiver has said where to go on (`resume`). Messages below `known` are ones
@@ -36,19 +28,17 @@ class Outgoing:
     """
 
     def __init__(self, log: SendLog) -> None:
+        super().__init__()
         self._log = log
         self._stored: list[Stored] = []
         self._starts: list[int] = [0]
         self._cursor = 0
         self._offset = 0
         self._sent = 0
-        self._reading: tuple[int, bytes] | None = None
-        self.known = 0
-        """The receiver has delivered the messages below this number."""
+        self._reading: tuple[int, bytes | memoryview] | None = None
         self._known_at = 0
         self.credit = 0
         """The position up to which the receiver has room, by its own count."""
-        self.open = False
 
     @property
     def count(self) -> int:
@@ -63,7 +53,7 @@ class Outgoing:
     @property
     def missing(self) -> int:
         """Messages that the receiver has had from an earlier incarnation and this one has not sent again."""
-        return max(0, self.known - len(self._stored))
+        return self.missing_from(len(self._stored))
 
     def append(self, payload: bytes) -> None:
         """Number a message and keep it.
@@ -74,13 +64,10 @@ class Outgoing:
         self._stored.append(self._log.add(payload))
         self._starts.append(self._starts[-1] + len(payload) + MESSAGE_COST)
 
-    def close(self) -> None:
-        """Send nothing more until the receiver says where to go on."""
-        self.open = False
-
     def forget(self) -> None:
         """The receiver is a new one: it has had nothing."""
-        self.known = self._known_at = self.credit = 0
+        super().forget()
+        self._known_at = self.credit = 0
 
     def resume(self, delivered: int, credit: int, position: int) -> None:
         """The receiver has delivered the messages below `delivered` and has room up to position `credit`.
@@ -88,9 +75,8 @@ class Outgoing:
         `position` is where message `delivered` begins by the receiver's count. Ours may differ: an earlier
         incarnation may have logged longer lines. News that come late, by a slower path, take nothing back.
         """
-        self.open = True
-        if delivered >= self.known:
-            self.known, self._known_at = delivered, position
+        if self.resumed(delivered):
+            self._known_at = position
         self.credit = max(self.credit, credit)
         self._cursor = min(self.known, self._sent)
         self._offset = 0
@@ -132,7 +118,7 @@ class Outgoing:
         self._sent = max(self._sent, self._cursor)
         self._reading = None
 
-    def _payload(self, seq: int) -> bytes:
+    def _payload(self, seq: int) -> bytes | memoryview:
         # a large spilled message is sent in many pieces: read it once
         if self._reading is None or self._reading[0] != seq:
             self._reading = (seq, self._log.read(self._stored[seq]))

@@ -9,7 +9,9 @@ import pytest
 from mpi_actors.config import LaneLimits
 from mpi_actors.errors import BadFrame
 from mpi_actors.ids import COORDINATOR, JobId
-from mpi_actors.replay import Endpoint, Lane, SendLog
+from mpi_actors.replay.endpoint import Endpoint
+from mpi_actors.replay.lane import Lane
+from mpi_actors.replay.log import SendLog
 from mpi_actors.wire.frame import Frame, Kind
 
 JOB = JobId("00" * 8)

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from mpi_actors.config import LaneLimits
 from mpi_actors.errors import ReplayDivergence
 from mpi_actors.ids import JobId
-from mpi_actors.replay import Lane, SendLog
+from mpi_actors.replay.lane import Lane
+from mpi_actors.replay.log import SendLog
 from mpi_actors.wire.frame import Frame
 
 JOB = JobId("00" * 8)

@@ -8,7 +8,7 @@ import pytest
 
 from mpi_actors.config import LaneLimits
 from mpi_actors.errors import SendLogFull
-from mpi_actors.replay import SendLog
+from mpi_actors.replay.log import SendLog
 
 
 def test_what_is_kept_is_read_again(tmp_path: Path) -> None:
