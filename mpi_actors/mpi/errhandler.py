@@ -51,9 +51,9 @@ class Errhandler(Handle):
 
 Errhandler._kind = Errhandler
 ERRHANDLER_NULL = constant("ERRHANDLER_NULL", Errhandler())
-ERRORS_RETURN = constant("ERRORS_RETURN", Errhandler._of(ErrhandlerState("return")))
-ERRORS_ABORT = constant("ERRORS_ABORT", Errhandler._of(ErrhandlerState("abort")))
-ERRORS_ARE_FATAL = constant("ERRORS_ARE_FATAL", Errhandler._of(ErrhandlerState("fatal")))
+ERRORS_RETURN = constant("ERRORS_RETURN", Errhandler._to(ErrhandlerState("return")))
+ERRORS_ABORT = constant("ERRORS_ABORT", Errhandler._to(ErrhandlerState("abort")))
+ERRORS_ARE_FATAL = constant("ERRORS_ARE_FATAL", Errhandler._to(ErrhandlerState("fatal")))
 
 _by_rc = {
     "default": ERRORS_ARE_FATAL,
@@ -77,7 +77,7 @@ def create(kind: str, function: ErrorFunction) -> Errhandler:
     if _made.get(kind, 0) >= MOST_FUNCTIONS:
         raise RuntimeError(f"there are already {MOST_FUNCTIONS} error handlers for {kind} objects")
     _made[kind] = _made.get(kind, 0) + 1
-    made = Errhandler._of(ErrhandlerState(kind, function))
+    made = Errhandler._to(ErrhandlerState(kind, function))
     made._owner = True
     return made
 

@@ -170,4 +170,4 @@ def _spread(ranges: Sequence[tuple[int, int, int]]) -> list[int]:
 
 Group._kind = Group
 GROUP_NULL = constant("GROUP_NULL", Group())
-GROUP_EMPTY = constant("GROUP_EMPTY", Group._of(GroupState(())))
+GROUP_EMPTY = constant("GROUP_EMPTY", Group._to(GroupState(())))

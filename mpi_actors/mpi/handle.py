@@ -41,7 +41,7 @@ class Handle:
         return self
 
     @classmethod
-    def _of(cls, state: Any) -> Self:
+    def _to(cls, state: Any) -> Self:
         """The handle to a state, without the constructor of a subclass."""
         self = object.__new__(cls)
         self._h = state
@@ -97,7 +97,7 @@ class Handle:
     @classmethod
     def fromhandle(cls, handle: int) -> Self:
         """The handle for a number that `handle` gave; ERR_ARG when there is none."""
-        return cls._of(state_of(handle))
+        return cls._to(state_of(handle))
 
     def toint(self) -> int:
         """The same number as `handle`."""

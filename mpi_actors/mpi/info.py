@@ -211,4 +211,4 @@ def _environment(args: Sequence[str] | None) -> dict[str, str]:
 
 Info._kind = Info
 INFO_NULL = constant("INFO_NULL", Info())
-INFO_ENV = constant("INFO_ENV", Info._of(_environment(None)))
+INFO_ENV = constant("INFO_ENV", Info._to(_environment(None)))

@@ -1,0 +1,171 @@
+"""Attributes: values that a program caches with communicators, datatypes and windows, by key.
+
+Each object keeps a dict, from key to `Attribute`, which these functions change. The predefined
+attributes of communicators are computed, not stored.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import count
+from typing import Any, NamedTuple
+
+from .constants import (
+    ANY_SOURCE,
+    APPNUM,
+    ERR_KEYVAL,
+    GREATEST_TAG,
+    HOST,
+    IO,
+    KEYVAL_INVALID,
+    LASTUSEDCODE,
+    PROC_NULL,
+    TAG_UB,
+    UNIVERSE_SIZE,
+    WTIME_IS_GLOBAL,
+)
+from .errhandler import code_of
+from .errorcodes import added
+from .exception import Exception as MPIException
+
+
+class Keyval(NamedTuple):
+    """What a key means: to which kind of object it belongs, what happens when that is copied or freed."""
+
+    number: int
+    kind: str
+    copy_fn: Callable[[Any, int, Any], Any] | bool | None
+    delete_fn: Callable[[Any, int, Any], Any] | bool | None
+    nopython: bool
+
+
+class Attribute(NamedTuple):
+    """A value, with what its key meant when it was set: keys can be freed before their values."""
+
+    keyval: Keyval
+    value: Any
+
+
+Attributes = dict[int, Attribute]
+
+_keyvals: dict[int, Keyval] = {}
+_numbers = count(1 << 10)
+
+
+def _universe_size() -> int:
+    from .engine import engine
+
+    return engine().size
+
+
+_of_communicators: dict[int, Callable[[], object]] = {
+    TAG_UB: lambda: GREATEST_TAG,
+    HOST: lambda: PROC_NULL,
+    IO: lambda: ANY_SOURCE,
+    WTIME_IS_GLOBAL: lambda: False,
+    UNIVERSE_SIZE: _universe_size,
+    APPNUM: lambda: 0,
+    LASTUSEDCODE: lambda: added.last_used,
+}
+
+
+def create_keyval(
+    kind: str,
+    copy_fn: Callable[[Any, int, Any], Any] | bool | None = None,
+    delete_fn: Callable[[Any, int, Any], Any] | bool | None = None,
+    nopython: bool = False,
+) -> int:
+    """A new key for objects of a kind ("Comm", "Datatype", "Win").
+
+    copy_fn: called with (object, key, value) when the object is duplicated; what it returns is the copy's
+        value, none if that is NotImplemented. True: the same value; None or False: no value.
+    delete_fn: called with (object, key, value) when the value is deleted, replaced, or its object freed.
+    nopython: values are integers, for callers that are not Python.
+    """
+    for function in (copy_fn, delete_fn):
+        if not (function is None or isinstance(function, bool) or callable(function)):
+            raise TypeError(f"a callback is a callable or a bool, not {type(function).__name__}")
+    number = next(_numbers)
+    _keyvals[number] = Keyval(number, kind, copy_fn, delete_fn, bool(nopython))
+    return number
+
+
+def free_keyval(kind: str, keyval: int) -> int:
+    """No value can be set for this key any more; those that are set stay. Returns KEYVAL_INVALID."""
+    _known(kind, keyval)
+    del _keyvals[keyval]
+    return KEYVAL_INVALID
+
+
+def get_attribute(kind: str, attributes: Attributes, keyval: int) -> Any:
+    """The value for a key, None if it is not set; ERR_KEYVAL if there is no such key."""
+    if kind == "Comm" and keyval in _of_communicators:
+        return _of_communicators[keyval]()
+    _known(kind, keyval)
+    found = attributes.get(keyval)
+    return None if found is None else found.value
+
+
+def set_attribute(target: object, kind: str, attributes: Attributes, keyval: int, value: Any) -> None:
+    """Set the value for a key; one that was there is deleted first."""
+    key = _known(kind, keyval)
+    if key.nopython:
+        value = int(value)
+    if keyval in attributes:
+        delete_attribute(target, kind, attributes, keyval)
+    attributes[keyval] = Attribute(key, value)
+
+
+def delete_attribute(target: object, kind: str, attributes: Attributes, keyval: int) -> None:
+    """Delete the value for a key, if there is one; what `delete_fn` raises becomes an MPI.Exception."""
+    _known(kind, keyval)
+    found = attributes.pop(keyval, None)
+    if found is not None:
+        _delete(target, found)
+
+
+def copy_attributes(original: object, attributes: Attributes) -> Attributes:
+    """Those attributes that a duplicate of `original` gets; what `copy_fn` raises becomes an MPI.Exception."""
+    copied: Attributes = {}
+    for number, (key, value) in attributes.items():
+        if not key.copy_fn:
+            continue
+        new = value
+        if callable(key.copy_fn):
+            try:
+                new = key.copy_fn(original, number, value)
+            except BaseException as error:  # noqa: BLE001  # a callback's error is shown, and has a code
+                raise MPIException(code_of(error)) from error
+            if new is NotImplemented:
+                continue
+        copied[number] = Attribute(key, int(new) if key.nopython else new)
+    return copied
+
+
+def delete_attributes(target: object, attributes: Attributes) -> None:
+    """An object is freed: delete all its attributes, the last one first. The first error is raised at the end."""
+    first: MPIException | None = None
+    while attributes:
+        _, found = attributes.popitem()
+        try:
+            _delete(target, found)
+        except MPIException as error:
+            first = first or error
+    if first is not None:
+        raise first
+
+
+def _delete(target: object, attribute: Attribute) -> None:
+    key, value = attribute
+    if callable(key.delete_fn):
+        try:
+            key.delete_fn(target, key.number, value)
+        except BaseException as error:  # noqa: BLE001  # a callback's error is shown, and has a code
+            raise MPIException(code_of(error)) from error
+
+
+def _known(kind: str, keyval: int) -> Keyval:
+    key = _keyvals.get(keyval)
+    if key is None or key.kind != kind:
+        raise MPIException(ERR_KEYVAL, f"{keyval} is not a key for {kind} objects")
+    return key
