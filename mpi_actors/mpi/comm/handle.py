@@ -1,4 +1,4 @@
-"""Handles to communicators: what makes two Python objects the same communicator, and what they survive."""
+"""Handles to communicators."""
 
 from __future__ import annotations
 
@@ -6,17 +6,18 @@ from typing import TYPE_CHECKING, Any, Self
 
 from ..constants import ERR_COMM
 from ..exception import Exception as MPIException
-from .state import CommState, state_of
+from ..handle import Handle, number_of, state_of
+from .state import CommState
 
 if TYPE_CHECKING:
     from .communicator import Comm
 
 
-class CommHandle:
-    """A handle: empty (null), or of a communicator that other handles may share. Not hashable."""
+class CommHandle(Handle):
+    """A handle to a communicator. A null one has the state NULL, in which no rank is valid."""
 
-    __slots__ = ("__weakref__", "_h")
-
+    __slots__ = ()
+    _error = ERR_COMM
     _h: CommState
 
     def __new__(cls, comm: Comm | None = None) -> Self:
@@ -50,86 +51,49 @@ class CommHandle:
             MPI.Exception: ERR_COMM, of a null or freed one.
         """
         state = self._h
-        if state.count == 0 and (state.freed or not state.members):
-            raise MPIException(ERR_COMM, "the communicator has been freed" if state.freed else "")
+        if not state.count and not state.live:
+            raise MPIException(ERR_COMM, state.absence)
         return state
 
-    def __eq__(self, other: object) -> bool:
-        return self._h is other._h if isinstance(other, CommHandle) else NotImplemented
-
-    def __ne__(self, other: object) -> bool:
-        return self._h is not other._h if isinstance(other, CommHandle) else NotImplemented
-
-    __hash__ = None  # type: ignore[assignment]
+    def _require(self) -> CommState:
+        return self._live()
 
     def __bool__(self) -> bool:
         return self._h is not NULL
 
-    def __reduce__(self) -> str | tuple[Any, ...]:
-        state = self._h
-        if not state.predefined:
-            raise ValueError("only predefined communicators can be pickled")
-        name = constants_by_state[state]
-        if constants[name] is self:
-            return name
-        return restore, (type(self), name)
-
     @property
     def handle(self) -> int:
         """A number that stands for the communicator in this process; 0 is the null one."""
-        return self._h.number if self._h is not NULL else 0
+        return number_of(self._h) if self._h is not NULL else 0
 
     @classmethod
-    def fromhandle(cls, handle: int) -> Comm:
-        """The communicator that a handle stands for.
+    def fromhandle(cls, handle: int) -> Any:
+        """The communicator that a handle stands for, of the class that it was made as.
 
         Raises:
-            MPI.Exception: ERR_COMM, if there is none.
+            MPI.Exception: ERR_ARG, if there is none.
         """
-        if handle == 0:
-            return NULL.cls._of(NULL)  # type: ignore[no-any-return]
         state = state_of(handle)
         if state is None:
-            raise MPIException(ERR_COMM, f"no communicator has the handle {handle}")
-        return state.cls._of(state)  # type: ignore[no-any-return]
+            state = NULL
+        return state.cls._of(state)
 
     def toint(self) -> int:
-        """The handle, as an integer."""
+        """The same number as `handle`."""
         return self.handle
-
-    @classmethod
-    def fromint(cls, arg: int, /) -> Comm:
-        """The communicator that an integer from `toint` stands for."""
-        return cls.fromhandle(arg)
 
     def py2f(self) -> int:
-        """The handle, as Fortran would have it: the same integer."""
+        """The same number as `handle`: Fortran's view of handles."""
         return self.handle
 
-    @classmethod
-    def f2py(cls, arg: int) -> Comm:
-        """The communicator that an integer from `py2f` stands for."""
-        return cls.fromhandle(arg)
+    def free(self) -> None:
+        """Call `Free` if not null. Does nothing to predefined objects; a copy of one becomes null."""
+        if self._h is NULL or self is self._h.constant:
+            return
+        if self._h.constant is not None:
+            self._h = NULL
+        else:
+            self._destroy()
 
 
 NULL = CommState(CommHandle, "MPI_COMM_NULL")
-NULL.predefined = True
-
-constants: dict[str, CommHandle] = {}
-"""The objects that the program knows as MPI.COMM_…, by name: `world` fills it."""
-
-constants_by_state: dict[CommState, str] = {}
-
-
-def constant(name: str, handle: CommHandle) -> None:
-    """Make a handle a constant of the interface."""
-    constants[name] = handle
-    constants_by_state[handle._h] = name
-    handle._h.predefined = True
-
-
-def restore(cls: type[CommHandle], name: str) -> CommHandle:
-    """Unpickle a handle to a predefined communicator that is not the constant itself."""
-    handle = CommHandle.__new__(cls)
-    handle._h = constants[name]._h
-    return handle

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from itertools import count
 from typing import TYPE_CHECKING, Any
-from weakref import WeakValueDictionary
 
 from ..constants import GREATEST_TAG
+from ..handle import forget
 from .context import derive
 
 if TYPE_CHECKING:
@@ -15,11 +14,11 @@ if TYPE_CHECKING:
 
     from ..engine import Engine
 
+    from ..errhandler import ErrhandlerState
+    from .buffered import SendBuffer
+
     Send = Callable[..., None]
     Receive = Callable[..., Any]
-
-_numbers = count(1)
-_live: WeakValueDictionary[int, CommState] = WeakValueDictionary()
 
 
 class CommState:
@@ -41,36 +40,34 @@ class CommState:
         children: how many communicators were made of this one.
         groups: the same for those made by a part of the members: (members, tag) -> number.
         topology: what describes the neighbours, with its `kind`; None without one.
-        freed: no call but Free is left.
-        predefined: it cannot be freed.
+        live: it is a communicator; not yet, or no more, otherwise: `absence` says why.
+        constant: the handle that the program knows as MPI.COMM_…, if it is predefined.
         cls: the class of handles to it.
-        number: what the program sees as its handle.
     """
 
     __slots__ = (
-        "__weakref__",
+        "absence",
         "attributes",
         "buffer",
         "children",
         "cls",
         "collective_number",
+        "constant",
         "context",
         "count",
         "engine",
         "errhandler",
-        "freed",
         "groups",
         "index",
         "info",
+        "live",
         "local",
         "locks",
         "low",
         "members",
         "name",
-        "number",
         "peers",
         "pkl5",
-        "predefined",
         "rank",
         "recv",
         "remote",
@@ -97,17 +94,16 @@ class CommState:
         self.collective_number = 0
         self.children = 0
         self.groups: dict[tuple[object, ...], int] = {}
-        self.errhandler: Any = None
+        self.errhandler: ErrhandlerState | None = None
         self.attributes: dict[int, Any] = {}
         self.topology: Any = None
         self.info: dict[str, str] = {}
-        self.buffer: Any = None
+        self.buffer: SendBuffer | None = None
         self.locks: dict[object, Lock] | None = None
         self.pkl5: Any = None
-        self.freed = False
-        self.predefined = False
-        self.number = next(_numbers)
-        _live[self.number] = self
+        self.constant: Any = None
+        self.live = False
+        self.absence = "null communicator"
 
     def attach(
         self, engine: Engine, context: int, members: tuple[int, ...], remote: tuple[int, ...] | None = None
@@ -123,6 +119,7 @@ class CommState:
         self.count = len(self.peers)
         self.index = {world: rank for rank, world in enumerate(self.peers)}
         self.rank = members.index(engine.rank)
+        self.live = True
 
     def collective_tag(self) -> int:
         """The tag of the next collective operation: all members count them alike."""
@@ -143,13 +140,9 @@ class CommState:
 
     def release(self) -> None:
         """Be a communicator no more."""
-        self.freed = True
+        self.live = False
+        self.absence = "the communicator has been freed"
         self.count = 0
         if self.local is not None:
             self.local.release()
-        _live.pop(self.number, None)
-
-
-def state_of(number: int) -> CommState | None:
-    """The communicator with this handle, if there is (still) one."""
-    return _live.get(number)
+        forget(self)

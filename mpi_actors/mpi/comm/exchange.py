@@ -1,0 +1,111 @@
+"""A send and a receive in one call."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ..constants import ANY_SOURCE, ANY_TAG
+from ..exception import Exception as MPIException
+from ..request import Request
+from .errors import handled
+from .point import NOBODY, Point, nothing_received
+from .receive import incoming
+from .send import outgoing
+from .state import CommState
+
+if TYPE_CHECKING:
+    from ..engine import Transfer
+    from ..status import Status
+
+
+class Exchanges(Point):
+    """Sendrecv, Sendrecv_replace and their forms that do not wait."""
+
+    __slots__ = ()
+
+    @handled
+    def Sendrecv(
+        self,
+        sendbuf: object,
+        dest: int,
+        sendtag: int = 0,
+        recvbuf: object = None,
+        source: int = ANY_SOURCE,
+        recvtag: int = ANY_TAG,
+        status: Status | None = None,
+    ) -> None:
+        """Send one buffer and receive another, at the same time."""
+        to, world = self._dest(dest, sendtag), self._source(source, recvtag)
+        state = self._h
+        sent = None
+        if to != NOBODY:
+            sent = state.engine.isend(to, state.context, sendtag, outgoing(sendbuf))
+        self._exchange(sent, world, recvbuf, recvtag, status)
+
+    @handled
+    def Sendrecv_replace(
+        self,
+        buf: object,
+        dest: int,
+        sendtag: int = 0,
+        source: int = ANY_SOURCE,
+        recvtag: int = ANY_TAG,
+        status: Status | None = None,
+    ) -> None:
+        """Send a buffer, and receive what replaces it."""
+        to, world = self._dest(dest, sendtag), self._source(source, recvtag)
+        state = self._h
+        sent = None
+        if to != NOBODY:
+            sent = state.engine.isend(to, state.context, sendtag, bytes(whole(outgoing(buf))))
+        self._exchange(sent, world, buf, recvtag, status)
+
+    @handled
+    def Isendrecv(
+        self,
+        sendbuf: object,
+        dest: int,
+        sendtag: int = 0,
+        recvbuf: object = None,
+        source: int = ANY_SOURCE,
+        recvtag: int = ANY_TAG,
+    ) -> Request:
+        """Begin a send and a receive, with one request for both."""
+        to, world = self._dest(dest, sendtag), self._source(source, recvtag)
+        state = self._h
+        into, finish = (None, None) if world == NOBODY else incoming(recvbuf)
+        data = b"" if to == NOBODY else outgoing(sendbuf)
+        return Request._of(
+            both(state, to, sendtag, data, world, recvtag, into), state, finish, (sendbuf, recvbuf)
+        )
+
+    @handled
+    def Isendrecv_replace(
+        self, buf: object, dest: int, sendtag: int = 0, source: int = ANY_SOURCE, recvtag: int = ANY_TAG
+    ) -> Request:
+        """Begin to send a buffer and to receive what replaces it, with one request for both."""
+        to, world = self._dest(dest, sendtag), self._source(source, recvtag)
+        state = self._h
+        into, finish = (None, None) if world == NOBODY else incoming(buf)
+        data = b"" if to == NOBODY else bytes(whole(outgoing(buf)))
+        return Request._of(both(state, to, sendtag, data, world, recvtag, into), state, finish, buf)
+
+    def _exchange(
+        self, sent: Transfer | None, world: int, recvbuf: object, recvtag: int, status: Status | None
+    ) -> None:
+        state = self._h
+        error = 0
+        if world == NOBODY:
+            nothing_received(status)
+        else:
+            into, finish = incoming(recvbuf)
+            transfer = state.recv(world, state.context, recvtag, into)
+            if finish is not None:
+                finish(transfer)
+            if status is not None:
+                status._set(state.index[transfer.source], transfer.tag, 0, transfer.count, False)
+            error = transfer.error
+        if sent is not None:
+            state.engine.wait(sent)
+        if error:
+            raise MPIException(error)
