@@ -125,7 +125,7 @@ def delete_attribute(target: object, kind: str, attributes: Attributes, keyval: 
 
 
 def copy_attributes(original: object, attributes: Attributes) -> Attributes:
-    """Those attributes that a duplicate of `original` gets; what `copy_fn` raises becomes an MPI.Exception."""
+    """Those that a duplicate of `original` gets; what `copy_fn` raises becomes an MPI.Exception."""
     copied: Attributes = {}
     for number, (key, value) in attributes.items():
         if not key.copy_fn:
@@ -134,7 +134,7 @@ def copy_attributes(original: object, attributes: Attributes) -> Attributes:
         if callable(key.copy_fn):
             try:
                 new = key.copy_fn(original, number, value)
-            except BaseException as error:  # noqa: BLE001  # a callback's error is shown, and has a code
+            except BaseException as error:  # a callback's error is shown, and has a code
                 raise MPIException(code_of(error)) from error
             if new is NotImplemented:
                 continue
@@ -143,7 +143,7 @@ def copy_attributes(original: object, attributes: Attributes) -> Attributes:
 
 
 def delete_attributes(target: object, attributes: Attributes) -> None:
-    """An object is freed: delete all its attributes, the last one first. The first error is raised at the end."""
+    """An object is freed: delete all its attributes, the last one first; raise the first error at the end."""
     first: MPIException | None = None
     while attributes:
         _, found = attributes.popitem()
@@ -160,7 +160,7 @@ def _delete(target: object, attribute: Attribute) -> None:
     if callable(key.delete_fn):
         try:
             key.delete_fn(target, key.number, value)
-        except BaseException as error:  # noqa: BLE001  # a callback's error is shown, and has a code
+        except BaseException as error:  # a callback's error is shown, and has a code
             raise MPIException(code_of(error)) from error
 
 
