@@ -23,11 +23,13 @@ from .actors import ChildSpec, Mailbox, Restart
 from .control_words import (
     MAX_LOGS,
     Connect,
+    Feed,
     GetStatus,
     JobLog,
     Kill,
     LogEntry,
     Logs,
+    Offer,
     Open,
     Opened,
     PeerStatus,
@@ -213,7 +215,13 @@ class ControlService:
         daemon = self._daemon
         match request:
             case Start(program=program, size=size, args=args, restart=restart):
+                restart = restart or ("lost" if program in self._node.scripts.programs else "failed")
                 return (await daemon.start_job(program, size, args, restart=restart)).id
+            case Offer(script=script):
+                return self._node.offer(script)
+            case Feed(script=name, size=size, ended=ended):
+                await self._node.scripts.feed(name, size, ended)
+                return None
             case Why(job=name, patience=patience):
                 return await daemon.job(name).why(patience)
             case Logs(job=name):

@@ -106,6 +106,25 @@ class Status:
 # --- requests ---------------------------------------------------------------------------------------------
 
 
+@attrs.frozen(kw_only=True)
+class Script:
+    """A Python script or module that uses mpi4py, to be run where it lies."""
+
+    name: str
+    """The program's name in jobs."""
+    argv: tuple[str, ...]
+    """A script's path, or a module's name if `module`; and arguments that come before the job's."""
+    module: bool = False
+    cwd: str
+    env: dict[str, str]
+    python: str
+    """The Python interpreter that runs it."""
+    umask: int = 0o022
+    """Permissions that the files it makes do not get."""
+    input: str | None = None
+    """The file that rank 0 reads as its standard input; see `Feed`."""
+
+
 @attrs.frozen
 class Request(Generic[T]):
     """What a launcher wants; `T` is the type of the answer."""
@@ -141,7 +160,32 @@ class Start(Request[JobId]):
     program: str
     size: int
     args: tuple[str, ...] = ()
-    restart: RestartPolicy = "failed"
+    restart: RestartPolicy | None = None
+    """None: as the sort of program has it."""
+
+
+@attrs.frozen(kw_only=True)
+class Offer(Request[tuple[str, ...]]):
+    """Offer a script besides the interpreters of the store. Answered with all that is offered now."""
+
+    name = "offer"
+    answer = tuple[str, ...]
+    script: Script
+
+
+@attrs.frozen(kw_only=True)
+class Feed(Request[None]):
+    """The input of a script has grown. Answered when more of it is wanted, or the next `Feed` has come.
+
+    That may be never, where nobody reads it.
+    """
+
+    name = "feed"
+    script: str
+    size: int
+    """Bytes in the file."""
+    ended: bool = False
+    """It gets no more."""
 
 
 @attrs.frozen(kw_only=True)
@@ -207,7 +251,7 @@ class Stop(Request[None]):
 
 _REQUESTS: dict[str, type[Request[Any]]] = {
     request.name: request
-    for request in (Open, Start, Why, Logs, Kill, Connect, GetStatus, WaitPrepared, Stop)
+    for request in (Open, Start, Offer, Feed, Why, Logs, Kill, Connect, GetStatus, WaitPrepared, Stop)
 }
 
 

@@ -13,12 +13,17 @@ from pathlib import Path
 import attrs
 import trio
 
+from .control_words import Script
 from .errors import BadStore, MpiActorsError, UsageError
 from .events import Event
+from .launch_input import standard_input
 from .launch_output import Output, Terminal
 from .ledger import EXIT_JOB_FAILED, RestartPolicy
+from .local_job import LocalJob
 from .local_peer import LocalPeer
-from .local_pool import open_local_pool
+from .local_pool import LocalPool, open_local_pool
+from .local_script import module, script
+from .process.manifest import protocol_of
 from .store.directory import missing_files, single
 
 EXIT_USAGE = 2
@@ -30,14 +35,18 @@ class RunOptions:
     """What a person wants to run."""
 
     program: str
-    """An interpreter's directory, or the name of one in `store`."""
+    """An interpreter's directory, or the name of one in `store`; or an mpi4py script, or a module's name."""
+    module: bool = False
+    """`program` is a module's name."""
     args: tuple[str, ...] = ()
     size: int = 1
     """Ranks."""
     peers: int = 1
     """Daemons."""
     restart: RestartPolicy | None = None
-    """None: as the sort of program has it, which for interpreters is `failed`."""
+    """None: as the sort of program has it, which is `lost` for those that use mpi4py, `failed` for others."""
+    prefix: bool = False
+    """Begin each line with the rank that wrote it."""
     events: Path | None = None
     """A file to which each event is appended as a line of JSON."""
     store: Path | None = None
@@ -49,8 +58,9 @@ class RunOptions:
 def run(options: RunOptions) -> int:
     """Run the program to its end, and return the exit code. Nothing of the pool is left, however it ends.
 
-    Rank 0's log goes to standard output; what other ranks log, what any writes to standard error, and
-    what becomes of ranks and peers goes to standard error.
+    Of an mpi4py program, each rank's lines go where it wrote them. Of another one, rank 0's log goes to
+    standard output, and what other ranks log, or any writes to standard error, to standard error. So does
+    what becomes of ranks and peers; and on SIGQUIT, what each rank does or waits for.
     """
     terminal = Terminal()
     try:
@@ -71,7 +81,7 @@ def run(options: RunOptions) -> int:
 
 
 def find_program(program: str, store: Path | None) -> Path:
-    """The directory of an interpreter that is named on the command line.
+    """The interpreter's directory, or the script, that is named on the command line.
 
     Raises:
         UsageError: there is none.
@@ -79,27 +89,31 @@ def find_program(program: str, store: Path | None) -> Path:
     if store is not None and "/" not in program and not missing_files(store / program):
         return store / program
     place = Path(program)
-    if not missing_files(place):
+    if place.is_file() or not missing_files(place):
         return place
     if store is not None and "/" not in program:
         raise UsageError(f"no interpreter {program!r} in {str(store)!r}: {_lacks(store / program)}")
-    raise UsageError(f"no interpreter at {program!r}: {_lacks(place)}")
+    raise UsageError(f"no program {program!r}: {_lacks(place)}")
 
 
 def _lacks(place: Path) -> str:
+    if not place.exists():
+        return "there is no such file or directory"
     if not place.is_dir():
-        return "there is no such directory"
+        return "that is no file and no directory"
     return f"the directory has no {' and no '.join(missing_files(place))}"
 
 
 async def _run(options: RunOptions, terminal: Terminal) -> int:
     received: list[int] = []
+    running: list[LocalJob] = []
     failure: Exception | None = None
     code = EXIT_JOB_FAILED
     async with trio.open_nursery() as nursery:
         await nursery.start(_watch_signals, received, nursery.cancel_scope)
+        await nursery.start(_answer_questions, running, terminal)
         try:
-            code = await _run_job(options, terminal)
+            code = await _run_job(options, terminal, running)
         except Exception as error:  # noqa: BLE001
             failure = error  # comes out as it is, not in a group
         nursery.cancel_scope.cancel()
@@ -123,15 +137,26 @@ async def _watch_signals(
             await trio.sleep_forever()
 
 
-async def _run_job(options: RunOptions, terminal: Terminal) -> int:
+async def _answer_questions(
+    running: list[LocalJob], terminal: Terminal, *, task_status: trio.TaskStatus[None]
+) -> None:
+    """On each SIGQUIT, which Ctrl-\\ sends, say what the ranks do or wait for."""
+    with trio.open_signal_receiver(signal.SIGQUIT) as signals:
+        task_status.started()
+        async for _ in signals:
+            try:
+                lines = await running[0].why() if running else ["mpi-actors: the daemons are starting"]
+            except MpiActorsError as error:
+                lines = [f"mpi-actors: {type(error).__name__}: {error}"]
+            await terminal.write(2, "".join(f"{line}\n" for line in lines))
+
+
+async def _run_job(options: RunOptions, terminal: Terminal, running: list[LocalJob]) -> int:
     _check(options)
-    place = find_program(options.program, options.store)
-    try:
-        [name] = single(place).names()
-    except BadStore as error:
-        raise UsageError(str(error)) from error
+    program = _program(options)
+    mpi = isinstance(program, Script) or await trio.to_thread.run_sync(protocol_of, program) == "mpi"
     unwritten: OSError | None = None
-    async with Output(terminal, options.events) as output:
+    async with Output(terminal, options.events, mpi=mpi, prefix=options.prefix) as output:
         with trio.CancelScope() as scope:
 
             async def on_event(peer: LocalPeer, time: float, event: Event) -> None:
@@ -143,15 +168,37 @@ async def _run_job(options: RunOptions, terminal: Terminal) -> int:
                     unwritten = unwritten or error
                     scope.cancel()
 
+            store = None if isinstance(program, Script) else program
             async with open_local_pool(
-                place, peers=options.peers, debug=options.debug, on_event=on_event
+                store, peers=options.peers, debug=options.debug, on_event=on_event
             ) as pool:
-                job = await pool.start(name, options.size, *options.args, restart=options.restart or "failed")
+                job = await _start(pool, program, options)
+                running.append(job)
                 result = await job.wait()
         if unwritten is not None:
             raise unwritten
         await output.conclude(result)
         return result.exit_code
+
+
+def _program(options: RunOptions) -> Script | Path:
+    """What is to be run: a script or module, or an interpreter's directory."""
+    if options.module:
+        return module(options.program)
+    place = find_program(options.program, options.store)
+    return script(place) if place.is_file() else place
+
+
+async def _start(pool: LocalPool, program: Script | Path, options: RunOptions) -> LocalJob:
+    if isinstance(program, Script):
+        return await pool.start_script(
+            program, options.size, *options.args, restart=options.restart, stdin=standard_input()
+        )
+    try:
+        [name] = single(program).names()
+    except BadStore as error:
+        raise UsageError(str(error)) from error
+    return await pool.start(name, options.size, *options.args, restart=options.restart)
 
 
 def _check(options: RunOptions) -> None:

@@ -51,13 +51,22 @@ class Terminal:
 class Output:
     """Shows events, and writes them to a file if there is one.
 
+    Args:
+        terminal: where they are shown.
+        events: the file.
+        mpi: the program uses mpi4py: each rank's lines go where it wrote them. Else rank 0's log is the
+            answer, and goes to standard output; all other lines go to standard error, with the rank.
+        prefix: begin each line with the rank.
+
     Raises:
         UsageError: on entering: the file cannot be written.
     """
 
-    def __init__(self, terminal: Terminal, events: Path | None) -> None:
+    def __init__(self, terminal: Terminal, events: Path | None, *, mpi: bool, prefix: bool) -> None:
         self._terminal = terminal
         self._path = events
+        self._mpi = mpi
+        self._prefix = prefix
         self._file: int | None = None
         self._writing = trio.Lock()
         self._stderr: dict[Rank, deque[str]] = {}
@@ -88,16 +97,22 @@ class Output:
             if self._file is not None:
                 await self._terminal.write(self._file, to_json(event, time) + "\n")
             match event:
-                case Log(rank=0, stream="log", text=text):
-                    await self._terminal.write(1, f"{text}\n")
-                case Log(rank=rank, stream=stream, text=text):
-                    if stream == "stderr":
-                        self._stderr.setdefault(rank, deque(maxlen=_REMEMBERED)).append(text)
-                    await self._terminal.write(2, f"[{rank}] {text}\n")
+                case Log():
+                    await self._show_line(event)
                 case _:
                     line = describe(event)
                     if line:
                         await self._terminal.write(2, f"mpi-actors: {line}\n")
+
+    async def _show_line(self, line: Log) -> None:
+        if line.stream == "stderr":
+            self._stderr.setdefault(line.rank, deque(maxlen=_REMEMBERED)).append(line.text)
+        if self._mpi:
+            number, marked = (2 if line.stream == "stderr" else 1), self._prefix
+        else:
+            number = 1 if line.rank == 0 and line.stream == "log" else 2
+            marked = self._prefix or number == 2
+        await self._terminal.write(number, f"[{line.rank}] {line.text}\n" if marked else f"{line.text}\n")
 
     async def conclude(self, result: JobResult) -> None:
         """The job is over: when it failed, say why, with the program's last words unless they were shown."""

@@ -15,7 +15,7 @@ from typing import TypeVar
 import trio
 
 from .control_client import ControlClient
-from .control_words import GetStatus, Open, Request, Start, Status, WaitPrepared
+from .control_words import Feed, GetStatus, Offer, Open, Request, Script, Start, Status, WaitPrepared
 from .errors import CannotSpawn, DaemonEnded, InstallFailed
 from .events import Event, PeerJoined, PeerLost, PeerOffers
 from .ids import JobId, PeerId
@@ -141,6 +141,23 @@ class LocalPeer:
         self.interpreters, self.failed = prepared.interpreters, prepared.failed
         self._changed()
 
+    async def offer(self, script: Script) -> None:
+        """Have it offer a script, too.
+
+        Raises:
+            UsageError: it offers another one under that name.
+            DaemonEnded: it has ended.
+        """
+        offered = await self.ask(Offer(script=script))
+        if self.interpreters is not None:
+            self.interpreters = offered
+        self._changed()
+
+    def close_input(self, script: str) -> None:
+        """What rank 0 of a script reads ends where it is now. Harmless when the daemon has ended."""
+        if self._client is not None:
+            self._client.post(Feed(script=script, size=0, ended=True))
+
     async def status(self) -> Status:
         """How it is now.
 
@@ -149,7 +166,9 @@ class LocalPeer:
         """
         return await self.ask(GetStatus())
 
-    async def start(self, program: str, size: int, args: tuple[str, ...], restart: RestartPolicy) -> LocalJob:
+    async def start(
+        self, program: str, size: int, args: tuple[str, ...], restart: RestartPolicy | None
+    ) -> LocalJob:
         """Start a job that it coordinates.
 
         Raises:

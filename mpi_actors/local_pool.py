@@ -11,20 +11,23 @@ import os
 import shutil
 import signal
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterable, AsyncIterator, Iterable
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
+import attrs
 import trio
 
 from .config import Settings
-from .control_words import Open
+from .control_words import Open, Script
 from .errors import DaemonEnded, MpiActorsError, PoolNotReady, UnknownPeer, UnsupportedFault
 from .events import RankStarted
 from .ids import Rank
 from .ledger import RestartPolicy
+from .local_input import LocalInput
 from .local_job import LocalJob
 from .local_peer import LocalPeer, OnEvent
+from .local_script import script, under_other_name
 
 LOOPBACK = ("/ip4/127.0.0.1/tcp/0",)
 MAX_SIZE = 1_000_000_000
@@ -42,8 +45,9 @@ class LocalPool:
         self,
         nursery: trio.Nursery,
         directory: Path,
-        store: Path | str,
+        store: Path | str | None,
         *,
+        scripts: Iterable[Script],
         settings: Settings,
         debug: bool,
         on_event: OnEvent | None,
@@ -51,7 +55,9 @@ class LocalPool:
         self.directory = directory
         self.peers: list[LocalPeer] = []
         self._nursery = nursery
-        self._store = os.path.abspath(store)
+        self._store = None if store is None else os.path.abspath(store)
+        self._scripts = {script.name: script for script in scripts}
+        self._inputs: dict[str, LocalInput] = {}
         self._settings = settings
         self._debug = debug
         self._on_event = on_event
@@ -129,7 +135,11 @@ class LocalPool:
                     temporary=True,
                 )
             )
+            for script in tuple(self._scripts.values()):
+                await peer.offer(script)
             await peer.prepare()
+            for input in self._inputs.values():
+                input.daemon_came()
         except MpiActorsError as error:
             failures.append(error)
             nursery.cancel_scope.cancel()
@@ -151,7 +161,7 @@ class LocalPool:
 
     def _unsettled(self) -> str:
         """What is missing, in words; empty if nothing is."""
-        living = [peer for peer in self.peers if peer.alive and not peer.frozen]
+        living = self._living()
         for peer in living:
             if not peer.is_open or peer.interpreters is None:
                 return f"peer {peer.index} is not up"
@@ -161,6 +171,9 @@ class LocalPool:
                 if other is not peer and other.interpreters not in (None, peer.sees[other.id]):
                     return f"peer {peer.index} does not know what peer {other.index} offers"
         return ""
+
+    def _living(self) -> list[LocalPeer]:
+        return [peer for peer in self.peers if peer.alive and not peer.frozen]
 
     def peer(self, index: int) -> LocalPeer:
         """The peer of that number.
@@ -179,9 +192,16 @@ class LocalPool:
     # --- jobs ---------------------------------------------------------------------------------------------
 
     async def start(
-        self, program: str, size: int, *args: str, restart: RestartPolicy = "failed", at: int = 0
+        self, program: str, size: int, *args: str, restart: RestartPolicy | None = None, at: int = 0
     ) -> LocalJob:
         """Start a job at peer `at`.
+
+        Args:
+            program: an interpreter, or a script of the pool.
+            size: ranks.
+            args: the program's own.
+            restart: see `ledger.RestartPolicy`; None for `lost` if the program uses mpi4py, else `failed`.
+            at: the peer that coordinates it, and hosts rank 0.
 
         Raises:
             UnknownInterpreter: that peer does not offer the program.
@@ -190,6 +210,57 @@ class LocalPool:
         """
         self._job = await self.peer(at).start(program, size, args, restart)
         return self._job
+
+    async def start_script(
+        self,
+        program: Path | str | Script,
+        size: int,
+        *args: str,
+        restart: RestartPolicy | None = None,
+        at: int = 0,
+        stdin: AsyncIterable[bytes] | None = None,
+    ) -> LocalJob:
+        """Have all peers offer an mpi4py script, and start a job of it at peer `at`.
+
+        Args:
+            program: a script's path, or what `local_script.script` or `module` makes.
+            size: ranks.
+            args: the script's own.
+            restart: see `start`.
+            at: see `start`.
+            stdin: what rank 0 reads; nothing by default. Iterated until it or the job has ended.
+
+        Raises:
+            UsageError: there is no such file, or the number of ranks is not usable.
+            DaemonEnded: peer `at` has ended.
+            PoolNotReady: the peers do not tell each other that they offer it.
+        """
+        wanted = program if isinstance(program, Script) else script(program)
+        wanted = under_other_name(wanted, self._scripts)
+        if stdin is not None:
+            wanted = attrs.evolve(wanted, input=str(self.directory / f"{len(self._scripts)}.input"))
+        self._scripts[wanted.name] = wanted
+        for peer in self._living():
+            with suppress(DaemonEnded):  # the others may do without it
+                await peer.offer(wanted)
+        await self.settle()
+        job = await self.start(wanted.name, size, *args, restart=restart, at=at)
+        if stdin is not None:
+            assert wanted.input is not None
+            self._nursery.start_soon(self._feed, job, wanted.name, Path(wanted.input), stdin)
+        return job
+
+    async def _feed(self, job: LocalJob, name: str, path: Path, stdin: AsyncIterable[bytes]) -> None:
+        self._inputs[name] = input = LocalInput(name, path, stdin, self._living)
+        try:
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(input.run)
+                await job.wait()
+                nursery.cancel_scope.cancel()
+        finally:
+            del self._inputs[name]
+            for peer in self._living():
+                peer.close_input(name)
 
     # --- faults -------------------------------------------------------------------------------------------
 
@@ -242,9 +313,10 @@ class LocalPool:
 
 @asynccontextmanager
 async def open_local_pool(
-    store: Path | str,
+    store: Path | str | None = None,
     *,
     peers: int = 3,
+    scripts: Iterable[Script] = (),
     settings: Settings | None = None,
     debug: bool = False,
     on_event: OnEvent | None = None,
@@ -252,8 +324,9 @@ async def open_local_pool(
     """A pool of connected daemons; all are stopped, or killed after two seconds, on leaving.
 
     Args:
-        store: a directory of interpreters, or one interpreter's directory.
+        store: a directory of interpreters, or one interpreter's directory, if there is any.
         peers: how many daemons.
+        scripts: what else they offer, by names that differ; see `local_script`.
         settings: of the daemons.
         debug: repeat what the daemons write to standard error on ours.
         on_event: see `local_peer.OnEvent`.
@@ -271,6 +344,7 @@ async def open_local_pool(
                 nursery,
                 directory,
                 store,
+                scripts=scripts,
                 settings=settings or Settings(),
                 debug=debug,
                 on_event=on_event,

@@ -18,6 +18,7 @@ from .content.path import ContentPath
 from .content_access import Access, open_access
 from .content_fetcher import PeerFetcher
 from .content_peers import ContentPeers
+from .control_words import Script
 from .daemon import Daemon
 from .depot.depot import Depot
 from .errors import BadStore, ContentError, DialFailed, MpiActorsError
@@ -28,6 +29,7 @@ from .net.identity import load_or_create
 from .net.libp2p import Libp2pTransport
 from .net.lockfile import hold
 from .net.mdns import MdnsDiscovery
+from .node_scripts import Scripts
 from .node_store import publish_store
 from .process.launcher import ProcessLauncher
 from .process.removal import remove
@@ -119,8 +121,14 @@ class Node:
         self._kubo_addresses: tuple[str, ...] = ()
         self._scratch = options.path / "ranks"
         self._failure: MpiActorsError | None = None
+        self.scripts = Scripts()
+        """What else it runs: scripts that its launcher has given it."""
         launcher = ProcessLauncher(
-            self.warden, self.depot, self._scratch, max_line=options.settings.lanes.message + 32
+            self.warden,
+            self.depot,
+            self._scratch,
+            max_line=options.settings.lanes.message + 32,
+            scripts=self.scripts.programs,
         )
         transport = Libp2pTransport(key_pair, options.listen)
         self.daemon = Daemon(
@@ -144,6 +152,16 @@ class Node:
     def store_path(self) -> str | None:
         """What others have to say for `-ipfs-store`; None if there is nothing that they could."""
         return pool_of(self.source.path) if isinstance(self.source, IpfsSource) else None
+
+    def offer(self, script: Script) -> tuple[str, ...]:
+        """Offer a script besides the interpreters; returns all that is offered now.
+
+        Raises:
+            UsageError: another one has that name.
+        """
+        self.scripts.add(script)
+        self.daemon.offer_changed()
+        return self.daemon.launcher.interpreters()
 
     def _somebody_changed(self) -> None:
         self.content_peers.changed()

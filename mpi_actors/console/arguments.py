@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -10,12 +9,12 @@ import attrs
 
 from .._version import __version__
 from ..content.path import ContentPath
-from ..errors import UsageError
-from ..ledger import RestartPolicy
 from ..store.duration import parse_duration
 from ..store.size import parse_size
 from . import values
 from .arguments_content import CONTENT_COMMANDS, ContentArguments, parse_content
+from .arguments_run import RunArguments as RunArguments
+from .arguments_run import add_common, parse_run
 from .values import Parser
 
 DEFAULT_MAX_SIZE = "10MB"
@@ -24,7 +23,7 @@ DEFAULT_KEEP = "30d"
 
 _CONSOLE_EPILOG = """\
 commands besides the console (`mpi-actors COMMAND --help` explains each):
-  run PROGRAM        run one program on peers made for it, and end with its exit code
+  run PROGRAM        run an mpi4py script or an interpreter on peers made for it, as mpiexec does
   demo               see a job survive the loss of a peer
   bench              measure latency and bandwidth
   publish DIR        put a directory into IPFS, and print its identifier
@@ -46,15 +45,6 @@ examples:
 
 Flags may have one dash or two: -path and --path are the same, and so on.
 """
-
-_RUN_EPILOG = """\
-examples:
-  mpi-actors run -n 4 -ipfs-store example pi 1000000
-  mpi-actors run -n 2 --peers 2 --events events.jsonl -ipfs-store example echo -v hello
-
-What follows PROGRAM is the program's, dashes included.
-"""
-
 
 @attrs.frozen(kw_only=True)
 class ConsoleOptions:
@@ -82,20 +72,6 @@ class ConsoleOptions:
     debug: bool = False
 
 
-@attrs.frozen(kw_only=True)
-class RunArguments:
-    """`mpi-actors run`; the fields of `launch.RunOptions`."""
-
-    program: str
-    args: tuple[str, ...]
-    size: int
-    peers: int
-    restart: RestartPolicy | None
-    events: Path | None
-    store: Path | None
-    debug: bool
-
-
 @attrs.frozen
 class DemoArguments:
     """`mpi-actors demo`."""
@@ -121,7 +97,7 @@ def parse_arguments(argv: Sequence[str]) -> Arguments:
     """
     match argv[:1]:
         case ["run"]:
-            return _run(argv[1:])
+            return parse_run(argv[1:])
         case ["demo"]:
             return DemoArguments(json=_demo_parser().parse_args(argv[1:]).json)
         case ["bench"]:
@@ -189,19 +165,9 @@ def _console_parser() -> Parser:
         "-pool", "--pool", metavar="NAME", type=values.pool, default=None,
         help="the pool's name, by which peers find together (default: made from the store's content)",
     )  # fmt: skip
-    _add_common(parser)
+    add_common(add)
     add("-q", "-quiet", "--quiet", action="store_true", help="show only what programs log, and failures")
     return parser
-
-
-def _add_common(parser: Parser) -> None:
-    parser.add_argument(
-        "-events", "--events", metavar="FILE", type=values.path, default=None,
-        help="append each event to this file, as a line of JSON",
-    )  # fmt: skip
-    parser.add_argument(
-        "-debug", "--debug", action="store_true", help="say on standard error what goes on inside"
-    )
 
 
 def _console(argv: Sequence[str]) -> ConsoleOptions:
@@ -231,54 +197,7 @@ def _console(argv: Sequence[str]) -> ConsoleOptions:
     )
 
 
-def _run(argv: Sequence[str]) -> RunArguments:
-    parser = Parser(
-        "mpi-actors run", "Run one program on peers made for it, and end with its exit code.", _RUN_EPILOG
-    )
-    add = parser.add_argument
-    add("-n", metavar="N", dest="size", type=values.ranks, default=1, help="ranks (default: 1)")
-    add(
-        "-peers", "--peers", metavar="K", type=values.peers, default=1,
-        help="peers to run them on, all on this machine (default: 1)",
-    )  # fmt: skip
-    add(
-        "-restart", "--restart", choices=("lost", "failed"), default=None,
-        help="which ranks are started again: those whose process or peer was lost, or also those that failed "
-        "by themselves (default: failed for an interpreter, lost for a script)",
-    )  # fmt: skip
-    add(
-        "-ipfs-store", "--ipfs-store", metavar="DIR", type=_directory, default=None,
-        help="the directory that holds the interpreter PROGRAM",
-    )  # fmt: skip
-    _add_common(parser)
-    add("program", metavar="PROGRAM", help="an interpreter's directory, or its name in the store")
-    rest = add("args", metavar="ARGS", nargs=argparse.REMAINDER, help="the program's own arguments")
-    rest.required = False  # argparse would name it when only PROGRAM is missing
-    found = parser.parse_args(argv)
-    return RunArguments(
-        program=found.program,
-        args=tuple(found.args),
-        size=found.size,
-        peers=found.peers,
-        restart=found.restart,
-        events=found.events,
-        store=found.ipfs_store,
-        debug=found.debug,
-    )
-
-
 def _demo_parser() -> Parser:
     parser = Parser("mpi-actors demo", "See a job survive the loss of a peer, on this machine.")
     parser.add_argument("-json", "--json", action="store_true", help="tell it as lines of JSON")
     return parser
-
-
-def _directory(text: str) -> Path:
-    """A store for `run`."""
-    place = values.store(text)
-    if isinstance(place, ContentPath):
-        raise UsageError(
-            f"`run` takes directories only: fetch it first with `mpi-actors get {text} DIR`, or start a "
-            f"console with -ipfs-store {text}"
-        )
-    return place

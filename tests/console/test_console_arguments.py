@@ -87,6 +87,10 @@ def test_peers_and_listening_addresses_may_be_given_again() -> None:
         (["run", "-ipfs-store", V0, "echo"], f"mpi-actors get {V0} DIR"),
         (["-path", "p", "list"], "'list' has to come first"),
         (["run"], "PROGRAM"),
+        (["run", "-n", "2", "--prefix"], "PROGRAM"),
+        (["run", "-m"], "MODULE"),
+        (["run", "--bogus", "echo"], "--bogus"),
+        (["run", "-n"], "-n"),
         (["run", "-n", "0", "echo"], "from 1 to 4096"),
         (["run", "-n", "two", "echo"], "'two'"),
         (["run", "-n", "-1", "echo"], "from 1 to 4096"),
@@ -136,14 +140,41 @@ def test_interpreters_can_be_kept_for_ever(text: str) -> None:
     assert found.keep == math.inf
 
 
-@pytest.mark.parametrize(
-    "args", [[], ["hi"], ["-n", "5"], ["--help"], ["-v", "--", "x"], ["a", "--restart", "b"]]
-)
-def test_what_follows_the_program_is_the_programs(args: list[str]) -> None:
+ARGUMENTS = pytest.mark.parametrize(
+    "args",
+    [
+        [], ["hi"], ["-n", "5"], ["--help"], ["-v", "--", "x"], ["--", "x"], ["a", "--restart", "b"],
+        ["-m", "x"], [""],
+    ],
+)  # fmt: skip
+
+
+@ARGUMENTS
+@pytest.mark.parametrize("end", [[], ["--"]], ids=["", "--"])
+def test_what_follows_the_program_is_the_programs(args: list[str], end: list[str]) -> None:
     """Dashes or not."""
-    found = parse_arguments(["run", "-n", "2", "--restart", "lost", "echo", *args])
+    found = parse_arguments(["run", "-n", "2", "--restart", "lost", *end, "echo", *args])
     assert isinstance(found, RunArguments)
     assert (found.size, found.restart, found.program, found.args) == (2, "lost", "echo", tuple(args))
+    assert not found.module
+
+
+@ARGUMENTS
+@pytest.mark.parametrize("words", [["-m", "package.module"], ["-mpackage.module"]], ids=["-m x", "-mx"])
+def test_a_module_ends_the_options(args: list[str], words: list[str]) -> None:
+    """As after `python -m`: what follows it is the module's."""
+    found = parse_arguments(["run", "-np", "2", "--prefix", *words, *args])
+    assert isinstance(found, RunArguments)
+    assert (found.size, found.prefix, found.program, found.args) == (2, True, "package.module", tuple(args))
+    assert found.module
+
+
+@pytest.mark.parametrize("words", [["-n", "3"], ["-n3"], ["-np", "3"], ["-n=3"]], ids=" ".join)
+def test_the_number_of_ranks_can_be_said_as_to_mpiexec(words: list[str]) -> None:
+    """In each of the usual ways."""
+    found = parse_arguments(["run", *words, "--peers=2", "script.py"])
+    assert isinstance(found, RunArguments)
+    assert (found.size, found.peers, found.program) == (3, 2, "script.py")
 
 
 def test_run_has_the_fields_of_the_launcher() -> None:

@@ -23,6 +23,14 @@ REQUESTS: list[words.Request[object]] = [
         settings=Settings(timing=Timing(heartbeat=0.5)),
     ),
     words.Start(program="echo", size=2, args=("a b", "ü\n", ""), restart="lost"),
+    words.Start(program="echo", size=1),
+    words.Offer(
+        script=words.Script(
+            name="a.py", argv=("./a.py", "x"), cwd="/tmp/\udcff", env={"A": "\udcff\n", "": ""},
+            python="/usr/bin/python3", input="/tmp/in",
+        )
+    ),
+    words.Feed(script="a.py", size=2**40, ended=True),
     words.Why(job=JOB, patience=2.5),
     words.Logs(job=JOB),
     words.Kill(job=JOB, reason="enough"),
