@@ -22,11 +22,13 @@ LAYERS: list[tuple[str, str]] = [
     (
         "whole peers and pools",
         "daemon memory_pool node node_store content_access content_fetcher content_peers content_node "
-        "local_pool local_peer local_job pool control control_client served",
+        "local_pool local_peer local_job local_script local_input node_scripts pool control control_client "
+        "served",
     ),
     (
         "what people hold",
-        "cli console content_commands launch launch_output demo demo_ring bench testing __main__",
+        "cli console content_commands launch launch_input launch_output demo demo_ring bench testing "
+        "__main__",
     ),
 ]
 """Lowest first; a package stands for all its modules. A module may import from its own layer and below."""
