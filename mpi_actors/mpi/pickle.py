@@ -85,9 +85,8 @@ class Pickle:
         if protocol is None and self._dumps is plain_dumps:
             protocol = DEFAULT_PROTOCOL
         self._protocol = protocol
-        self.plain = (
-            self._dumps is plain_dumps and self._loads is plain_loads and protocol in (OUT_OF_BAND_PROTOCOL, -1)
-        )
+        default = self._dumps is plain_dumps and self._loads is plain_loads
+        self.plain = default and protocol in (OUT_OF_BAND_PROTOCOL, -1)
 
     @property
     def THRESHOLD(self) -> int:

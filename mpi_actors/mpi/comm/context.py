@@ -1,9 +1,9 @@
 """Contexts: the numbers that keep the messages of one communicator apart from those of all others.
 
-A context is even for point-to-point messages, and the same number plus one for collective operations. That of
-a new communicator is a digest of its parent's context, of how many communicators the parent has had before
-and of what is made: the members call the constructors of a communicator in the same order, so they agree on it
-without a message, and a rank that is run again finds the same number.
+A context is even for point-to-point messages, and the same number plus one for collective operations. That
+of a new communicator is a digest of its parent's context, of how many communicators the parent has had before
+and of what is made. The members call the constructors of a communicator in the same order, so they agree on
+it without a message, and a rank that is run again finds the same number.
 """
 
 from __future__ import annotations

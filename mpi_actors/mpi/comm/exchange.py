@@ -8,13 +8,14 @@ from ..constants import ANY_SOURCE, ANY_TAG
 from ..exception import Exception as MPIException
 from ..request import Request
 from .errors import handled
+from .joint import Joint
 from .point import NOBODY, Point, nothing_received
-from .receive import incoming
-from .send import outgoing
+from .receive import incoming, nothing_comes
+from .send import nothing_sent, outgoing
 from .state import CommState
 
 if TYPE_CHECKING:
-    from ..engine import Transfer
+    from ..engine import Data, Transfer
     from ..status import Status
 
 
@@ -57,7 +58,7 @@ class Exchanges(Point):
         state = self._h
         sent = None
         if to != NOBODY:
-            sent = state.engine.isend(to, state.context, sendtag, bytes(whole(outgoing(buf))))
+            sent = state.engine.isend(to, state.context, sendtag, copied(outgoing(buf)))
         self._exchange(sent, world, buf, recvtag, status)
 
     @handled
@@ -87,7 +88,7 @@ class Exchanges(Point):
         to, world = self._dest(dest, sendtag), self._source(source, recvtag)
         state = self._h
         into, finish = (None, None) if world == NOBODY else incoming(buf)
-        data = b"" if to == NOBODY else bytes(whole(outgoing(buf)))
+        data = b"" if to == NOBODY else copied(outgoing(buf))
         return Request._of(both(state, to, sendtag, data, world, recvtag, into), state, finish, buf)
 
     def _exchange(
@@ -109,3 +110,19 @@ class Exchanges(Point):
             state.engine.wait(sent)
         if error:
             raise MPIException(error)
+
+
+def both(
+    state: CommState, to: int, sendtag: int, data: Data, world: int, recvtag: int, into: memoryview | None
+) -> Transfer:
+    """Begin a receive and a send, either of which may be with nobody."""
+    engine, context = state.engine, state.context
+    with engine.lock:
+        received = nothing_comes() if world == NOBODY else engine.irecv(world, context, recvtag, into)
+        sent = nothing_sent() if to == NOBODY else engine.isend(to, context, sendtag, data)
+        return Joint((received, sent))
+
+
+def copied(data: Data) -> bytes:
+    """The same bytes, which stay when the buffer changes."""
+    return b"".join(data) if isinstance(data, tuple) else bytes(data)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from typing import TYPE_CHECKING, Any
 
 from ..constants import GREATEST_TAG
@@ -13,9 +13,9 @@ if TYPE_CHECKING:
     from threading import Lock
 
     from ..engine import Engine
-
     from ..errhandler import ErrhandlerState
     from .buffered import SendBuffer
+    from .locks import Private
 
     Send = Callable[..., None]
     Receive = Callable[..., Any]
@@ -34,6 +34,7 @@ class CommState:
         count: how many these are; 0 once freed, which fails the range checks of the fast calls.
         index: world rank -> rank among `peers`.
         send, recv: the engine's methods, looked up once.
+        pkl5: what the Python parts of mpi4py use beside it, see `locks`.
         local: of an intercommunicator: its local group as an intracommunicator; else None.
         low: of an intercommunicator: whether the local group is the first of the two for both.
         collective_number: how many collective operations were started; their tag.
@@ -99,8 +100,8 @@ class CommState:
         self.topology: Any = None
         self.info: dict[str, str] = {}
         self.buffer: SendBuffer | None = None
-        self.locks: dict[object, Lock] | None = None
-        self.pkl5: Any = None
+        self.locks: dict[Hashable, Lock] | None = None
+        self.pkl5: Private | None = None
         self.constant: Any = None
         self.live = False
         self.absence = "null communicator"
@@ -145,4 +146,6 @@ class CommState:
         self.count = 0
         if self.local is not None:
             self.local.release()
+        if self.pkl5 is not None:
+            self.pkl5.state.release()
         forget(self)

@@ -1,0 +1,77 @@
+"""Comm, Intracomm, Intercomm: put together from what each can do."""
+
+from __future__ import annotations
+
+from .absent import Absent
+from .buffered import BufferedSends
+from .collective_blocking import BlockingCollectives, BlockingScans
+from .collective_nonblocking import NonblockingCollectives, NonblockingScans
+from .collective_persistent import PersistentCollectives, PersistentScans
+from .constructors import Constructors
+from .exchange import Exchanges
+from .handle import CommHandle
+from .inquiry import Inquiry
+from .inter import InterConstructors
+from .intra import IntraConstructors
+from .objects import ObjectMessages
+from .probe import Probes
+from .receive import BufferReceives
+from .send import BufferSends
+from .state import CommState
+from .topology_create import TopologyConstructors
+
+
+class Comm(
+    BufferSends,
+    BufferReceives,
+    ObjectMessages,
+    Exchanges,
+    Probes,
+    BufferedSends,
+    # collective operations of buffers and of objects
+    BlockingCollectives,
+    NonblockingCollectives,
+    PersistentCollectives,
+    # the communicator itself
+    Inquiry,
+    Constructors,
+    Absent,
+):
+    """A communicator: a group of processes, and a context that keeps its messages apart from all others.
+
+    Several handles may stand for one communicator; they are equal. A handle whose communicator has been
+    freed is null, and equal to COMM_NULL. What fails calls the communicator's error handler.
+    """
+
+    __slots__ = ()
+
+
+class Intracomm(
+    # collective operations that an intercommunicator does not have
+    BlockingScans,
+    NonblockingScans,
+    PersistentScans,
+    TopologyConstructors,
+    IntraConstructors,
+    Comm,
+):
+    """A communicator within one group: every rank is one of those that call."""
+
+    __slots__ = ()
+
+    @classmethod
+    def _fits(cls, state: CommState) -> bool:
+        return state.remote is None
+
+
+class Intercomm(InterConstructors, Comm):
+    """A communicator between two groups: ranks are those of the other, remote group."""
+
+    __slots__ = ()
+
+    @classmethod
+    def _fits(cls, state: CommState) -> bool:
+        return state.remote is not None
+
+
+CommHandle._kind = Comm

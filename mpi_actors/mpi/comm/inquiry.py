@@ -1,0 +1,213 @@
+"""What a communicator is: size, rank, group, name, hints, attributes, error handler."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from .. import attributes, errhandler
+from ..constants import CONGRUENT, IDENT, MAX_OBJECT_NAME, SIMILAR, UNDEFINED, UNEQUAL
+from ..errhandler import Errhandler
+from ..group import Group
+from ..info import Info
+from .errors import handled
+from .handle import NULL, CommHandle
+
+if TYPE_CHECKING:
+    from .communicator import Comm, Intercomm
+
+
+class Inquiry(CommHandle):
+    """Accessors of a communicator."""
+
+    __slots__ = ()
+
+    @handled
+    def Get_size(self) -> int:
+        """Number of processes of the (local) group."""
+        return len(self._live().members)
+
+    @handled
+    def Get_rank(self) -> int:
+        """Rank of this process in the (local) group."""
+        return self._live().rank
+
+    @handled
+    def Get_group(self) -> Group:
+        """The (local) group."""
+        return Group._with(self._live().members)
+
+    @handled
+    def Is_inter(self) -> bool:
+        """Whether it is an intercommunicator."""
+        return self._live().remote is not None
+
+    @handled
+    def Is_intra(self) -> bool:
+        """Whether it is an intracommunicator."""
+        return self._live().remote is None
+
+    @handled
+    def Get_topology(self) -> int:
+        """CART, GRAPH, DIST_GRAPH or UNDEFINED."""
+        topology = self._live().topology
+        return UNDEFINED if topology is None else int(topology.kind)
+
+    @handled
+    def Compare(self, comm: Comm) -> int:
+        """IDENT: the same; CONGRUENT: the same ranks; SIMILAR: the same members; UNEQUAL."""
+        one, other = self._live(), comm._live()
+        if one is other:
+            return IDENT
+        if (one.remote is None) != (other.remote is None):
+            return UNEQUAL
+        if (one.members, one.remote) == (other.members, other.remote):
+            return CONGRUENT
+        if set(one.members) == set(other.members) and set(one.remote or ()) == set(other.remote or ()):
+            return SIMILAR
+        return UNEQUAL
+
+    @handled
+    def Get_name(self) -> str:
+        """The name for people."""
+        return self._h.name if self._h is NULL else self._live().name
+
+    @handled
+    def Set_name(self, name: str) -> None:
+        """Give it a name for people, of at most MAX_OBJECT_NAME - 1 characters."""
+        self._live().name = name[: MAX_OBJECT_NAME - 1]
+
+    @handled
+    def Get_info(self) -> Info:
+        """A new info object with the hints."""
+        return Info.Create(self._live().info)
+
+    @handled
+    def Set_info(self, info: Info) -> None:
+        """Set hints; those that are not given stay."""
+        self._live().info.update(info._require())
+
+    @classmethod
+    def Get_parent(cls) -> Intercomm:
+        """The communicator with those who spawned this process: COMM_NULL, as nobody did."""
+        from .communicator import Intercomm
+
+        return Intercomm()
+
+    @handled
+    def Get_attr(self, keyval: int) -> Any:
+        """The value of an attribute, None if it is not set. ERR_KEYVAL for an unknown key."""
+        return attributes.get_attribute("Comm", self._live().attributes, keyval)
+
+    @handled
+    def Set_attr(self, keyval: int, attrval: Any) -> None:
+        """Set an attribute."""
+        attributes.set_attribute(self, "Comm", self._live().attributes, keyval, attrval)
+
+    @handled
+    def Delete_attr(self, keyval: int) -> None:
+        """Delete an attribute."""
+        attributes.delete_attribute(self, "Comm", self._live().attributes, keyval)
+
+    @classmethod
+    def Create_keyval(
+        cls,
+        copy_fn: Callable[[Comm, int, Any], Any] | None = None,
+        delete_fn: Callable[[Comm, int, Any], None] | None = None,
+        nopython: bool = False,
+    ) -> int:
+        """A new key of attributes.
+
+        `copy_fn` gives the value that a duplicate gets, `delete_fn` is told when a value is given up.
+        """
+        return attributes.create_keyval("Comm", copy_fn, delete_fn, nopython)
+
+    @classmethod
+    def Free_keyval(cls, keyval: int) -> int:
+        """Give up a key: no value can be set for it any more. Returns KEYVAL_INVALID."""
+        return attributes.free_keyval("Comm", keyval)
+
+    @classmethod
+    def Create_errhandler(cls, errhandler_fn: Callable[[Comm, int], None]) -> Errhandler:
+        """An error handler that calls a function with the communicator and the error code."""
+        return errhandler.create("Comm", errhandler_fn)
+
+    @handled
+    def Get_errhandler(self) -> Errhandler:
+        """The error handler."""
+        return Errhandler._to(self._live().errhandler or errhandler.initial_state())
+
+    @handled
+    def Set_errhandler(self, errhandler: Errhandler) -> None:
+        """Set the error handler."""
+        self._live().errhandler = chosen(errhandler)
+
+    @handled
+    def Call_errhandler(self, errorcode: int) -> None:
+        """Let the error handler act on an error code."""
+        state = self._live()
+        errhandler.call(state.errhandler or errhandler.initial_state(), self, errorcode)
+
+    def Abort(self, errorcode: int = 0) -> NoReturn:
+        """End the whole job, with this exit code."""
+        from ..engine import engine
+
+        engine().abort(errorcode)
+
+    @property
+    def size(self) -> int:
+        """Number of processes of the (local) group."""
+        return self.Get_size()
+
+    @property
+    def rank(self) -> int:
+        """Rank of this process in the (local) group."""
+        return self.Get_rank()
+
+    @property
+    def group(self) -> Group:
+        """The (local) group."""
+        return self.Get_group()
+
+    @property
+    def is_inter(self) -> bool:
+        """Whether it is an intercommunicator."""
+        return self.Is_inter()
+
+    @property
+    def is_intra(self) -> bool:
+        """Whether it is an intracommunicator."""
+        return self.Is_intra()
+
+    @property
+    def topology(self) -> int:
+        """CART, GRAPH, DIST_GRAPH or UNDEFINED."""
+        return self.Get_topology()
+
+    @property
+    def is_topo(self) -> bool:
+        """Whether it has a topology."""
+        return self.Get_topology() != UNDEFINED
+
+    @property
+    def name(self) -> str:
+        """The name for people."""
+        return self.Get_name()
+
+    @name.setter
+    def name(self, value: str) -> None:
+        self.Set_name(value)
+
+    @property
+    def info(self) -> Info:
+        """The hints."""
+        return self.Get_info()
+
+    @info.setter
+    def info(self, value: Info) -> None:
+        self.Set_info(value)
+
+
+def chosen(handler: Errhandler) -> errhandler.ErrhandlerState:
+    """What a communicator keeps of an error handler."""
+    return errhandler.chosen(handler, "Comm")
