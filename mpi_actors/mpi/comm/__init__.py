@@ -1,15 +1,11 @@
 """Communicators.
 
 `state` is what one is, `handle` what a program holds; `send`, `receive`, `exchange`, `objects`, `probe` and
-`buffered` are point-to-point calls; `constructors`, `intra` and `inter` make new ones, `lineage` says how and
+`bsend` are point-to-point calls, `buffered` what they attach; `constructors`, `intra` and `inter` make new ones, `lineage` says how and
 `agreement` asks the other members; `collective_…` and `neighbor_…` are collective operations; `topology…`
 neighbours. `communicator` puts them together and `world` makes the predefined ones.
 """
 
-from .attached import Attach_buffer as Attach_buffer
-from .attached import Detach_buffer as Detach_buffer
-from .attached import Flush_buffer as Flush_buffer
-from .attached import Iflush_buffer as Iflush_buffer
 from .communicator import Comm as Comm
 from .communicator import Intercomm as Intercomm
 from .communicator import Intracomm as Intracomm

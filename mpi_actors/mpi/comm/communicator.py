@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .absent import Absent
-from .buffered import BufferedSends
+from .bsend import BufferedSends
 from .collective_blocking import BlockingCollectives, BlockingScans
 from .collective_nonblocking import NonblockingCollectives, NonblockingScans
 from .collective_persistent import PersistentCollectives, PersistentScans

@@ -8,7 +8,7 @@ from ..constants import ANY_SOURCE, ANY_TAG, GREATEST_TAG
 from ..engine import STANDARD, SYNCHRONOUS
 from ..exception import Exception as MPIException
 from ..request import Request
-from .buffered import bsend
+from .bsend import bsend
 from .errors import handled, raised
 from .pickling import dumps, dumps_bytes, loads
 from .point import NOBODY, Point, nothing_received
