@@ -10,6 +10,7 @@ import pytest
 import trio
 from e2e_harness import EXAMPLES, leaves_nothing
 from e2e_ring import ring
+from example_models import collectives, stencil
 
 from mpi_actors.local_pool import open_local_pool
 
@@ -19,11 +20,14 @@ ANSWERS: dict[str, tuple[int, tuple[str, ...], tuple[str, ...]]] = {
     "echo": (2, ("hello", "there"), ("hello there",)),
     "round_echo": (3, ("2",), (f"round 1 of 2: {ring(3, 1)[:16]}", f"round 2 of 2: {ring(3, 2)[:16]}",
                                f"answer: {ring(3, 2)}")),
+    "stencil": (3, ("16", "21"), tuple(stencil(16, 21))),
+    "mpi_collectives": (3, ("10", "2"), tuple(collectives(3, 10, 2))),
 }  # fmt: skip
 """Ranks, arguments and rank 0's log, where that is known beforehand."""
 
 OTHERS: dict[str, tuple[int, tuple[str, ...]]] = {
     "dummy": (3, ()),
+    "mpi_pi": (3, ("1000",)),
     "multi_echo": (3, ("2",)),
     "pi": (3, ("1000",)),
     "random_reset": (2, ()),
@@ -58,3 +62,4 @@ async def test_every_example_gives_its_answer(tmp_path: Path, monkeypatch: pytes
         assert outputs[name, 0]
         assert outputs[name, 0] == outputs[name, 1]
     assert any(str(math.pi)[:6] in line for line in outputs["pi", 0])
+    assert outputs["mpi_pi", 0] == outputs["pi", 0]
