@@ -43,7 +43,7 @@ def ring(n: int, rounds: int) -> str:
 
 
 def test_every_example_is_covered() -> None:
-    """Every directory in example/ is run by these tests, except the one that refuses; or by those of mpi4py."""
+    """Every directory is run by these tests, except the one that refuses; or by those of mpi4py."""
     assert sorted([*RUNNABLE, "failing", *SPEAK_MPI]) == NAMES
 
 
