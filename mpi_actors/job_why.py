@@ -22,7 +22,7 @@ class Inquiry:
         self._news = trio.Event()
 
     async def ask(self, patience: float) -> list[str]:
-        """A line for each rank; hosts have `patience` seconds to answer."""
+        """A text for each rank, whose further lines are indented; hosts have `patience` seconds to answer."""
         self._questions += 1
         question = self._questions
         answers = self._answers[question] = {}
@@ -58,4 +58,5 @@ class Inquiry:
             return f"{where}{seat.preparing} for {now - seat.preparing_since:.1f} s"
         if seat.phase is Phase.STARTING:
             return f"{where}starting for {now - seat.since:.1f} s"
-        return where + (answer or "which does not answer")
+        # what a rank says may have more lines, such as the calls that it is in
+        return where + (answer or "which does not answer").rstrip().replace("\n", "\n    ")

@@ -53,7 +53,7 @@ class LocalJob:
             self._client.post(Kill(job=self.id, reason=reason))
 
     async def why(self, patience: float = 1.0) -> list[str]:
-        """What each rank does or waits for, a line each; hosts have `patience` seconds to answer.
+        """What each rank does or waits for, a text each; hosts have `patience` seconds to answer.
 
         Raises:
             DaemonEnded: the job's coordinator is gone.

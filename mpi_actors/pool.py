@@ -47,7 +47,7 @@ class PoolJob(Protocol):
         ...
 
     async def why(self, patience: float = ...) -> list[str]:
-        """What each rank does or waits for, a line each; hosts have `patience` seconds to answer."""
+        """What each rank does or waits for, a text each; hosts have `patience` seconds to answer."""
         ...
 
 
