@@ -1,0 +1,101 @@
+"""Which code reduces: plain Python for few items and without numpy, numpy for more."""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+from typing import Any
+
+from ..constants import ERR_OP
+from ..exception import Exception as MPIException
+from . import arrays, plain
+from .elements import COMPLEX, PAIR, Element
+from .plain import Reducer
+from .validity import check
+
+FEW = 20
+"""Up to so many items plain Python is faster than calling numpy."""
+
+WORTH_IMPORTING = 100_000
+"""After so many items in plain Python, one has waited about as long as importing numpy takes. Importing it
+then costs at most twice what the best choice, known afterwards, would have cost (the ski-rental rule)."""
+
+
+class _Numpy:
+    """numpy, once it is worth importing."""
+
+    def __init__(self) -> None:
+        self.module: Any = None
+        self.missing = False
+        self.items = 0
+
+    def get(self) -> Any:
+        """The module; None if it is not installed."""
+        if self.module is None and not self.missing:
+            try:
+                self.module = import_module("numpy")
+            except ImportError:
+                self.missing = True
+        return self.module
+
+    def worth(self, count: int) -> Any:
+        """The module if a reduction of `count` items should use it."""
+        if self.module is not None:
+            return self.module
+        if "numpy" not in sys.modules:
+            self.items += count
+            if self.items < WORTH_IMPORTING:
+                return None
+        return self.get()
+
+
+numpy = _Numpy()
+
+_single: dict[tuple[str, str, str], Reducer] = {}
+
+
+def reducer(operation: str, element: Element, count: int) -> Reducer:
+    """What reduces `count` elements with a predefined operation.
+
+    Raises:
+        MPI.Exception: ERR_OP, if the operation is not defined for such elements, or needs numpy (long double)
+            and there is none.
+    """
+    if count == 1:
+        key = (operation, *element)
+        known = _single.get(key)
+        if known is None:
+            known = _single[key] = _make(operation, element, 1)
+        return known
+    return _make(operation, element, count)
+
+
+def _make(operation: str, element: Element, count: int) -> Reducer:
+    check(operation, element)
+    if operation == "NO_OP":
+        return _copy
+    if operation == "REPLACE" or count == 0:
+        return _keep
+    kind, code = element
+    module = None
+    if code == "g":
+        module = numpy.get()
+        if module is None or module.dtype("g").itemsize != 16:
+            raise MPIException(ERR_OP, "reducing long double needs numpy, and a long double of 16 bytes")
+    elif count > FEW:
+        module = numpy.worth(count)
+    if kind == PAIR:
+        return arrays.locations(module, operation, code) if module else plain.locations(operation, code)
+    if kind == COMPLEX:
+        if operation == "PROD":
+            return arrays.complex_products(module, code) if module else plain.complex_products(code)
+        count *= 2
+    return arrays.numbers(module, operation, code) if module else plain.numbers(operation, code, count)
+
+
+def _copy(inbuf: memoryview, inoutbuf: memoryview) -> None:
+    inoutbuf[:] = inbuf
+
+
+def _keep(inbuf: memoryview, inoutbuf: memoryview) -> None:
+    """What is there, replaces."""
