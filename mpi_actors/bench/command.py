@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import random
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -20,6 +21,8 @@ examples:
   mpi-actors bench relay                messages between two daemons, next to a bare libp2p stream
   mpi-actors bench fetch                a file from a peer, next to py-libp2p's own bitswap client
   mpi-actors bench recovery --runs 20   kill -9 a daemon, 20 times
+  mpi-actors bench mpi                  mpi4py programs, next to Open MPI, a pipe and a socket
+  mpi-actors bench mpi-faults           kill -9 ranks and daemons of mpi4py programs, 20 times each
   mpi-actors bench --json >figures.json
 """
 
@@ -131,10 +134,32 @@ def _idle(store: Path, runs: int | None) -> Report:
     ]
 
 
+def _mpi(_: Path, runs: int | None) -> Report:
+    from . import mpi_speed
+
+    result = mpi_speed.measure(runs or 3)
+    return attrs.asdict(result), mpi_speed.report(result)
+
+
+def _mpi_faults(store: Path, runs: int | None) -> Report:
+    from . import mpi_faults
+
+    seed = random.randrange(1000)
+    kinds: tuple[mpi_faults.Loss, ...] = ("process", "daemon")
+    results = [
+        trio.run(mpi_faults.measure, store, program, runs or 20, loss, seed)
+        for program in mpi_faults.PROGRAMS
+        for loss in kinds
+    ]
+    return {"runs": [attrs.asdict(result) for result in results]}, mpi_faults.report(results)
+
+
 _ALL: dict[str, Callable[[Path, int | None], Report]] = {
     "idle": _idle,
     "relay": _relay,
     "fetch": _fetch,
     "recovery": _recovery,
     "soak": _soak,
+    "mpi": _mpi,
+    "mpi-faults": _mpi_faults,
 }

@@ -1,0 +1,154 @@
+"""Unchanged mpi4py programs whose ranks or daemons are killed: is the output the same, and how long it takes.
+
+Real daemons; `kill -9` of a rank's process, or of a daemon that has not started the job, at a random moment
+of the program's run. Measured from the signal to the start of the last lost rank's replacement, and to the
+next line that the program prints, which it had not printed before: by then all ranks have caught up.
+"""
+
+from __future__ import annotations
+
+import random
+import statistics
+import time
+from pathlib import Path
+from typing import Literal
+
+import attrs
+import trio
+
+from ..errors import MpiActorsError
+from ..events import Log, RankLost, RankStarted
+from ..ids import PeerId
+from ..local_job import LocalJob
+from ..local_pool import LocalPool, open_local_pool
+from ..result import JobResult
+
+Loss = Literal["process", "daemon"]
+
+RANKS = 4
+PEERS = 3
+PROGRAMS = {"stencil": ("96", "600"), "mpi_collectives": ("3000", "150")}
+"""Examples and their arguments: some seconds each, with a line every now and then."""
+_DEADLINE = 120.0
+
+
+@attrs.frozen
+class FaultsResult:
+    """What was measured."""
+
+    program: str
+    loss: Loss
+    seed: int
+    runs: int
+    right: int
+    """Runs that printed what the undisturbed one printed."""
+    failures: tuple[str, ...]
+    """What happened in the others."""
+    started_s: tuple[float, ...]
+    """Seconds from each loss to the start of its replacement."""
+    went_on_s: tuple[float, ...]
+    """Seconds from each loss to the next new line of the program."""
+
+
+async def measure(store: Path, program: str, runs: int, loss: Loss, seed: int = 0) -> FaultsResult:
+    """Run a program `runs` times with a loss in each.
+
+    Args:
+        store: a directory with the program, one of `PROGRAMS`.
+        seed: decides who is lost when.
+    """
+    rng = random.Random(seed)
+    failures: list[str] = []
+    started: list[float] = []
+    went_on: list[float] = []
+    async with open_local_pool(store / program, peers=PEERS) as pool:
+        begun = time.monotonic()
+        undisturbed = await _outcome(await _start(pool, program))
+        duration = time.monotonic() - begun
+        if not undisturbed.ok:
+            raise MpiActorsError(f"{program} fails without any loss: {undisturbed.reason}")
+        for number in range(runs):
+            job = await _start(pool, program)
+            mended, on = await _lose_one(pool, job, loss, rng, duration)
+            result = await _outcome(job)
+            if result.ok and result.output == undisturbed.output:
+                started.append(mended)
+                if on is not None:
+                    went_on.append(on)
+            else:
+                failures.append(f"run {number} of seed {seed}: {result.reason or 'another output'}")
+            await _refill(pool)
+    right = runs - len(failures)
+    return FaultsResult(program, loss, seed, runs, right, tuple(failures), tuple(started), tuple(went_on))
+
+
+async def _start(pool: LocalPool, program: str) -> LocalJob:
+    return await pool.start(program, RANKS, *PROGRAMS[program], restart="lost")
+
+
+async def _outcome(job: LocalJob) -> JobResult:
+    with trio.fail_after(_DEADLINE):
+        return await job.wait()
+
+
+async def _refill(pool: LocalPool) -> None:
+    missing = PEERS - sum(peer.alive for peer in pool.peers)
+    if missing:
+        await pool.add_all(missing)
+
+
+async def _lose_one(
+    pool: LocalPool, job: LocalJob, loss: Loss, rng: random.Random, duration: float
+) -> tuple[float, float | None]:
+    """Cause a loss at a random moment.
+
+    Returns:
+        The seconds until the last lost rank was started again, and until the next line; None for that if
+        there was none, since the program had printed its last one.
+    """
+    events = job.events()
+    async for seen in events:
+        if isinstance(seen.event, RankStarted) and len(job.ranks) == RANKS:
+            break
+    await trio.sleep(rng.uniform(0.0, 0.85) * duration)
+    if loss == "process":
+        before = time.time()
+        await pool.kill_process(rng.randrange(RANKS))
+    else:
+        victims = {_index(pool, rank.peer) for rank in job.ranks.values()} - {0}
+        before = time.time()
+        await pool.kill(rng.choice(sorted(victims)))
+    lost: set[int] = set()
+    mended = 0.0
+    async for seen in events:
+        match seen.event:
+            case RankLost(rank=rank):
+                lost.add(rank)
+            case RankStarted(rank=rank) if seen.time > before:
+                mended = seen.time - before
+                lost.discard(rank)
+            case Log(rank=0, stream="log") if mended and not lost and seen.time > before + mended:
+                return mended, seen.time - before
+    return mended, None
+
+
+def _index(pool: LocalPool, peer: PeerId) -> int:
+    return next(each.index for each in pool.peers if each.id == peer)
+
+
+def report(results: list[FaultsResult]) -> list[str]:
+    """A line for each program and sort of loss, and what went wrong."""
+    lines = []
+    names = {"process": "rank process, kill -9", "daemon": "daemon, kill -9"}
+    for result in results:
+        text = f"{result.program}, {names[result.loss]}, seed {result.seed}: "
+        text += f"{result.right} of {result.runs} right"
+        for what, times in (("replaced", result.started_s), ("went on", result.went_on_s)):
+            if times:
+                text += f"; {what} after {_ms(statistics.median(times))} (median), {_ms(max(times))} (worst)"
+        lines += [text, *(f"  {failure}" for failure in result.failures)]
+    return lines
+
+
+def _ms(seconds: float) -> str:
+    return f"{seconds * 1000:.0f} ms"

@@ -1,0 +1,89 @@
+"""What a rank writes down while it runs the suite, and what all ranks' records say together.
+
+A record is a line of JSON with `what` (begin, passed, skipped, failed, done), `id` and `text`. Each rank has
+a file of its own, `rank-N`, since standard output is for people.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import NamedTuple
+
+
+class Ended(NamedTuple):
+    """How a test ended on a rank."""
+
+    what: str
+    """passed, skipped, failed, hung (or crashed): stopped in the middle."""
+    text: str
+
+
+class RankRecord(NamedTuple):
+    """What one rank did."""
+
+    outcomes: dict[str, Ended]
+    running: str | None
+    """The test that it was in when its record ends."""
+    done: bool
+    """It came to the end of its program."""
+
+
+def read(folder: Path, size: int) -> list[RankRecord]:
+    """The records of all ranks."""
+    return [_read(folder / f"rank-{rank}") for rank in range(size)]
+
+
+def amount(folder: Path) -> int:
+    """How much has been written: it grows as long as some rank gets on."""
+    return sum(path.stat().st_size for path in folder.glob("rank-*"))
+
+
+def passed_everywhere(ranks: Iterable[dict[str, Ended]]) -> set[str]:
+    """The ids that passed on every rank."""
+    each = [{id for id, ended in rank.items() if ended.what == "passed"} for rank in ranks]
+    return set.intersection(*each) if each else set()
+
+
+def reason(id: str, ranks: list[dict[str, Ended]]) -> str:
+    """Why an id did not pass everywhere, in a line: of the first rank where it did not."""
+    for number, rank in enumerate(ranks):
+        ended = rank.get(id)
+        if ended is None:
+            ended = _fixture(id, rank)
+        if ended.what != "passed":
+            lines = [line for line in ended.text.splitlines() if line.strip()]
+            return f"rank {number}: {ended.what}: {lines[-1].strip() if lines else 'without a text'}"
+    return "passed on every rank"
+
+
+def _fixture(id: str, rank: dict[str, Ended]) -> Ended:
+    """What became of a test that was not run: a fixture of its class or file failed, or the file's import."""
+    group = id.rpartition(".")[0]
+    file = id.partition(".")[0]
+    for name in (f"setUpClass ({group})", f"setUpModule ({file})", f"unittest.loader._FailedTest.{file}"):
+        if name in rank:
+            return rank[name]
+    return Ended("not run", "it is not there, or the rank did not come so far")
+
+
+def _read(path: Path) -> RankRecord:
+    outcomes: dict[str, Ended] = {}
+    running = None
+    done = False
+    lines = path.read_text().split("\n")[:-1] if path.exists() else []
+    for line in lines:
+        entry = json.loads(line)
+        match entry["what"]:
+            case "begin":
+                running = entry["id"]
+            case "done":
+                done = True
+            case what:
+                id = entry["id"]
+                # a test that failed stays failed, whatever unittest reports of it besides
+                if id not in outcomes or outcomes[id].what != "failed":
+                    outcomes[id] = Ended(what, entry["text"])
+                running = None
+    return RankRecord(outcomes, running, done)
