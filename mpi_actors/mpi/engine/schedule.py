@@ -85,3 +85,16 @@ class Schedule:
             self.rounds.append([])
             self._open = True
         return self.rounds[-1]
+
+
+_kinds: dict[int, str] = {}
+
+
+def name_kinds(names: dict[int, str]) -> None:
+    """Say which collective operation each kind is, for messages to people."""
+    _kinds.update(names)
+
+
+def kind_name(kind: int) -> str:
+    """The collective operation of that kind."""
+    return _kinds.get(kind, f"operation {kind}" if kind else "a point-to-point call")

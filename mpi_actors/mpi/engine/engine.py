@@ -1,0 +1,335 @@
+"""The engine: what the rest of the library sends, receives, probes and waits with.
+
+Ranks are world ranks. A context belongs to one communicator: even for its point-to-point messages, odd for
+its collective ones. All methods may be called from any thread.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+import time
+from collections.abc import Callable, Sequence
+from typing import NoReturn
+
+from ...errors import MpiActorsError, ReplayDivergence
+from ...replay.log import LogLimits, SendLog
+from ...replay.sequence import shortfall
+from ...wire.channel import ChannelKind, ChannelMessage
+from . import frames
+from .choices import Choices
+from .inlet import Inlet, hand_over
+from .matching import Arrival, Envelope, Matched, Matching
+from .outlet import Outlet
+from .peer import Peer
+from .runs import Run
+from .schedule import Data, Schedule
+from .transfer import STANDARD, SYNCHRONOUS, Receive, Sending, Transfer, size_of
+from .wiring import NoWiring, Wiring
+
+_QUICK = 16 * 1024
+"""Bytes of the longest message that is copied rather than written from where it is."""
+_EXIT_BROKE = 3
+_TO_BE_KILLED = 30.0
+"""Seconds that a process waits for the daemon to end it."""
+
+
+class Engine(Choices):
+    """One rank's endpoint.
+
+    Args:
+        job: 16 hexadecimal digits.
+        prewired: all lanes are given (`peers[rank].connect`), and no daemon says when the job is over.
+    """
+
+    def __init__(
+        self,
+        rank: int = 0,
+        size: int = 1,
+        *,
+        incarnation: int = 0,
+        job: str = "0" * 16,
+        wiring: Wiring | None = None,
+        limits: LogLimits | None = None,
+        prewired: bool = False,
+        spill_directory: str | None = None,
+    ) -> None:
+        super().__init__()
+        self.rank = rank
+        self.size = size
+        self.incarnation = incarnation
+        self.job = job
+        self.job_bytes = bytes.fromhex(job)
+        self.wiring = wiring or NoWiring()
+        self.log = SendLog(limits, directory=spill_directory)
+        self.matching = Matching()
+        self.peers = [Peer(self, other) for other in range(size)]
+        self.outlets: list[Outlet] = [peer.outlet for peer in self.peers]
+        self.inlets: list[Inlet] = [peer.inlet for peer in self.peers]
+        self.prewired = prewired
+        self.over = False
+        """The job is over, for all ranks."""
+        self.helper_thread: int | None = None
+
+    # --- sending ------------------------------------------------------------------------------------------
+
+    def send(self, dest: int, context: int, tag: int, data: Data, mode: int = STANDARD) -> None:
+        """Send, and wait until `data` may be changed (or, synchronous, until the message is matched)."""
+        with self.lock:
+            if threading.get_ident() != self.thread:
+                self.other_thread()
+            if mode != SYNCHRONOUS and dest != self.rank and type(data) is not tuple and len(data) <= _QUICK:
+                small = data if type(data) is bytes else bytes(data)  # type: ignore[arg-type]
+                if self.outlets[dest].quick(context, tag, 0, small):
+                    return
+            sending = Sending(dest, context, tag, data, size_of(data), mode)
+            self.post_send(sending)
+            if not sending.done:
+                self.wait_for(lambda: sending.done, sending.describe)
+
+    def isend(self, dest: int, context: int, tag: int, data: Data, mode: int = STANDARD) -> Transfer:
+        """Begin to send; `data` must stay as it is until that is done."""
+        with self.lock:
+            if threading.get_ident() != self.thread:
+                self.other_thread()
+            sending = Sending(dest, context, tag, data, size_of(data), mode)
+            self.post_send(sending)
+            return sending
+
+    def post_send(self, sending: Sending, seq: int = -1) -> None:
+        """Under the lock: a message of the program's or of a schedule's, whose number may be reserved."""
+        if sending.dest == self.rank:
+            self._to_self(sending)
+            return
+        outlet = self.outlets[sending.dest]
+        if outlet.peer.lane is None:
+            outlet.peer.want()
+        outlet.post(sending, seq)
+
+    def _to_self(self, sending: Sending) -> None:
+        data = sending.data
+        payload = b"".join(data) if type(data) is tuple else data
+        context, tag, note = sending.context, sending.number, sending.note
+        receive = self.matching.arrive(self.rank, context, tag)
+        if receive is not None:
+            hand_over(receive, self.rank, tag, note, memoryview(payload))  # type: ignore[arg-type]
+        else:
+            arrival = Arrival(self.rank, context, tag, note, sending.size, -1)
+            arrival.body = bytearray(payload)  # type: ignore[arg-type]
+            arrival.complete = True
+            self.matching.keep(arrival)
+            if sending.mode == SYNCHRONOUS:
+                arrival.sender = sending
+        sending.data = b""
+        if receive is not None or sending.mode != SYNCHRONOUS:
+            sending.finish()
+        self.kick()
+
+    # --- receiving ----------------------------------------------------------------------------------------
+
+    def recv(self, source: int, context: int, tag: int, into: memoryview | None) -> Transfer:
+        """Receive and wait; see `Transfer` for what comes back."""
+        receive = Receive(source, context, tag, into)
+        with self.lock:
+            if threading.get_ident() != self.thread:
+                self.other_thread()
+            if source < 0:
+                self.chose("ANY_SOURCE")
+            self.post_receive(receive)
+            if not receive.done:
+                if source >= 0:
+                    self.wait_near(receive, self.peers[source])
+                else:
+                    self.wait_for(lambda: receive.done, receive.describe)
+        if receive.exception is not None:
+            raise receive.exception
+        return receive
+
+    def irecv(self, source: int, context: int, tag: int, into: memoryview | None) -> Transfer:
+        """Begin to receive."""
+        receive = Receive(source, context, tag, into)
+        with self.lock:
+            if threading.get_ident() != self.thread:
+                self.other_thread()
+            if source < 0:
+                self.chose("ANY_SOURCE")
+            self.post_receive(receive)
+        return receive
+
+    def post_receive(self, receive: Receive) -> None:
+        """Under the lock: a receive of the program's or of a schedule's."""
+        arrival = self.matching.post(receive)
+        if arrival is not None:
+            self._match(arrival, receive)
+
+    def _match(self, arrival: Arrival, receive: Receive) -> None:
+        if arrival.source != self.rank:
+            self.inlets[arrival.source].match(arrival, receive)
+            return
+        assert arrival.body is not None
+        hand_over(receive, self.rank, arrival.tag, arrival.note, memoryview(arrival.body))
+        if arrival.sender is not None:
+            arrival.sender.finish()
+        self.kick()
+
+    def cancel(self, transfer: Transfer) -> None:
+        """Withdraw a receive that has not been matched; anything else goes on."""
+        with self.lock:
+            self.chose("Cancel")
+            if isinstance(transfer, Receive) and not transfer.done and self.matching.withdraw(transfer):
+                transfer.cancelled = True
+                transfer.finish()
+
+    # --- probes -------------------------------------------------------------------------------------------
+
+    def probe(self, source: int, context: int, tag: int) -> Envelope:
+        """Wait for a message, and leave it where it is."""
+        with self.lock:
+            return self._await(source, context, tag).envelope()
+
+    def iprobe(self, source: int, context: int, tag: int) -> Envelope | None:
+        """Is there a message?"""
+        with self.lock:
+            self.chose("Iprobe")
+            found = self._look(source, context, tag)
+            return None if found is None else found.envelope()
+
+    def mprobe(self, source: int, context: int, tag: int) -> Matched:
+        """Wait for a message, and take it out of the queue."""
+        with self.lock:
+            self._await(source, context, tag)
+            found = self.matching.take(source, context, tag)
+            assert found is not None
+            return found
+
+    def improbe(self, source: int, context: int, tag: int) -> Matched | None:
+        """Take a message out of the queue, if there is one."""
+        with self.lock:
+            self.chose("Improbe")
+            self._look(source, context, tag)
+            return self.matching.take(source, context, tag)
+
+    def imrecv(self, matched: Matched, into: memoryview | None) -> Transfer:
+        """Begin to receive a message that was taken out of the queue."""
+        receive = Receive(matched.source, matched.context, matched.tag, into)
+        with self.lock:
+            self._match(matched, receive)
+        return receive
+
+    def _look(self, source: int, context: int, tag: int) -> Arrival | None:
+        found = self.matching.find(source, context, tag)
+        if found is None and not self.driven:
+            self.move()
+            found = self.matching.find(source, context, tag)
+        return found
+
+    def _await(self, source: int, context: int, tag: int) -> Arrival:
+        def found() -> bool:
+            return self.matching.find(source, context, tag) is not None
+
+        if source < 0:
+            self.chose("ANY_SOURCE")
+        if not found():
+            self.wait_for(found, Receive(source, context, tag, None).describe)
+        arrival = self.matching.find(source, context, tag)
+        assert arrival is not None
+        return arrival
+
+    # --- schedules ----------------------------------------------------------------------------------------
+
+    def run(self, schedule: Schedule, context: int, tag: int, members: Sequence[int]) -> Transfer:
+        """Run a schedule to its end; `members[i]` is the world rank of index i.
+
+        Raises:
+            Exception: what one of its computations raised, or a mismatch of operations.
+        """
+        with self.lock:
+            if threading.get_ident() != self.thread:
+                self.other_thread()
+            run = Run(self, schedule, context, tag, members, later=False)
+            run.go_on()
+            if not run.done:
+                self.wait_for(lambda: run.done, run.describe)
+        if run.exception is not None:
+            raise run.exception
+        return run
+
+    def start(self, schedule: Schedule, context: int, tag: int, members: Sequence[int]) -> Transfer:
+        """Begin to run a schedule."""
+        with self.lock:
+            if threading.get_ident() != self.thread:
+                self.other_thread()
+            run = Run(self, schedule, context, tag, members, later=True)
+            run.go_on()
+            self.advance()
+            return run
+
+    # --- the process --------------------------------------------------------------------------------------
+
+    def wtime(self) -> float:
+        """Seconds since some moment in the past."""
+        return time.perf_counter()
+
+    def abort(self, code: int, text: str = "") -> NoReturn:
+        """End the whole job with that exit code."""
+        self._end(ChannelMessage(ChannelKind.ABORT, number=code & 0xFF, text=text), code & 0xFF or 1)
+
+    def broke(self, error: MpiActorsError) -> NoReturn:
+        """This rank cannot go on, and another incarnation could not either."""
+        text = f"rank {self.rank}: {type(error).__name__}: {error}"
+        if isinstance(self.wiring, NoWiring):
+            print(text, file=sys.stderr, flush=True)
+        self._end(ChannelMessage(ChannelKind.BROKE, text=text), _EXIT_BROKE)
+
+    def _end(self, message: ChannelMessage, code: int) -> NoReturn:
+        for stream in (sys.stdout, sys.stderr):
+            if stream is not None:
+                stream.flush()
+        if self.wiring.say(message):
+            time.sleep(_TO_BE_KILLED)
+        os._exit(code)
+
+    def guarded(self, function: Callable[..., None], *args: object) -> None:
+        """Call what may find that a program is not deterministic."""
+        try:
+            function(*args)
+        except ReplayDivergence as error:
+            self.broke(error)
+
+    def lane_lost(self, peer: Peer) -> None:
+        """A lane has ended, or a program."""
+        if self.prewired and peer.lane is None:
+            peer.ended = True
+        self.kick()
+
+    def ended(self, code: int) -> None:
+        """The program has ended: nothing more will be sent."""
+        with self.lock:
+            if self.incarnation and not code:
+                for peer in self.peers:
+                    missing = peer.outlet.numbers.missing_from(len(peer.outlet.records))
+                    if missing:
+                        self.broke(shortfall(self.rank, peer.rank, missing))
+        self.wiring.say(ChannelMessage(ChannelKind.ENDED, number=code & 0xFF))
+
+    def failed(self, code: int, text: str) -> None:
+        """The program failed with that exit code and traceback."""
+        self.wiring.say(ChannelMessage(ChannelKind.FAILED, number=code & 0xFF, text=text))
+
+    def linger(self) -> None:
+        """After the program's end: serve other ranks until the job is over."""
+        with self.lock:
+            if not self.prewired:
+                if not isinstance(self.wiring, NoWiring):
+                    self.wait_for(lambda: self.over, lambda: "the end of the job")
+                return
+            for peer in self.peers:
+                if peer.lane is not None:
+                    peer.lane.write(frames.control(frames.BYE))
+            others = [peer for peer in self.peers if peer.rank != self.rank]
+
+            def all_done() -> bool:
+                return all(peer.ended and (peer.lane is None or not peer.lane.queue) for peer in others)
+
+            self.wait_for(all_done, lambda: "the end of the other ranks")

@@ -1,0 +1,98 @@
+"""The helper thread: hears the daemon, and moves bytes while the program computes."""
+
+from __future__ import annotations
+
+import os
+import select
+import threading
+from typing import TYPE_CHECKING
+
+from ...errors import ProtocolError
+from ...wire.channel import ChannelKind, ChannelMessage
+from .report import state_of
+
+if TYPE_CHECKING:
+    import socket
+
+    from .engine import Engine
+    from .wiring import ChannelWiring
+
+_IDLE = 50
+"""Milliseconds after which the lanes are looked at if no thread of the program does."""
+_ORPHAN_EXIT = 70
+
+
+class Helper:
+    """Args:
+    wiring: the channel to the daemon; None when there is none.
+    """
+
+    def __init__(self, engine: Engine, wiring: ChannelWiring | None) -> None:
+        self._engine = engine
+        self._wiring = wiring
+        self._turns = -1
+        self._poll = select.poll()
+        if wiring is not None:
+            self._poll.register(wiring.sock, select.POLLIN)
+
+    def start(self) -> None:
+        """Run until the process ends."""
+        thread = threading.Thread(target=self._run, name="mpi-actors", daemon=True)
+        thread.start()
+        self._engine.helper_thread = thread.ident
+
+    def _run(self) -> None:
+        while True:
+            if self._poll.poll(_IDLE):
+                self._hear()
+            else:
+                self._help()
+
+    def _help(self) -> None:
+        engine = self._engine
+        turns, self._turns = self._turns, engine.turns
+        if turns == engine.turns and not engine.driven and engine.lock.acquire(blocking=False):
+            try:
+                if not engine.driven:
+                    while engine.move():
+                        pass
+                    engine.kick()
+                self._turns = engine.turns
+            finally:
+                engine.lock.release()
+
+    def _hear(self) -> None:
+        assert self._wiring is not None
+        try:
+            heard = self._wiring.hear()
+        except ProtocolError:
+            heard = []
+        if not heard:
+            # without its daemon a rank is nobody's: the job goes on without it, or is over
+            os._exit(0 if self._engine.over else _ORPHAN_EXIT)
+        for message, sock in heard:
+            self._obey(message, sock)
+
+    def _obey(self, message: ChannelMessage, sock: socket.socket | None) -> None:
+        engine = self._engine
+        if message.kind is ChannelKind.ASK:
+            text = state_of(engine)
+            engine.wiring.say(ChannelMessage(ChannelKind.STATE, number=message.number, text=text))
+            return
+        with engine.lock:
+            match message.kind:
+                case ChannelKind.LANE:
+                    if sock is not None and message.rank < engine.size:
+                        engine.peers[message.rank].connect(sock, message.incarnation, message.flag)
+                case ChannelKind.PLACED:
+                    if message.rank < engine.size and message.rank != engine.rank:
+                        engine.peers[message.rank].placed(message.incarnation)
+                case ChannelKind.NOTED:
+                    engine.noted = True
+                case ChannelKind.RELEASE:
+                    engine.over = True
+                case ChannelKind.COMPANY:
+                    engine.spin = message.rank <= message.number and message.rank > 1
+                case _:
+                    pass
+            engine.kick()

@@ -1,0 +1,292 @@
+"""The sending half of what goes on with one other rank: numbers, log, and how each message leaves.
+
+Small messages leave at once and are done; large ones are announced, and leave when the receiver pulls them. A
+message that the receiver has from an earlier incarnation of this rank is proved by its digest instead.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import xxhash
+
+from ...errors import SendLogFull
+from ...replay.log import Stored
+from ...replay.sequence import SentNumbers, digest
+from .frames import ANNOUNCE, BODY, DATA, DIGEST, HEADER, SYNC
+from .inlet import MESSAGE_COST, WINDOW
+from .transfer import SYNCHRONOUS, Sending
+
+if TYPE_CHECKING:
+    from .engine import Engine
+    from .peer import Peer
+    from .schedule import Bytes, Data
+
+EAGER = 1024 * 1024
+"""Bytes of the largest message that leaves unasked."""
+_AHEAD = 64
+"""Frames that are queued at a time of what a new lane has to send again."""
+
+pack_header = HEADER.pack
+
+Record = tuple[int, int, int, Stored]
+"""A logged message: context, tag, note, payload."""
+
+HELD, WRITING, ANNOUNCED, ANSWER = range(4)
+"""Stages of a `Sending`: not sent, being written, waiting to be pulled, waiting to be matched."""
+
+
+class Outlet:
+    """What goes to one rank."""
+
+    __slots__ = (
+        "cursor", "direct", "engine", "log", "numbers", "outstanding", "peer", "pending", "proof", "records",
+        "wanted",
+    )  # fmt: skip
+
+    def __init__(self, engine: Engine, peer: Peer) -> None:
+        self.engine = engine
+        self.peer = peer
+        self.log = engine.log
+        self.numbers = SentNumbers()
+        self.records: list[Record | None] = []
+        self.pending: dict[int, Sending] = {}
+        """Messages whose senders wait, or whose bytes are still the program's."""
+        self.cursor = 0
+        """The messages below it have left, as far as they can."""
+        self.direct = False
+        """All have: the next one may leave at once."""
+        self.outstanding = 0
+        """Bytes sent unasked that the receiver has not taken yet, by what it has told."""
+        self.proof = 0
+        """Messages below this number may have to be proved."""
+        self.wanted: set[int] = set()
+        """Messages that the receiver pulled before this incarnation has sent them."""
+
+    # --- new messages -------------------------------------------------------------------------------------
+
+    def quick(self, context: int, tag: int, note: int, payload: bytes) -> bool:
+        """Send a small message, if nothing stands in the way; False: take `post`."""
+        records = self.records
+        seq = len(records)
+        lane = self.peer.lane
+        if not self.direct or seq < self.proof or lane is None or lane.queue or self.outstanding > WINDOW:
+            return False
+        size = len(payload)
+        frame = pack_header(DATA, note, 0, tag, context, seq, size) + payload
+        records.append((context, tag, note, self._log(payload)))
+        self.cursor = seq + 1
+        self.outstanding += size + MESSAGE_COST
+        try:
+            count = lane.sock.send(frame)
+        except BlockingIOError:
+            count = 0
+        except OSError as error:
+            self.peer.lost(lane, f"cannot write: {error.strerror}")
+            return True
+        if count != len(frame):
+            lane.write(memoryview(frame)[count:])
+        return True
+
+    def reserve(self) -> int:
+        """A number for a message that will be sent later."""
+        self.records.append(None)
+        return len(self.records) - 1
+
+    def post(self, sending: Sending, seq: int = -1) -> None:
+        """Send a message; it may be done on return, and is told later if not."""
+        if seq < 0:
+            seq = self.reserve()
+        sending.seq = seq
+        self.pending[seq] = sending
+        if self.direct:
+            self.cursor = len(self.records)
+            self._transmit(sending)
+        elif self.numbers.open and seq < self.cursor:
+            self._transmit(sending)
+        elif sending.size <= EAGER and sending.mode != SYNCHRONOUS:
+            self._own(sending)
+            self._done(sending)
+
+    def _transmit(self, sending: Sending) -> None:
+        lane = self.peer.lane
+        seq, size, sync = sending.seq, sending.size, sending.mode == SYNCHRONOUS
+        if lane is None:
+            return
+        if seq < self.numbers.limit and self.numbers.has(seq):
+            self._prove(sending)
+            return
+        note, tag, context = sending.note, sending.number, sending.context
+        if size <= EAGER and self.outstanding <= WINDOW:
+            self.outstanding += size + MESSAGE_COST
+            sending.stage = WRITING
+            header = pack_header(DATA, note, SYNC if sync else 0, tag, context, seq, size)
+            lane.write(header, *parts_of(sending.data), sending=sending)
+            return
+        sending.stage = ANNOUNCED
+        lane.write(pack_header(ANNOUNCE, note, SYNC if sync else 0, tag, context, seq, size))
+        if size <= EAGER and not sync:
+            self._own(sending)
+            self._done(sending)
+
+    def _prove(self, sending: Sending) -> None:
+        assert self.peer.lane is not None
+        sync = sending.mode == SYNCHRONOUS
+        seq = sending.seq
+        mark = digest_of(sending.data, sending.context ^ sending.number)
+        self._own(sending)
+        self._say_digest(seq, SYNC if sync else 0, mark)
+        if seq in self.wanted:
+            self.wanted.discard(seq)
+            self.pulled(seq)
+        elif not sync:
+            self._done(sending)
+        else:
+            sending.stage = ANSWER
+
+    def _say_digest(self, seq: int, flags: int, mark: bytes) -> None:
+        if self.peer.lane is not None:
+            self.peer.lane.write(pack_header(DIGEST, 0, flags, 0, 0, seq, len(mark)) + mark)
+
+    # --- what becomes of them -----------------------------------------------------------------------------
+
+    def written(self, sending: Sending) -> None:
+        """A frame with its bytes is written whole."""
+        self._own(sending)
+        if sending.stage == WRITING and sending.mode == SYNCHRONOUS:
+            sending.stage = ANSWER
+        else:
+            self._done(sending)
+
+    def matched(self, seq: int) -> None:
+        """The receiver has found its receive, or has the whole message."""
+        sending = self.pending.get(seq)
+        if sending is not None and sending.stage in (ANSWER, ANNOUNCED):
+            self._own(sending)
+            self._done(sending)
+
+    def pulled(self, seq: int) -> None:
+        """The receiver wants a message's body."""
+        lane = self.peer.lane
+        if lane is None:
+            return
+        sending = self.pending.get(seq)
+        if sending is not None:
+            sending.stage = WRITING
+            if sending.mode == SYNCHRONOUS:
+                sending.mode = 0  # it is matched
+            lane.write(
+                pack_header(BODY, 0, 0, 0, 0, seq, sending.size), *parts_of(sending.data), sending=sending
+            )
+            return
+        record = self.records[seq] if seq < len(self.records) else None
+        if record is None:
+            self.wanted.add(seq)
+            return
+        payload = self.log.read(record[3])
+        lane.write(pack_header(BODY, 0, 0, 0, 0, seq, len(payload)), payload)
+
+    def _own(self, sending: Sending) -> None:
+        """From now on the bytes are ours: the program may change its own."""
+        seq = sending.seq
+        if self.records[seq] is None:
+            stored = self._log(sending.data)
+            self.records[seq] = (sending.context, sending.number, sending.note, stored)
+
+    def _log(self, data: Data) -> Stored:
+        try:
+            return self.log.add(data)
+        except SendLogFull as error:
+            self.engine.broke(error)
+
+    def _done(self, sending: Sending) -> None:
+        self.pending.pop(sending.seq, None)
+        sending.data = b""
+        sending.finish()
+
+    # --- lanes --------------------------------------------------------------------------------------------
+
+    def resume(self, expected: int, beyond: tuple[int, ...], *, fresh: bool) -> None:
+        """There is a lane, and the receiver has said what it has. `fresh`: it is another incarnation."""
+        if fresh:
+            self.numbers.forget()
+            self.wanted.clear()
+            self.proof = 0
+        self.numbers.resumed(expected, beyond)
+        if fresh:
+            # what it has, it has from an earlier incarnation of this rank, or this one lost its lane
+            self.proof = self.numbers.limit if self.engine.incarnation else 0
+        self.outstanding = 0
+        self.cursor = 0 if self.proof or self.pending else self.numbers.known
+        self.direct = False
+        self.refill()
+
+    def suspend(self) -> None:
+        """The lane is gone."""
+        self.numbers.close()
+        self.direct = False
+        for sending in self.pending.values():
+            sending.stage = HELD
+
+    def refill(self) -> bool:
+        """Queue some of what is to be sent again; False when all has been."""
+        lane = self.peer.lane
+        if self.direct or lane is None or not self.numbers.open:
+            return False
+        began = self.cursor
+        while self.cursor < len(self.records) and len(lane.queue) < _AHEAD and self.peer.lane is lane:
+            seq = self.cursor
+            self.cursor += 1
+            self._again(seq)
+        if self.cursor >= len(self.records):
+            self.direct = True
+        return self.cursor > began and bool(lane.queue)
+
+    def _again(self, seq: int) -> None:
+        sending = self.pending.get(seq)
+        known = self.numbers.has(seq)
+        if sending is not None:
+            if not known or seq < self.proof or self.records[seq] is None:
+                self._transmit(sending)
+            elif sending.mode == SYNCHRONOUS:
+                sending.stage = ANSWER
+                self._say_digest(seq, SYNC, self._mark(seq))
+            else:
+                sending.stage = ANNOUNCED
+            return
+        record = self.records[seq]
+        lane = self.peer.lane
+        if record is None or lane is None:
+            return
+        context, tag, note, stored = record
+        if known:
+            if seq < self.proof:
+                self._say_digest(seq, 0, self._mark(seq))
+            return
+        payload = self.log.read(stored)
+        size = len(payload)
+        if size <= EAGER and self.outstanding <= WINDOW:
+            self.outstanding += size + MESSAGE_COST
+            lane.write(pack_header(DATA, note, 0, tag, context, seq, size), payload)
+        else:
+            lane.write(pack_header(ANNOUNCE, note, 0, tag, context, seq, size))
+
+    def _mark(self, seq: int) -> bytes:
+        record = self.records[seq]
+        assert record is not None
+        return digest(self.log.read(record[3]), record[0] ^ record[1])
+
+
+def parts_of(data: Data) -> tuple[Bytes, ...]:
+    """What is to be sent, as pieces."""
+    return data if type(data) is tuple else (data,)  # type: ignore[return-value]
+
+
+def digest_of(data: Data, seed: int) -> bytes:
+    """The digest of pieces is that of the whole."""
+    if type(data) is not tuple:
+        return digest(data, seed)  # type: ignore[arg-type]
+    state = xxhash.xxh3_128(seed=seed)
+    for part in data:
+        state.update(part)
+    return state.digest()

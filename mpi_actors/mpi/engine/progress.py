@@ -1,0 +1,195 @@
+"""Who moves the bytes: whatever thread waits, one at a time.
+
+A thread that waits drives: it reads and writes all lanes, at first without sleeping if the machine has a
+processor for each rank, then asleep in epoll. Others wait until it has something for them, or lets go. While
+no thread waits, a helper thread looks at the lanes now and then (`helper`).
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from .lane import Lane
+from .transfer import Transfer
+
+if TYPE_CHECKING:
+    from .peer import Peer
+    from .runs import Run
+
+_SPIN = 0.0005
+"""Seconds of looking before a waiting thread sleeps."""
+_LOOKS = 16
+"""Looks at one lane between two at all of them."""
+_READS = 64
+"""Reads from one lane before others have their turn."""
+
+Waiting = tuple[Callable[[], str], float]
+"""What a thread waits for, in words, and since when."""
+
+
+class Progress:
+    """The lanes' common loop, its lock and its waiting threads."""
+
+    def __init__(self) -> None:
+        self.lock = threading.RLock()
+        self._held: Any = self.lock
+        self.spin = False
+        """Looking without sleeping takes nobody's processor."""
+        self.waiting: dict[int, Waiting] = {}
+        self.runnable: deque[Run] = deque()
+        """Schedules whose round is complete."""
+        self.turns = 0
+        """Counts what was done, so that a helper sees whether anybody does."""
+        self._changed = threading.Condition(self.lock)
+        self._epoll = select.epoll()
+        self._lanes: dict[int, Lane] = {}
+        self._wake = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
+        self._epoll.register(self._wake, select.EPOLLIN)
+        self._driver = 0
+        self._asleep = False
+        self._others = 0
+
+    # --- lanes --------------------------------------------------------------------------------------------
+
+    def add(self, lane: Lane) -> None:
+        """A new lane."""
+        fd = lane.sock.fileno()
+        self._lanes[fd] = lane
+        self._epoll.register(fd, select.EPOLLIN)
+
+    def watch(self, lane: Lane) -> None:
+        """Whether it has something to write has changed."""
+        events = select.EPOLLIN | select.EPOLLOUT if lane.watched else select.EPOLLIN
+        self._epoll.modify(lane.sock.fileno(), events)
+
+    def unwatch(self, lane: Lane) -> None:
+        """It is about to be closed."""
+        fd = lane.sock.fileno()
+        if self._lanes.pop(fd, None) is not None:
+            self._epoll.unregister(fd)
+
+    # --- moving bytes -------------------------------------------------------------------------------------
+
+    def move(self, patience: float = 0.0) -> bool:
+        """Do what can be done now, or wait for it as long as `patience` seconds; True if something was."""
+        self.turns += 1
+        if patience and not self.runnable:
+            self._asleep = True
+            held = self._held._release_save()  # all of it, as a condition's wait does
+            try:
+                events = self._epoll.poll(patience)
+            finally:
+                self._held._acquire_restore(held)
+                self._asleep = False
+        else:
+            events = self._epoll.poll(0)
+        moved = False
+        for fd, event in events:
+            lane = self._lanes.get(fd)
+            if lane is None:
+                if fd == self._wake:
+                    os.eventfd_read(self._wake)
+                continue
+            if event & ~select.EPOLLOUT:
+                for _ in range(_READS):
+                    if lane.closed or not lane.read():
+                        break
+                    moved = True
+            if event & select.EPOLLOUT and not lane.closed:
+                moved |= lane.flush()
+        moved = self.advance() or moved
+        if moved and self._others:
+            self._changed.notify_all()
+        return moved
+
+    def advance(self) -> bool:
+        """Start the next rounds of schedules that are ready for them."""
+        advanced = False
+        while self.runnable:
+            self.runnable.popleft().go_on()
+            advanced = True
+        return advanced
+
+    def kick(self) -> None:
+        """Something has changed that a sleeping driver, or another waiting thread, may have to know."""
+        if self._asleep:
+            os.eventfd_write(self._wake, 1)
+        if self._others:
+            self._changed.notify_all()
+
+    # --- waiting ------------------------------------------------------------------------------------------
+
+    def wait_for(self, done: Callable[[], bool], words: Callable[[], str]) -> None:
+        """Wait until `done`; the lock is held, once, and let go while asleep. `words` say what for."""
+        me = threading.get_ident()
+        self.waiting[me] = (words, time.monotonic())
+        try:
+            until = time.monotonic() + _SPIN if self.spin and not self._others else 0.0
+            while not done():
+                with self._drive(me) as driving:
+                    while driving and not done():
+                        if not self.move():
+                            if until and time.monotonic() > until:
+                                until = 0.0
+                            if not until:
+                                self.move(60.0)
+        finally:
+            del self.waiting[me]
+
+    def wait_near(self, transfer: Transfer, peer: Peer) -> None:
+        """Wait for a transfer that a message of `peer` will complete: look at its lane first."""
+        if self.spin and not self._driver and not self._others and not transfer.done:
+            lane = peer.lane
+            self._driver = threading.get_ident()
+            try:
+                until = time.perf_counter() + _SPIN
+                while lane is not None and not lane.relay and not _looked(lane, transfer):
+                    self.move()
+                    if transfer.done or time.perf_counter() > until:
+                        break
+            finally:
+                self.turns += 1
+                self._let_go()
+            if self.runnable:
+                self.advance()
+        if not transfer.done:
+            self.wait_for(lambda: transfer.done, transfer.describe)
+
+    @contextmanager
+    def _drive(self, me: int) -> Iterator[bool]:
+        """Become the driver if nobody is, else sleep until there is news."""
+        if self._driver and self._driver != me:
+            self._others += 1
+            try:
+                self._changed.wait(1.0)
+            finally:
+                self._others -= 1
+            yield False
+            return
+        before, self._driver = self._driver, me
+        try:
+            yield True
+        finally:
+            self._let_go(before)
+
+    def _let_go(self, to: int = 0) -> None:
+        self._driver = to
+        if self._others:
+            self._changed.notify_all()
+
+    @property
+    def driven(self) -> bool:
+        """Does a thread drive now?"""
+        return bool(self._driver)
+
+
+def _looked(lane: Lane, transfer: Transfer) -> bool:
+    """Look at a lane some times; True when that has completed the transfer, or the lane has ended."""
+    return any(lane.closed or (lane.read() and transfer.done) for _ in range(_LOOKS))

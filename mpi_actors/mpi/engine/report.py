@@ -1,0 +1,49 @@
+"""What this rank does, in words, for whoever asks why a job does not end."""
+
+from __future__ import annotations
+
+import sys
+import threading
+import time
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .engine import Engine
+
+_MOST = 30_000
+"""Characters in all."""
+_OWN = ("/mpi_actors/mpi/", "/mpi_actors/shim/")
+
+
+def state_of(engine: Engine) -> str:
+    """What each thread of the program waits for, for how long, and its stack (the innermost call last)."""
+    import traceback  # only here: it takes long to load
+
+    now = time.monotonic()
+    names = {thread.ident: thread.name for thread in threading.enumerate()}
+    lines: list[str] = []
+    for ident, frame in sys._current_frames().items():
+        if ident == engine.helper_thread:
+            continue
+        waiting = engine.waiting.get(ident)
+        if waiting is not None:
+            words, since = waiting
+            lines.append(f"waits for {words()}, for {now - since:.1f} s")
+        else:
+            lines.append("computes")
+        name = names.get(ident, "?")
+        if name != "MainThread":
+            lines[-1] = f"thread {name}: {lines[-1]}"
+        lines += [
+            f"    {entry.filename}:{entry.lineno} in {entry.name}: {entry.line}"
+            for entry in traceback.extract_stack(frame)
+            if not any(part in entry.filename for part in _OWN) and not entry.filename.startswith("<frozen")
+        ]
+    unread = engine.matching.left()
+    if unread:
+        lines.append(f"    {unread} messages or receives wait for their other half")
+    lanes = [peer for peer in engine.peers if peer is not None and peer.used]
+    missing = [str(peer.rank) for peer in lanes if peer.lane is None or not peer.greeted]
+    if missing:
+        lines.append(f"    no connection yet to rank {', '.join(missing)}")
+    return "\n".join(lines)[:_MOST]

@@ -1,0 +1,119 @@
+"""A schedule that is being run: its rounds, one after the other, as its steps complete."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from .schedule import Box, ReceiveStep, Schedule, SendStep
+from .transfer import STANDARD, Receive, Sending, Transfer, size_of
+
+if TYPE_CHECKING:
+    from .engine import Engine
+
+_QUICK = 16 * 1024
+
+
+class Run(Transfer):
+    """One run of a schedule.
+
+    A step that fails does not stop it: others wait for what comes after. The first failure is kept.
+
+    Args:
+        members: the world rank of each index in the schedule.
+        later: other calls of the program may come before its end, so that its messages get their numbers now.
+    """
+
+    __slots__ = (
+        "_at", "_context", "_engine", "_label", "_members", "_numbers", "_pending", "_rounds", "kind",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        engine: Engine,
+        schedule: Schedule,
+        context: int,
+        tag: int,
+        members: Sequence[int],
+        *,
+        later: bool,
+    ) -> None:
+        super().__init__()
+        self.kind = schedule.kind
+        self._engine = engine
+        self._context = context
+        self._label = tag
+        self._members = members
+        self._rounds = schedule.rounds
+        self._at = 0
+        self._pending = 0
+        self._numbers: list[int] | None = None
+        if later:
+            outlets = engine.outlets
+            here = engine.rank
+            dests = [members[step.dest] for step in schedule.sends()]
+            self._numbers = [-1 if dest == here else outlets[dest].reserve() for dest in dests]
+            self._numbers.reverse()
+
+    def go_on(self) -> None:
+        """Start the next round, and the ones after it as long as nothing has to be waited for."""
+        rounds = self._rounds
+        while self._at < len(rounds):
+            steps = rounds[self._at]
+            self._at += 1
+            self._pending = 1
+            for step in steps:
+                if type(step) is SendStep:
+                    self._send(step)
+                elif type(step) is ReceiveStep:
+                    self._receive(step)
+                else:
+                    try:
+                        step()  # type: ignore[operator]
+                    except Exception as error:  # noqa: BLE001 - a program's own operation may raise anything
+                        self.exception = self.exception or error
+            self._pending -= 1
+            if self._pending:
+                return
+        self._engine.kick()
+        self.finish()
+
+    def _send(self, step: SendStep) -> None:
+        engine = self._engine
+        data = step.data.value if type(step.data) is Box else step.data
+        dest = self._members[step.dest]
+        seq = self._numbers.pop() if self._numbers is not None else -1
+        size = size_of(data)  # type: ignore[arg-type]
+        if seq < 0 and size <= _QUICK and dest != engine.rank:
+            small = data if type(data) is bytes else b"".join(data) if type(data) is tuple else bytes(data)  # type: ignore[arg-type]
+            if engine.outlets[dest].quick(self._context, self._label, self.kind, small):
+                return
+        sending = Sending(dest, self._context, self._label, data, size, STANDARD, self.kind)  # type: ignore[arg-type]
+        self._pending += 1
+        sending.on_done = self._step_done
+        engine.post_send(sending, seq)
+
+    def _receive(self, step: ReceiveStep) -> None:
+        into = step.into
+        box = into if type(into) is Box else None
+        memory = None if box is not None else into
+        receive = Receive(self._members[step.source], self._context, self._label, memory, self.kind)  # type: ignore[arg-type]
+        self._pending += 1
+        if box is None:
+            receive.on_done = self._step_done
+        else:
+            receive.on_done = lambda transfer: self._boxed(transfer, box)
+        self._engine.post_receive(receive)
+
+    def _boxed(self, transfer: Transfer, box: Box) -> None:
+        if transfer.payload is not None:
+            box.value = transfer.payload
+        self._step_done(transfer)
+
+    def _step_done(self, transfer: Transfer) -> None:
+        if transfer.error and not self.error:
+            self.error = transfer.error
+            self.exception = self.exception or transfer.exception
+        self._pending -= 1
+        if not self._pending:
+            self._engine.runnable.append(self)

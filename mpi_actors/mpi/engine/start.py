@@ -1,0 +1,49 @@
+"""An engine from what the launcher of this process has said in its environment."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from ...wire.channel import ChannelKind, ChannelMessage
+from .engine import Engine
+from .helper import Helper
+from .wiring import ChannelWiring, prewired
+
+_MIB = 1024 * 1024
+
+
+class Limits(NamedTuple):
+    """What a rank's log may hold; see `config.LaneLimits`, whose numbers these are."""
+
+    log_memory: int = 256 * _MIB
+    log_total: int = 8 * 1024 * _MIB
+    log_messages: int = 20_000_000
+
+
+def from_environment(environment: Mapping[str, str]) -> Engine:
+    """An engine that talks to others if a launcher says how, else one that is alone."""
+    rank = int(environment.get("MPI_ACTORS_RANK", "0"))
+    size = int(environment.get("MPI_ACTORS_SIZE", "1"))
+    channel = environment.get("MPI_ACTORS_CHANNEL")
+    lanes = prewired(environment) if channel is None else {}
+    if channel is None and not lanes:
+        return Engine(limits=Limits())
+    wiring = ChannelWiring(int(channel)) if channel is not None else None
+    engine = Engine(
+        rank,
+        size,
+        incarnation=int(environment.get("MPI_ACTORS_INCARNATION", "0")),
+        job=environment.get("MPI_ACTORS_JOB", "0" * 16),
+        wiring=wiring,
+        limits=Limits(),
+        prewired=wiring is None,
+    )
+    if wiring is None:
+        engine.spin = 1 < size <= (os.cpu_count() or 1)
+        for other, sock in lanes.items():
+            engine.peers[other].connect(sock, 0, False)
+    Helper(engine, wiring).start()
+    engine.wiring.say(ChannelMessage(ChannelKind.READY))
+    return engine

@@ -1,0 +1,122 @@
+"""One pending or finished communication."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .matching import Arrival
+    from .schedule import Data
+
+STANDARD, BUFFERED, SYNCHRONOUS, READY = range(4)
+ANY_SOURCE = -1
+ANY_TAG = -1
+
+
+class Transfer:
+    """A send, a receive, or a schedule. Read its fields; the engine writes them."""
+
+    __slots__ = ("cancelled", "count", "done", "error", "exception", "on_done", "payload", "source", "tag")
+
+    def __init__(self) -> None:
+        self.done = False
+        self.error = 0
+        """An MPI error class; 0 is success."""
+        self.exception: BaseException | None = None
+        """A Python error that was raised inside: whoever waits raises it."""
+        self.source = ANY_SOURCE
+        """The world rank that sent what was received."""
+        self.tag = ANY_TAG
+        self.count = 0
+        """Bytes received."""
+        self.cancelled = False
+        self.payload: bytearray | bytes | None = None
+        """What was received without memory to receive it into."""
+        self.on_done: Callable[[Transfer], None] | None = None
+        """Called once, under the engine's lock."""
+
+    def finish(self) -> None:
+        """It is complete."""
+        self.done = True
+        if self.on_done is not None:
+            self.on_done(self)
+
+    def describe(self) -> str:
+        """What it waits for, for people."""
+        return "a collective operation"
+
+
+class Receive(Transfer):
+    """A posted receive; wildcards are -1."""
+
+    __slots__ = ("arrival", "context", "into", "note", "want_source", "want_tag")
+
+    def __init__(
+        self, source: int, context: int, tag: int, into: memoryview | None, note: int = 0
+    ) -> None:
+        self.done = False
+        self.error = 0
+        self.exception = None
+        self.source = ANY_SOURCE
+        self.tag = ANY_TAG
+        self.count = 0
+        self.cancelled = False
+        self.payload = None
+        self.on_done = None
+        self.want_source = source
+        self.context = context
+        self.want_tag = tag
+        self.into = into
+        self.note = note
+        self.arrival: Arrival | None = None
+        """The message that it has been matched with."""
+
+    def describe(self) -> str:
+        """See `Transfer.describe`."""
+        source = "any rank" if self.want_source < 0 else f"rank {self.want_source}"
+        if self.context & 1:
+            return f"a message of a collective operation from {source}"
+        tag = "any tag" if self.want_tag < 0 else f"tag {self.want_tag}"
+        what = "the rest of a message" if self.arrival is not None else "a message"
+        return f"{what} from {source}, {tag}"
+
+
+class Sending(Transfer):
+    """A send that is not complete yet."""
+
+    __slots__ = ("context", "data", "dest", "mode", "note", "number", "seq", "size", "stage")
+
+    def __init__(
+        self, dest: int, context: int, tag: int, data: Data, size: int, mode: int, note: int = 0
+    ) -> None:
+        super().__init__()
+        self.dest = dest
+        self.context = context
+        self.number = tag
+        self.data = data
+        self.size = size
+        self.mode = mode
+        self.note = note
+        self.seq = -1
+        self.stage = 0
+
+    def describe(self) -> str:
+        """See `Transfer.describe`."""
+        if self.context & 1:
+            return f"rank {self.dest} to take a message of a collective operation"
+        return f"rank {self.dest} to receive {self.size} bytes, tag {self.number}"
+
+
+def done_transfer(source: int = ANY_SOURCE, tag: int = ANY_TAG) -> Transfer:
+    """One that is complete from the beginning, and moved nothing."""
+    transfer = Transfer()
+    transfer.done = True
+    transfer.source = source
+    transfer.tag = tag
+    return transfer
+
+
+def size_of(data: Data) -> int:
+    """Bytes of what is to be sent."""
+    return sum(map(len, data)) if type(data) is tuple else len(data)

@@ -1,0 +1,98 @@
+"""Where lanes come from: this rank's daemon, or whoever has made them all beforehand, or nobody."""
+
+from __future__ import annotations
+
+import array
+import os
+import socket
+import struct
+from collections.abc import Mapping
+from typing import Protocol
+
+from ...wire.channel import ChannelDecoder, ChannelKind, ChannelMessage
+
+_ROOM = socket.CMSG_SPACE(16 * struct.calcsize("i"))
+
+
+class Wiring(Protocol):
+    """What an engine needs of its surroundings."""
+
+    def want(self, rank: int) -> None:
+        """Ask for a lane to that rank."""
+
+    def say(self, message: ChannelMessage) -> bool:
+        """Tell the daemon; False when there is none (any more)."""
+
+
+class NoWiring:
+    """A process that nobody launched: it is alone. Or one whose lanes were all there from the start."""
+
+    def want(self, rank: int) -> None:
+        """Nobody could make one."""
+
+    def say(self, message: ChannelMessage) -> bool:
+        """Nobody listens."""
+        return False
+
+
+class ChannelWiring:
+    """The channel to a daemon."""
+
+    def __init__(self, fd: int) -> None:
+        os.set_inheritable(fd, False)
+        self.sock = socket.socket(fileno=fd)
+        self.sock.setblocking(True)
+        self._decoder = ChannelDecoder()
+        self._descriptors: list[int] = []
+        self.gone = False
+
+    def want(self, rank: int) -> None:
+        """See `Wiring.want`."""
+        self.say(ChannelMessage(ChannelKind.WANT, rank=rank))
+
+    def say(self, message: ChannelMessage) -> bool:
+        """See `Wiring.say`."""
+        try:
+            self.sock.sendall(message.encode())
+        except OSError:
+            self.gone = True
+        return not self.gone
+
+    def hear(self) -> list[tuple[ChannelMessage, socket.socket | None]]:
+        """Wait for messages, some with a socket; an empty list is the channel's end.
+
+        Raises:
+            ProtocolError: the daemon says what makes no sense.
+        """
+        while True:
+            try:
+                data, ancillary, _, _ = self.sock.recvmsg(65536, _ROOM, socket.MSG_CMSG_CLOEXEC)
+            except OSError:
+                data, ancillary = b"", []
+            for level, kind, raw in ancillary:
+                if level == socket.SOL_SOCKET and kind == socket.SCM_RIGHTS:
+                    numbers = array.array("i")
+                    numbers.frombytes(raw[: len(raw) - len(raw) % numbers.itemsize])
+                    self._descriptors += numbers
+            if not data:
+                self.gone = True
+                return []
+            heard = [(message, self._socket(message)) for message in self._decoder.feed(data)]
+            if heard:
+                return heard
+
+    def _socket(self, message: ChannelMessage) -> socket.socket | None:
+        if message.kind is not ChannelKind.LANE or not self._descriptors:
+            return None
+        return socket.socket(fileno=self._descriptors.pop(0))
+
+
+def prewired(environment: Mapping[str, str]) -> dict[int, socket.socket]:
+    """Lanes by rank that were there when this process started: `MPI_ACTORS_LANES=1:5,2:7`, as descriptors."""
+    pairs = filter(None, environment.get("MPI_ACTORS_LANES", "").split(","))
+    lanes = {}
+    for pair in pairs:
+        rank, _, fd = pair.partition(":")
+        os.set_inheritable(int(fd), False)
+        lanes[int(rank)] = socket.socket(fileno=int(fd))
+    return lanes
