@@ -10,6 +10,7 @@ from collections.abc import Callable
 from itertools import count
 from typing import Any, NamedTuple
 
+from .added_codes import added
 from .constants import (
     ANY_SOURCE,
     APPNUM,
@@ -25,7 +26,6 @@ from .constants import (
     WTIME_IS_GLOBAL,
 )
 from .errhandler import code_of
-from .errorcodes import added
 from .exception import Exception as MPIException
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from .errorcodes import ERR_ARG, ERR_UNKNOWN, SUCCESS, added
+from .added_codes import added
+from .errorcodes import ERR_ARG, ERR_UNKNOWN, SUCCESS
 
 
 class Exception(RuntimeError):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Self
 
-from .constants import ANY_SOURCE, ANY_TAG, ERR_REQUEST, PROC_NULL, SUCCESS
+from .constants import ANY_SOURCE, ANY_TAG, ERR_REQUEST, PROC_NULL
 from .engine import engine
 from .engine.transfer import done_transfer
 from .handle import Handle, constant, forget
@@ -35,7 +35,7 @@ class Message(Handle):
     _h: Held | None
 
     @classmethod
-    def _of(cls, matched: Matched, comm: CommState) -> Self:
+    def _of_matched(cls, matched: Matched, comm: CommState) -> Self:
         """The handle for what the engine's mprobe gave."""
         return cls._to(Held(matched, comm))
 
@@ -76,8 +76,9 @@ class Message(Handle):
     def _take(self) -> Held:
         """The message, which leaves this handle."""
         held: Held = self._require()
-        if held.matched is not None:
+        if self is not MESSAGE_NO_PROC:
             self._h = None
+        if held.matched is not None:
             forget(held)
         return held
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from .constants import SUCCESS
-from .errhandler import raised
+from .errhandler import initial_state, raised
 from .exception import Exception as MPIException
 from .handle import forget
 
@@ -68,9 +68,10 @@ class Pending:
     def fail(self, error: MPIException) -> NoReturn:
         """Let the communicator's error handler act, then raise."""
         comm = self.comm
-        if comm is None or comm.errhandler is None:
+        if comm is None:
             raise error
-        raised(comm.errhandler, comm.cls._of(comm), error)
+        error.__dict__["_reported"] = True  # a method of the communicator may see the error next
+        raised(comm.errhandler or initial_state(), comm.cls._of(comm), error)
 
     def free(self) -> None:
         """The program gives up the request; the operation goes on."""

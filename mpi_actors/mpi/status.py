@@ -10,13 +10,11 @@ from .constants import (
     ANY_TAG,
     ERR_ARG,
     ERR_COUNT,
-    ERR_TYPE,
     F_ERROR,
     F_SOURCE,
     F_STATUS_SIZE,
     F_TAG,
     SUCCESS,
-    UNDEFINED,
 )
 from .exception import Exception as MPIException
 
@@ -146,38 +144,26 @@ class Status:
 
     def Get_count(self, datatype: Datatype | None = None) -> int:
         """How many whole items of a datatype (default: bytes) came; UNDEFINED if not a whole number."""
-        count = self._fields()[3]
+        nbytes = self._fields()[3]
         if datatype is None:
-            return count
-        size = _size(datatype)
-        if size == 0:
-            return 0 if count == 0 else UNDEFINED
-        return count // size if count % size == 0 else UNDEFINED
+            return nbytes
+        from .datatypes.counting import count
+
+        return count(datatype, nbytes)
 
     def Get_elements(self, datatype: Datatype) -> int:
         """How many elements of predefined type came, counting within an incomplete item too."""
-        count = self._fields()[3]
-        size = _size(datatype)
-        if size == 0:
-            return 0 if count == 0 else UNDEFINED
-        sizes = element_sizes(datatype)
-        whole, rest = divmod(count, size)
-        elements = whole * len(sizes)
-        for element in sizes:
-            if rest < element:
-                break
-            rest -= element
-            elements += 1
-        return elements if rest == 0 else UNDEFINED
+        from .datatypes.counting import elements
+
+        return elements(datatype, self._fields()[3])
 
     def Set_elements(self, datatype: Datatype, count: int) -> None:
         """Say that so many elements of a datatype came; ERR_COUNT if negative."""
-        size = _size(datatype)
+        from .datatypes.counting import bytes_of
+
         if count < 0:
             raise MPIException(ERR_COUNT, f"{count} elements")
-        sizes = element_sizes(datatype) if size else []
-        whole, rest = divmod(count, len(sizes)) if sizes else (0, 0)
-        self._change(count=whole * size + sum(sizes[:rest]))
+        self._change(count=bytes_of(datatype, count))
 
     @property
     def source(self) -> int:
@@ -249,14 +235,3 @@ class Status:
             memory[place] = value
         return status
 
-
-def _size(datatype: Datatype) -> int:
-    """The bytes of an item; ERR_TYPE for what is none."""
-    if not datatype:
-        raise MPIException(ERR_TYPE, "null Datatype")
-    return datatype.Get_size()
-
-
-def element_sizes(datatype: Datatype) -> list[int]:
-    """The sizes of the predefined elements of an item, in order."""
-    raise NotImplementedError

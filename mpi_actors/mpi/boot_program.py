@@ -1,0 +1,95 @@
+"""Running a script or a module as `__main__`, as `python` itself would. Python's own rules, in pure form:
+see "Command line and environment" in its documentation.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from types import ModuleType, TracebackType
+
+
+class UsageError(ValueError):
+    """The command line names no program."""
+
+
+def parse(arguments: Sequence[str]) -> tuple[str, bool, list[str]]:
+    """(script or module, whether it is a module, its arguments).
+
+    Raises:
+        UsageError: there is none.
+    """
+    words = list(arguments)
+    module = words[:1] == ["-m"]
+    if module:
+        del words[0]
+    if not words:
+        raise UsageError("a script, or -m and a module, is missing")
+    return words[0], module, words[1:]
+
+
+def run(name: str, module: bool, arguments: list[str]) -> None:
+    """Run a program in a fresh `__main__`; what it raises is raised."""
+    main = sys.modules["__main__"] = ModuleType("__main__")
+    main.__dict__["__builtins__"] = sys.modules["builtins"]
+    if module:
+        _run_module(name, arguments)
+    elif os.path.isfile(name) and not _is_archive(name):
+        _run_script(main, name, arguments)
+    else:
+        _run_folder(name, arguments)
+
+
+def _first_on_path(folder: str) -> None:
+    """Python puts the program's folder first; this process has begun with that of `-m`."""
+    if not sys.flags.safe_path and sys.path:
+        sys.path[0] = folder
+
+
+def _run_script(main: ModuleType, name: str, arguments: list[str]) -> None:
+    sys.argv[:] = [name, *arguments]
+    _first_on_path(os.path.dirname(os.path.realpath(name)))
+    with open(name, "rb") as file:
+        source = file.read()
+    from importlib.machinery import SourceFileLoader
+
+    namespace = main.__dict__
+    namespace["__file__"] = name
+    namespace["__cached__"] = None
+    namespace["__loader__"] = SourceFileLoader("__main__", name)
+    exec(compile(source, name, "exec", dont_inherit=True), namespace)
+
+
+def _run_module(name: str, arguments: list[str]) -> None:
+    from runpy import _run_module_as_main  # type: ignore[attr-defined]  # what `python -m` calls
+
+    sys.argv[:] = ["-m", *arguments]
+    _run_module_as_main(name)
+
+
+def _run_folder(name: str, arguments: list[str]) -> None:
+    """A folder or a zip file with a module `__main__`."""
+    from runpy import _run_module_as_main  # type: ignore[attr-defined]  # what `python folder` calls
+
+    if not os.path.exists(name):
+        print(f"{sys.executable}: can't open file {os.path.abspath(name)!r}: no such file", file=sys.stderr)
+        raise SystemExit(2)
+    sys.argv[:] = [name, *arguments]
+    _first_on_path(name)
+    _run_module_as_main("__main__", False)
+
+
+def _is_archive(name: str) -> bool:
+    with open(name, "rb") as file:
+        return file.read(4) == b"PK\3\4"
+
+
+def without_us(traceback: TracebackType | None) -> TracebackType | None:
+    """The part of a traceback that is the program's own: without what has called it."""
+    while traceback is not None and traceback.tb_frame.f_globals.get("__name__") in (__name__, _BOOT):
+        traceback = traceback.tb_next
+    return traceback
+
+
+_BOOT = __name__.removesuffix("_program")

@@ -1,0 +1,84 @@
+"""The same random numbers in every run of a rank: `random` and `numpy.random` are seeded when imported.
+
+A rank that is run again must make the same choices. Programs that seed these themselves are not affected,
+nor is `secrets`, which is for what nobody shall guess. Where NumPy would draw entropy from the system for a
+generator without a seed, it draws from a stream of the job's instead.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+from importlib.machinery import ModuleSpec
+from types import ModuleType
+
+Seeder = Callable[[ModuleType, str], None]
+
+
+def seed_random(module: ModuleType, seed: str) -> None:
+    """Seed the functions of the module `random`."""
+    module.seed(seed)
+
+
+def seed_numpy(module: ModuleType, seed: str) -> None:
+    """Seed the functions of `numpy.random`, and where `default_rng()` without a seed has its entropy from."""
+    from random import Random
+
+    module.seed(Random(f"{seed} numpy").getrandbits(32))
+    entropy = Random(f"{seed} entropy")
+    bits = sys.modules.get("numpy.random.bit_generator")
+    if bits is not None and hasattr(bits, "randbits"):
+        bits.randbits = entropy.getrandbits
+
+
+_SEEDERS: dict[str, Seeder] = {"random": seed_random, "numpy.random": seed_numpy}
+
+
+class SeedingFinder:
+    """Finds these modules as others would, and seeds them when they have been loaded."""
+
+    def __init__(self, seed: str, seeders: dict[str, Seeder]) -> None:
+        self._seed = seed
+        self._seeders = seeders
+
+    def find_spec(
+        self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        """See `importlib.abc.MetaPathFinder`."""
+        seeder = self._seeders.pop(name, None)
+        if seeder is None:
+            return None
+        if not self._seeders:
+            sys.meta_path.remove(self)  # type: ignore[arg-type]
+        for finder in sys.meta_path:
+            if finder is not self:
+                spec = finder.find_spec(name, path, target)
+                if spec is not None:
+                    self._seed_after(spec, seeder)
+                    return spec
+        return None
+
+    def _seed_after(self, spec: ModuleSpec, seeder: Seeder) -> None:
+        loader = spec.loader
+        if loader is None:
+            return
+        load = loader.exec_module
+
+        def exec_module(module: ModuleType) -> None:
+            load(module)
+            seeder(module, self._seed)
+
+        loader.exec_module = exec_module  # type: ignore[method-assign]
+
+
+def seed_when_imported(seed: str, rank: int) -> None:
+    """Seed what is imported already now, the rest when it is. Each rank has numbers of its own."""
+    own = f"{seed} rank {rank}"
+    later = dict(_SEEDERS)
+    for name, seeder in _SEEDERS.items():
+        module = sys.modules.get(name)
+        if module is not None:
+            seeder(module, own)
+            del later[name]
+    if later:
+        sys.meta_path.insert(0, SeedingFinder(own, later))  # type: ignore[arg-type]

@@ -1,0 +1,8 @@
+"""`mpi4py.MPI` is `mpi_actors.MPI`: one module, whichever name a program imports."""
+
+import sys
+
+import mpi_actors.MPI as _MPI
+
+_MPI._adopt(__name__)
+sys.modules[__name__] = _MPI

@@ -1,0 +1,1 @@
+from mpi_actors.MPI import *  # noqa: F403

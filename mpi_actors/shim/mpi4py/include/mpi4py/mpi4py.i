@@ -1,0 +1,3 @@
+%{
+#include <mpi4py/mpi4py.h>
+%}
