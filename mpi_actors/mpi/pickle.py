@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from .outofband import MAGIC, unframe
 
 if TYPE_CHECKING:
-    from .datatypes import buffer
+    from .datatypes.buffer import buffer
 
 OUT_OF_BAND_PROTOCOL = 5
 DEFAULT_PROTOCOL = int(os.environ.get("MPI4PY_PICKLE_PROTOCOL", HIGHEST_PROTOCOL))
@@ -56,7 +56,7 @@ class Pickle:
 
     def dumps_oob(self, obj: Any) -> tuple[bytes, list[buffer]]:
         """The object as a pickle and those of its buffers that are at least `THRESHOLD` bytes long."""
-        from .datatypes import buffer
+        from .datatypes.buffer import buffer
 
         buffers: list[buffer] = []
         threshold = self._threshold

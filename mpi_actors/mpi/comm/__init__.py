@@ -1,11 +1,16 @@
 """Communicators.
 
-`state` is what one is, `handle` what a program holds; `send`, `receive`, `exchange`, `objects`, `probe` and
-`bsend` are point-to-point calls, `buffered` what they attach; `constructors`, `intra` and `inter` make new ones, `lineage` says how and
-`agreement` asks the other members; `collective_…` and `neighbor_…` are collective operations; `topology…`
-neighbours. `communicator` puts them together and `world` makes the predefined ones.
+`state` is what one is, `handle` what a program holds. `send`, `receive`, `exchange`, `objects`, `probe` and
+`bsend` are the point-to-point calls; `buffered` is what the last ones attach. `constructors`, `intra` and
+`inter` make communicators: `lineage` says how, `agreement` asks the other members. `collective_…` and
+`neighbor_…` are collective operations, `topology…` neighbours. `communicator` puts them together, `world`
+makes the predefined ones.
 """
 
+from .buffered import Attach_buffer as Attach_buffer
+from .buffered import Detach_buffer as Detach_buffer
+from .buffered import Flush_buffer as Flush_buffer
+from .buffered import Iflush_buffer as Iflush_buffer
 from .communicator import Comm as Comm
 from .communicator import Intercomm as Intercomm
 from .communicator import Intracomm as Intracomm

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING
 
 from ..constants import BSEND_OVERHEAD, ERR_BUFFER
 from ..datatypes import BUFFER_AUTOMATIC
+from ..engine import engine as the_engine
 from ..exception import Exception as MPIException
+from ..request import Request
 from .joint import Joint
 
 if TYPE_CHECKING:
@@ -105,3 +107,23 @@ def writable_bytes(memory: object) -> int:
     if view.readonly:
         raise BufferError("a buffer for sends must be writable")
     return view.nbytes
+
+
+def Attach_buffer(buf: object) -> None:
+    """Attach memory for the buffered sends of all communicators without a buffer of their own."""
+    attach(process, buf)
+
+
+def Detach_buffer() -> object:
+    """Wait until what is buffered is sent, and give the memory back."""
+    return detach(process, the_engine())
+
+
+def Flush_buffer() -> None:
+    """Wait until what is buffered is sent."""
+    flush(process, the_engine())
+
+
+def Iflush_buffer() -> Request:
+    """The same with a request."""
+    return Request._of(flushing(process, the_engine()))

@@ -41,7 +41,7 @@ def handled(method: Callable[Concatenate[H, P], R]) -> Callable[Concatenate[H, P
     """Decorate a method of a communicator so that its error handler sees what it raises."""
 
     @wraps(method)
-    def wrapper(self: H, *args: P.args, **kwargs: P.kwargs) -> R:
+    def wrapper(self: H, /, *args: P.args, **kwargs: P.kwargs) -> R:
         try:
             return method(self, *args, **kwargs)
         except MPIException as error:

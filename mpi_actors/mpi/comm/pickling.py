@@ -45,13 +45,13 @@ def dumps_bytes(obj: Any) -> bytes:
     return plain_dumps(obj, 5) if _PICKLE.plain else _PICKLE.dumps(obj)
 
 
-def loads(payload: Data) -> Any:
+def loads(payload: Data | None) -> Any:
     """The object of a message; None of an empty one.
 
     Raises:
         Exception: whatever loading it raises.
     """
-    if payload and payload[0] != MAGIC[0] and _PICKLE.plain and type(payload) is not tuple:
+    if payload and payload[0] != MAGIC[0] and _PICKLE.plain and not isinstance(payload, tuple):
         return plain_loads(payload)
     if isinstance(payload, tuple):
         payload = bytearray().join(payload)

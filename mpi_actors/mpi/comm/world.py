@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from ..errhandler import initial_state
 from ..handle import constant
-from .communicator import Comm, Intracomm
+from .communicator import Comm, Intercomm, Intracomm
 from .context import SELF_CONTEXT, WORLD_CONTEXT
 from .handle import NULL
 from .state import CommState
@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
 _BEFORE = "MPI is not initialized"
 _AFTER = "MPI is finalized"
+
+for _cls in (Comm, Intracomm, Intercomm):
+    _cls.__module__ = "mpi_actors.mpi.comm"  # where pickle finds the constants
 
 NULL.cls = Comm
 COMM_NULL = constant("COMM_NULL", Comm())

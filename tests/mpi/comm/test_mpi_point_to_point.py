@@ -1,0 +1,271 @@
+"""Point-to-point communication in all its forms, on real ranks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+from mpi_worlds import run_world
+
+SIZES = [0, 1, 1000, 3_000_000]
+
+
+@pytest.mark.parametrize("nbytes", SIZES)
+@pytest.mark.parametrize("how", ["Send", "Ssend", "Bsend", "Isend", "Issend", "Ibsend", "Send_init", "Ssend_init"])
+def test_a_buffer_arrives_whatever_the_send(how: str, nbytes: int) -> None:
+    assert run_world(2, _pass_buffer, how, nbytes) == [None, True]
+
+
+def _pass_buffer(how: str, nbytes: int) -> bool | None:
+    from mpi_actors import MPI
+
+    comm = MPI.COMM_WORLD
+    if comm.rank == 1:
+        status = MPI.Status()
+        got = bytearray(nbytes + 1)
+        comm.Recv(got, 0, 5, status)
+        facts = (status.source, status.tag, status.count, status.Get_error())
+        return bytes(got) == _pattern(nbytes) + b"\0" and facts == (0, 5, nbytes, 0)
+    MPI.Attach_buffer(bytearray(nbytes + MPI.BSEND_OVERHEAD))
+    result = getattr(comm, how)(_pattern(nbytes), 1, 5)
+    if how.endswith("_init"):
+        result.Start()
+    if result is not None:
+        result.Wait()
+    MPI.Detach_buffer()
+    return None
+
+
+def _pattern(nbytes: int) -> bytes:
+    return bytes(i * 7 % 251 for i in range(min(nbytes, 1000))) * max(1, nbytes // 1000)
+
+
+@pytest.mark.parametrize("how", ["Recv", "Irecv", "Recv_init", "Mprobe", "Probe"])
+def test_a_buffer_arrives_whatever_the_receive(how: str) -> None:
+    assert run_world(3, _collect, how) == [[1, 2], None, None]
+
+
+def _collect(how: str) -> list[int] | None:
+    from mpi_actors import MPI
+
+    comm = MPI.COMM_WORLD
+    if comm.rank:
+        comm.Send(np.array([comm.rank], "i4"), 0, comm.rank)
+        return None
+    got = []
+    for source in (1, 2):
+        value = np.zeros(1, "i4")
+        if how == "Mprobe":
+            comm.Mprobe(source, source).Recv(value)
+        elif how == "Probe":
+            status = MPI.Status()
+            comm.Probe(source, MPI.ANY_TAG, status)
+            assert status.Get_count(MPI.INT) == 1
+            comm.Recv(value, status.source, status.tag)
+        else:
+            request = getattr(comm, how)(value, source, source)
+            if how == "Recv_init":
+                request.Start()
+            if request is not None:
+                request.Wait()
+        got.append(int(value[0]))
+    return got
+
+
+def test_wildcards_take_what_comes_and_say_what_it_was() -> None:
+    (got, *_) = run_world(4, _gather_any)
+    assert sorted(got) == [(1, 11), (2, 12), (3, 13)]
+
+
+def _gather_any() -> list[tuple[int, int]] | None:
+    from mpi_actors import MPI
+
+    comm = MPI.COMM_WORLD
+    if comm.rank:
+        comm.send(comm.rank, 0, 10 + comm.rank)
+        return None
+    status = MPI.Status()
+    got = []
+    for _ in range(comm.size - 1):
+        value = comm.recv(source=MPI.ANY_SOURCE, tag=MPI.ANY_TAG, status=status)
+        assert value == status.source
+        got.append((status.source, status.tag))
+    return got
+
+
+@pytest.mark.parametrize("how", ["send", "ssend", "bsend", "isend", "issend", "ibsend"])
+def test_objects_arrive_as_they_were_when_they_were_sent(how: str) -> None:
+    assert run_world(2, _pass_object, how) == [None, [0, 1, [2], 100_000]]
+
+
+def _pass_object(how: str) -> list[Any] | None:
+    from mpi_actors import MPI
+
+    comm = MPI.COMM_WORLD
+    if comm.rank == 1:
+        first, array, second = comm.recv(), comm.recv(), comm.recv()
+        return [*first, second, int(array.sum())]
+    MPI.Attach_buffer(None)
+    obj, array = [0, 1], np.ones(100_000)
+    requests = [getattr(comm, how)(obj, 1), getattr(comm, how)(array, 1)]
+    obj[0] = 9
+    array[:] = 9
+    requests.append(getattr(comm, how)([2], 1))
+    for request in requests:
+        if request is not None:
+            request.wait()
+    MPI.Detach_buffer()
+    return None
+
+
+def test_exchanges_around_a_ring() -> None:
+    assert run_world(3, _exchange) == [[2] * 5, [0] * 5, [1] * 5]
+
+
+def _exchange() -> list[int]:
+    from mpi_actors import MPI
+
+    comm = MPI.COMM_WORLD
+    right, left = (comm.rank + 1) % comm.size, (comm.rank - 1) % comm.size
+    mine, got = np.full(200_000, comm.rank), np.empty(200_000, int)
+    values = []
+    comm.Sendrecv(mine, right, 1, got, left, 1)
+    values.append(int(got[-1]))
+    comm.Isendrecv(mine, right, 2, got, left, 2).Wait()
+    values.append(int(got[-1]))
+    both = mine.copy()
+    comm.Sendrecv_replace(both, right, 3, left, 3)
+    values.append(int(both[-1]))
+    both = mine.copy()
+    comm.Isendrecv_replace(both, right, 4, left, 4).Wait()
+    values.append(int(both[-1]))
+    values.append(comm.sendrecv(comm.rank, right, 5, None, left, 5))
+    return values
+
+
+def test_nobody_receives_and_sends_nothing() -> None:
+    assert run_world(1, _nobody) == [True]
+
+
+def _nobody() -> bool:
+    from mpi_actors import MPI
+
+    comm, none = MPI.COMM_SELF, MPI.PROC_NULL
+    status = MPI.Status()
+    comm.Send(None, none)
+    comm.send(object(), none)
+    comm.Sendrecv(None, none, 0, None, none, 0, status)
+    assert comm.recv(source=none, status=status) is None
+    assert (status.source, status.tag, status.count) == (none, MPI.ANY_TAG, 0)
+    assert comm.Iprobe(none)
+    assert comm.mprobe(none) == MPI.MESSAGE_NO_PROC
+    for request in (comm.Isend(None, none), comm.irecv(source=none), comm.Isendrecv(None, none, 0, None, none)):
+        assert request
+        assert request.wait() is None
+        assert not request
+    prepared = comm.Recv_init(None, none)
+    prepared.Start()
+    prepared.Wait()
+    prepared.Free()
+    return True
+
+
+Call = Callable[[Any, Any], object]
+WRONG: dict[str, tuple[Call, str]] = {
+    "rank too high": (lambda MPI, comm: comm.Send(b"", comm.size), "ERR_RANK"),
+    "rank negative": (lambda MPI, comm: comm.send(1, -7), "ERR_RANK"),
+    "any source to send to": (lambda MPI, comm: comm.send(1, MPI.ANY_SOURCE), "ERR_RANK"),
+    "source too high": (lambda MPI, comm: comm.Recv(bytearray(1), comm.size), "ERR_RANK"),
+    "irecv source": (lambda MPI, comm: comm.irecv(source=99), "ERR_RANK"),
+    "negative tag": (lambda MPI, comm: comm.send(1, 0, -1), "ERR_TAG"),
+    "tag too high": (lambda MPI, comm: comm.Isend(b"", 0, 2**31), "ERR_TAG"),
+    "recv tag": (lambda MPI, comm: comm.recv(source=0, tag=-5), "ERR_TAG"),
+    "null": (lambda MPI, comm: MPI.COMM_NULL.Send(b"", 0), "ERR_COMM"),
+    "null rank": (lambda MPI, comm: MPI.COMM_NULL.rank, "ERR_COMM"),
+    "null recv": (lambda MPI, comm: MPI.COMM_NULL.recv(), "ERR_COMM"),
+    "bsend without buffer": (lambda MPI, comm: comm.Bsend(b"", 0), "ERR_BUFFER"),
+    "detach without buffer": (lambda MPI, comm: comm.Detach_buffer(), "ERR_BUFFER"),
+    "freeing a predefined one": (lambda MPI, comm: comm.Free(), "ERR_COMM"),
+    "truncation": (lambda MPI, comm: (comm.isend("x" * 100, 0), comm.Recv(bytearray(3), 0)), "ERR_TRUNCATE"),
+    "color": (lambda MPI, comm: comm.Split(-3), "ERR_ARG"),
+    "group": (lambda MPI, comm: comm.Create(MPI.GROUP_NULL), "ERR_GROUP"),
+}
+
+
+@pytest.mark.parametrize("case", WRONG)
+def test_errors_have_the_class_of_the_standard(case: str) -> None:
+    assert run_world(1, _error_class, case) == [WRONG[case][1]]
+
+
+def _error_class(case: str) -> str:
+    from mpi_actors import MPI
+
+    try:
+        WRONG[case][0](MPI, MPI.COMM_WORLD)
+    except MPI.Exception as error:
+        return next(name for name in vars(MPI) if name.startswith("ERR_") and vars(MPI)[name] == error)
+    return "nothing"
+
+
+def test_truncation_tells_the_status_and_takes_the_message() -> None:
+    assert run_world(1, _truncate) == [(0, 4, "next")]
+
+
+def _truncate() -> tuple[int, int, str]:
+    from mpi_actors import MPI
+
+    comm, status = MPI.COMM_SELF, MPI.Status()
+    request = comm.Isend(bytes(10), 0, 4)
+    try:
+        comm.Recv(bytearray(3), 0, 4, status)
+    except MPI.Exception as error:
+        assert error.error_class == MPI.ERR_TRUNCATE
+    request.Wait()
+    comm.isend("next", 0)
+    return status.source, status.tag, comm.recv(source=0)
+
+
+def test_buffers_of_buffered_sends_are_limited_and_given_back() -> None:
+    assert run_world(1, _buffers) == [True]
+
+
+def _buffers() -> bool:
+    from mpi_actors import MPI
+
+    comm = MPI.COMM_SELF.Dup()
+    memory = bytearray(2 * MPI.BSEND_OVERHEAD + 10)
+    comm.Attach_buffer(memory)
+    try:
+        comm.Bsend(bytes(len(memory)), 0)
+    except MPI.Exception as error:
+        assert error.error_class == MPI.ERR_BUFFER
+    comm.Bsend(b"12345", 0)
+    comm.Ibsend(b"67890", 0).Wait()
+    got = bytearray(5)
+    comm.Recv(got, 0)
+    assert got == b"12345"
+    comm.Recv(got, 0)
+    assert got == b"67890"
+    comm.Iflush_buffer().Wait()
+    assert comm.Detach_buffer() is memory
+    comm.Attach_buffer(None)
+    assert comm.Detach_buffer() == MPI.BUFFER_AUTOMATIC
+    comm.Free()
+    return True
+
+
+def test_an_object_that_does_not_load_is_received_even_so() -> None:
+    assert run_world(1, _bad_pickle) == ["after"]
+
+
+def _bad_pickle() -> Any:
+    from mpi_actors import MPI
+
+    comm = MPI.COMM_SELF
+    comm.Isend(b"\x80\x05not a pickle", 0)
+    comm.isend("after", 0)
+    with pytest.raises(Exception, match="."):
+        comm.recv(source=0)
+    return comm.recv(source=0)
