@@ -47,6 +47,11 @@ class Handle:
         self._h = state
         return self
 
+    @classmethod
+    def _of(cls, state: Any) -> Self:
+        """The same; classes whose states are made from something else have another one."""
+        return cls._to(state)
+
     __hash__ = None  # type: ignore[assignment]  # two handles may become one, and null
 
     def __eq__(self, other: object) -> bool:

@@ -34,7 +34,7 @@ class Request(ManyRequests):
         return self
 
     @classmethod
-    def _of(
+    def _of(  # type: ignore[override]  # a transfer is not yet a state
         cls,
         transfer: Transfer,
         comm: CommState | None = None,
