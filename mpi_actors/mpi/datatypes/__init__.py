@@ -1,0 +1,44 @@
+"""Datatypes and buffers: what messages consist of, and how programs describe them.
+
+`layout` and `packing` know bytes only; `definition` and `datatype` (with `constructors`, `packers`, `contents` …)
+make datatypes of them, `predefined` those that have a name. `acquire` gets at the memory of buffers of all kinds,
+`buffer` is MPI's own. `specs` and `vector_specs` parse what programs pass to communicate into `message`s.
+"""
+
+from .buffer import Aint_add as Aint_add
+from .buffer import Aint_diff as Aint_diff
+from .buffer import Alloc_mem as Alloc_mem
+from .buffer import Free_mem as Free_mem
+from .buffer import Get_address as Get_address
+from .buffer import buffer as buffer
+from .counting import bytes_of as bytes_of
+from .counting import count as count
+from .counting import elements as elements
+from .datatype import DATATYPE_NULL as DATATYPE_NULL
+from .datatype import Datatype as Datatype
+from .datatype import _typealign as _typealign
+from .datatype import _typecode as _typecode
+from .message import Message as Message
+from .message import VMessage as VMessage
+from .message import WMessage as WMessage
+from .predefined import NAMED as NAMED
+from .predefined import _typedict as _typedict
+from .predefined import _typedict_c as _typedict_c
+from .predefined import _typedict_f as _typedict_f
+from .sentinels import BOTTOM as BOTTOM
+from .sentinels import BUFFER_AUTOMATIC as BUFFER_AUTOMATIC
+from .sentinels import IN_PLACE as IN_PLACE
+from .sentinels import BottomType as BottomType
+from .sentinels import BufferAutomaticType as BufferAutomaticType
+from .sentinels import InPlaceType as InPlaceType
+from .specs import fast_target as fast_target
+from .specs import fast_view as fast_view
+from .specs import parse_recv as parse_recv
+from .specs import parse_send as parse_send
+from .vector_specs import parse_recv_v as parse_recv_v
+from .vector_specs import parse_recv_w as parse_recv_w
+from .vector_specs import parse_send_v as parse_send_v
+from .vector_specs import parse_send_w as parse_send_w
+
+memory = buffer
+"""The former name of `buffer`."""

@@ -1,0 +1,214 @@
+"""`MPI.buffer`: contiguous bytes in memory, of an object or at an address."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Sequence
+from typing import Any, Self, SupportsIndex, final
+
+from .acquire import HOST_DEVICES, acquire
+from .memory import address_of, view_at
+from .protocol import export_second_slot
+from .sentinels import Sentinel, export_sentinels
+
+_NOTHING = object()
+_is_exported = False
+
+
+def _export() -> None:
+    global _is_exported
+    _is_exported = True
+    export_second_slot(buffer)
+    export_sentinels()
+
+
+@final
+class buffer:
+    """Bytes in memory: of an object that exports them, allocated, or at an address. A sequence of integers.
+
+    Pass it to memoryview or numpy.frombuffer to look at its memory as something else.
+    """
+
+    # the second in alphabetical order is what is exported, see `protocol`
+    __slots__ = ("__weakref__", "_device", "_exported", "_object")
+
+    _device: int
+    _exported: memoryview
+    _object: Any
+
+    def __new__(cls, buf: Any = _NOTHING, /) -> Self:
+        """The memory of an object that has the buffer protocol, DLPack or the CUDA array interface.
+
+        Without an argument: no bytes. TypeError if it is not a buffer, BufferError if not contiguous.
+        """
+        if buf is _NOTHING:
+            return cls._of(view_at(0, 0), None)
+        view, _, device = acquire(buf, False, False)
+        return cls._of(view, buf, device)
+
+    @classmethod
+    def _of(cls, view: memoryview, obj: Any, device: int = 0) -> Self:
+        """A buffer of a view of bytes. `obj`: what the attribute of this name says."""
+        if not _is_exported:
+            _export()
+        self = object.__new__(cls)
+        self._exported = view
+        self._object = obj
+        self._device = device
+        return self
+
+    def __buffer__(self, flags: int, /) -> memoryview:
+        """What memoryview gets (Python 3.12 and later; see `protocol` for earlier ones)."""
+        return self._exported
+
+    @staticmethod
+    def allocate(nbytes: int, clear: bool = False) -> buffer:
+        """New memory. It is zero whether `clear` asks for it or not. ValueError for a negative size."""
+        nbytes = operator.index(nbytes)
+        if nbytes < 0:
+            raise ValueError("memory of a negative size")
+        memory = bytearray(nbytes)
+        return buffer._of(memoryview(memory), memory)
+
+    @staticmethod
+    def frombuffer(obj: Any, readonly: bool = False) -> buffer:
+        """The memory of an object; BufferError if it is read-only and `readonly` does not say that this is fine."""
+        view, _, device = acquire(obj, not readonly, False)
+        return buffer._of(view.toreadonly() if readonly else view, obj, device)
+
+    @staticmethod
+    def fromaddress(address: int, nbytes: int, readonly: bool = False) -> buffer:
+        """The memory at an address, whoever owns it. Nothing checks that there is memory."""
+        nbytes = operator.index(nbytes)
+        if nbytes < 0:
+            raise ValueError("memory of a negative size")
+        if nbytes > 0 and address == 0:
+            raise ValueError("there is no memory at the address 0")
+        return buffer._of(view_at(address, nbytes, readonly), None)
+
+    @property
+    def address(self) -> int:
+        """Of the first byte."""
+        return address_of(self._exported)
+
+    @property
+    def obj(self) -> Any:
+        """The object whose memory it is; None if it was made from an address."""
+        return self._object
+
+    @property
+    def nbytes(self) -> int:
+        """How many bytes there are."""
+        return len(self._exported)
+
+    @property
+    def readonly(self) -> bool:
+        """Whether the bytes cannot be changed through this object."""
+        return self._exported.readonly
+
+    @property
+    def format(self) -> str:
+        """Of each element: "B"."""
+        return "B"
+
+    @property
+    def itemsize(self) -> int:
+        """Of each element, in bytes: 1."""
+        return 1
+
+    def cast(self, format: str, shape: Sequence[int] | None = None) -> memoryview:
+        """A view of the memory as elements of another format, in an array of that shape. As of memoryview."""
+        view: memoryview = self._reachable()
+        return view.cast(format) if shape is None else view.cast(format, tuple(shape))  # type: ignore[call-overload, no-any-return]
+
+    def tobytes(self, order: str | None = None) -> bytes:
+        """A copy of the bytes. `order` is there for likeness with memoryview."""
+        return self._reachable().tobytes()
+
+    def toreadonly(self) -> buffer:
+        """The same memory, not to be written to through the new object."""
+        obj = self if self._object is None else self._object
+        return buffer._of(self._exported.toreadonly(), obj, self._device)
+
+    def release(self) -> None:
+        """Let the memory go: there are no bytes afterwards."""
+        self._exported = view_at(0, 0)
+        self._object = None
+        self._device = 0
+
+    def _reachable(self) -> memoryview:
+        """BufferError if the memory is that of a device."""
+        if self._device not in HOST_DEVICES:
+            raise BufferError("the memory is not the host's")
+        return self._exported
+
+    def __len__(self) -> int:
+        return len(self._exported)
+
+    def __getitem__(self, item: SupportsIndex | slice) -> Any:
+        view = self._reachable()
+        if isinstance(item, slice):
+            return buffer._of(view[_plain(item)], self)
+        return view[_index(item)]
+
+    def __setitem__(self, item: SupportsIndex | slice, value: Any) -> None:
+        view = self._reachable()
+        if view.readonly:
+            raise TypeError("the buffer is read-only")
+        if not isinstance(item, slice):
+            view[_index(item)] = operator.index(value) & 0xFF
+            return
+        part = view[_plain(item)]
+        if hasattr(value, "__index__") and not isinstance(value, Sentinel):
+            part[:] = bytes((operator.index(value) & 0xFF,)) * len(part)
+            return
+        given = acquire(value, False, False).view
+        if len(given) != len(part):
+            raise ValueError(f"{len(given)} bytes for a slice of {len(part)}")
+        part[:] = given
+
+    def __delitem__(self, item: object) -> None:
+        raise NotImplementedError("memory cannot be cut out of a buffer")
+
+
+def _plain(item: slice) -> slice:
+    if item.step not in (None, 1):
+        raise IndexError("slices of buffers have no step")
+    return item
+
+
+def _index(item: SupportsIndex) -> int:
+    if not hasattr(item, "__index__"):
+        raise TypeError(f"an index is an integer or a slice, not {type(item).__name__}")
+    return operator.index(item)
+
+
+def Alloc_mem(size: int, info: object = None) -> buffer:
+    """New memory of `size` bytes, for messages."""
+    return buffer.allocate(size)
+
+
+def Free_mem(mem: buffer) -> None:
+    """Let memory that `Alloc_mem` gave go."""
+    if not isinstance(mem, buffer):
+        raise TypeError(f"expected buffer, got {type(mem).__name__}")
+    mem.release()
+
+
+def Get_address(location: Any) -> int:
+    """The address of the first byte of a buffer; 0 of BOTTOM and None."""
+    if location is None:
+        return 0
+    if isinstance(location, Sentinel):
+        return int(location)
+    return address_of(acquire(location, False, False).view)
+
+
+def Aint_add(base: int, disp: int) -> int:
+    """An address that is `disp` bytes further."""
+    return operator.index(base) + operator.index(disp)
+
+
+def Aint_diff(addr1: int, addr2: int) -> int:
+    """How many bytes the first address is behind the second."""
+    return operator.index(addr1) - operator.index(addr2)

@@ -1,0 +1,317 @@
+"""`MPI.Datatype`: what the items of a message are."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Self
+
+from ..constants import COMBINER_NAMED, ERR_TYPE, MAX_OBJECT_NAME
+from ..exception import Exception as MPIException
+from ..handle import Handle, constant, forget
+from .constructors import Constructors
+from .contents import NAME_OF, addresses_of, copied, integers_of
+from .definition import Definition
+from .packers import Packers
+
+KIND = "Datatype"
+
+
+class Datatype(Constructors, Packers):
+    """A datatype: predefined, or derived from others by a constructor. A handle: several may refer to one datatype.
+
+    Methods of a null datatype raise MPI.Exception with ERR_TYPE.
+    """
+
+    __slots__ = ()
+    _error = ERR_TYPE
+    _h: Definition | None
+
+    def _require(self) -> Definition:
+        if self._h is None:
+            raise MPIException(ERR_TYPE, "null datatype")
+        return self._h
+
+    @property
+    def _contiguous(self) -> bool:
+        """Whether any number of items is one run of bytes, which begins where the first item begins."""
+        return self._require().dense
+
+    @property
+    def _basic(self) -> Datatype | None:
+        """The predefined datatype (a constant) that all elements are of, if there is one; of a pair, the pair."""
+        basic = self._h and self._h.basic
+        return basic.constant if basic else None
+
+    @property
+    def _format(self) -> str | None:
+        """The character of the type in struct or numpy, or its type string in numpy; None if it is not a basic one."""
+        definition = self._require()
+        return definition.char or definition.typestr
+
+    def Get_size(self) -> int:
+        """Bytes that one item has in a message."""
+        return self._require().size
+
+    @property
+    def size(self) -> int:
+        """Bytes that one item has in a message."""
+        return self._require().size
+
+    def Get_extent(self) -> tuple[int, int]:
+        """The lower bound, and how many bytes consecutive items are apart."""
+        definition = self._require()
+        return definition.layout.lb, definition.extent
+
+    @property
+    def extent(self) -> int:
+        """How many bytes consecutive items are apart."""
+        return self._require().extent
+
+    @property
+    def lb(self) -> int:
+        """The lower bound: the displacement where an item is said to begin."""
+        return self._require().layout.lb
+
+    @property
+    def ub(self) -> int:
+        """The upper bound: the lower one plus the extent."""
+        return self._require().layout.ub
+
+    def Get_true_extent(self) -> tuple[int, int]:
+        """The displacement of the first byte, and how many bytes further the last one ends."""
+        layout = self._require().layout
+        return layout.true_lb, layout.true_ub - layout.true_lb
+
+    @property
+    def true_extent(self) -> int:
+        """From the first byte of an item to the end of the last."""
+        return self.Get_true_extent()[1]
+
+    @property
+    def true_lb(self) -> int:
+        """The displacement of the first byte."""
+        return self._require().layout.true_lb
+
+    @property
+    def true_ub(self) -> int:
+        """The displacement of the end of the last byte."""
+        return self._require().layout.true_ub
+
+    def Commit(self) -> Self:
+        """Make a derived datatype fit for use in messages."""
+        self._require().ready = True
+        return self
+
+    def Free(self) -> None:
+        """Give the datatype up: the handle becomes null. What was made from it stays. ERR_TYPE if predefined."""
+        definition = self._require()
+        if definition.predefined:
+            raise MPIException(ERR_TYPE, f"{definition.name or 'it'} is predefined")
+        definition.holders -= 1
+        if definition.holders == 0:
+            if definition.attributes:
+                from ..attributes import delete_attributes
+
+                delete_attributes(self, definition.attributes)
+            forget(definition)
+        self._h = None
+
+    def Get_envelope(self) -> tuple[int, int, int, int, int]:
+        """How many integers, addresses, counts and datatypes the contents have, and the constructor's number."""
+        definition = self._require()
+        return (
+            len(integers_of(definition)),
+            len(addresses_of(definition)),
+            0,
+            len(definition.old),
+            definition.combiner,
+        )
+
+    def Get_contents(self) -> tuple[list[int], list[int], list[int], list[Datatype]]:
+        """The constructor's arguments: integers, addresses, counts (none) and datatypes. ERR_TYPE if it has none."""
+        definition = self._require()
+        if definition.combiner == COMBINER_NAMED:
+            raise MPIException(ERR_TYPE, "a named datatype has no contents")
+        return integers_of(definition), addresses_of(definition), [], self._old()
+
+    def _old(self) -> list[Datatype]:
+        """New handles to the constructor's datatypes; those that are not predefined are to be freed."""
+        old = self._require().old
+        for definition in old:
+            definition.holders += 1
+        return [Datatype._to(definition) for definition in old]
+
+    def decode(self) -> tuple[Datatype, str, dict[str, Any]]:
+        """How it was made: from which datatype, by which constructor, with which arguments.
+
+        `getattr(datatype, "Create_" + constructor.lower())(**arguments)` makes it again. A named datatype is made
+        from itself by "NAMED"; a struct from DATATYPE_NULL.
+        """
+        definition = self._require()
+        name = NAME_OF[definition.combiner]
+        if definition.combiner == COMBINER_NAMED:
+            return self, name, {}
+        old, params = self._old(), copied(definition.params)
+        if name == "STRUCT":
+            params["datatypes"] = old
+        return old[0] if len(old) == 1 else Datatype._null_handle(), name, params
+
+    @staticmethod
+    def _null_handle() -> Datatype:
+        null = Datatype._null
+        assert isinstance(null, Datatype)
+        return null
+
+    @property
+    def envelope(self) -> tuple[int, int, int, int, int]:
+        """As of Get_envelope."""
+        return self.Get_envelope()
+
+    @property
+    def contents(self) -> tuple[list[int], list[int], list[int], list[Datatype]]:
+        """As of Get_contents."""
+        return self.Get_contents()
+
+    @property
+    def combiner(self) -> int:
+        """The number (COMBINER_…) of the constructor."""
+        return self._require().combiner
+
+    @property
+    def is_named(self) -> bool:
+        """Whether it is predefined and has a name."""
+        return self._require().combiner == COMBINER_NAMED
+
+    @property
+    def is_predefined(self) -> bool:
+        """Whether the library has made it: it cannot be freed then. Also of DATATYPE_NULL."""
+        return self._h is None or self._h.predefined
+
+    def _is_predefined(self) -> bool:
+        return self._h is not None and self._h.predefined
+
+    def free(self) -> None:
+        """Call `Free` if not null. Does nothing to a constant; a copy of something predefined becomes null."""
+        if self._h is None or self._h.constant is self:
+            return
+        if self._h.predefined:
+            self._h = None
+        else:
+            self.Free()
+
+    def __reduce__(self) -> str | tuple[Any, ...]:
+        definition = self._h
+        if definition is None or definition.combiner == COMBINER_NAMED:
+            return super().__reduce__()
+        _, name, params = self.decode()
+        old = [Datatype._to(part) for part in definition.old]
+        params.pop("datatypes", None)
+        return _rebuilt, (type(self), name, params, old)
+
+    def Get_attr(self, keyval: int) -> Any:
+        """The value that was set for a key, or None. ERR_KEYVAL if there is no such key."""
+        from ..attributes import get_attribute
+
+        return get_attribute(KIND, self._require().attributes, keyval)
+
+    def Set_attr(self, keyval: int, attrval: Any) -> None:
+        """Set the value for a key."""
+        from ..attributes import set_attribute
+
+        set_attribute(self, KIND, self._require().attributes, keyval, attrval)
+
+    def Delete_attr(self, keyval: int) -> None:
+        """Delete the value for a key."""
+        from ..attributes import delete_attribute
+
+        delete_attribute(self, KIND, self._require().attributes, keyval)
+
+    @classmethod
+    def Create_keyval(
+        cls,
+        copy_fn: Callable[[Datatype, int, Any], Any] | None = None,
+        delete_fn: Callable[[Datatype, int, Any], None] | None = None,
+        nopython: bool = False,
+    ) -> int:
+        """A new key. `copy_fn(datatype, key, value)` gives the value of a duplicate, `delete_fn` is told of deletion."""
+        from ..attributes import create_keyval
+
+        return create_keyval(KIND, copy_fn, delete_fn, nopython)
+
+    @classmethod
+    def Free_keyval(cls, keyval: int) -> int:
+        """The key is not used any more. Returns KEYVAL_INVALID."""
+        from ..attributes import free_keyval
+
+        return free_keyval(KIND, keyval)
+
+    def Get_name(self) -> str:
+        """Its name for people, "MPI_INT" for example; empty if it has none."""
+        return "MPI_DATATYPE_NULL" if self._h is None else self._h.name
+
+    def Set_name(self, name: str) -> None:
+        """Give it a name, which is cut to MAX_OBJECT_NAME bytes."""
+        self._require().name = name.encode()[: MAX_OBJECT_NAME - 1].decode(errors="ignore")
+
+    @property
+    def name(self) -> str:
+        """Its name for people."""
+        return self.Get_name()
+
+    @name.setter
+    def name(self, name: str) -> None:
+        self.Set_name(name)
+
+    def tocode(self) -> str:
+        """The character or the type string (numpy's) of a basic type; ValueError if it has none."""
+        code = self._h and self._h.code
+        if not code:
+            raise ValueError(f"{self.Get_name() or 'the datatype'} has neither a character nor a type string")
+        return code
+
+    @classmethod
+    def fromcode(cls, code: str) -> Datatype:
+        """The predefined datatype for a character or a type string; ValueError if there is none."""
+        from .predefined import _typedict
+
+        try:
+            return _typedict[code]
+        except KeyError:
+            raise ValueError(f"no datatype for the code {code!r}") from None
+
+    @property
+    def typestr(self) -> str:
+        """The type string (numpy's); of what has none "V" and the extent; empty if null."""
+        return "" if self._h is None else self._h.typestr or f"V{max(self._h.extent, 0)}"
+
+    @property
+    def typechar(self) -> str:
+        """The character (struct's and numpy's); of what has none "V"; empty if null."""
+        return "" if self._h is None else self._h.char or "V"
+
+
+Datatype._kind = Datatype
+Datatype._null = constant("DATATYPE_NULL", Datatype())
+DATATYPE_NULL = Datatype._null_handle()
+
+
+def _rebuilt(cls: type[Datatype], name: str, params: dict[str, Any], old: list[Datatype]) -> Datatype:
+    """A datatype from its pickle: committed."""
+    maker: Handle | type[Datatype] = cls._to(old[0]._h) if old and name != "STRUCT" else cls
+    if name == "STRUCT":
+        params["datatypes"] = old
+    made: Datatype = getattr(maker, "Dup" if name == "DUP" else f"Create_{name.lower()}")(**params)
+    return made.Commit()
+
+
+def _typecode(datatype: Datatype) -> str | None:
+    """The character or type string of a basic type; None if it has none."""
+    return datatype._h.code if datatype._h else None
+
+
+def _typealign(datatype: Datatype) -> int | None:
+    """The alignment of a basic type or a predefined pair, in bytes; None of others."""
+    definition = datatype._h
+    if definition is None or not (definition.typestr or (definition.predefined and definition.parts)):
+        return None
+    return definition.layout.align

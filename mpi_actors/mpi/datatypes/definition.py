@@ -1,0 +1,81 @@
+"""What datatype handles refer to: how the type was made, where its bytes are, which elements it has."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from ..constants import COMBINER_NAMED
+from .layout import EMPTY, Layout
+
+if TYPE_CHECKING:
+    from .datatype import Datatype
+
+Parts = tuple[tuple[int, "Definition"], ...]
+
+
+class Definition:
+    """One datatype.
+
+    combiner: by which constructor it was made; params: the constructor's arguments, by name, and `old`: those that
+        are datatypes.
+    parts: how many items of which datatypes, in the order of the standard's type map; none of basic types.
+    elements: how many basic elements one item has; basic: the predefined datatype that all are of, if there is one.
+    char, typestr, code: names in struct, array and numpy, if it has them.
+    predefined: cannot be freed; constant: the handle that is a constant of the module MPI.
+    ready: committed; dense: `count` items are one run of `count * size` bytes, the first where the first item begins.
+    holders: handles that must be freed until the type is; attributes: values cached by the program.
+    """
+
+    __slots__ = (
+        "attributes",
+        "basic",
+        "char",
+        "code",
+        "combiner",
+        "constant",
+        "dense",
+        "elements",
+        "extent",
+        "holders",
+        "layout",
+        "name",
+        "old",
+        "params",
+        "parts",
+        "predefined",
+        "ready",
+        "size",
+        "typestr",
+    )
+
+    def __init__(
+        self,
+        layout: Layout,
+        combiner: int = COMBINER_NAMED,
+        params: dict[str, Any] | None = None,
+        old: Sequence[Definition] = (),
+        parts: Parts = (),
+        *,
+        name: str = "",
+        predefined: bool = False,
+    ) -> None:
+        self.layout = layout
+        self.size = layout.size
+        self.extent = layout.extent
+        self.dense = layout is EMPTY or (layout.start == 0 and layout.size == layout.extent)
+        self.combiner = combiner
+        self.params = params or {}
+        self.old = tuple(old)
+        self.parts = parts
+        self.elements: int = sum(count * part.elements for count, part in parts) if parts else 1
+        kinds = {id(part.basic): part.basic for count, part in parts if count}
+        self.basic: Definition | None = next(iter(kinds.values())) if len(kinds) == 1 else None
+        self.char: str | None = None
+        self.typestr: str | None = None
+        self.code: str | None = None
+        self.name = name
+        self.predefined = self.ready = predefined
+        self.constant: Datatype | None = None
+        self.holders = 1
+        self.attributes: dict[int, Any] = {}

@@ -1,0 +1,85 @@
+"""What a DLPack capsule holds. The structures are those of dlpack.h; they need ctypes, so import this at need."""
+
+from __future__ import annotations
+
+import ctypes
+from ctypes import POINTER, c_int32, c_int64, c_uint8, c_uint16, c_uint32, c_uint64, c_void_p
+from typing import Any, NamedTuple
+
+
+class _Tensor(ctypes.Structure):
+    _fields_ = (
+        ("data", c_void_p),
+        ("device_type", c_int32),
+        ("device_id", c_int32),
+        ("ndim", c_int32),
+        ("code", c_uint8),
+        ("bits", c_uint8),
+        ("lanes", c_uint16),
+        ("shape", POINTER(c_int64)),
+        ("strides", POINTER(c_int64)),
+        ("byte_offset", c_uint64),
+    )
+
+
+class _Versioned(ctypes.Structure):
+    _fields_ = (
+        ("major", c_uint32),
+        ("minor", c_uint32),
+        ("manager_ctx", c_void_p),
+        ("deleter", c_void_p),
+        ("flags", c_uint64),
+        ("tensor", _Tensor),
+    )
+
+
+class Tensor(NamedTuple):
+    """A tensor: where it is, in elements of `bits * lanes` bits; `strides` (in elements) None: C order."""
+
+    address: int
+    code: int
+    bits: int
+    lanes: int
+    shape: list[int]
+    strides: list[int] | None
+    readonly: bool
+
+
+_VERSION = 1
+_READ_ONLY = 1
+
+_get_pointer = ctypes.pythonapi.PyCapsule_GetPointer
+_get_pointer.restype = c_void_p
+_get_pointer.argtypes = (ctypes.py_object, ctypes.c_char_p)
+_is_valid = ctypes.pythonapi.PyCapsule_IsValid
+_is_valid.restype = ctypes.c_int
+_is_valid.argtypes = (ctypes.py_object, ctypes.c_char_p)
+
+
+def tensor_of(capsule: Any, versioned: bool) -> Tensor:
+    """Look into a capsule, which stays its producer's. BufferError if it is void or not understood."""
+    name = b"dltensor_versioned" if versioned else b"dltensor"
+    if not _is_valid(capsule, name):
+        raise BufferError("dlpack: what __dlpack__ returned is no capsule, or was used before")
+    pointer = _get_pointer(capsule, name)
+    readonly = False
+    if versioned:
+        managed = _Versioned.from_address(pointer)
+        if managed.major < _VERSION:
+            raise BufferError(f"dlpack: version {managed.major}.{managed.minor} in a capsule of later versions")
+        readonly = bool(managed.flags & _READ_ONLY)
+        tensor = managed.tensor
+    else:
+        tensor = _Tensor.from_address(pointer)
+    ndim = tensor.ndim
+    if ndim < 0 or (ndim > 0 and not tensor.shape):
+        raise BufferError("dlpack: the tensor has no shape")
+    return Tensor(
+        (tensor.data or 0) + tensor.byte_offset,
+        tensor.code,
+        tensor.bits,
+        tensor.lanes,
+        tensor.shape[:ndim] if ndim else [],
+        tensor.strides[:ndim] if ndim and tensor.strides else None,
+        readonly,
+    )

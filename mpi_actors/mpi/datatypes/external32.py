@@ -1,0 +1,139 @@
+"""The representation "external32": big-endian, IEEE, the same on all machines (MPI 4.1, section 14.5.2).
+
+Elements have the sizes of the standard's tables, which are not always those of this machine: a C long has four
+bytes there, and a long double is IEEE 754's number of sixteen bytes.
+"""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Iterator
+
+from ..constants import ERR_CONVERSION
+from ..exception import Exception as MPIException
+from . import codes
+from .definition import Definition
+
+SIZES = {"MPI_LONG": 4, "MPI_UNSIGNED_LONG": 4, "MPI_WCHAR": 2}
+"""Of basic types whose size there differs from that here."""
+
+EXTENDED = codes.LONG_DOUBLE == 16 and platform.machine() in ("x86_64", "AMD64")
+"""Whether a long double is the processor's 80-bit number."""
+
+EXTENDED_BITS, QUAD_FRACTION = 63, 112
+
+
+def basics(definition: Definition) -> Iterator[tuple[int, Definition]]:
+    """The basic elements of one item in order, as numbers of equal ones."""
+    if not definition.parts:
+        yield 1, definition
+        return
+    for count, part in definition.parts:
+        if not part.parts:
+            yield count, part
+        elif part.basic is not None and not part.basic.parts:
+            yield count * part.elements, part.basic
+        else:
+            inner = list(basics(part))
+            for _ in range(count):
+                yield from inner
+
+
+def external_size(definition: Definition) -> int:
+    """Bytes of one item."""
+    return sum(count * SIZES.get(basic.name, basic.size) for count, basic in basics(definition))
+
+
+def _sequence(definition: Definition, count: int) -> list[tuple[int, Definition]]:
+    """The elements of some items; all at once if they are of one basic type."""
+    one = list(basics(definition))
+    return [(count * one[0][0], one[0][1])] if len(one) == 1 else one * count
+
+
+def encode(definition: Definition, packed: memoryview | bytearray, count: int) -> bytearray:
+    """Packed items in this representation. ERR_CONVERSION for a number that has no room there."""
+    out, place = bytearray(), 0
+    for number, basic in _sequence(definition, count):
+        end = place + number * basic.size
+        out += _encoded(basic, bytes(packed[place:end]))
+        place = end
+    return out
+
+
+def decode(definition: Definition, external: memoryview, count: int) -> bytearray:
+    """Packed items from this representation."""
+    out, place = bytearray(), 0
+    for number, basic in _sequence(definition, count):
+        end = place + number * SIZES.get(basic.name, basic.size)
+        out += _decoded(basic, bytes(external[place:end]))
+        place = end
+    return out
+
+
+def _parts(basic: Definition) -> int:
+    """Bytes of what the byte order is about: half of a complex number."""
+    return basic.size // 2 if (basic.typestr or "")[:1] == "c" else basic.size
+
+
+def _is_long_double(basic: Definition) -> bool:
+    return basic.char in ("g", "G") and basic.name.startswith(("MPI_LONG", "MPI_C_LONG", "MPI_CXX_LONG"))
+
+
+def _encoded(basic: Definition, data: bytes) -> bytes:
+    size = SIZES.get(basic.name)
+    if size is not None:
+        signed = basic.name == "MPI_LONG"
+        numbers = _integers(data, basic.size, signed)
+        try:
+            return b"".join(number.to_bytes(size, "big", signed=signed) for number in numbers)
+        except OverflowError:
+            raise MPIException(ERR_CONVERSION, f"{basic.name} has {size} bytes in external32") from None
+    if EXTENDED and _is_long_double(basic):
+        data = b"".join(_quad(data[place : place + 16]) for place in range(0, len(data), 16))
+    return swapped(data, _parts(basic))
+
+
+def _decoded(basic: Definition, data: bytes) -> bytes:
+    size = SIZES.get(basic.name)
+    if size is not None:
+        signed = basic.name == "MPI_LONG"
+        numbers = (
+            int.from_bytes(data[place : place + size], "big", signed=signed) for place in range(0, len(data), size)
+        )
+        return b"".join(number.to_bytes(basic.size, "little", signed=signed) for number in numbers)
+    data = swapped(data, _parts(basic))
+    if EXTENDED and _is_long_double(basic):
+        data = b"".join(_extended(data[place : place + 16]) for place in range(0, len(data), 16))
+    return data
+
+
+def _integers(data: bytes, size: int, signed: bool) -> list[int]:
+    return [
+        int.from_bytes(data[place : place + size], "little", signed=signed) for place in range(0, len(data), size)
+    ]
+
+
+def swapped(data: bytes, size: int) -> bytes:
+    """Each element of `size` bytes with its bytes in the opposite order."""
+    if size == 1:
+        return data
+    out = bytearray(len(data))
+    for k in range(size):
+        out[k::size] = data[size - 1 - k :: size]
+    return bytes(out)
+
+
+def _quad(data: bytes) -> bytes:
+    """IEEE 754's 16-byte number for an 80-bit one: the leading bit, which is explicit there, is left out."""
+    fraction = int.from_bytes(data[:8], "little") & ((1 << EXTENDED_BITS) - 1)
+    head = int.from_bytes(data[8:10], "little")
+    return (head << QUAD_FRACTION | fraction << (QUAD_FRACTION - EXTENDED_BITS)).to_bytes(16, "little")
+
+
+def _extended(data: bytes) -> bytes:
+    """The 80-bit number for a 16-byte one, rounded toward zero."""
+    bits = int.from_bytes(data, "little")
+    head = bits >> QUAD_FRACTION
+    fraction = (bits & ((1 << QUAD_FRACTION) - 1)) >> (QUAD_FRACTION - EXTENDED_BITS)
+    leading = 1 << EXTENDED_BITS if head & 0x7FFF else 0
+    return (fraction | leading).to_bytes(8, "little") + head.to_bytes(2, "little") + bytes(6)

@@ -1,0 +1,118 @@
+"""Protocols of array libraries for memory that may be on a device: DLPack and the CUDA array interface.
+
+Facts of DLPack are from its header (version 1.0) and the Python Array API standard; those of the other from the
+documentation of numba. Both functions say where the memory is: address, bytes, format of the elements,
+whether it is read-only, and DLPack's number for the kind of device.
+"""
+
+from __future__ import annotations
+
+import sys
+import warnings
+from collections.abc import Sequence
+from typing import Any
+
+DLPACK_VERSION = (1, 0)
+CPU, CUDA = 1, 2
+FOR_ANY_STREAM = -1
+UNKNOWN = ""
+"""The format of elements that have no name in the buffer protocol."""
+
+FORMATS = dict(
+    item.split("=")
+    for item in ["b1=?", "i1=b", "i2=h", "i4=i", "i8=l", "u1=B", "u2=H", "u4=I", "u8=L", "f2=e", "f4=f", "f8=d", "f16=g", "c4=Ze", "c8=Zf", "c16=Zd", "c32=Zg"]
+)
+"""Of type strings as numpy's, without the byte order."""
+
+DLPACK_KINDS = {0: "i", 1: "u", 2: "f", 5: "c", 6: "b"}
+
+Taken = tuple[int, int, str, bool, int]
+
+
+def contiguous(shape: Sequence[int], strides: Sequence[int], itemsize: int) -> bool:
+    """Whether elements at these strides fill their memory, in the order of C or of Fortran."""
+    axes = list(zip(shape, strides, strict=False))
+    return _dense(axes, itemsize) or _dense(axes[::-1], itemsize)
+
+
+def _dense(axes: list[tuple[int, int]], step: int) -> bool:
+    for length, stride in axes:
+        if length > 1 and stride != step:
+            return False
+        step *= length
+    return True
+
+
+def product(shape: Sequence[int]) -> int:
+    """How many elements there are."""
+    total = 1
+    for length in shape:
+        total *= length
+    return total
+
+
+def dlpack(obj: Any) -> Taken:
+    """The memory of an object with the methods `__dlpack__` and `__dlpack_device__`. TypeError, BufferError …"""
+    from .dlpack import tensor_of
+
+    device, number = obj.__dlpack_device__()
+    if not (isinstance(device, int) and isinstance(number, int)):
+        raise TypeError("dlpack: a device is two integers, its kind and its number")
+    stream = {} if device == CPU else {"stream": FOR_ANY_STREAM}
+    try:
+        capsule = obj.__dlpack__(**stream, max_version=DLPACK_VERSION, copy=False)
+        versioned = True
+    except TypeError:  # of a time before versions
+        capsule = obj.__dlpack__(**stream)
+        versioned = False
+    tensor = tensor_of(capsule, versioned)
+    if any(length < 0 for length in tensor.shape) or any(stride < 0 for stride in tensor.strides or ()):
+        raise BufferError("dlpack: a negative length or stride")
+    if tensor.strides is not None and not contiguous(tensor.shape, tensor.strides, 1):
+        raise BufferError("dlpack: the tensor is not contiguous")
+    itemsize = (tensor.bits * tensor.lanes + 7) // 8
+    kind, size = DLPACK_KINDS.get(tensor.code, ""), tensor.bits // 8
+    if tensor.lanes == 2 and kind == "f" and size > 2:
+        kind, size = "c", 2 * size  # how complex numbers were described before they had a code
+    elif tensor.lanes != 1:
+        kind = ""
+    format = FORMATS.get(f"{kind}{size}", UNKNOWN)
+    return tensor.address, product(tensor.shape) * itemsize, format, tensor.readonly, int(device)
+
+
+def cuda_array(obj: Any, with_format: bool) -> Taken:
+    """The memory of an object with the attribute `__cuda_array_interface__`.
+
+    Raises KeyError, TypeError and ValueError for what the attribute lacks, BufferError for what is not supported.
+    """
+    described = obj.__cuda_array_interface__
+    if not isinstance(described, dict):
+        raise TypeError("__cuda_array_interface__ is not a dict")
+    data, typestr, shape = (
+        _typed(key, described[key], kind) for key, kind in (("data", tuple), ("typestr", str), ("shape", tuple))
+    )
+    strides, descr = (
+        None if described.get(key) is None else _typed(key, described[key], kind)
+        for key, kind in (("strides", tuple), ("descr", list))
+    )
+    address, readonly = data
+    nbytes = product(shape)
+    itemsize = int(typestr[2:])
+    if with_format and typestr[0] not in ("|", "<" if sys.byteorder == "little" else ">"):
+        raise BufferError(f"__cuda_array_interface__: {typestr!r} is not of the native byte order")
+    if described.get("mask") is not None:
+        raise BufferError("__cuda_array_interface__: masked arrays are not supported")
+    if nbytes < 0:
+        raise BufferError(f"__cuda_array_interface__: a negative length in the shape {shape}")
+    if strides is not None and not contiguous(shape, strides, itemsize):
+        raise BufferError(f"__cuda_array_interface__: not contiguous (shape {shape}, strides {strides})")
+    if descr is not None and descr != [("", typestr)]:
+        warnings.warn("__cuda_array_interface__: 'descr' is ignored", RuntimeWarning, stacklevel=2)
+    format = FORMATS.get(typestr[1:], UNKNOWN)
+    return address or 0, nbytes * itemsize, format, bool(readonly), CUDA
+
+
+def _typed(key: str, value: Any, kind: type) -> Any:
+    if not isinstance(value, kind):
+        raise TypeError(f"__cuda_array_interface__: {key!r} is a {type(value).__name__}, not a {kind.__name__}")
+    return value

@@ -1,0 +1,184 @@
+"""Specifications of messages, as programs write them: a buffer, or a list that says more about it.
+
+    buf | [buf, type] | [buf, count] | [buf, (count, displ)] | [buf, count, type] | [buf, (count, displ), type]
+    | [buf, count, displ, type]
+
+Any of count, displ and type may be None: then they follow from the buffer. A type may be its code. What is wrong with
+a specification raises TypeError, ValueError, KeyError or BufferError, as mpi4py's programs expect.
+"""
+
+from __future__ import annotations
+
+from operator import index
+from pickle import PickleBuffer
+from typing import Any, NoReturn
+
+from ..constants import ERR_BUFFER, ERR_TYPE, PROC_NULL
+from ..exception import Exception as MPIException
+from .acquire import acquire
+from .datatype import Datatype
+from .message import Message
+from .predefined import BYTE, _typedict
+from .sentinels import BOTTOM, IN_PLACE
+
+CASTABLE = frozenset("Bbc?hHiIlLqQnNefdP")
+"""Formats of one character that memoryview can cast to bytes."""
+
+OTHER_PROTOCOLS = ("__dlpack__", "__cuda_array_interface__")
+
+NOTHING = memoryview(bytearray())
+
+
+def fast_view(buf: Any) -> memoryview | None:
+    """The bytes of the simplest buffers, contiguous in the order of C; None: parse it."""
+    if buf.__class__ is list or buf.__class__ is tuple:
+        return None
+    try:
+        view = memoryview(buf)
+        if view.format in CASTABLE and buf is not BOTTOM and buf is not IN_PLACE:
+            return view.cast("B")
+    except (TypeError, ValueError, BufferError):
+        pass  # it is no buffer, or not so simple: the parser knows which
+    return None
+
+
+def fast_target(buf: Any) -> memoryview | None:
+    """The same of a buffer to receive in; None too if it is read-only."""
+    view = fast_view(buf)
+    return None if view is None or view.readonly else view
+
+
+def parse_send(spec: Any, *, rank: int = 0, blocks: int = 1) -> Message:
+    """Parse what is to be sent.
+
+    rank: the destination; nothing is looked at if it is PROC_NULL.
+    blocks: the buffer has so many blocks of `count` items, if the count is not given.
+    """
+    return _parse(spec, False, rank, blocks)
+
+
+def parse_recv(spec: Any, *, rank: int = 0, blocks: int = 1) -> Message:
+    """Parse where to receive; BufferError if the memory is read-only. Parameters as of `parse_send`."""
+    return _parse(spec, True, rank, blocks)
+
+
+def _parse(spec: Any, writable: bool, rank: int, blocks: int) -> Message:
+    if rank == PROC_NULL:
+        return Message(NOTHING, 0, 0, BYTE)
+    count = displ = kind = None
+    if isinstance(spec, list | tuple):
+        given = len(spec)
+        if given == 2:
+            buf, count = spec
+            if isinstance(count, Datatype | str):
+                kind, count = count, None
+            elif isinstance(count, list | tuple):
+                count, displ = count
+        elif given == 3:
+            buf, count, kind = spec
+            if isinstance(count, list | tuple):
+                count, displ = count
+        elif given == 4:
+            buf, count, displ, kind = spec
+        else:
+            raise ValueError(f"a message is described by 2 to 4 items, not {given}")
+    else:
+        buf = whole(spec)
+    view, datatype = located(buf, kind, writable)
+    definition = datatype._h
+    length = 0 if view is _bottom() else len(view)
+    offset = 0
+    if displ is not None:
+        displ = index(displ)
+        if displ < 0:
+            raise ValueError(f"a negative displacement: {displ}")
+        if displ:
+            offset = displ * extent_of(datatype, "a displacement")
+            if offset > length:
+                raise ValueError(f"the displacement {displ} is behind the end of the buffer")
+            length -= offset
+    if count is not None:
+        count = index(count)
+        if count < 0:
+            raise ValueError(f"a negative count: {count}")
+        if count and buf is None:
+            raise ValueError(f"{count} items of None")
+    elif length:
+        extent = definition.extent if definition is not None else 0
+        if extent <= 0:
+            extent_of(datatype, "the count")
+        count, rest = divmod(length, extent)
+        if rest:
+            raise ValueError(f"{length} bytes are no whole number of items of extent {extent}")
+        if blocks > 1:
+            count, rest = divmod(count, blocks)
+            if rest:
+                raise ValueError(f"{length // extent} items are no whole number of items in {blocks} blocks")
+    else:
+        count = 0
+    if definition is None or not definition.ready:
+        unusable(datatype)
+    return Message(view, offset, count, datatype)
+
+
+def whole(spec: Any) -> Any:
+    """A specification that is a buffer; TypeError if it is none."""
+    try:
+        memoryview(spec)
+    except TypeError:
+        if isinstance(spec, type) or not any(hasattr(spec, name) for name in OTHER_PROTOCOLS):
+            raise TypeError(f"a message is a buffer or a list, not {type(spec).__name__}") from None
+    except ValueError:
+        pass  # a buffer, whose elements have no format
+    return spec
+
+
+def located(buf: Any, kind: Any, writable: bool) -> tuple[memoryview, Datatype]:
+    """The memory of a buffer and the datatype that was given for it, or follows from its format."""
+    if buf is None or buf is BOTTOM:
+        return NOTHING if buf is None else _bottom(), typed(kind)
+    if buf is IN_PLACE:
+        raise MPIException(ERR_BUFFER, "MPI.IN_PLACE has no meaning here")
+    if kind is None:
+        view, format, _ = acquire(buf, writable, True)
+        return view, (typed(format) if format else BYTE)
+    if not isinstance(kind, Datatype):
+        kind = typed(kind)
+    try:
+        view = PickleBuffer(buf).raw()
+    except (TypeError, ValueError, BufferError):
+        return acquire(buf, writable, False).view, kind
+    if writable and view.readonly:
+        raise BufferError("the buffer is read-only")
+    return view, kind
+
+
+def _bottom() -> memoryview:
+    from .memory import everything
+
+    return everything()
+
+
+def typed(kind: Any) -> Datatype:
+    """A datatype, or that for a code; KeyError for what is no code."""
+    if isinstance(kind, Datatype):
+        return kind
+    try:
+        return _typedict[kind]
+    except KeyError:
+        raise KeyError(f"no datatype for {kind!r}") from None
+
+
+def extent_of(datatype: Datatype, what: str) -> int:
+    """The extent of a datatype, by which something is to be measured; ValueError if that is impossible."""
+    definition = datatype._h
+    if definition is None:
+        raise ValueError(f"{what} of items of a null datatype")
+    if definition.extent <= 0:
+        raise ValueError(f"{what} of items of extent {definition.extent}")
+    return definition.extent
+
+
+def unusable(datatype: Datatype) -> NoReturn:
+    """ERR_TYPE: it is null, or not committed."""
+    raise MPIException(ERR_TYPE, "the datatype is not committed" if datatype else "null datatype")
