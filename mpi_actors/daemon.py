@@ -40,7 +40,8 @@ from .net.transport import ByteStream, Transport
 from .peer import PeerSession
 from .process.program import Launcher
 from .roster import PeerRecord, Roster, StockBus
-from .router import HostNews, PeerGone, Router
+from .router import Router
+from .routes import HostNews, PeerGone
 from .wire.frame import Frame
 
 _GOODBYE = 0.5
@@ -138,6 +139,7 @@ class Daemon:
                 ChildSpec(id="parting", run=self._part, shutdown=_GOODBYE),
                 ChildSpec(id="dialer", run=self._dialer.run, mailbox=self._found),
                 ChildSpec(id="announcer", run=self._announcer.run),
+                ChildSpec(id="lanes", run=self.host.lanes.run),
                 self._ranks.as_child(),
                 ChildSpec(id="host", run=self.host.run, mailbox=hosting),
                 self._jobs.as_child(),

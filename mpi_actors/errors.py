@@ -192,6 +192,14 @@ class ReplayDivergence(MpiActorsError):
     """
 
 
+class NotReplayable(MpiActorsError):
+    """A rank was lost after a choice that was not its own, such as which message matched ANY_SOURCE.
+
+    Another incarnation could choose otherwise, and what the choice was is not recorded yet. Name the source
+    and the tag of each message that is received, and do not probe or test.
+    """
+
+
 class SendLogFull(MpiActorsError):
     """A rank's sender log reached its limit. Send less, or raise the limit."""
 

@@ -12,11 +12,22 @@ from .actors import ChildSpec, Mailbox, Restart, Supervisor
 from .config import Settings
 from .errors import MpiActorsError
 from .ids import JobId, PeerId, Rank
+from .lanes import Lanes
 from .ledger import PeerView
-from .messages import AskRank, EndJob, Placed, RankRefused, RankState, StartRank, StopRank
+from .messages import (
+    AskRank,
+    ChoiceNoted,
+    EndJob,
+    Placed,
+    RankRefused,
+    RankState,
+    StartRank,
+    StopRank,
+)
 from .process.program import Launcher
-from .rank import AskState, Incarnation
-from .router import FromPeer, HostNews, PeerGone, Router
+from .rank import AskState, Incarnation, Noted, RankNews
+from .router import Router
+from .routes import FromPeer, HostNews, PeerGone
 
 logger = logging.getLogger(__name__)
 
@@ -26,7 +37,7 @@ class _Hosted:
     incarnation: Incarnation
     number: int
     child: str
-    mailbox: Mailbox[AskState]
+    mailbox: Mailbox[RankNews]
 
 
 class Host:
@@ -52,10 +63,12 @@ class Host:
     ) -> None:
         self._launcher = launcher
         self._router = router
+        self.lanes = Lanes(router)
+        """Where ranks that speak MPI get theirs. It is an actor of its own."""
         self._supervisor = supervisor
         self._settings = settings
         self._daemon_pid = daemon_pid
-        self._changed = changed
+        self._on_changed = changed
         self._spill_directory = spill_directory
         self._hosted: dict[tuple[JobId, Rank], _Hosted] = {}
 
@@ -68,6 +81,10 @@ class Host:
     def full(self) -> bool:
         """No more ranks are taken."""
         return len(self._hosted) >= self._settings.peer.max_ranks
+
+    def _changed(self) -> None:
+        self.lanes.company(self.running)
+        self._on_changed()
 
     def view(self, program: str) -> PeerView:
         """This peer as a candidate for a job's ranks."""
@@ -109,6 +126,10 @@ class Host:
                 await self._end(JobId(job))
             case AskRank(job, rank, question):
                 self._ask(JobId(job), rank, question, news.sender)
+            case ChoiceNoted(job, rank, incarnation):
+                hosted = self._hosted.get((JobId(job), rank))
+                if hosted is not None:
+                    hosted.mailbox.post(Noted(incarnation))
 
     async def _start(self, order: StartRank, coordinator: PeerId) -> None:
         job = JobId(order.job)
@@ -137,13 +158,14 @@ class Host:
             coordinator,
             launcher=self._launcher,
             router=self._router,
+            lanes=self.lanes,
             settings=self._settings,
             daemon_pid=self._daemon_pid,
             changed=self._changed,
             spill_directory=self._spill_directory,
         )
         child = f"{job}/{order.rank}.{order.incarnation}"
-        mailbox: Mailbox[AskState] = Mailbox(f"rank {child}", dead_letters=self._router.dead_letters)
+        mailbox: Mailbox[RankNews] = Mailbox(f"rank {child}", dead_letters=self._router.dead_letters)
         self._hosted[job, order.rank] = _Hosted(incarnation, order.incarnation, child, mailbox)
         await self._supervisor.start_child(
             ChildSpec(id=child, run=incarnation.run, restart=Restart.TEMPORARY, mailbox=mailbox)

@@ -22,13 +22,16 @@ from .events import (
     RankWaiting,
 )
 from .ids import COORDINATOR, Incarnation, JobId, PeerId, Rank
+from .job_ends import Ends
 from .job_why import Inquiry
 from .ledger import JobLedger, JobSpec, PeerView
 from .messages import (
+    ChoiceNoted,
     EndJob,
     Placed,
     Placement,
     RankBroke,
+    RankChose,
     RankExited,
     RankPreparing,
     RankRefused,
@@ -43,8 +46,9 @@ from .reports import LogReport, ResetReport, decode_report
 from .result import JobLog
 from .result import JobResult as JobResult
 from .result import LogLine as LogLine
-from .router import Attachment, FromPeer, PeerGone, Router
-from .seats import Action, Announce, End, Fence, Phase, Place, Preparing
+from .router import Router
+from .routes import Attachment, FromPeer, PeerGone
+from .seats import Action, Announce, End, Fence, Noted, Phase, Place, Preparing
 
 
 @attrs.frozen
@@ -107,7 +111,7 @@ class Job:
         self._postponed: set[Rank] = set()
         self._preparing: dict[Rank, Incarnation] = {}
         """Whose news of preparation are in the mailbox."""
-        self._exits: dict[Rank, tuple[RankExited, float]] = {}
+        self._ends = Ends(lambda rank: self._endpoint.lane(rank).incoming, settings.timing.flush)
         self._hosts: set[PeerId] = set()
         self._waiting_said: set[tuple[Rank, Incarnation]] = set()
         self._began = 0.0
@@ -132,7 +136,7 @@ class Job:
         self.mailbox.post(KillJob(reason))
 
     async def why(self, patience: float = 1.0) -> list[str]:
-        """What each rank does or waits for, a line each; hosts have `patience` seconds to answer."""
+        """What each rank does or waits for, a text each; hosts have `patience` seconds to answer."""
         if self.result is not None:
             return [f"job {self.id} is over: {self.result.reason}"]
         return await self._inquiry.ask(patience)
@@ -151,13 +155,13 @@ class Job:
             self._bus.emit(JobStarted(job=self.id, program=self.spec.program, ranks=self.spec.size))
             self._act(self.ledger.begin(self._views(self.spec.program), self._began))
             while self.ledger.ended is None:
-                deadline = min(self.ledger.next_deadline(patience) or math.inf, self._next_flush())
+                deadline = min(self.ledger.next_deadline(patience) or math.inf, self._ends.next_deadline())
                 with trio.move_on_at(deadline) as timeout:
                     self._hear(await mailbox.next())
                 if timeout.cancelled_caught:
                     now = trio.current_time()
                     self._act(self.ledger.time_passed(now, patience))
-                    self._settle_exits(now)
+                    self._settle_ends(now)
         finally:
             forget()
             self._close()
@@ -221,8 +225,10 @@ class Job:
             case RankRefused(_, rank, incarnation, reason):
                 self._act(self.ledger.refused(rank, incarnation, reason, now))
             case RankExited() as exited if self.ledger.is_current(exited.rank, exited.incarnation):
-                self._exits[exited.rank] = (exited, now + self._settings.timing.flush)
-                self._settle_exits(now)
+                self._ends.told(exited, now)
+                self._settle_ends(now)
+            case RankChose(_, rank, incarnation, what):
+                self._act(self.ledger.chose(rank, incarnation, what))
             case RankBroke(_, rank, incarnation, _, text):
                 self._act(self.ledger.broke(rank, incarnation, text))
             case RankStderr(_, rank, _, text):
@@ -263,39 +269,24 @@ class Job:
             # what is not taken gives the rank no new credit, so it waits at its host
             self._postponed.add(rank)
         self._router.ready(self._endpoint, lane)
-        if rank in self._exits:
-            self._exits[rank] = (self._exits[rank][0], now + self._settings.timing.flush)
-            self._settle_exits(now)
+        self._ends.reported(rank, now)
+        self._settle_ends(now)
 
-    def _settle_exits(self, now: float) -> None:
-        """Decide about ended ranks whose last reports are here, or can no longer be expected."""
-        for rank, (exited, _) in tuple(self._exits.items()):
-            if not self.ledger.is_current(rank, exited.incarnation):
-                del self._exits[rank]
+    def _settle_ends(self, now: float) -> None:
+        current = self.ledger.is_current
+        for exited in self._ends.settled(now, lambda told: current(told.rank, told.incarnation)):
+            rank, incarnation, code, text = exited.rank, exited.incarnation, exited.code, exited.description
+            if exited.aborted:
+                self._act(self.ledger.aborted(rank, incarnation, code, text))
                 continue
-            incoming = self._endpoint.lane(rank).incoming
-            have = incoming.expected - incoming.queued
-            if exited.killed or have >= exited.reports or now >= self._hope_ends(rank):
-                del self._exits[rank]
-                text = exited.description
-                if exited.code and exited.stderr:
-                    text += "; its standard error ended with:\n" + exited.stderr
-                self._act(
-                    self.ledger.exited(
-                        rank, exited.incarnation,
-                        killed=exited.killed, code=exited.code, text=text, now=now,
-                    )
-                )  # fmt: skip
-
-    def _next_flush(self) -> float:
-        return min(map(self._hope_ends, self._exits), default=math.inf)
-
-    def _hope_ends(self, rank: Rank) -> float:
-        """When the last reports of a rank that failed can no longer be expected."""
-        exited, deadline = self._exits[rank]
-        if exited.code == 0 or self._endpoint.lane(rank).incoming.queued:
-            return math.inf
-        return deadline
+            if code and exited.stderr and not exited.traceback:
+                text += "; its standard error ended with:\n" + exited.stderr
+            self._act(
+                self.ledger.exited(
+                    rank, incarnation,
+                    killed=exited.killed, code=code, text=text, now=now, traceback=exited.traceback,
+                )
+            )  # fmt: skip
 
     def _add_line(self, line: LogLine) -> None:
         self.log.add(line)
@@ -327,6 +318,8 @@ class Job:
                             peer=peer, program=self.spec.program,
                         )
                     )  # fmt: skip
+                case Noted(rank, incarnation, peer):
+                    self._router.tell(peer, ChoiceNoted(self.id, rank, incarnation))
                 case End():
                     self._finish(action)
         self._say_who_waits()
@@ -369,6 +362,8 @@ class Job:
             reason=end.reason,
             seconds=seconds,
             output=self.log.output(),
+            rank=end.rank,
+            traceback=end.traceback,
         )
 
     def _close(self) -> None:

@@ -13,8 +13,9 @@ import attrs
 
 from .config import JobLimits
 from .elect import Candidate, elect
+from .errors import NotReplayable
 from .ids import Incarnation, JobId, PeerId, Rank
-from .seats import Action, Announce, End, Fence, Place, Preparing, SeatRecord
+from .seats import Action, Announce, End, Fence, Noted, Place, Preparing, SeatRecord
 from .seats import Phase as Phase
 
 RestartPolicy = Literal["lost", "failed"]
@@ -129,12 +130,36 @@ class JobLedger:
         actions = self._vacate(seat, f"refused by its peer: {reason}", now)
         return actions + self._fill(now)
 
-    def exited(
-        self, rank: Rank, incarnation: Incarnation, *, killed: bool, code: int, text: str, now: float
-    ) -> list[Action]:
-        """An incarnation's process has ended."""
+    def chose(self, rank: Rank, incarnation: Incarnation, what: str) -> list[Action]:
+        """An incarnation's program makes a choice that is not its own: it cannot be replaced any more."""
+        seat = self._current(rank, incarnation)
+        if seat is None or seat.phase is not Phase.RUNNING or seat.peer is None:
+            return []
+        seat.choice = seat.choice or what or "a choice"
+        return [Noted(rank, incarnation, seat.peer)]
+
+    def aborted(self, rank: Rank, incarnation: Incarnation, code: int, text: str) -> list[Action]:
+        """An incarnation's program has ended the whole job."""
         seat = self._current(rank, incarnation)
         if seat is None or seat.phase is not Phase.RUNNING:
+            return []
+        return self._end(False, code, f"rank {rank} on {_short(seat.peer)} ended the job: {text}", rank)
+
+    def exited(
+        self,
+        rank: Rank,
+        incarnation: Incarnation,
+        *,
+        killed: bool,
+        code: int,
+        text: str,
+        now: float,
+        traceback: str = "",
+    ) -> list[Action]:
+        """An incarnation's program has ended. Its process may live on, since others may need its messages
+        again; when that is killed before the job's end, this is called once more."""
+        seat = self._current(rank, incarnation)
+        if seat is None or seat.phase is Phase.STARTING or (seat.phase is Phase.ENDED and not killed):
             return []
         if code == 0 and not killed:
             seat.phase, seat.since = Phase.ENDED, now
@@ -146,7 +171,8 @@ class JobLedger:
                 seat, seat.losses, self.spec.limits.losses, self.spec.limits.losses_period, text, now
             )
         if self.spec.restart == "lost":
-            return self._end(False, code, f"rank {rank} failed on {_short(seat.peer)}: {text}")
+            text = f"rank {rank} failed on {_short(seat.peer)}: {text}"
+            return self._end(False, code, text, rank, traceback)
         return self._count(
             seat, seat.failures, self.spec.limits.failures, self.spec.limits.failures_period, text, now
         )
@@ -256,8 +282,17 @@ class JobLedger:
         return self._vacate(seat, text, now) + self._fill(now)
 
     def _vacate(self, seat: SeatRecord, reason: str, now: float, *, blame: int = 1) -> list[Action]:
+        if self.ended:
+            return []
         assert seat.peer is not None
         peer = seat.peer
+        if seat.choice:
+            error = NotReplayable(
+                f"rank {seat.rank} used {seat.choice} and was lost on {_short(peer)} ({reason}). Its run "
+                "cannot be repeated: what such a call answered is not recorded, which is not supported yet. "
+                "Name the source and the tag of each message that is received, and wait instead of testing"
+            )
+            return self._end(False, EXIT_JOB_FAILED, f"{type(error).__name__}: {error}", seat.rank)
         self.blame[peer] = self.blame.get(peer, 0) + blame
         seat.tried.add(peer)
         seat.leaves(now)
@@ -299,10 +334,12 @@ class JobLedger:
                 tried=view.peer in seat.tried,
             )
 
-    def _end(self, ok: bool, exit_code: int, reason: str) -> list[Action]:
+    def _end(
+        self, ok: bool, exit_code: int, reason: str, rank: Rank | None = None, traceback: str = ""
+    ) -> list[Action]:
         if self.ended:
             return []
-        self.ended = End(ok, exit_code, reason)
+        self.ended = End(ok, exit_code, reason, rank, traceback)
         return [self.ended]
 
 

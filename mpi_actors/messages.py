@@ -226,6 +226,16 @@ class AskRank:
     question: Count
 
 
+@_numbered(25)
+@attrs.frozen
+class ChoiceNoted:
+    """The coordinator has recorded that this incarnation made a choice."""
+
+    job: JobName
+    rank: RankNumber
+    incarnation: Number
+
+
 # --- host to coordinator ----------------------------------------------------------------------------------
 
 
@@ -270,6 +280,10 @@ class RankExited:
     """Such as `exit code 3` or `crashed with SIGSEGV`."""
     stderr: Text
     """The last lines of its standard error."""
+    traceback: Text = ""
+    """Of the exception that ended the program, when that is known."""
+    aborted: bool = False
+    """The program ended the whole job with this code."""
 
 
 @_numbered(43)
@@ -320,15 +334,29 @@ class RankPreparing:
     """What is done meanwhile, such as `installing echo`."""
 
 
+@_numbered(47)
+@attrs.frozen
+class RankChose:
+    """The program made a choice that was not its own, and waits until that is recorded (`ChoiceNoted`)."""
+
+    job: JobName
+    rank: RankNumber
+    incarnation: Number
+    what: Line
+    """Such as ANY_SOURCE."""
+
+
 ControlMessage = (
     Capacity | Hello | Accepted | Goodbye | Ping | Pong | KnownPeers | Stock
-    | StartRank | Placed | StopRank | EndJob | AskRank
-    | RankStarted | RankRefused | RankExited | RankBroke | RankStderr | RankState | RankPreparing
+    | StartRank | Placed | StopRank | EndJob | AskRank | ChoiceNoted
+    | RankStarted | RankRefused | RankExited | RankBroke | RankStderr | RankState | RankPreparing | RankChose
 )  # fmt: skip
 
-ToHost = StartRank | Placed | StopRank | EndJob | AskRank
+ToHost = StartRank | Placed | StopRank | EndJob | AskRank | ChoiceNoted
 """What a coordinator sends to a host."""
 
-ToCoordinator = RankStarted | RankRefused | RankExited | RankBroke | RankStderr | RankState | RankPreparing
+ToCoordinator = (
+    RankStarted | RankRefused | RankExited | RankBroke | RankStderr | RankState | RankPreparing | RankChose
+)
 """What a host sends to a coordinator."""
 

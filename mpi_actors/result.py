@@ -67,6 +67,10 @@ class JobResult:
     seconds: float
     output: tuple[str, ...]
     """What rank 0 logged, by line (the last ones, when there are very many)."""
+    rank: Rank | None = None
+    """The rank that failed and so ended it, if one did."""
+    traceback: str = ""
+    """Of that rank's program, when it is known."""
 
     def check(self) -> JobResult:
         """The result itself, if the job ended well.

@@ -1,82 +1,37 @@
 """The router: between the streams of peers and the mailboxes and endpoints of this one.
 
-Data frames go to the endpoint of the rank they name, or out on the link that leads to its host: the host's
-own, or the coordinator's when there is none (two hosts that cannot reach each other). Control messages go to
-the mailbox of the job's coordinator or of this peer's ranks. What fits nowhere is counted, never a crash;
-what comes from a peer that has no right to it is an error that costs the peer its connection.
+Data frames go to the endpoint of the rank they name, or to its tunnel, or out on the link that leads to its
+host: the host's own, or the coordinator's when there is none (two hosts that cannot reach each other).
+Control messages go to the mailbox of the job's coordinator or of this peer's ranks. What fits nowhere is
+counted, never a crash; what comes from a peer that has no right to it is an error that costs the peer its
+connection.
 """
 
 from __future__ import annotations
 
 import logging
 from collections import Counter, deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import get_args
 
 import attrs
 import trio
 
 from .actors import DeadLetters, Mailbox
-from .errors import BadFrame, Impostor, MpiActorsError, ReplayDivergence
+from .errors import BadFrame, Impostor, ReplayDivergence
 from .ids import COORDINATOR, Incarnation, JobId, PeerId, Rank, Seat
 from .messages import ControlMessage, ToCoordinator, ToHost
 from .net.link import Link
 from .replay.endpoint import Endpoint
 from .replay.lane import Lane
-from .wire.frame import Frame
+from .routes import Attachment, FromPeer, HostNews, JobView, LaneKeeper, Place
+from .wire.frame import TUNNEL_KINDS, Frame
 
 logger = logging.getLogger(__name__)
 
 _TO_HOST = get_args(ToHost)
 _TO_COORDINATOR = get_args(ToCoordinator)
 _WHOLE = 1 << 40
-
-
-@attrs.frozen
-class FromPeer:
-    """A control message and who sent it: what a mailbox of this peer gets."""
-
-    sender: PeerId
-    message: ControlMessage
-
-
-@attrs.frozen
-class PeerGone:
-    """A peer is no longer connected."""
-
-    peer: PeerId
-    reason: str
-
-
-HostNews = FromPeer | PeerGone
-"""What this peer's host takes."""
-
-@attrs.frozen
-class Place:
-    """Where a rank sits now."""
-
-    incarnation: Incarnation
-    peer: PeerId
-
-
-@attrs.define
-class JobView:
-    """What this peer knows of a job that it takes part in."""
-
-    coordinator: PeerId
-    places: dict[Rank, Place]
-    endpoints: dict[Rank, Attachment] = attrs.field(factory=dict)
-
-
-@attrs.frozen(eq=False)
-class Attachment:
-    """An endpoint of this peer, and whom to tell of its news."""
-
-    endpoint: Endpoint
-    on_delivered: Callable[[Rank], None]
-    """A message from that rank can be taken."""
-    on_broken: Callable[[MpiActorsError], None]
-    """The endpoint cannot go on."""
 
 
 @attrs.frozen
@@ -117,6 +72,8 @@ class Router:
         self._local_ready: deque[_Outlet] = deque()
         self.dropped: Counter[str] = Counter()
         """Frames that were not delivered, by reason: fenced, early, no such rank, no path …"""
+        self.lanes: LaneKeeper | None = None
+        """Who deals with tunnels, if anybody does."""
 
     # --- jobs and their places ----------------------------------------------------------------------------
 
@@ -144,6 +101,8 @@ class Router:
     def close_job(self, job: JobId) -> None:
         """The job is over: forget it. Its endpoints are no longer reached."""
         self._jobs.pop(job, None)
+        if self.lanes is not None:
+            self.lanes.closed(job)
 
     def place(self, job: JobId, rank: Rank, incarnation: Incarnation, peer: PeerId) -> None:
         """A rank has a new incarnation; older ones are fenced from now on. Old news are ignored."""
@@ -157,6 +116,18 @@ class Router:
         for attachment in view.endpoints.values():
             self._connect(view, attachment, rank)
         self._flush()
+        if self.lanes is not None:
+            self.lanes.placed(job, rank, incarnation)
+
+    def place_of(self, job: JobId, rank: Rank) -> Place | None:
+        """Where a rank sits now, as far as is known here."""
+        view = self._jobs.get(job)
+        return view.places.get(rank) if view else None
+
+    def places(self, job: JobId) -> Iterator[tuple[Rank, Place]]:
+        """Where all the ranks sit that are placed."""
+        view = self._jobs.get(job)
+        return iter([pair for pair in view.places.items() if pair[0] != COORDINATOR] if view else [])
 
     def attach(self, attachment: Attachment) -> None:
         """An endpoint of this peer goes into service: connect it with everybody placed so far."""
@@ -179,13 +150,18 @@ class Router:
     def link_up(self, link: Link) -> None:
         """There is a link to a peer: lanes that lead there start anew on it."""
         self._links[link.remote] = link
-        self._reconnect(link.remote)
+        self._path_changed(link.remote)
 
     def link_down(self, link: Link) -> None:
         """A link is gone; lanes that used it go by the coordinator, or wait."""
         if self._links.get(link.remote) is link:
             del self._links[link.remote]
-            self._reconnect(link.remote)
+            self._path_changed(link.remote)
+
+    def path(self, job: JobId, rank: Rank) -> Link | None:
+        """The link on the way to a rank of another peer; None when there is no way now."""
+        view = self._jobs.get(job)
+        return self.link_for(view, rank) if view else None
 
     def link_for(self, view: JobView, rank: Rank) -> Link | None:
         """The link on the way to a rank of another peer; None when there is no way now."""
@@ -278,8 +254,18 @@ class Router:
             return
         if sender not in (source.peer, view.coordinator):
             raise Impostor(f"it speaks for rank {frame.src} of job {frame.job}, which it does not host")
-        self._deliver(view, frame, sender)
-        self._flush()
+        if frame.kind in TUNNEL_KINDS:
+            self._deliver_to_tunnel(view, frame, sender, direct=sender == source.peer)
+        else:
+            self._deliver(view, frame, sender)
+            self._flush()
+
+    def _deliver_to_tunnel(self, view: JobView, frame: Frame, sender: PeerId, *, direct: bool) -> None:
+        place = view.places.get(frame.dst)
+        if place is None or place.peer != self.local:
+            self._pass_on(view, frame, sender)
+        elif self.lanes is not None and (reason := self.lanes.take(frame, sender, direct)) is not None:
+            self.dropped[reason] += 1
 
     def _deliver(self, view: JobView, frame: Frame, sender: PeerId) -> None:
         attachment = view.endpoints.get(frame.dst)
@@ -317,10 +303,12 @@ class Router:
 
     def _connect(self, view: JobView, attachment: Attachment, rank: Rank) -> None:
         endpoint = attachment.endpoint
+        if attachment.reports_only and rank != COORDINATOR:
+            return
         lane = endpoint.connect(rank, view.places[rank].incarnation)
         self._schedule(view, endpoint, lane)
 
-    def _reconnect(self, peer: PeerId) -> None:
+    def _path_changed(self, peer: PeerId) -> None:
         """The link to `peer` came or went: start the lanes anew whose way leads or led over it."""
         for view in self._jobs.values():
             for rank, place in view.places.items():
@@ -330,6 +318,8 @@ class Router:
                 for attachment in view.endpoints.values():
                     self._connect(view, attachment, rank)
         self._flush()
+        if self.lanes is not None:
+            self.lanes.paths_changed()
 
     def _schedule(self, view: JobView, endpoint: Endpoint, lane: Lane) -> None:
         if not lane.ready:

@@ -39,6 +39,8 @@ class SeatRecord:
     preparing_since: float = 0.0
     prepared: float = 0.0
     """Seconds that hosts have prepared since an incarnation ran last: that is no waiting for a host."""
+    choice: str = ""
+    """What its incarnation used whose outcome was not the program's own, such as ANY_SOURCE; or ""."""
     tried: set[PeerId] = attrs.field(factory=set)
     refused: dict[PeerId, str] = attrs.field(factory=dict)
     failures: deque[float] = attrs.field(factory=deque)
@@ -49,6 +51,7 @@ class SeatRecord:
     def starts(self, peer: PeerId, now: float) -> None:
         """A new incarnation is to start there."""
         self.incarnation += 1
+        self.choice = ""
         self.phase, self.peer, self.since, self.heard = Phase.STARTING, peer, now, now
 
     def prepares(self, text: str, now: float) -> bool:
@@ -135,6 +138,10 @@ class End:
     ok: bool
     exit_code: int
     reason: str
+    rank: Rank | None = None
+    """The rank that failed and so ended it, if one did."""
+    traceback: str = ""
+    """Of that rank's program, when it is known."""
 
 
 @attrs.frozen
@@ -146,4 +153,13 @@ class Preparing:
     peer: PeerId
 
 
-Action = Place | Announce | Fence | End | Preparing
+@attrs.frozen
+class Noted:
+    """It is recorded that this incarnation made a choice: its host is to know."""
+
+    rank: Rank
+    incarnation: Incarnation
+    peer: PeerId
+
+
+Action = Place | Announce | Fence | End | Preparing | Noted

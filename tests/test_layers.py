@@ -15,10 +15,17 @@ ROOT = Path(mpi_actors.__file__).parent
 
 LAYERS: list[tuple[str, str]] = [
     ("words that every layer speaks", "errors ids config messages events result loading _version"),
-    ("bytes and decisions, sans-I/O", "wire replay content elect ledger seats reports control_words"),
+    (
+        "bytes and decisions, sans-I/O",
+        "wire replay content elect ledger seats reports job_ends control_words",
+    ),
     ("actors: mailboxes and supervisors", "actors"),
     ("the world: networks, processes, the store, faults", "net process store bitswap kubo depot faults"),
-    ("the actors of a peer's tree", "peer dialer announcer router rank job job_book job_why host roster"),
+    (
+        "the actors of a peer's tree",
+        "peer dialer announcer routes router lanes rank rank_desk rank_mpi rank_stdio job job_book job_why "
+        "host roster",
+    ),
     (
         "whole peers and pools",
         "daemon memory_pool node node_store content_access content_fetcher content_peers content_node "

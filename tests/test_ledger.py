@@ -388,7 +388,7 @@ def test_a_script_that_fails_ends_the_job_with_its_exit_code(code: int) -> None:
     ledger, _ = begun(2, restart="lost")
     ledger.started(1, 0, 1.0)
     (end,) = ledger.exited(1, 0, killed=False, code=code, text="ZeroDivisionError", now=2.0)
-    assert end == End(False, code, "rank 1 failed on …home: ZeroDivisionError")
+    assert end == End(False, code, "rank 1 failed on …home: ZeroDivisionError", 1)
     assert ledger.kill("late") == ledger.peer_lost(HOME, "late", 3.0) == ledger.reset(0, 1, 3.0) == []
 
 

@@ -16,7 +16,8 @@ from mpi_actors.ids import COORDINATOR, JobId, PeerId
 from mpi_actors.messages import AskRank, EndJob, Ping, RankRefused, StopRank
 from mpi_actors.net.link import FrameSource
 from mpi_actors.replay.endpoint import Endpoint
-from mpi_actors.router import Attachment, FromPeer, HostNews, Router
+from mpi_actors.router import Router
+from mpi_actors.routes import Attachment, FromPeer, HostNews
 from mpi_actors.wire.frame import Frame, Kind
 
 JOB = JobId("0" * 16)

@@ -157,7 +157,7 @@ class FunctionProgram:
             self._ended.set()
 
     async def commands(self) -> list[Command]:
-        """See `Program.commands`."""
+        """See `StdioTalk.commands`."""
         context = self._context
         while not context._said:
             if context._ended:
@@ -169,23 +169,23 @@ class FunctionProgram:
         return said
 
     async def errors(self) -> str:
-        """See `Program.errors`."""
+        """See `Running.errors`."""
         await self._ended.wait()
         text, self._error = self._error, ""
         return text
 
     async def deliver(self, payload: bytes) -> None:
-        """See `Program.deliver`."""
+        """See `StdioTalk.deliver`."""
         await self._context._answer_to.send(payload)
 
     async def wait(self) -> Exit:
-        """See `Program.wait`."""
+        """See `Running.wait`."""
         await self._ended.wait()
         assert self._exit is not None
         return self._exit
 
     def kill(self) -> None:
-        """See `Program.kill`."""
+        """See `Running.kill`."""
         self._scope.cancel()
 
 

@@ -111,7 +111,7 @@ class Helper:
         return self._process.pid
 
     def request_spawn(self, spec: ProcessSpec, executable: str, descriptors: Sequence[int]) -> Ward:
-        """Ask for a program to be started; takes over the descriptors (its 0, 1, 2) once it returns.
+        """Ask for a program to be started; takes over the descriptors (its 0, 1, 2 …) once it returns.
 
         Raises:
             WardenLost: the warden is gone.
@@ -125,6 +125,7 @@ class Helper:
             (
                 "spawn",
                 ward.ident,
+                len(descriptors),
                 os.fsencode(executable),
                 [os.fsencode(arg) for arg in spec.argv],
                 {os.fsencode(name): os.fsencode(value) for name, value in spec.env.items()},

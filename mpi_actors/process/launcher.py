@@ -1,4 +1,4 @@
-"""Runs interpreters as processes: a private copy of the directory, a clean environment, three pipes."""
+"""Runs programs as processes: interpreters in a private copy, scripts where they are."""
 
 from __future__ import annotations
 
@@ -13,19 +13,18 @@ from typing import Protocol
 import trio
 
 from ..errors import CannotSpawn
-from .exit import Exit
-from .limits import ResourceLimits, clean_environment, interpreter_argv
+from .limits import ResourceLimits
+from .manifest import protocol_of
+from .mpi_program import MpiProgram
 from .program import Order, Program
+from .rank_spec import mpi_spec, script_spec, stdio_spec
 from .removal import remove
 from .script import ScriptProgram
 from .spec import ProcessSpec
-from .stdio import Command, LineSplitter, encode_message, parse
+from .stdio_program import StdioProgram
 from .warden import Process, Warden
 
 logger = logging.getLogger(__name__)
-
-_READ = 256 * 1024
-_ERROR_TEXT = 16 * 1024
 
 
 class Installed(Protocol):
@@ -58,7 +57,10 @@ class Installed(Protocol):
 
 
 class ProcessLauncher:
-    """Starts `python3 run.py <n> <rank> <args…>` for interpreters of a depot.
+    """Starts interpreters of a depot, and scripts.
+
+    `python3 run.py <n> <rank> <args…>` for interpreters that speak lines; what speaks MPI is booted by the
+    rank library.
 
     Args:
         warden: spawns the processes.
@@ -88,7 +90,7 @@ class ProcessLauncher:
 
     def interpreters(self) -> tuple[str, ...]:
         """The names that can be launched here now."""
-        return self._depot.interpreters()
+        return tuple(sorted({*self._depot.interpreters(), *self._scripts}))
 
     def installable(self) -> tuple[str, ...]:
         """See `Launcher.installable`."""
@@ -96,21 +98,39 @@ class ProcessLauncher:
 
     async def ensure(self, program: str) -> None:
         """See `Launcher.ensure`."""
-        await self._depot.ensure(program)
+        if program not in self._scripts:
+            await self._depot.ensure(program)
 
     @asynccontextmanager
     async def launch(self, order: Order) -> AsyncIterator[Program]:
         """See `Launcher.launch`."""
+        script = self._scripts.get(order.program)
+        if script is not None:
+            stdin = script.stdin if order.rank == 0 else None
+            async with self._speaking_mpi(script_spec(order, script), stdin) as program:
+                yield program
+            return
         # for the whole life of the process, though it runs in a copy: in use means that a job uses it
         async with self._depot.using(order.program) as source, self._copy(order, source) as directory:
-            process = await self._warden.spawn(self._spec(order, directory))
-            try:
+            if await trio.to_thread.run_sync(protocol_of, directory / "program") == "mpi":
+                async with self._speaking_mpi(mpi_spec(order, directory, self._limits), None) as program:
+                    yield program
+                return
+            process = await self._warden.spawn(stdio_spec(order, directory, self._limits))
+            async with _ended(process):
                 yield StdioProgram(process, order.size, self._max_line)
+
+    @asynccontextmanager
+    async def _speaking_mpi(
+        self, spec: ProcessSpec, stdin: Callable[[], AsyncIterator[bytes]] | None
+    ) -> AsyncIterator[MpiProgram]:
+        process = await self._warden.spawn(spec, channel=True)
+        async with _ended(process):
+            program = MpiProgram(process, self._max_line, stdin)
+            try:
+                yield program
             finally:
-                process.kill()
-                with trio.CancelScope(shield=True):
-                    await process.wait()
-                process.close()
+                program.channel.close()
 
     @asynccontextmanager
     async def _copy(self, order: Order, source: Path) -> AsyncIterator[Path]:
@@ -122,83 +142,16 @@ class ProcessLauncher:
             with trio.CancelScope(shield=True):
                 await _in_thread(_remove_or_log, directory)
 
-    def _spec(self, order: Order, directory: Path) -> ProcessSpec:
-        return ProcessSpec(
-            argv=interpreter_argv(order.size, order.rank, order.args),
-            cwd=str(directory / "program"),
-            env=clean_environment(
-                {
-                    "MPI_ACTORS_JOB": order.job,
-                    "MPI_ACTORS_RANK": str(order.rank),
-                    "MPI_ACTORS_SIZE": str(order.size),
-                    "MPI_ACTORS_INCARNATION": str(order.incarnation),
-                },
-                home=str(directory / "home"),
-                seed=order.seed,
-            ),
-            limits=self._limits,
-        )
 
-
-class StdioProgram:
-    """A process that speaks the line protocol."""
-
-    def __init__(self, process: Process, size: int, max_line: int) -> None:
-        self._process = process
-        self._size = size
-        self._splitter = LineSplitter(max_line)
-        self._error_tail = b""
-        self._ended = False
-
-    @property
-    def pid(self) -> int:
-        """The process id."""
-        return self._process.pid
-
-    async def commands(self) -> list[Command]:
-        """See `Program.commands`."""
-        while not self._ended:
-            data = await _read(self._process.stdout, _READ)
-            if data:
-                lines = self._splitter.feed(data)
-            else:
-                self._ended = True
-                lines = self._splitter.end()
-            if lines:
-                return [parse(line, self._size) for line in lines]
-        return []
-
-    async def errors(self) -> str:
-        """See `Program.errors`. A line that never ends is cut."""
-        while True:
-            data = await _read(self._process.stderr, _ERROR_TEXT)
-            text = self._error_tail + data
-            end = len(text) if not data or len(text) >= _ERROR_TEXT else text.rfind(b"\n") + 1
-            self._error_tail = text[end:]
-            if end or not data:
-                return text[:end].decode(errors="replace")
-
-    async def deliver(self, payload: bytes) -> None:
-        """See `Program.deliver`."""
-        try:
-            await self._process.stdin.send_all(encode_message(payload))
-        except (trio.BrokenResourceError, trio.ClosedResourceError):
-            return  # it has closed its standard input, or ended: `wait` tells
-
-    async def wait(self) -> Exit:
-        """See `Program.wait`."""
-        return await self._process.wait()
-
-    def kill(self) -> None:
-        """See `Program.kill`."""
-        self._process.kill()
-
-
-async def _read(stream: trio.abc.ReceiveStream, most: int) -> bytes:
+@asynccontextmanager
+async def _ended(process: Process) -> AsyncIterator[None]:
     try:
-        return bytes(await stream.receive_some(most))
-    except (trio.BrokenResourceError, trio.ClosedResourceError):
-        return b""
+        yield
+    finally:
+        process.kill()
+        with trio.CancelScope(shield=True):
+            await process.wait()
+        process.close()
 
 
 def _prepare(source: Path, directory: Path) -> None:

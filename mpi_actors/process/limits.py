@@ -92,5 +92,9 @@ def clean_environment(
 
 def interpreter_argv(n: int, rank: int, args: Iterable[str], *, program: str = "run.py") -> tuple[str, ...]:
     """The command of a rank of an interpreter: `python3 run.py <n> <rank> <args…>`."""
-    python = shutil.which("python3", path=clean_path()) or sys.executable
-    return (python, program, str(n), str(rank), *args)
+    return python_argv(program, str(n), str(rank), *args)
+
+
+def python_argv(*args: str) -> tuple[str, ...]:
+    """The command that runs a Python program with these arguments."""
+    return (shutil.which("python3", path=clean_path()) or sys.executable, *args)

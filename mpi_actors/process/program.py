@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from contextlib import AbstractAsyncContextManager
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import attrs
 
 from ..ids import Incarnation, JobId, Rank
+from .channel import Channel
 from .exit import Exit
 from .stdio import Command
 
@@ -29,7 +30,7 @@ class Order:
         return (int(self.job, 16) + 0x9E3779B97F4A7C15 * (self.rank + 1)) % 2**32
 
 
-class Program(Protocol):
+class Running(Protocol):
     """A program that runs, or has ended."""
 
     @property
@@ -37,20 +38,8 @@ class Program(Protocol):
         """Its process id."""
         ...
 
-    async def commands(self) -> list[Command]:
-        """Wait for what it says next, one or more commands; an empty list is the end.
-
-        Raises:
-            BadProgramLine: it said something that is none.
-        """
-        ...
-
     async def errors(self) -> str:
         """Wait for what it writes to standard error next, whole lines; "" is the end."""
-        ...
-
-    async def deliver(self, payload: bytes) -> None:
-        """Hand it the message that it asked for. Does nothing when the program takes no more."""
         ...
 
     async def wait(self) -> Exit:
@@ -60,6 +49,55 @@ class Program(Protocol):
     def kill(self) -> None:
         """End it at once."""
         ...
+
+
+class StdioTalk(Running, Protocol):
+    """A program that speaks lines over standard input and output."""
+
+    async def commands(self) -> list[Command]:
+        """Wait for what it says next, one or more commands; an empty list is the end.
+
+        Raises:
+            BadProgramLine: it said something that is none.
+        """
+        ...
+
+    async def deliver(self, payload: bytes) -> None:
+        """Hand it the message that it asked for. Does nothing when the program takes no more."""
+        ...
+
+
+@runtime_checkable
+class ChannelTalk(Running, Protocol):
+    """A program that speaks MPI: over lanes, which it gets by its channel; its standard output is a log."""
+
+    @property
+    def channel(self) -> Channel:
+        """Our end of its channel. The program closes it."""
+        ...
+
+    async def lines(self) -> list[bytes]:
+        """Wait for the next lines of its standard output, one or more; an empty list is the end.
+
+        After `settle` the last one may lack its end.
+
+        Raises:
+            LineTooLong: a line is longer than the limit.
+        """
+        ...
+
+    async def settle(self) -> None:
+        """Wait until what it has written so far, lines and errors, has been asked for: `lines` and `errors`
+        are to be called in loops meanwhile, by other tasks."""
+        ...
+
+    async def feed(self) -> None:
+        """Give it its standard input, to the end. Returns early when it takes no more."""
+        ...
+
+
+Program = StdioTalk | ChannelTalk
+"""A program, of either sort."""
 
 
 class Launcher(Protocol):

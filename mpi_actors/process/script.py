@@ -32,6 +32,8 @@ class ScriptProgram:
     """The environment; what a rank needs to know is set on top of it."""
     python: str = sys.executable
     """The Python interpreter that runs it."""
+    umask: int = 0o022
+    """Permissions that the files it makes do not get."""
     stdin: Callable[[], AsyncIterator[bytes]] | None = None
     """What rank 0 reads, from its beginning: called for each incarnation of it. None: nothing to read."""
 

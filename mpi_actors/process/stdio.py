@@ -84,6 +84,11 @@ class LineSplitter:
         self._grow(rest[-1])
         return lines
 
+    @property
+    def pending(self) -> int:
+        """Bytes of the line whose end is yet to come."""
+        return self._length
+
     def end(self) -> list[bytes]:
         """The last line, if the stream ended without "\\n"; call it once, at the end of the stream."""
         lines = [b"".join(self._parts)] if self._length else []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 from contextlib import ExitStack
 
 import trio
@@ -13,6 +14,9 @@ from .exit import Exit
 from .helper import Helper, Ward
 from .spec import ProcessSpec
 
+CHANNEL = 3
+"""The number of a program's channel, among its descriptors."""
+
 
 class Process:
     """A running program, or one that has ended. Made by `Warden.spawn`.
@@ -20,9 +24,13 @@ class Process:
     Whoever has it should `close()` it in the end; what it wrote can still be read after its end.
     """
 
-    def __init__(self, helper: Helper, ward: Ward, pipes: tuple[int, int, int]) -> None:
+    def __init__(
+        self, helper: Helper, ward: Ward, pipes: tuple[int, int, int], channel: socket.socket | None = None
+    ) -> None:
         self._helper = helper
         self._ward = ward
+        self.channel = channel
+        """Our end of the program's descriptor `CHANNEL`, if it was given one; does not block."""
         self._streams = tuple(trio.lowlevel.FdStream(fd) for fd in pipes)
 
     @property
@@ -36,12 +44,12 @@ class Process:
         return self._streams[0]
 
     @property
-    def stdout(self) -> trio.abc.ReceiveStream:
+    def stdout(self) -> trio.lowlevel.FdStream:
         """What the program writes to its standard output, to the end."""
         return self._streams[1]
 
     @property
-    def stderr(self) -> trio.abc.ReceiveStream:
+    def stderr(self) -> trio.lowlevel.FdStream:
         """What the program writes to its standard error, to the end."""
         return self._streams[2]
 
@@ -60,9 +68,11 @@ class Process:
         self._helper.signal(self._ward, number)
 
     def close(self) -> None:
-        """Close our ends of its three streams. Does not end the program."""
+        """Close our ends of its streams, and of its channel. Does not end the program."""
         for stream in self._streams:
             stream.close()
+        if self.channel is not None:
+            self.channel.close()
 
 
 class Warden:
@@ -92,8 +102,12 @@ class Warden:
             finally:
                 self._nursery = None  # no helper starts while the last one ends
 
-    async def spawn(self, spec: ProcessSpec) -> Process:
+    async def spawn(self, spec: ProcessSpec, *, channel: bool = False) -> Process:
         """Start a program. When cancelled, whatever had been started is killed.
+
+        Args:
+            spec: what to start.
+            channel: give it a Unix stream socket as its descriptor `CHANNEL`.
 
         Raises:
             CannotSpawn: the operating system refused; the text says why.
@@ -104,8 +118,13 @@ class Warden:
             raise CannotSpawn(f"{spec.argv[0]!r} is not on the program's PATH")
         helper = await self._running_helper()
         with ExitStack() as ours, ExitStack() as theirs:
-            pipes = _open_pipes(ours, theirs)
-            ward = helper.request_spawn(spec, executable, pipes[1])
+            pipes, given = _open_pipes(ours, theirs)
+            near = None
+            if channel:
+                near, far = _open_channel(ours)
+                given = (*given, far)
+                theirs.callback(os.close, far)
+            ward = helper.request_spawn(spec, executable, given)
             theirs.pop_all()
             wanted = False
             try:
@@ -119,7 +138,7 @@ class Warden:
                 raise CannotSpawn(ward.failure)
             if not ward.pid:
                 raise WardenLost("the warden process ended while it was to start a program")
-            process = Process(helper, ward, pipes[0])
+            process = Process(helper, ward, pipes, near)
             ours.pop_all()
             return process
 
@@ -142,7 +161,16 @@ class Warden:
 _Fds = tuple[int, int, int]
 
 
-def _open_pipes(ours: ExitStack, theirs: ExitStack) -> tuple[_Fds, _Fds]:
+def _open_channel(ours: ExitStack) -> tuple[socket.socket, int]:
+    try:
+        near, far = socket.socketpair()
+    except OSError as error:
+        raise CannotSpawn(f"cannot make a socket: {error.strerror}") from error
+    near.setblocking(False)
+    return ours.enter_context(near), far.detach()
+
+
+def _open_pipes(ours: ExitStack, theirs: ExitStack) -> tuple[_Fds, tuple[int, ...]]:
     def pipe(reads: ExitStack, writes: ExitStack) -> tuple[int, int]:
         reading, writing = os.pipe()
         reads.callback(os.close, reading)

@@ -6,7 +6,7 @@ socket; when that ends, or the daemon dies, it kills everything and leaves.
 
 Frames on the socket are a 4-byte length and a marshalled tuple (both ends run the same interpreter):
 
-    -> ("spawn", id, executable, argv, env, cwd, umask, limits)    with descriptors 0, 1, 2 by SCM_RIGHTS
+    -> ("spawn", id, n, executable, argv, env, cwd, umask, limits)    with descriptors 0 … n-1 by SCM_RIGHTS
     -> ("signal", id, number)                                      to the whole process group
     <- ("started", id, pid)  or  ("failed", id, reason)
     <- ("ended", id, wait status, user seconds, system seconds, max rss in bytes)
@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import fcntl
 import marshal
 import os
 import resource
@@ -42,6 +43,7 @@ GRACE = 2.0
 _PR_SET_PDEATHSIG, _PR_SET_NAME, _PR_SET_CHILD_SUBREAPER = 1, 15, 36
 _OOM_STEP = 300
 _PF_KTHREAD = 0x00200000
+_MOST_DESCRIPTORS = 16
 _AGAIN = 0.01  # seconds until we look again at an orphan whose owner could not be told
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -200,7 +202,7 @@ class Guard:
     # --- requests
 
     def _receive(self) -> None:
-        room = socket.CMSG_SPACE(16 * struct.calcsize("i"))
+        room = socket.CMSG_SPACE(_MOST_DESCRIPTORS * struct.calcsize("i"))
         try:
             data, ancillary, cut, _ = self._control.recvmsg(1 << 18, room, socket.MSG_CMSG_CLOEXEC)
         except OSError:
@@ -218,12 +220,12 @@ class Guard:
             elif message[0] == "signal":
                 self._signal(*message[1:])
 
-    def _spawn(self, ident: int, *program: Any) -> None:
+    def _spawn(self, ident: int, count: int, *program: Any) -> None:
         descriptors = self._received.pop(0)
         errors = writing = -1
         try:
-            if len(descriptors) != 3:
-                raise OSError(f"too many open files, {len(descriptors)} of 3 descriptors received")
+            if len(descriptors) != count:
+                raise OSError(f"too many open files, {len(descriptors)} of {count} descriptors received")
             errors, writing = os.pipe()
             parent, pid = os.getpid(), os.fork()
             if pid == 0:
@@ -359,9 +361,12 @@ def _become(
         for number in resets:
             signal.signal(number, signal.SIG_DFL)
         signal.pthread_sigmask(signal.SIG_SETMASK, ())
-        for target, fd in enumerate(descriptors):  # all above 2, see main
+        # out of the way first: a number that one is to get may be another's
+        high = fcntl.F_DUPFD_CLOEXEC, _MOST_DESCRIPTORS
+        errors, *sources = (fcntl.fcntl(fd, *high) for fd in (errors, *descriptors))
+        for target, fd in enumerate(sources):
             os.dup2(fd, target)
-        os.closerange(3, errors)
+        os.closerange(len(sources), errors)
         os.closerange(errors + 1, os.sysconf("SC_OPEN_MAX"))
         os.umask(umask)
         step = f"cannot enter the directory {os.fsdecode(cwd)!r}"
@@ -386,11 +391,6 @@ def main() -> None:
     signal.pthread_sigmask(signal.SIG_SETMASK, ())
     control = socket.socket(fileno=int(sys.argv[1]))
     control.set_inheritable(False)
-    # Received descriptors must be above 2, or dup2 in a fork could overwrite one before it is used.
-    spare = os.open(os.devnull, os.O_RDWR)
-    while spare <= 2:
-        spare = os.dup(spare)
-    os.close(spare)
     _prctl(_PR_SET_CHILD_SUBREAPER, ctypes.c_ulong(1))
     _prctl(_PR_SET_NAME, ctypes.c_char_p(b"mpi-warden"))
     Guard(control, int(sys.argv[2]), sys.argv[3]).run()

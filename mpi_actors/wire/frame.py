@@ -38,6 +38,20 @@ class Kind(enum.IntEnum):
     position `offset`"."""
     CREDIT = 4
     """"You may send up to position `offset`"."""
+    TUNNEL_OPEN = 5
+    """My end of a tunnel is number `seq`; yours is `total` (0: I do not know). You may send up to position
+    `offset`. What follows concerns the tunnel between end `seq` of the sender and end `total` of the
+    receiver."""
+    TUNNEL_DATA = 6
+    """Bytes of the stream, from position `offset` on."""
+    TUNNEL_CREDIT = 7
+    """"You may send up to position `offset`"."""
+    TUNNEL_CLOSE = 8
+    """The end of the stream, wherever it is."""
+
+
+TUNNEL_KINDS = frozenset({Kind.TUNNEL_OPEN, Kind.TUNNEL_DATA, Kind.TUNNEL_CREDIT, Kind.TUNNEL_CLOSE})
+"""What tunnels say; all else is said by endpoints."""
 
 
 @attrs.frozen
