@@ -51,11 +51,12 @@ class SpeedResult:
     peer: str
 
 
-def measure(rounds: int = 3, scale: float = 1.0) -> SpeedResult:
+def measure(rounds: int = 3, scale: float = 1.0, *, open_mpi: bool = True) -> SpeedResult:
     """Measure all contestants `rounds` times, in turns.
 
     Args:
         scale: how many repetitions within a round; 1 for the full number.
+        open_mpi: whether it is to be among them, if it can be installed.
 
     Raises:
         MpiActorsError: one did not run.
@@ -64,6 +65,8 @@ def measure(rounds: int = 3, scale: float = 1.0) -> SpeedResult:
     pairs = {LOCAL: _ours(2, 1, "pair", scale), RELAY: _ours(2, 2, "pair", scale)}
     groups = {LOCAL: _ours(4, 1, "group", scale), RELAY: _ours(4, 2, "group", scale)}
     try:
+        if not open_mpi:
+            raise mpi_peer.Unavailable("not asked for")
         other = mpi_peer.open_mpi()
     except mpi_peer.Unavailable as error:
         absent = str(error)
