@@ -20,6 +20,8 @@ job of one rank.
 
 from __future__ import annotations
 
+from collections.abc import Sequence as _Sequence
+
 from .mpi import environment as _environment
 from .mpi.comm import COMM_NULL as COMM_NULL
 from .mpi.comm import COMM_SELF as COMM_SELF
@@ -39,7 +41,7 @@ from .mpi.comm.topology_comms import Cartcomm as Cartcomm
 from .mpi.comm.topology_comms import Distgraphcomm as Distgraphcomm
 from .mpi.comm.topology_comms import Graphcomm as Graphcomm
 from .mpi.comm.topology_comms import Topocomm as Topocomm
-from .mpi.comm.topology_dims import Compute_dims as Compute_dims
+from .mpi.comm.topology_dims import compute_dims as _compute_dims
 from .mpi.constants import *  # noqa: F403
 from .mpi.datatypes import BOTTOM as BOTTOM
 from .mpi.datatypes import BUFFER_AUTOMATIC as BUFFER_AUTOMATIC
@@ -53,8 +55,6 @@ from .mpi.datatypes import Datatype as Datatype
 from .mpi.datatypes import Free_mem as Free_mem
 from .mpi.datatypes import Get_address as Get_address
 from .mpi.datatypes import InPlaceType as InPlaceType
-from .mpi.datatypes import _datatype_create as _datatype_create
-from .mpi.datatypes import _datatype_decode as _datatype_decode
 from .mpi.datatypes import _typealign as _typealign
 from .mpi.datatypes import _typecode as _typecode
 from .mpi.datatypes import _typedict as _typedict
@@ -146,6 +146,14 @@ from .mpi.win import Win as Win
 
 memory = buffer
 """The name of `buffer` in older programs."""
+
+
+def Compute_dims(nnodes: int, dims: int | _Sequence[int]) -> list[int]:
+    """The sizes of a grid of `nnodes` processes, as near to each other as can be.
+
+    `dims` is the number of dimensions, or a list in which 0 stands for a size to be chosen.
+    """
+    return _compute_dims(nnodes, dims)
 
 
 def _adopt(home: str) -> None:

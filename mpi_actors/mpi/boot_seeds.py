@@ -28,7 +28,7 @@ def seed_numpy(module: ModuleType, seed: str) -> None:
     entropy = Random(f"{seed} entropy")
     bits = sys.modules.get("numpy.random.bit_generator")
     if bits is not None and hasattr(bits, "randbits"):
-        bits.randbits = entropy.getrandbits
+        setattr(bits, "randbits", entropy.getrandbits)  # noqa: B010  # unknown to type checkers
 
 
 _SEEDERS: dict[str, Seeder] = {"random": seed_random, "numpy.random": seed_numpy}
@@ -49,7 +49,7 @@ class SeedingFinder:
         if seeder is None:
             return None
         if not self._seeders:
-            sys.meta_path.remove(self)  # type: ignore[arg-type]
+            sys.meta_path.remove(self)
         for finder in sys.meta_path:
             if finder is not self:
                 spec = finder.find_spec(name, path, target)
@@ -81,4 +81,4 @@ def seed_when_imported(seed: str, rank: int) -> None:
             seeder(module, own)
             del later[name]
     if later:
-        sys.meta_path.insert(0, SeedingFinder(own, later))  # type: ignore[arg-type]
+        sys.meta_path.insert(0, SeedingFinder(own, later))

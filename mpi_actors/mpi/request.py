@@ -34,7 +34,7 @@ class Request(ManyRequests):
         return self
 
     @classmethod
-    def _of(  # type: ignore[override]  # a transfer is not yet a state
+    def _of(
         cls,
         transfer: Transfer,
         comm: CommState | None = None,
@@ -54,7 +54,8 @@ class Request(ManyRequests):
     def _wait(self, status: Status | None) -> Any:
         pending = self._h
         if pending is None or pending.transfer is None:
-            return self._nothing(status)
+            self._nothing(status)
+            return None
         transfer = pending.transfer
         if not transfer.done:
             try:
@@ -67,7 +68,8 @@ class Request(ManyRequests):
     def _test(self, status: Status | None) -> tuple[bool, Any]:
         pending = self._h
         if pending is None or pending.transfer is None:
-            return True, self._nothing(status)
+            self._nothing(status)
+            return True, None
         transfer = pending.transfer
         if not engine().test(transfer):
             return False, None

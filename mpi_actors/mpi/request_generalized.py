@@ -134,5 +134,7 @@ class Grequest(Request):
         pending: Generalized = self._require()
         pending.result = obj
         if pending.transfer is not None:
-            engine().complete(pending.transfer)
+            with engine().lock:
+                pending.transfer.finish()
+                engine().kick()
         pending.complete()

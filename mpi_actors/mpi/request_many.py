@@ -75,8 +75,8 @@ class Active:
         if other is not None:
             raise other
         if failed is not None:
-            index, error = failed
-            self._pending[index].fail(MPIException(ERR_IN_STATUS, str(error)))
+            index, first = failed
+            self._pending[index].fail(MPIException(ERR_IN_STATUS, str(first)))
         return results
 
     def describe(self, index: int, status: Status | None) -> None:
