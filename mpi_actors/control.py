@@ -215,7 +215,6 @@ class ControlService:
         daemon = self._daemon
         match request:
             case Start(program=program, size=size, args=args, restart=restart):
-                restart = restart or ("lost" if program in self._node.scripts.programs else "failed")
                 return (await daemon.start_job(program, size, args, restart=restart)).id
             case Offer(script=script):
                 return self._node.offer(script)

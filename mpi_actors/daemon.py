@@ -175,7 +175,7 @@ class Daemon:
         size: int,
         args: Sequence[str] = (),
         *,
-        restart: RestartPolicy = "failed",
+        restart: RestartPolicy | None = None,
     ) -> Job:
         """Start a job with ranks 0 … size-1, coordinated here, with rank 0 here.
 

@@ -208,9 +208,9 @@ class Job:
 
     def _hear_host(self, message: object, now: float) -> None:
         match message:
-            case RankStartedMessage(_, rank, incarnation, pid, daemon_pid):
+            case RankStartedMessage(_, rank, incarnation, pid, daemon_pid, mpi):
                 peer = self.ledger.seats[rank].peer if self.ledger.is_current(rank, incarnation) else None
-                actions = self.ledger.started(rank, incarnation, now)
+                actions = self.ledger.started(rank, incarnation, now, mpi=mpi)
                 if actions and peer is not None:
                     self._bus.emit(
                         RankStarted(

@@ -33,7 +33,8 @@ class JobSpec:
     program: str
     size: int
     args: tuple[str, ...] = ()
-    restart: RestartPolicy = "failed"
+    restart: RestartPolicy | None = None
+    """None: `lost` if the program uses MPI, else `failed`."""
     home: PeerId
     """The peer that starts the job; it hosts rank 0."""
     limits: JobLimits = attrs.field(factory=JobLimits)
@@ -72,6 +73,7 @@ class JobLedger:
         self.peers: dict[PeerId, PeerView] = {}
         self.blame: dict[PeerId, int] = {}
         self.ended: End | None = None
+        self._mpi = False
 
     # --- events -------------------------------------------------------------------------------------------
 
@@ -105,11 +107,14 @@ class JobLedger:
                 actions += self._vacate(seat, f"lost its peer: {reason}", now)
         return actions + self._fill(now)
 
-    def started(self, rank: Rank, incarnation: Incarnation, now: float) -> list[Action]:
-        """A host has started an incarnation."""
+    def started(
+        self, rank: Rank, incarnation: Incarnation, now: float, *, mpi: bool = False
+    ) -> list[Action]:
+        """A host has started an incarnation, of a program that uses MPI or not."""
         seat = self._current(rank, incarnation)
         if seat is None or seat.phase is not Phase.STARTING or seat.peer is None:
             return []
+        self._mpi = mpi
         seat.runs(now)
         return [Announce(rank, incarnation, seat.peer)]
 
@@ -170,7 +175,7 @@ class JobLedger:
             return self._count(
                 seat, seat.losses, self.spec.limits.losses, self.spec.limits.losses_period, text, now
             )
-        if self.spec.restart == "lost":
+        if (self.spec.restart or ("lost" if self._mpi else "failed")) == "lost":
             text = f"rank {rank} failed on {_short(seat.peer)}: {text}"
             return self._end(False, code, text, rank, traceback)
         return self._count(

@@ -94,7 +94,7 @@ class MemoryPool:
                 end()
 
     async def start(
-        self, program: str, size: int, *args: str, restart: RestartPolicy = "failed", at: int = 0
+        self, program: str, size: int, *args: str, restart: RestartPolicy | None = None, at: int = 0
     ) -> Job:
         """Start a job at peer `at`."""
         self._job = await self.peer(at).daemon.start_job(program, size, args, restart=restart)

@@ -249,6 +249,8 @@ class RankStarted:
     incarnation: Number
     pid: Number
     daemon_pid: Number
+    mpi: bool = False
+    """The program uses MPI, so that a failure of its own ends the job unless that says otherwise."""
 
 
 @_numbered(41)

@@ -55,7 +55,7 @@ class Pool(Protocol):
     """A pool of peers, named by number. It can be given to a `faults.FaultDriver`."""
 
     async def start(
-        self, program: str, size: int, *args: str, restart: RestartPolicy = ..., at: int = ...
+        self, program: str, size: int, *args: str, restart: RestartPolicy | None = ..., at: int = ...
     ) -> PoolJob:
         """Start a job with ranks 0 … size-1, coordinated by peer `at`.
 

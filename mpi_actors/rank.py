@@ -140,9 +140,9 @@ class Incarnation:
             async with self._launched() as program:
                 self._program = program
                 conversation = self._conversation = self._begin(program)
-                desk.tell(
-                    RankStarted(order.job, order.rank, order.incarnation, program.pid, self._daemon_pid)
-                )
+                mpi = isinstance(program, ChannelTalk)
+                pids = (program.pid, self._daemon_pid)
+                desk.tell(RankStarted(order.job, order.rank, order.incarnation, *pids, mpi))
                 ending = await conversation.run()
         except Exception as error:
             # whatever it is, the coordinator must know

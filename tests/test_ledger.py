@@ -24,7 +24,7 @@ PATIENCE = 4.0
 """Seconds for a host to start a rank."""
 
 
-def spec(size: int, restart: RestartPolicy = "failed", limits: JobLimits = LIMITS) -> JobSpec:
+def spec(size: int, restart: RestartPolicy | None = "failed", limits: JobLimits = LIMITS) -> JobSpec:
     return JobSpec(
         job=JobId("0" * 16), program="echo", size=size, restart=restart, home=HOME, limits=limits
     )
@@ -290,7 +290,7 @@ TestLedger.settings = settings(max_examples=100, stateful_step_count=40, deadlin
 
 
 def begun(
-    size: int = 2, *others: PeerView, restart: RestartPolicy = "failed"
+    size: int = 2, *others: PeerView, restart: RestartPolicy | None = "failed"
 ) -> tuple[JobLedger, list[Action]]:
     ledger = JobLedger(spec(size, restart))
     return ledger, ledger.begin([view(HOME), *others], 0.0)
@@ -390,6 +390,20 @@ def test_a_script_that_fails_ends_the_job_with_its_exit_code(code: int) -> None:
     (end,) = ledger.exited(1, 0, killed=False, code=code, text="ZeroDivisionError", now=2.0)
     assert end == End(False, code, "rank 1 failed on …home: ZeroDivisionError", 1)
     assert ledger.kill("late") == ledger.peer_lost(HOME, "late", 3.0) == ledger.reset(0, 1, 3.0) == []
+
+
+@pytest.mark.parametrize(
+    ("restart", "mpi", "ends"),
+    [(None, True, True), (None, False, False), ("failed", True, False), ("lost", False, True)],
+)
+def test_what_a_failure_means_is_up_to_the_job_or_else_the_program(
+    restart: RestartPolicy | None, mpi: bool, ends: bool
+) -> None:
+    """If nobody says so, a program that uses MPI is not started again when it fails by itself."""
+    ledger, _ = begun(2, restart=restart)
+    ledger.started(1, 0, 1.0, mpi=mpi)
+    ledger.exited(1, 0, killed=False, code=1, text="x", now=2.0)
+    assert (ledger.ended is not None) == ends
 
 
 def test_failures_are_forgiven_after_their_period() -> None:
