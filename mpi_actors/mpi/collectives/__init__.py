@@ -2,8 +2,8 @@
 
 Arguments are the schedule, the rank and the size of the group, then memory: contiguous bytes and blocks of
 them. Ranks are indices of the members of the schedule. `choose` picks an algorithm; these are in modules of
-the operations' names. `objects` and `object_reductions` are for payloads in boxes, `inter` and `inter_reductions`
-for two groups; `steps` and `trees` are what all share.
+the operations' names. `objects` and `object_reductions` are for payloads in boxes, `inter` and
+`inter_reductions` for two groups; `steps` and `trees` are what all share.
 """
 
 from __future__ import annotations

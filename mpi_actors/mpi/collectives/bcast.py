@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from ..engine.schedule import Box, Schedule
-from .allgather import allgather_ring
 from .steps import even_counts, slices
 from .trees import children, parent, subtree
 
@@ -46,4 +45,10 @@ def bcast_scatter_allgather(s: Schedule, rank: int, size: int, buf: memoryview, 
         s.send((child + root) % size, held(child))
     s.fence()
     parts = slices(buf, sizes)
-    allgather_ring(s, rank, size, [parts[(other - root) % size] for other in range(size)])
+    left, right = (place - 1) % size, (place + 1) % size
+    for distance in range(size - 1):  # around the ring, but for what a rank has from the scatter
+        if distance < size - subtree(right, size):
+            s.send((right + root) % size, parts[(place - distance) % size])
+        if distance < size - subtree(place, size):
+            s.recv((left + root) % size, parts[(left - distance) % size])
+        s.fence()

@@ -78,8 +78,18 @@ def element_named(name: str, size: int) -> Element | None:
     return Element(kind, code.upper() if kind in (LOGICAL, BYTE) or name in UNSIGNED.split() else code)
 
 
-_known: dict[int, Element] = {}
+_elements: dict[int, Element] = {}
 """By the identity of predefined datatypes, which live as long as the process."""
+
+
+def _fill() -> None:
+    from ..datatypes.predefined import NAMED
+
+    for name in KIND_OF.keys() & NAMED.keys():
+        datatype = NAMED[name]
+        element = element_named(name, datatype.size)
+        if element is not None:
+            _elements[id(datatype)] = element
 
 
 def element_of(datatype: Datatype) -> Element:
@@ -88,19 +98,18 @@ def element_of(datatype: Datatype) -> Element:
     Raises:
         MPI.Exception: ERR_TYPE, of a null datatype; ERR_OP, of one that predefined operations do not know.
     """
-    basic = datatype._basic
-    if basic is not None:
-        known = _known.get(id(basic))
-        if known is not None and (
-            datatype is basic or (datatype.size == basic.size and datatype.extent == basic.extent)
-        ):
-            return known
-        if known is None:
-            element = element_named(basic.Get_name().removeprefix("MPI_"), basic.size)
-            if element is not None:
-                _known[id(basic)] = element
-                return element_of(datatype)
+    element = _elements.get(id(datatype))
+    if element is not None:
+        return element
+    if not _elements:
+        _fill()
     if not datatype:
         raise MPIException(ERR_TYPE, "a null datatype cannot be reduced")
+    basic = datatype._basic
+    element = _elements.get(id(basic))
+    if element is not None and basic is not None:
+        if datatype.size == basic.size and datatype.extent == basic.extent:
+            return element
+        raise MPIException(ERR_OP, "predefined operations do not work on derived datatypes")
     name = datatype.Get_name() or "this datatype"
     raise MPIException(ERR_OP, f"predefined operations do not work on {name}")

@@ -2,71 +2,62 @@
 
 from __future__ import annotations
 
-import copyreg
 from typing import TYPE_CHECKING, Any, Self
 
 from ..constants import ERR_OP
 from ..exception import Exception as MPIException
+from ..handle import Handle, constant, forget
 from . import kernels
 from .elements import element_of
 from .plain import Reducer
-from .state import NULL, OpState, UserFunction, create, free, state_of
+from .state import PREDEFINED, OpState, UserFunction, create, free
 from .user import user_reducer
 
 if TYPE_CHECKING:
     from ..datatypes import Datatype
 
 
-class Op:
+class Op(Handle):
     """A reduction operation: MPI.SUM, … or one made with `Op.Create`.
 
-    A handle: `Op(op)` is another handle to the same operation, and compares equal. Not hashable. Calling it
-    with two Python objects reduces them.
+    Calling it with two Python objects reduces them.
     """
 
-    __slots__ = ("__weakref__", "_constant", "_mine", "_s")
-
-    _s: OpState
-    _constant: bool
-    _mine: bool  # it came from Create, not from a number: only then its function may be pickled
+    __slots__ = ("_by_number",)
+    _error = ERR_OP
+    _h: OpState | None
+    _by_number: bool  # it is known from its number: then its function is not ours to pickle
 
     def __new__(cls, op: Op | None = None) -> Self:
-        self = object.__new__(cls)
-        self._constant = False
-        if op is None:
-            self._s, self._mine = NULL, True
-        elif isinstance(op, Op):
-            self._s, self._mine = op._s, op._mine
-        else:
-            raise TypeError(f"expected an Op, got {type(op).__name__}")
+        self = super().__new__(cls, op)
+        self._by_number = op is not None and op._by_number
         return self
 
-    def __eq__(self, other: object, /) -> bool:
-        return self._s is other._s if isinstance(other, Op) else NotImplemented
-
-    def __ne__(self, other: object, /) -> bool:
-        return self._s is not other._s if isinstance(other, Op) else NotImplemented
-
-    __hash__ = None  # type: ignore[assignment]
-
-    def __bool__(self) -> bool:
-        return self._s is not NULL
+    @classmethod
+    def _to(cls, state: OpState | None) -> Self:
+        self = super()._to(state)
+        self._by_number = False
+        return self
 
     def __call__(self, x: Any, y: Any, /) -> Any:
-        function = self._s.objects
-        if function is None:
+        if self._h is None:
             raise ValueError("a null operation reduces nothing")
-        return function(x, y)
+        return self._h.objects(x, y)
 
     def __reduce__(self) -> str | tuple[Any, ...]:
-        state = self._s
-        if state.function is not None:
-            if not self._mine or state.freed:
-                raise ValueError("cannot pickle a user-defined reduction operation known by its number only")
-            return type(self).Create, (state.function, state.commute)
-        if self._constant:
-            return state.name
-        return copyreg.__newobj__, (type(self), constants[state.name])  # type: ignore[attr-defined]
+        state = self._h
+        if state is None or state.function is None:
+            return super().__reduce__()
+        if self._by_number:
+            raise ValueError("cannot pickle a user-defined reduction operation known by its number only")
+        return type(self).Create, (state.function, state.commute)
+
+    @classmethod
+    def fromhandle(cls, handle: int) -> Self:
+        """The operation for a number that `handle` gave; ERR_ARG when there is none."""
+        self = super().fromhandle(handle)
+        self._by_number = True
+        return self
 
     # Making and freeing
 
@@ -84,24 +75,21 @@ class Op:
             RuntimeError: there are 32 already.
         """
         self = cls.__new__(cls)
-        self._s = create(function, bool(commute))
+        self._h = create(function, bool(commute))
         return self
 
     def Free(self) -> None:
         """Free the operation. Raises MPI.Exception(ERR_OP) if it is null, predefined or freed."""
-        state = self._s
-        if state.function is None or state.freed:
-            raise MPIException(ERR_OP, "only operations from Op.Create can be freed, once")
-        free(state)
-        self._s = NULL
+        state = self._live()
+        if state.function is None:
+            raise MPIException(ERR_OP, "it is predefined")
+        self._destroy()
 
-    def free(self) -> None:
-        """Call `Free` if there is something to free; a handle that is not a constant becomes null."""
-        if self._constant:
-            return
-        if self._s.function is not None and not self._s.freed:
-            free(self._s)
-        self._s = NULL
+    def _destroy(self) -> None:
+        if self._h is not None and not self._h.freed:
+            free(self._h)
+            forget(self._h)
+        self._h = None
 
     # Questions
 
@@ -117,42 +105,7 @@ class Op:
     @property
     def is_predefined(self) -> bool:
         """Whether the operation is one of MPI's, or null."""
-        return self._s.function is None
-
-    # Handles as numbers
-
-    @property
-    def handle(self) -> int:
-        """A number that stands for the operation in this process; 0 is the null one."""
-        return self._s.number
-
-    @classmethod
-    def fromhandle(cls, handle: int) -> Op:
-        """The operation that a handle stands for. Raises MPI.Exception(ERR_OP) if there is none."""
-        state = state_of(handle)
-        if state is None:
-            raise MPIException(ERR_OP, f"no operation has the handle {handle}")
-        self = Op()
-        self._s, self._mine = state, False
-        return self
-
-    def toint(self) -> int:
-        """The handle, as an integer."""
-        return self._s.number
-
-    @classmethod
-    def fromint(cls, arg: int, /) -> Op:
-        """The operation that an integer from `toint` stands for."""
-        return cls.fromhandle(arg)
-
-    def py2f(self) -> int:
-        """The handle, as Fortran would have it: the same integer."""
-        return self._s.number
-
-    @classmethod
-    def f2py(cls, arg: int) -> Op:
-        """The operation that an integer from `py2f` stands for."""
-        return cls.fromhandle(arg)
+        return self._h is None or self._h.function is None
 
     # Reducing
 
@@ -196,14 +149,19 @@ class Op:
 
         Of predefined ones only: users' functions may look at all items together.
         """
-        return self._s.function is None and self._s.commute
+        return self._h is not None and self._h.function is None and self._h.commute
 
     def _live(self) -> OpState:
-        state = self._s
-        if state is NULL or state.freed:
-            raise MPIException(ERR_OP, "the operation has been freed" if state.freed else "it is null")
+        state = self._h
+        if state is None or state.freed:
+            raise MPIException(ERR_OP, "a null operation" if state is None else "it has been freed")
         return state
 
 
-constants: dict[str, Op] = {}
-"""The handles that programs know as MPI.SUM, …, by name: `predefined` fills it."""
+Op._kind = Op
+constant("OP_NULL", Op())
+
+
+def predefined(name: str) -> Op:
+    """The constant of a predefined operation."""
+    return constant(name, Op._to(PREDEFINED[name]))

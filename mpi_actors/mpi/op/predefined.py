@@ -2,29 +2,20 @@
 
 from __future__ import annotations
 
-from .operation import Op, constants
-from .state import PREDEFINED
+from .operation import Op, predefined
 
-
-def _constant(name: str) -> Op:
-    op = constants[name] = Op()
-    op._s = PREDEFINED[name]
-    op._constant = True
-    return op
-
-
-OP_NULL = _constant("OP_NULL")
-MAX = _constant("MAX")
-MIN = _constant("MIN")
-SUM = _constant("SUM")
-PROD = _constant("PROD")
-LAND = _constant("LAND")
-BAND = _constant("BAND")
-LOR = _constant("LOR")
-BOR = _constant("BOR")
-LXOR = _constant("LXOR")
-BXOR = _constant("BXOR")
-MAXLOC = _constant("MAXLOC")
-MINLOC = _constant("MINLOC")
-REPLACE = _constant("REPLACE")
-NO_OP = _constant("NO_OP")
+OP_NULL = Op._null
+MAX = predefined("MAX")
+MIN = predefined("MIN")
+SUM = predefined("SUM")
+PROD = predefined("PROD")
+LAND = predefined("LAND")
+BAND = predefined("BAND")
+LOR = predefined("LOR")
+BOR = predefined("BOR")
+LXOR = predefined("LXOR")
+BXOR = predefined("BXOR")
+MAXLOC = predefined("MAXLOC")
+MINLOC = predefined("MINLOC")
+REPLACE = predefined("REPLACE")
+NO_OP = predefined("NO_OP")

@@ -1,10 +1,10 @@
-"""Operations themselves, which several handles may share, and the numbers that stand for them."""
+"""Operations themselves, which several handles may share."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
-from weakref import WeakValueDictionary
+from weakref import WeakSet
 
 from .objects import FUNCTIONS, ObjectFunction
 
@@ -18,27 +18,21 @@ MOST_USER_OPERATIONS = 32
 class OpState:
     """An operation: predefined (it has a name), or the user's (it has a function)."""
 
-    __slots__ = ("__weakref__", "commute", "freed", "function", "name", "number", "objects")
+    __slots__ = ("__weakref__", "commute", "freed", "function", "name", "objects")
 
-    def __init__(self, number: int, name: str, commute: bool, function: UserFunction | None = None) -> None:
-        self.number = number
+    def __init__(self, name: str, commute: bool, objects: ObjectFunction) -> None:
         self.name = name
         self.commute = commute
-        self.function = function
-        self.objects: ObjectFunction | None = FUNCTIONS.get(name)
-        if function is not None:
-            self.objects = lambda x, y: function(x, y, None)
+        self.objects = objects
+        self.function: UserFunction | None = None
         self.freed = False
 
 
-_states: WeakValueDictionary[int, OpState] = WeakValueDictionary()
-
 PREDEFINED = {
-    name: OpState(number, name, name not in ("OP_NULL", "REPLACE", "NO_OP"))
-    for number, name in enumerate(("OP_NULL", *FUNCTIONS))
+    name: OpState(name, name not in ("REPLACE", "NO_OP"), function) for name, function in FUNCTIONS.items()
 }
-NULL = PREDEFINED["OP_NULL"]
-_states.update({state.number: state for state in PREDEFINED.values()})
+
+_users: WeakSet[OpState] = WeakSet()
 
 
 def create(function: UserFunction, commute: bool) -> OpState:
@@ -47,22 +41,17 @@ def create(function: UserFunction, commute: bool) -> OpState:
     Raises:
         RuntimeError: there are too many.
     """
-    for number in range(len(PREDEFINED), len(PREDEFINED) + MOST_USER_OPERATIONS):
-        if number not in _states:
-            state = _states[number] = OpState(number, "", commute, function)
-            return state
-    raise RuntimeError(
-        f"a process can have {MOST_USER_OPERATIONS} user-defined reduction operations: Free those not needed"
-    )
+    if len(_users) >= MOST_USER_OPERATIONS:
+        raise RuntimeError(
+            f"there are {MOST_USER_OPERATIONS} user-defined reduction operations: Free those not needed"
+        )
+    state = OpState("", commute, lambda x, y: function(x, y, None))
+    state.function = function
+    _users.add(state)
+    return state
 
 
 def free(state: OpState) -> None:
     """Forget a user's operation; what has already been started with it goes on."""
     state.freed = True
-    if _states.get(state.number) is state:
-        del _states[state.number]
-
-
-def state_of(number: int) -> OpState | None:
-    """The operation that a number stands for."""
-    return _states.get(number)
+    _users.discard(state)

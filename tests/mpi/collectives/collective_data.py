@@ -1,0 +1,72 @@
+"""Data for tests of collective algorithms: bytes that tell whose they are, and operations to reduce them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import reduce
+from struct import iter_unpack, pack
+
+Reducer = Callable[[memoryview, memoryview], None]
+
+
+def pattern(rank: int, length: int, what: int = 0) -> bytes:
+    """Bytes that differ from those of other ranks."""
+    return bytes((31 * rank + 7 * what + 3 * index + index // 256) % 251 for index in range(length))
+
+
+def views(blocks: Sequence[bytes]) -> list[memoryview]:
+    """Writable memory that holds these."""
+    return [memoryview(bytearray(block)) for block in blocks]
+
+
+def blank(sizes: Sequence[int]) -> list[memoryview]:
+    """Writable memory of these sizes."""
+    return [memoryview(bytearray(size)) for size in sizes]
+
+
+def read_only(data: bytes) -> memoryview:
+    """Memory that nobody may write to."""
+    return memoryview(data)
+
+
+def compose(left: bytes, right: bytes) -> bytes:
+    """Items of two bytes (a, b), maps x -> a x + b modulo 256, composed: associative, and does not commute."""
+    items = zip(iter_unpack("BB", left), iter_unpack("BB", right), strict=True)
+    return b"".join(bytes((a * c % 256, (a * d + b) % 256)) for (a, b), (c, d) in items)
+
+
+def add(left: bytes, right: bytes) -> bytes:
+    """Items of one double, added: commutes, and is not associative in the last bits."""
+    items = zip(iter_unpack("d", left), iter_unpack("d", right), strict=True)
+    return b"".join(pack("d", x + y) for (x,), (y,) in items)
+
+
+def total(left: bytes, right: bytes) -> bytes:
+    """Items of two bytes, added modulo 256 each."""
+    return bytes((x + y) % 256 for x, y in zip(left, right, strict=True))
+
+
+Operation = Callable[[bytes, bytes], bytes]
+
+
+def reducer_for(operation: Operation, itemsize: int) -> Callable[[int], Reducer]:
+    """As algorithms want it; checks that it is used for as many items as it was asked for."""
+
+    def factory(count: int) -> Reducer:
+        def reducer(inbuf: memoryview, inoutbuf: memoryview) -> None:
+            assert len(inbuf) == len(inoutbuf) == count * itemsize
+            inoutbuf[:] = operation(bytes(inbuf), bytes(inoutbuf))
+
+        return reducer
+
+    return factory
+
+
+def combined(operation: Operation, contributions: Sequence[bytes]) -> bytes:
+    """The result in the order of ranks."""
+    return reduce(operation, contributions)
+
+
+def doubles(rank: int, count: int) -> bytes:
+    """Numbers whose sum depends on the order in which they are added."""
+    return b"".join(pack("d", (-1) ** rank * 10.0 ** ((rank * 5 + index) % 17) + 0.1 * rank) for index in range(count))
