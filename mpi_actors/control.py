@@ -218,8 +218,8 @@ class ControlService:
                 return (await daemon.start_job(program, size, args, restart=restart)).id
             case Offer(script=script):
                 return self._node.offer(script)
-            case Feed(script=name, size=size, ended=ended):
-                await self._node.scripts.feed(name, size, ended)
+            case Feed(program=name, path=path, size=size, ended=ended):
+                await self._node.inputs.feed(name, path, size, ended)
                 return None
             case Why(job=name, patience=patience):
                 return await daemon.job(name).why(patience)

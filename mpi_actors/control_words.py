@@ -121,8 +121,6 @@ class Script:
     """The Python interpreter that runs it."""
     umask: int = 0o022
     """Permissions that the files it makes do not get."""
-    input: str | None = None
-    """The file that rank 0 reads as its standard input; see `Feed`."""
 
 
 @attrs.frozen
@@ -175,13 +173,15 @@ class Offer(Request[tuple[str, ...]]):
 
 @attrs.frozen(kw_only=True)
 class Feed(Request[None]):
-    """The input of a script has grown. Answered when more of it is wanted, or the next `Feed` has come.
+    """Rank 0 of an MPI program reads this file, which grows, as its standard input, from its beginning for
+    each incarnation. Answered when more of it is wanted, or the next `Feed` has come.
 
     That may be never, where nobody reads it.
     """
 
     name = "feed"
-    script: str
+    program: str
+    path: str
     size: int
     """Bytes in the file."""
     ended: bool = False

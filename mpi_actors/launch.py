@@ -172,7 +172,7 @@ async def _run_job(options: RunOptions, terminal: Terminal, running: list[LocalJ
             async with open_local_pool(
                 store, peers=options.peers, debug=options.debug, on_event=on_event
             ) as pool:
-                job = await _start(pool, program, options)
+                job = await _start(pool, program, mpi, options)
                 running.append(job)
                 result = await job.wait()
         if unwritten is not None:
@@ -189,16 +189,16 @@ def _program(options: RunOptions) -> Script | Path:
     return script(place) if place.is_file() else place
 
 
-async def _start(pool: LocalPool, program: Script | Path, options: RunOptions) -> LocalJob:
+async def _start(pool: LocalPool, program: Script | Path, mpi: bool, options: RunOptions) -> LocalJob:
+    size, args, restart = options.size, options.args, options.restart
     if isinstance(program, Script):
-        return await pool.start_script(
-            program, options.size, *options.args, restart=options.restart, stdin=standard_input()
-        )
+        return await pool.start_script(program, size, *args, restart=restart, stdin=standard_input())
     try:
         [name] = single(program).names()
     except BadStore as error:
         raise UsageError(str(error)) from error
-    return await pool.start(name, options.size, *options.args, restart=options.restart)
+    stdin = standard_input() if mpi else None
+    return await pool.start(name, size, *args, restart=restart, stdin=stdin)
 
 
 def _check(options: RunOptions) -> None:

@@ -1,9 +1,10 @@
-"""What rank 0 of a script reads: kept in a file that every daemon of a local pool can read."""
+"""What rank 0 of an MPI program reads: kept in a file that every daemon of a local pool can read."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import AsyncIterable, Callable, Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import Protocol
 
@@ -20,7 +21,7 @@ class Fed(Protocol):
         """Ask it.
 
         Raises:
-            MpiActorsError: it has ended, or does not know the script.
+            MpiActorsError: it has ended.
         """
         ...
 
@@ -31,26 +32,34 @@ class LocalInput:
     Whichever daemon hosts rank 0 reads the file, from its beginning for each incarnation.
 
     Args:
-        script: the script's name.
+        program: its name.
         path: the file, which is made.
         source: what is to be read.
-        daemons: those that offer the script and live, now.
+        daemons: those that live, now.
     """
 
     def __init__(
         self,
-        script: str,
+        program: str,
         path: Path,
         source: AsyncIterable[bytes],
         daemons: Callable[[], Iterable[Fed]],
     ) -> None:
-        self._script = script
-        self._path = path
+        self._program = program
+        self.path = path
+        """The file."""
         self._source = source
         self._daemons = daemons
         self._size = 0
         self._ended = False
         self._telling = trio.CancelScope()
+
+    async def announce(self) -> None:
+        """Tell the daemons that there is something to read, before rank 0 starts at one of them."""
+        request = self._request()
+        for daemon in self._daemons():
+            with suppress(MpiActorsError):
+                await daemon.ask(request)
 
     async def run(self) -> None:
         """Feed until this is cancelled, which is to be when the job is over.
@@ -58,7 +67,7 @@ class LocalInput:
         Raises:
             OSError: the file cannot be written.
         """
-        file = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        file = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         try:
             async for data in self._source:
                 await trio.to_thread.run_sync(_write, file, data)
@@ -72,13 +81,16 @@ class LocalInput:
             await self._tell()
 
     def daemon_came(self) -> None:
-        """One more daemon offers the script: it is told of what there is."""
+        """There is one more daemon: it is told of what there is."""
         self._telling.cancel()
+
+    def _request(self) -> Feed:
+        return Feed(program=self._program, path=str(self.path), size=self._size, ended=self._ended)
 
     async def _tell(self) -> bool:
         """Tell the daemons that there are; True when one wants more, False when there are others."""
         wanted = False
-        request = Feed(script=self._script, size=self._size, ended=self._ended)
+        request = self._request()
         async with trio.open_nursery() as nursery:
             self._telling = nursery.cancel_scope
 

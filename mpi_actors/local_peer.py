@@ -153,10 +153,10 @@ class LocalPeer:
             self.interpreters = offered
         self._changed()
 
-    def close_input(self, script: str) -> None:
-        """What rank 0 of a script reads ends where it is now. Harmless when the daemon has ended."""
+    def close_input(self, program: str, path: Path) -> None:
+        """What rank 0 of a program reads ends where it is now. Harmless when the daemon has ended."""
         if self._client is not None:
-            self._client.post(Feed(script=script, size=0, ended=True))
+            self._client.post(Feed(program=program, path=str(path), size=0, ended=True))
 
     async def status(self) -> Status:
         """How it is now.

@@ -15,12 +15,11 @@ from collections.abc import AsyncIterable, AsyncIterator, Iterable
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
-import attrs
 import trio
 
 from .config import Settings
 from .control_words import Open, Script
-from .errors import DaemonEnded, MpiActorsError, PoolNotReady, UnknownPeer, UnsupportedFault
+from .errors import DaemonEnded, MpiActorsError, PoolNotReady, UnknownPeer, UnsupportedFault, UsageError
 from .events import RankStarted
 from .ids import Rank
 from .ledger import RestartPolicy
@@ -58,6 +57,7 @@ class LocalPool:
         self._store = None if store is None else os.path.abspath(store)
         self._scripts = {script.name: script for script in scripts}
         self._inputs: dict[str, LocalInput] = {}
+        self._inputs_made = 0
         self._settings = settings
         self._debug = debug
         self._on_event = on_event
@@ -192,7 +192,13 @@ class LocalPool:
     # --- jobs ---------------------------------------------------------------------------------------------
 
     async def start(
-        self, program: str, size: int, *args: str, restart: RestartPolicy | None = None, at: int = 0
+        self,
+        program: str,
+        size: int,
+        *args: str,
+        restart: RestartPolicy | None = None,
+        at: int = 0,
+        stdin: AsyncIterable[bytes] | None = None,
     ) -> LocalJob:
         """Start a job at peer `at`.
 
@@ -200,16 +206,25 @@ class LocalPool:
             program: an interpreter, or a script of the pool.
             size: ranks.
             args: the program's own.
-            restart: see `ledger.RestartPolicy`; None for `lost` if the program uses mpi4py, else `failed`.
+            restart: see `ledger.RestartPolicy`; None for `lost` if the program uses MPI, else `failed`.
             at: the peer that coordinates it, and hosts rank 0.
+            stdin: what rank 0 reads, if the program uses MPI; nothing by default. Iterated until it or the
+                job has ended. One job of a program at a time can have it.
 
         Raises:
             UnknownInterpreter: that peer does not offer the program.
-            UsageError: the number of ranks is not usable.
+            UsageError: the number of ranks is not usable, or another job of the program has an input.
             DaemonEnded: that peer has ended.
         """
-        self._job = await self.peer(at).start(program, size, args, restart)
-        return self._job
+        input = None if stdin is None else await self._input(program, stdin)
+        try:
+            self._job = job = await self.peer(at).start(program, size, args, restart)
+        except BaseException:
+            self._inputs.pop(program, None)
+            raise
+        if input is not None:
+            self._nursery.start_soon(self._feed, job, program, input)
+        return job
 
     async def start_script(
         self,
@@ -220,7 +235,7 @@ class LocalPool:
         at: int = 0,
         stdin: AsyncIterable[bytes] | None = None,
     ) -> LocalJob:
-        """Have all peers offer an mpi4py script, and start a job of it at peer `at`.
+        """Have all peers offer an mpi4py script, and start a job of it; see `start`.
 
         Args:
             program: a script's path, or what `local_script.script` or `module` makes.
@@ -228,7 +243,7 @@ class LocalPool:
             args: the script's own.
             restart: see `start`.
             at: see `start`.
-            stdin: what rank 0 reads; nothing by default. Iterated until it or the job has ended.
+            stdin: see `start`.
 
         Raises:
             UsageError: there is no such file, or the number of ranks is not usable.
@@ -237,30 +252,32 @@ class LocalPool:
         """
         wanted = program if isinstance(program, Script) else script(program)
         wanted = under_other_name(wanted, self._scripts)
-        if stdin is not None:
-            wanted = attrs.evolve(wanted, input=str(self.directory / f"{len(self._scripts)}.input"))
         self._scripts[wanted.name] = wanted
         for peer in self._living():
             with suppress(DaemonEnded):  # the others may do without it
                 await peer.offer(wanted)
         await self.settle()
-        job = await self.start(wanted.name, size, *args, restart=restart, at=at)
-        if stdin is not None:
-            assert wanted.input is not None
-            self._nursery.start_soon(self._feed, job, wanted.name, Path(wanted.input), stdin)
-        return job
+        return await self.start(wanted.name, size, *args, restart=restart, at=at, stdin=stdin)
 
-    async def _feed(self, job: LocalJob, name: str, path: Path, stdin: AsyncIterable[bytes]) -> None:
-        self._inputs[name] = input = LocalInput(name, path, stdin, self._living)
+    async def _input(self, program: str, stdin: AsyncIterable[bytes]) -> LocalInput:
+        if program in self._inputs:
+            raise UsageError(f"a job of {program} reads standard input: wait for its end")
+        self._inputs_made += 1
+        path = self.directory / f"{self._inputs_made}.input"
+        self._inputs[program] = input = LocalInput(program, path, stdin, self._living)
+        await input.announce()
+        return input
+
+    async def _feed(self, job: LocalJob, program: str, input: LocalInput) -> None:
         try:
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(input.run)
                 await job.wait()
                 nursery.cancel_scope.cancel()
         finally:
-            del self._inputs[name]
+            del self._inputs[program]
             for peer in self._living():
-                peer.close_input(name)
+                peer.close_input(program, input.path)
 
     # --- faults -------------------------------------------------------------------------------------------
 

@@ -29,7 +29,7 @@ from .net.identity import load_or_create
 from .net.libp2p import Libp2pTransport
 from .net.lockfile import hold
 from .net.mdns import MdnsDiscovery
-from .node_scripts import Scripts
+from .node_scripts import Inputs, Scripts
 from .node_store import publish_store
 from .process.launcher import ProcessLauncher
 from .process.removal import remove
@@ -123,12 +123,15 @@ class Node:
         self._failure: MpiActorsError | None = None
         self.scripts = Scripts()
         """What else it runs: scripts that its launcher has given it."""
+        self.inputs = Inputs()
+        """What rank 0 of MPI programs reads."""
         launcher = ProcessLauncher(
             self.warden,
             self.depot,
             self._scratch,
             max_line=options.settings.lanes.message + 32,
             scripts=self.scripts.programs,
+            inputs=self.inputs.readers,
         )
         transport = Libp2pTransport(key_pair, options.listen)
         self.daemon = Daemon(

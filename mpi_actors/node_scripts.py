@@ -1,8 +1,8 @@
-"""Scripts that a launcher has a daemon offer besides interpreters, and what their rank 0 reads."""
+"""Scripts that a launcher has a daemon offer besides interpreters, and what rank 0 of a program reads."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from pathlib import Path
 
 from .control_words import Script
@@ -16,7 +16,6 @@ class Scripts:
 
     def __init__(self) -> None:
         self._programs: dict[str, ScriptProgram] = {}
-        self._spools: dict[str, Spool] = {}
 
     @property
     def programs(self) -> Mapping[str, ScriptProgram]:
@@ -31,9 +30,6 @@ class Scripts:
         """
         if script.name in self._programs:
             raise UsageError(f"there is a script {script.name!r} already")
-        spool = None
-        if script.input is not None:
-            spool = self._spools[script.name] = Spool(Path(script.input))
         self._programs[script.name] = ScriptProgram(
             name=script.name,
             argv=script.argv,
@@ -42,17 +38,26 @@ class Scripts:
             env=script.env,
             python=script.python,
             umask=script.umask,
-            stdin=None if spool is None else spool.read,
         )
 
-    async def feed(self, name: str, size: int, ended: bool) -> None:
-        """The input of one has grown; returns when more of it is wanted, or it has grown again.
 
-        Raises:
-            UsageError: there is none of that name that reads any.
-        """
-        spool = self._spools.get(name)
+class Inputs:
+    """Files that rank 0 of a program reads as its standard input, if it starts here."""
+
+    def __init__(self) -> None:
+        self._spools: dict[str, Spool] = {}
+        self._readers: dict[str, Callable[[], AsyncIterator[bytes]]] = {}
+
+    @property
+    def readers(self) -> Mapping[str, Callable[[], AsyncIterator[bytes]]]:
+        """What reads them, from the beginning, by the programs' names; what is added later is there too."""
+        return self._readers
+
+    async def feed(self, program: str, path: str, size: int, ended: bool) -> None:
+        """A file has grown; returns when more of it is wanted, or it has grown again."""
+        spool = self._spools.get(path)
         if spool is None:
-            raise UsageError(f"no script {name!r} here reads standard input")
+            spool = self._spools[path] = Spool(Path(path))
+            self._readers[program] = spool.read
         spool.grown(size, ended)
         await spool.wanted()

@@ -69,6 +69,8 @@ class ProcessLauncher:
         limits: of each process.
         max_line: bytes of the longest line that a program may write.
         scripts: programs that are no interpreters, by name. They come first. More may be added later.
+        inputs: what rank 0 of a program that speaks MPI reads, from its beginning: called for each
+            incarnation of it. Nothing if it is not there when that starts.
     """
 
     def __init__(
@@ -80,6 +82,7 @@ class ProcessLauncher:
         limits: ResourceLimits | None = None,
         max_line: int = 64 * 1024 * 1024 + 32,
         scripts: Mapping[str, ScriptProgram] | None = None,
+        inputs: Mapping[str, Callable[[], AsyncIterator[bytes]]] | None = None,
     ) -> None:
         self._warden = warden
         self._depot = depot
@@ -87,6 +90,7 @@ class ProcessLauncher:
         self._limits = limits or ResourceLimits()
         self._max_line = max_line
         self._scripts = scripts if scripts is not None else {}
+        self._inputs = inputs if inputs is not None else {}
 
     def interpreters(self) -> tuple[str, ...]:
         """The names that can be launched here now."""
@@ -106,14 +110,13 @@ class ProcessLauncher:
         """See `Launcher.launch`."""
         script = self._scripts.get(order.program)
         if script is not None:
-            stdin = script.stdin if order.rank == 0 else None
-            async with self._speaking_mpi(script_spec(order, script), stdin) as program:
+            async with self._speaking_mpi(order, script_spec(order, script)) as program:
                 yield program
             return
         # for the whole life of the process, though it runs in a copy: in use means that a job uses it
         async with self._depot.using(order.program) as source, self._copy(order, source) as directory:
             if await trio.to_thread.run_sync(protocol_of, directory / "program") == "mpi":
-                async with self._speaking_mpi(mpi_spec(order, directory, self._limits), None) as program:
+                async with self._speaking_mpi(order, mpi_spec(order, directory, self._limits)) as program:
                     yield program
                 return
             process = await self._warden.spawn(stdio_spec(order, directory, self._limits))
@@ -121,9 +124,8 @@ class ProcessLauncher:
                 yield StdioProgram(process, order.size, self._max_line)
 
     @asynccontextmanager
-    async def _speaking_mpi(
-        self, spec: ProcessSpec, stdin: Callable[[], AsyncIterator[bytes]] | None
-    ) -> AsyncIterator[MpiProgram]:
+    async def _speaking_mpi(self, order: Order, spec: ProcessSpec) -> AsyncIterator[MpiProgram]:
+        stdin = self._inputs.get(order.program) if order.rank == 0 else None
         process = await self._warden.spawn(spec, channel=True)
         async with _ended(process):
             program = MpiProgram(process, self._max_line, stdin)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import Mapping
 from types import MappingProxyType
 
 import attrs
@@ -34,8 +34,6 @@ class ScriptProgram:
     """The Python interpreter that runs it."""
     umask: int = 0o022
     """Permissions that the files it makes do not get."""
-    stdin: Callable[[], AsyncIterator[bytes]] | None = None
-    """What rank 0 reads, from its beginning: called for each incarnation of it. None: nothing to read."""
 
     def command(self) -> tuple[str, ...]:
         """What follows the module that boots a rank."""

@@ -27,10 +27,10 @@ REQUESTS: list[words.Request[object]] = [
     words.Offer(
         script=words.Script(
             name="a.py", argv=("./a.py", "x"), cwd="/tmp/\udcff", env={"A": "\udcff\n", "": ""},
-            python="/usr/bin/python3", input="/tmp/in",
+            python="/usr/bin/python3",
         )
     ),
-    words.Feed(script="a.py", size=2**40, ended=True),
+    words.Feed(program="a.py", path="/tmp/in", size=2**40, ended=True),
     words.Why(job=JOB, patience=2.5),
     words.Logs(job=JOB),
     words.Kill(job=JOB, reason="enough"),
