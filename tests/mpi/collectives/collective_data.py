@@ -30,7 +30,7 @@ def read_only(data: bytes) -> memoryview:
 
 
 def compose(left: bytes, right: bytes) -> bytes:
-    """Items of two bytes (a, b), maps x -> a x + b modulo 256, composed: associative, and does not commute."""
+    """Items of two bytes (a, b), maps x -> a x + b modulo 256, composed: does not commute."""
     items = zip(iter_unpack("BB", left), iter_unpack("BB", right), strict=True)
     return b"".join(bytes((a * c % 256, (a * d + b) % 256)) for (a, b), (c, d) in items)
 
@@ -69,4 +69,5 @@ def combined(operation: Operation, contributions: Sequence[bytes]) -> bytes:
 
 def doubles(rank: int, count: int) -> bytes:
     """Numbers whose sum depends on the order in which they are added."""
-    return b"".join(pack("d", (-1) ** rank * 10.0 ** ((rank * 5 + index) % 17) + 0.1 * rank) for index in range(count))
+    numbers = [10.0 ** ((rank * 5 + index) % 17) + 0.1 * rank for index in range(count)]
+    return pack(f"{count}d", *((-1) ** rank * number for number in numbers))

@@ -61,7 +61,11 @@ class Simulation:
         """
         idle = list(range(len(self.ranks)))
         while True:
-            ready = [pair for pair, queue in self.flying.items() if queue and self.ranks[pair[1]].posted[pair[0]]]
+            ready = [
+                (source, dest)
+                for (source, dest), queue in self.flying.items()
+                if queue and self.ranks[dest].posted[source]
+            ]
             choices: list[tuple[int, int] | int] = [*sorted(ready), *idle]
             if not choices:
                 break
@@ -96,10 +100,10 @@ class Simulation:
 
     def _deliver(self, source: int, dest: int) -> None:
         message = self.flying[source, dest].popleft()
-        assert held(message.step.data) == message.sent, f"{source} changed a message to {dest} while it was sent"
+        assert held(message.step.data) == message.sent, f"{source} changed what it was sending {dest}"
         into = self.ranks[dest].posted[source].popleft().into
         if isinstance(into, memoryview):
-            assert len(into) == len(message.sent), f"{source} sends {len(message.sent)}, {dest} has {len(into)}"
+            assert len(into) == len(message.sent), f"{len(message.sent)} bytes, room for {len(into)}"
             into[:] = message.sent
         else:
             into.value = bytearray(message.sent)

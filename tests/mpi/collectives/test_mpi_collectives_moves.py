@@ -1,4 +1,4 @@
-"""Broadcast, gather, scatter, allgather, alltoall, barrier, neighbours: each algorithm, each size of group."""
+"""Broadcast, gather, scatter, allgather, alltoall, barrier, neighbours: each algorithm, many sizes."""
 
 from __future__ import annotations
 
@@ -52,7 +52,9 @@ def test_bcast(algorithm: Algorithm, size: int) -> None:
 
 
 @some
-@given(st.sampled_from([bcast_binomial, bcast_scatter_allgather]), st.integers(1, 17), st.integers(0, 99), seeds)
+@given(
+    st.sampled_from([bcast_binomial, bcast_scatter_allgather]), st.integers(1, 17), st.integers(0, 99), seeds
+)
 def test_bcast_in_any_order(algorithm: Algorithm, size: int, length: int, seed: int) -> None:
     """Whatever arrives when."""
     check_bcast(algorithm, size, length, seed % size, seed)
@@ -73,7 +75,9 @@ def test_long_broadcasts_are_divided() -> None:
     assert simulation.longest == length // 2
 
 
-def check_gather(algorithm: Algorithm, size: int, lengths: list[int], root: int, in_place: bool, seed: int) -> None:
+def check_gather(
+    algorithm: Algorithm, size: int, lengths: list[int], root: int, in_place: bool, seed: int
+) -> None:
     blocks = [pattern(rank, lengths[rank]) for rank in range(size)]
     places = blank(lengths)
     if in_place:
@@ -229,7 +233,7 @@ def graphs(draw: st.DrawFn) -> tuple[int, list[tuple[int, int, int]]]:
 @some
 @given(graphs(), seeds)
 def test_neighbors(graph: tuple[int, list[tuple[int, int, int]]], seed: int) -> None:
-    """A block goes along each edge, also of several edges between the same two, in their order; and to oneself."""
+    """A block goes along each edge, also of several between the same two, in their order; and to oneself."""
     size, edges = graph
     block = {index: pattern(edge[0], edge[2], index) for index, edge in enumerate(edges)}
     into = {index: blank([edge[2]])[0] for index, edge in enumerate(edges)}
