@@ -149,7 +149,7 @@ class MpiConversation:
             case ChannelKind.ABORT:
                 return Ending(_exit_code(number), text or f"it called Abort({number})", aborted=True)
             case ChannelKind.BROKE:
-                name, _, rest = text.partition(": ")
+                name, _, rest = text.removeprefix(f"rank {self._desk.order.rank}: ").partition(": ")
                 self._desk.break_off(MpiActorsError(rest), name)
             case _:
                 raise BadMessage(f"a program said {message.kind.name} on its channel")

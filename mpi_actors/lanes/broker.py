@@ -44,8 +44,8 @@ class Client:
     """Tell it something; takes over the socket. Never raises."""
     wanted: set[Rank] = attrs.field(factory=set)
     """To whom it wants lanes that it cannot have yet."""
-    joined: dict[Rank, Incarnation] = attrs.field(factory=dict)
-    """The ranks on this peer to which it has, or had, a lane."""
+    crossing: set[Rank] = attrs.field(factory=set)
+    """The ranks on this peer that asked for their lane to it first: it may ask too, before it has got it."""
 
 
 @attrs.frozen(eq=False)
@@ -80,18 +80,19 @@ class Lanes:
 
     async def run(self, _: Mailbox[object]) -> None:
         """Serve tunnels until cancelled."""
-        try:
-            async with trio.open_nursery() as self._nursery:
+        async with trio.open_nursery() as nursery:
+            self._nursery = nursery
+            try:
                 self._settle_all()
                 while True:
                     await self._short.wait()
                     await trio.sleep(_AGAIN)
                     self._short = trio.Event()
                     self._settle_all()
-        finally:
-            self._nursery = None
-            for tunnel in tuple(self._tunnels.values()):
-                tunnel.close()
+            finally:
+                self._nursery = None
+                for tunnel in tuple(self._tunnels.values()):
+                    tunnel.close()
 
     @property
     def tunnels(self) -> int:
@@ -119,7 +120,7 @@ class Lanes:
             return
         del ranks[client.rank]
         for other in ranks.values():
-            other.joined.pop(client.rank, None)
+            other.crossing.discard(client.rank)
         if not ranks:
             del self._clients[client.job]
         for tunnel in self._tunnels_of(client.job):
@@ -131,7 +132,9 @@ class Lanes:
 
         It may say so while one is on its way to it already: then it gets no second one.
         """
-        if 0 <= rank < client.size and rank != client.rank:
+        if rank in client.crossing:
+            client.crossing.discard(rank)
+        elif 0 <= rank < client.size and rank != client.rank:
             client.wanted.add(rank)
             self._satisfy(client, rank)
 
@@ -260,14 +263,15 @@ class Lanes:
             self._open(client, rank, place.incarnation, link)
 
     def _join(self, client: Client, other: Client) -> None:
-        """Make a lane between two ranks of this peer, unless these two processes have had one."""
-        if client.joined.get(other.rank) != other.incarnation:
-            pair = self._pair()
-            if pair is None:
-                return
-            for one, two, end in ((client, other, pair[0]), (other, client, pair[1])):
-                one.joined[two.rank] = two.incarnation
-                one.post(ChannelMessage(ChannelKind.LANE, two.rank, two.incarnation), end)
+        """Make a lane between two ranks of this peer, one of which has asked for it."""
+        pair = self._pair()
+        if pair is None:
+            return
+        for one, two, end in ((client, other, pair[0]), (other, client, pair[1])):
+            one.post(ChannelMessage(ChannelKind.LANE, two.rank, two.incarnation), end)
+        if client.rank not in other.wanted:
+            other.crossing.add(client.rank)
+        client.crossing.discard(other.rank)
         client.wanted.discard(other.rank)
         other.wanted.discard(client.rank)
 
@@ -283,7 +287,7 @@ class Lanes:
         self._tunnels[client.job, client.rank, rank] = tunnel
         client.wanted.discard(rank)
         self._nursery.start_soon(self._serve, tunnel, name=f"tunnel {ends}")
-        client.post(ChannelMessage(ChannelKind.LANE, rank, incarnation), pair[1])
+        client.post(ChannelMessage(ChannelKind.LANE, rank, incarnation, flag=True), pair[1])
         tunnel.schedule()
         return tunnel
 

@@ -210,7 +210,7 @@ class Tunnel:
 
     async def _watch(self) -> None:
         """Wait until there is something to read, again and again."""
-        while not self._draining:
+        while not (self._draining or self._closed.is_set()):
             try:
                 await trio.lowlevel.wait_readable(self._socket)
             except trio.ClosedResourceError:

@@ -39,7 +39,7 @@ class ChannelKind(enum.IntEnum):
     STATE = 8
     """Rank: what it does, in answer to question `number`."""
     LANE = 20
-    """Daemon: here is a lane to `rank`, incarnation `incarnation` (with a descriptor)."""
+    """Daemon: here is a lane to `rank`, incarnation `incarnation` (with a descriptor); `flag`: by tunnel."""
     PLACED = 21
     """Daemon: `rank` has a new incarnation; older ones are fenced."""
     NOTED = 22

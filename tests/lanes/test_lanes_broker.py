@@ -1,0 +1,206 @@
+"""Who gets a lane, when, and how many."""
+
+from __future__ import annotations
+
+import errno
+import os
+import socket
+
+import pytest
+import trio
+from lane_fabric import ANN, BOB, HOME, JOB, receive, receive_all, running_fabric, send_all
+
+from mpi_actors.wire.channel import ChannelKind, ChannelMessage
+from mpi_actors.wire.frame import Kind
+
+LANE, PLACED, COMPANY = ChannelKind.LANE, ChannelKind.PLACED, ChannelKind.COMPANY
+
+
+async def test_two_ranks_of_one_peer_get_a_socket_pair(autojump_clock) -> None:
+    """Each is told whose lane it is; bytes go straight from one to the other, and no tunnel is made."""
+    async with running_fabric() as fabric:
+        one, two = fabric.seat(1, ANN), fabric.seat(2, ANN)
+        fabric.want(one, 2)
+        assert one.heard(LANE) == [ChannelMessage(LANE, 2, 0)]
+        assert two.heard(LANE) == [ChannelMessage(LANE, 1, 0)]
+        one.lane(2).send(b"hello")
+        assert two.lane(1).recv(100) == b"hello"
+        assert fabric.lanes[ANN].tunnels == 0
+
+
+async def test_wants_that_cross_give_one_lane(autojump_clock) -> None:
+    """The other rank may have asked before it got the lane. What it asks later is for another one."""
+    async with running_fabric() as fabric:
+        one, two = fabric.seat(1, ANN), fabric.seat(2, ANN)
+        fabric.want(one, 2)
+        fabric.want(two, 1)
+        assert (len(one.lanes[2]), len(two.lanes[1])) == (1, 1)
+        fabric.want(two, 1)
+        assert (len(one.lanes[2]), len(two.lanes[1])) == (2, 2)
+
+
+async def test_a_broken_lane_is_replaced_whoever_asks(autojump_clock) -> None:
+    """When both ends of a lane ask anew, they get one, though one of them may be thought to be late."""
+    async with running_fabric() as fabric:
+        one, two = fabric.seat(1, ANN), fabric.seat(2, ANN)
+        fabric.want(one, 2)
+        one.lane(2).close()
+        assert await receive(two.lane(1)) == b""
+        fabric.want(two, 1)
+        fabric.want(one, 2)
+        one.lane(2).send(b"again")
+        assert await receive(two.lane(1)) == b"again"
+
+
+async def test_a_want_is_remembered_until_it_can_be_met(autojump_clock) -> None:
+    """Until the other rank is placed, and its process is there."""
+    async with running_fabric() as fabric:
+        one, four = fabric.seat(1, ANN), fabric.seat(4, ANN)
+        for rank in (2, 3):
+            fabric.want(one, rank)
+        fabric.place(2, ANN)
+        fabric.place(3, BOB)
+        await trio.sleep(10)
+        two = fabric.seat(2, ANN)
+        three = fabric.seat(3, BOB)
+        await trio.sleep(10)
+        for other in (two, three):
+            await send_all(one.lane(other.client.rank), b"at last")
+            assert await receive(other.lane(1)) == b"at last"
+        assert not four.heard(LANE)
+
+
+@pytest.mark.parametrize("rank", [1, 8, 2**32 - 1])
+async def test_nonsense_is_not_wanted(autojump_clock, rank: int) -> None:
+    """A lane to itself, or to a rank that the job has not."""
+    async with running_fabric() as fabric:
+        one = fabric.seat(1, ANN)
+        fabric.want(one, rank)
+        assert one.client.wanted == set()
+        assert one.told == [ChannelMessage(COMPANY, 0, number=4)]
+
+
+async def test_ranks_of_two_peers_get_a_tunnel(autojump_clock) -> None:
+    """By the coordinator if their hosts are not linked. Both ends get their lane, though one asked."""
+    async with running_fabric() as fabric:
+        one, two = fabric.seat(1, ANN), fabric.seat(2, BOB)
+        fabric.want(one, 2)
+        await send_all(one.lane(2), b"there")
+        await trio.sleep(1)
+        assert two.heard(LANE) == [ChannelMessage(LANE, 1, 0, flag=True)]
+        assert await receive(two.lane(1)) == b"there"
+        await send_all(two.lane(1), b"and back")
+        assert await receive(one.lane(2)) == b"and back"
+        assert (fabric.lanes[ANN].tunnels, fabric.lanes[BOB].tunnels) == (1, 1)
+        assert fabric.lanes[HOME].tunnels == 0
+        fabric.want(two, 1)
+        assert len(two.lanes[1]) == 1
+
+
+async def test_tunnels_that_cross_are_one(autojump_clock) -> None:
+    """Both ranks ask before either daemon has heard of the other."""
+    async with running_fabric() as fabric:
+        fabric.link(ANN, BOB)
+        one, two = fabric.seat(1, ANN), fabric.seat(2, BOB)
+        fabric.want(one, 2)
+        fabric.want(two, 1)
+        await send_all(one.lane(2), b"ping")
+        await send_all(two.lane(1), b"pong")
+        assert (await receive(two.lane(1)), await receive(one.lane(2))) == (b"ping", b"pong")
+        assert (len(one.lanes[2]), len(two.lanes[1])) == (1, 1)
+        await trio.sleep(10)
+        opened = [f for f in fabric.cables[ANN, BOB].carried if f.kind is Kind.TUNNEL_OPEN]
+        assert len(opened) <= 3, "once both know each other, neither says its number again"
+
+
+async def test_news_of_incarnations_come_before_their_lanes(autojump_clock) -> None:
+    """A rank hears of all new incarnations but its own, those from before its start included."""
+    async with running_fabric() as fabric:
+        one, two = fabric.seat(1, ANN), fabric.seat(2, BOB)
+        fabric.want(one, 2)
+        fabric.lanes[BOB].detach(two.client)
+        two = fabric.seat(2, BOB, 1)
+        fabric.want(one, 2)
+        await trio.sleep(1)
+        late = fabric.seat(3, ANN, 4)
+        told = [(m.kind, m.rank, m.incarnation) for m in one.told if m.kind in (LANE, PLACED)]
+        assert told == [(LANE, 2, 0), (PLACED, 2, 1), (LANE, 2, 1), (PLACED, 3, 4)]
+        assert [(m.kind, m.rank, m.incarnation) for m in late.told[:-1]] == [(PLACED, 2, 1)]
+        assert not [m for m in two.told if m.kind is PLACED and m.rank == 2]
+
+
+async def test_the_past_is_fenced(autojump_clock) -> None:
+    """Tunnels to an older incarnation end at once, whatever its host still sends."""
+    async with running_fabric() as fabric:
+        one, two = fabric.seat(1, ANN), fabric.seat(2, BOB)
+        fabric.want(one, 2)
+        await trio.sleep(1)
+        fabric.seat(2, HOME, 1)
+        await send_all(two.lane(1), b"from the dead")
+        assert await receive(one.lane(2)) == b""
+        await trio.sleep(1)
+        assert fabric.lanes[ANN].tunnels == 0
+        assert fabric.routers[ANN].dropped["fenced"] + fabric.routers[HOME].dropped["fenced"] > 0
+
+
+async def test_what_is_gone_has_no_lanes(autojump_clock) -> None:
+    """When a process is gone, the other end of its tunnel gets what was under way, and then the end."""
+    async with running_fabric() as fabric:
+        one, two = fabric.seat(1, ANN), fabric.seat(2, BOB)
+        fabric.want(one, 2)
+        await send_all(one.lane(2), b"last words")
+        one.lane(2).close()
+        await trio.sleep(1)
+        assert await receive(two.lane(1)) == b"last words"
+        assert await receive(two.lane(1)) == b""
+        fabric.want(two, 1)
+        await trio.sleep(1)
+        fabric.lanes[ANN].detach(one.client)
+        assert await receive(two.lane(1)) == b""
+        await trio.sleep(5)
+        assert (fabric.lanes[ANN].tunnels, fabric.lanes[BOB].tunnels) == (0, 0)
+
+
+async def test_the_end_of_a_job_ends_its_lanes(autojump_clock) -> None:
+    """At each peer by itself; to close it twice is harmless."""
+    async with running_fabric() as fabric:
+        one, two = fabric.seat(1, ANN), fabric.seat(2, BOB)
+        fabric.want(one, 2)
+        await trio.sleep(1)
+        for _ in range(2):
+            fabric.routers[ANN].close_job(JOB)
+        assert await receive(one.lane(2)) == b""
+        assert await receive(two.lane(1)) == b""
+        fabric.lanes[ANN].want(one.client, 2)
+        fabric.lanes[ANN].detach(one.client)
+        await trio.sleep(1)
+        assert fabric.lanes[ANN].tunnels == 0
+
+
+async def test_ranks_are_told_of_their_company(autojump_clock) -> None:
+    """How many run on the host, whenever that changes, and of how many processors."""
+    async with running_fabric() as fabric:
+        one = fabric.seat(1, ANN)
+        for count in (1, 2, 2, 1):
+            fabric.lanes[ANN].company(count)
+        assert [(m.rank, m.number) for m in one.heard(COMPANY)] == [(0, 4), (1, 4), (2, 4), (1, 4)]
+
+
+async def test_without_descriptors_a_lane_comes_later(autojump_clock, monkeypatch, caplog) -> None:
+    """The daemon says so, and tries again."""
+
+    def fail() -> tuple[socket.socket, socket.socket]:
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+    async with running_fabric() as fabric:
+        one, two, three = fabric.seat(1, ANN), fabric.seat(2, ANN), fabric.seat(3, BOB)
+        with monkeypatch.context() as patch:
+            patch.setattr(socket, "socketpair", fail)
+            fabric.want(one, 2)
+            fabric.want(one, 3)
+            assert not one.heard(LANE)
+        assert "Too many open files" in caplog.text
+        await trio.sleep(5)
+        for other in (two, three):
+            await send_all(one.lane(other.client.rank), b"x")
+            assert await receive_all(other.lane(1), 1) == b"x"
