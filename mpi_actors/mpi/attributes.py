@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from itertools import count
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from .added_codes import added
 from .constants import (
@@ -28,25 +28,30 @@ from .constants import (
 from .errhandler import code_of
 from .exception import Exception as MPIException
 
+if TYPE_CHECKING:
+    Callback = Callable[[Any, int, Any], Any] | bool | None
+    """Called with (object, key, value); True or False for: always the same, never."""
 
-class Keyval(NamedTuple):
-    """What a key means: to which kind of object it belongs, what happens when that is copied or freed."""
-
-    number: int
-    kind: str
-    copy_fn: Callable[[Any, int, Any], Any] | bool | None
-    delete_fn: Callable[[Any, int, Any], Any] | bool | None
-    nopython: bool
-
-
-class Attribute(NamedTuple):
+    Attribute = tuple["Keyval", Any]
     """A value, with what its key meant when it was set: keys can be freed before their values."""
 
-    keyval: Keyval
-    value: Any
+    Attributes = dict[int, Attribute]
 
 
-Attributes = dict[int, Attribute]
+class Keyval:
+    """What a key means: to which kind of object it belongs, what happens when that is copied or freed."""
+
+    __slots__ = ("copy_fn", "delete_fn", "kind", "nopython", "number")
+
+    def __init__(
+        self, number: int, kind: str, copy_fn: Callback, delete_fn: Callback, nopython: bool
+    ) -> None:
+        self.number = number
+        self.kind = kind
+        self.copy_fn = copy_fn
+        self.delete_fn = delete_fn
+        self.nopython = nopython
+
 
 _keyvals: dict[int, Keyval] = {}
 _numbers = count(1 << 10)
@@ -71,8 +76,8 @@ _of_communicators: dict[int, Callable[[], object]] = {
 
 def create_keyval(
     kind: str,
-    copy_fn: Callable[[Any, int, Any], Any] | bool | None = None,
-    delete_fn: Callable[[Any, int, Any], Any] | bool | None = None,
+    copy_fn: Callback = None,
+    delete_fn: Callback = None,
     nopython: bool = False,
 ) -> int:
     """A new key for objects of a kind ("Comm", "Datatype", "Win").
@@ -103,7 +108,7 @@ def get_attribute(kind: str, attributes: Attributes, keyval: int) -> Any:
         return _of_communicators[keyval]()
     _known(kind, keyval)
     found = attributes.get(keyval)
-    return None if found is None else found.value
+    return None if found is None else found[1]
 
 
 def set_attribute(target: object, kind: str, attributes: Attributes, keyval: int, value: Any) -> None:
@@ -113,7 +118,7 @@ def set_attribute(target: object, kind: str, attributes: Attributes, keyval: int
         value = int(value)
     if keyval in attributes:
         delete_attribute(target, kind, attributes, keyval)
-    attributes[keyval] = Attribute(key, value)
+    attributes[keyval] = key, value
 
 
 def delete_attribute(target: object, kind: str, attributes: Attributes, keyval: int) -> None:
@@ -138,7 +143,7 @@ def copy_attributes(original: object, attributes: Attributes) -> Attributes:
                 raise MPIException(code_of(error)) from error
             if new is NotImplemented:
                 continue
-        copied[number] = Attribute(key, int(new) if key.nopython else new)
+        copied[number] = key, int(new) if key.nopython else new
     return copied
 
 

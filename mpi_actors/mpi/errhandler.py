@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from .constants import ERR_ARG, ERR_ERRHANDLER, ERR_OTHER, SUCCESS
 from .exception import Exception as MPIException
@@ -14,7 +14,8 @@ from .rc import rc
 MOST_FUNCTIONS = 32
 """So many error handlers of one kind of object may a program have made and not freed."""
 
-ErrorFunction = Callable[[Any, int], None]
+if TYPE_CHECKING:
+    ErrorFunction = Callable[[Any, int], None]
 
 
 class ErrhandlerState:

@@ -10,11 +10,12 @@ from .engine import engine
 from .exception import Exception as MPIException
 from .handle import constant
 from .request_many import ManyRequests
-from .request_state import Finish, Pending, PersistentPending, empty
+from .request_state import Pending, PersistentPending, empty
 
 if TYPE_CHECKING:
     from .comm.state import CommState
     from .engine import Transfer
+    from .request_state import Finish
     from .status import Status
 
 

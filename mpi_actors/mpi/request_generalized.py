@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .constants import SUCCESS
 from .engine import engine
@@ -14,7 +14,8 @@ from .request import Request
 from .request_state import Pending
 from .status import Status
 
-Callback = Callable[..., Any]
+if TYPE_CHECKING:
+    Callback = Callable[..., Any]
 
 
 class Generalized(Pending):

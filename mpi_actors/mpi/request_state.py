@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from .engine import Transfer
     from .status import Status
 
-Finish = Callable[["Transfer"], object]
-"""Called once when an operation has succeeded: unpacks, unpickles; its result is what `wait` returns."""
+    Finish = Callable[[Transfer], object]
+    """Called once when an operation has succeeded: unpacks, unpickles; its result is what `wait` returns."""
 
 
 class Pending:

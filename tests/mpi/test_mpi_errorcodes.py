@@ -19,7 +19,7 @@ CLASSES = sorted(
 
 def test_predefined_classes_are_distinct_have_texts_and_are_codes_of_themselves() -> None:
     """SUCCESS is 0, ERR_LASTCODE is not smaller than any."""
-    assert CLASSES == list(range(len(CLASSES)))
+    assert list(range(len(CLASSES))) == CLASSES
     assert CLASSES[-1] < constants.ERR_LASTCODE
     texts = [exception.Get_error_string(code) for code in CLASSES]
     assert len(set(texts)) == len(texts)
