@@ -32,7 +32,7 @@ def numbers(numpy: Any, operation: str, code: str) -> Reducer:
     def reduce(inbuf: memoryview, inoutbuf: memoryview) -> None:
         out = frombuffer(inoutbuf, dtype)
         with errstate(all="ignore"):
-            function(frombuffer(inbuf, dtype), out, out)
+            function(frombuffer(inbuf, dtype), out, out=out)
 
     return reduce
 
@@ -43,7 +43,7 @@ def integers(numpy: Any, function: Any, dtype: Any) -> Reducer:
 
     def reduce(inbuf: memoryview, inoutbuf: memoryview) -> None:
         out = frombuffer(inoutbuf, dtype)
-        function(frombuffer(inbuf, dtype), out, out)
+        function(frombuffer(inbuf, dtype), out, out=out)
 
     return reduce
 
@@ -58,7 +58,7 @@ def extremes(numpy: Any, better: Any, dtype: Any) -> Reducer:
         these, out = numpy.frombuffer(inbuf, dtype), numpy.frombuffer(inoutbuf, dtype)
         with numpy.errstate(all="ignore"):
             chosen = better(these, out)
-            numpy.logical_or(chosen, these != these, chosen)
+            numpy.logical_or(chosen, these != these, out=chosen)
         numpy.copyto(out, these, where=chosen)
 
     return reduce

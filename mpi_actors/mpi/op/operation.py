@@ -159,7 +159,7 @@ class Op(Handle):
 
 
 Op._kind = Op
-constant("OP_NULL", Op())
+OP_NULL = constant("OP_NULL", Op())
 
 
 def predefined(name: str) -> Op:

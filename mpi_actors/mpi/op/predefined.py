@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from .operation import Op, predefined
+from .operation import OP_NULL as OP_NULL
+from .operation import predefined
 
-OP_NULL = Op._null
 MAX = predefined("MAX")
 MIN = predefined("MIN")
 SUM = predefined("SUM")
