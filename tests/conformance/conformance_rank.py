@@ -9,8 +9,11 @@ suite's own doing, so all ranks run the same tests in the same order.
 
 from __future__ import annotations
 
+import faulthandler
 import importlib
 import json
+import os
+import signal
 import sys
 import traceback
 import unittest
@@ -23,6 +26,7 @@ class Recorder(unittest.TextTestResult):
     """A result that writes down each test's end at once, so that a crash loses nothing."""
 
     records: TextIO
+    stacks: TextIO
     script = "__main__"
     """The name for tests of the program that was started, instead of `__main__`."""
 
@@ -70,7 +74,12 @@ def open_records(folder: Path) -> type[Recorder]:
     """A result class that writes to this rank's file in `folder`; outside of MPI, to that of rank 0."""
     mpi: Any = sys.modules.get("mpi4py.MPI")
     rank = mpi.COMM_WORLD.Get_rank() if mpi is not None else 0
-    return type("RankRecorder", (Recorder,), {"records": (folder / f"rank-{rank}").open("a", buffering=1)})
+    # whoever waits for us asks with this signal where we are
+    stacks = (folder / f"stacks-{rank}").open("w")
+    faulthandler.register(signal.SIGUSR1, stacks)
+    (folder / f"pid-{rank}").write_text(str(os.getpid()))
+    records = (folder / f"rank-{rank}").open("a", buffering=1)
+    return type("RankRecorder", (Recorder,), {"records": records, "stacks": stacks})
 
 
 def without(suite: Any, skipped: frozenset[str]) -> unittest.TestSuite:

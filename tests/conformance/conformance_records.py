@@ -7,9 +7,15 @@ a file of its own, `rank-N`, since standard output is for people.
 from __future__ import annotations
 
 import json
+import os
+import signal
+import time
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
+
+_ANSWER = 2.0
 
 
 class Ended(NamedTuple):
@@ -38,6 +44,18 @@ def read(folder: Path, size: int) -> list[RankRecord]:
 def amount(folder: Path) -> int:
     """How much has been written: it grows as long as some rank gets on."""
     return sum(path.stat().st_size for path in folder.glob("rank-*"))
+
+
+def ask_stacks(folder: Path, size: int) -> list[str]:
+    """Where the ranks are, the innermost frames first; empty for those that cannot tell."""
+    for path in folder.glob("pid-*"):
+        with suppress(ProcessLookupError):
+            os.kill(int(path.read_text()), signal.SIGUSR1)
+    deadline = time.monotonic() + _ANSWER
+    paths = [folder / f"stacks-{rank}" for rank in range(size)]
+    while time.monotonic() < deadline and not all(path.exists() and path.stat().st_size for path in paths):
+        time.sleep(0.05)
+    return [path.read_text() if path.exists() else "" for path in paths]
 
 
 def passed_everywhere(ranks: Iterable[dict[str, Ended]]) -> set[str]:

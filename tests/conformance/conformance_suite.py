@@ -71,6 +71,7 @@ def run(
             job = Job(command(folder, skip, left), folder / "output", **environment)
             try:
                 code = _watch(job, folder, size, patience, progress, len(settled))
+                stacks = conformance_records.ask_stacks(folder, size) if code is None else [""] * size
             finally:
                 if job.wait(0) is None:
                     job.end()
@@ -79,9 +80,9 @@ def run(
                 rank.update(record.outcomes)
             if all(record.done for record in records):
                 if code != 0:
-                    accidents.append(f"the job ended with {_in_words(code)}\n{job.tail()}")
+                    accidents.append(f"the job ended with {_in_words(code)}\n{job.tail()}".strip())
                 break
-            accidents.append(_note(records, ranks, code, patience) + "\n" + job.tail())
+            accidents.append(f"{_note(records, ranks, code, patience, stacks)}\n{job.tail()}".strip())
             if not any(record.outcomes or record.running for record in records):
                 break  # nothing at all ran: nor will it next time
             left = _what_is_left(left, records, blame)
@@ -107,7 +108,11 @@ def _watch(
 
 
 def _note(
-    records: list[RankRecord], ranks: list[dict[str, Ended]], code: int | None, patience: float
+    records: list[RankRecord],
+    ranks: list[dict[str, Ended]],
+    code: int | None,
+    patience: float,
+    stacks: list[str],
 ) -> str:
     """Write down what the ranks were in when it stopped; returns a text for people."""
     what = "hung" if code is None else "crashed"
@@ -117,9 +122,9 @@ def _note(
         for number, record in enumerate(records)
     ]
     text = f"{how}: {', '.join(places)}"
-    for record, rank in zip(records, ranks, strict=True):
+    for record, rank, stack in zip(records, ranks, stacks, strict=True):
         if record.running is not None:
-            rank[record.running] = Ended(what, text)
+            rank[record.running] = Ended(what, f"{stack}\n{text}")
     return text
 
 

@@ -189,9 +189,11 @@ def main() -> int:
     parser = argparse.ArgumentParser(description="Run a program on ranks of this machine, without daemons.")
     parser.add_argument("-n", type=int, default=1, help="ranks")
     parser.add_argument("--patience", type=float, default=600.0, help="seconds until all are killed")
-    parser.add_argument("command", nargs=argparse.REMAINDER, help="[-m module | script.py] args…")
+    parser.add_argument("-m", nargs=argparse.REMAINDER, help="a module and its arguments")
+    parser.add_argument("command", nargs=argparse.REMAINDER, help="script.py args…")
     options = parser.parse_args()
-    return launch(options.n, options.command, patience=options.patience)
+    command = ["-m", *options.m] if options.m else options.command
+    return launch(options.n, command, patience=options.patience)
 
 
 if __name__ == "__main__":
