@@ -276,6 +276,10 @@ class Job:
         current = self.ledger.is_current
         for exited in self._ends.settled(now, lambda told: current(told.rank, told.incarnation)):
             rank, incarnation, code, text = exited.rank, exited.incarnation, exited.code, exited.description
+            if self.ledger.ended is None:
+                # of ranks that fail side by side, only the first one's is shown
+                for line in exited.traceback.splitlines():
+                    self._add_line(LogLine(rank, line, "stderr"))
             if exited.aborted:
                 self._act(self.ledger.aborted(rank, incarnation, code, text))
                 continue

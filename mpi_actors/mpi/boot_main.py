@@ -5,22 +5,29 @@ from __future__ import annotations
 import atexit
 import os
 import sys
-from typing import NamedTuple, NoReturn
+from typing import TYPE_CHECKING, NamedTuple, NoReturn
 
 from . import environment
 from .boot_program import UsageError, parse, run, without_us
 from .boot_seeds import seed_when_imported
 from .engine import engine
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 _INTERRUPTED = 130
 _CANNOT_FLUSH = 120
 
 
 class Outcome(NamedTuple):
-    """How the program ended: its exit code, and the traceback if it failed with an exception."""
+    """How the program ended."""
 
     code: int
+    """Its exit code."""
+    crashed: bool = False
+    """An exception ended it."""
     traceback: str = ""
+    """Of that exception, if it is yet to be shown."""
 
 
 def main() -> NoReturn:
@@ -33,23 +40,40 @@ def main() -> NoReturn:
     environment.booted()
     endpoint = engine()
     # processes that the program starts are not this rank
-    os.environ.pop("MPI_ACTORS_CHANNEL", None)
+    watched = os.environ.pop("MPI_ACTORS_CHANNEL", None) is not None
     seed = os.environ.get("MPI_ACTORS_SEED")
     if seed is not None:
         seed_when_imported(seed, endpoint.rank)
     pid = os.getpid()
-    outcome = outcome_of(name, module, arguments)
+    outcome = outcome_of(name, module, arguments, lambda: watched and os.getpid() == pid)
     finish(outcome, ours=os.getpid() == pid)
 
 
-def outcome_of(name: str, module: bool, arguments: list[str]) -> Outcome:
-    """Run the program; an exception is shown on standard error, as Python does."""
+def outcome_of(
+    name: str, module: bool, arguments: list[str], watched: Callable[[], bool] = lambda: False
+) -> Outcome:
+    """Run the program; an exception is shown on standard error, as Python does, unless the daemon does.
+
+    Args:
+        name: of the script or module.
+        module: whether it is one.
+        arguments: the program's.
+        watched: there is a daemon that is told of an exception.
+    """
     try:
         run(name, module, arguments)
     except SystemExit as error:
         return Outcome(exit_code(error.code))
     except BaseException as error:  # noqa: BLE001  # whatever it is, it has ended the program
-        return Outcome(_INTERRUPTED if isinstance(error, KeyboardInterrupt) else 1, shown(error))
+        code = _INTERRUPTED if isinstance(error, KeyboardInterrupt) else 1
+        error.__traceback__ = without_us(error.__traceback__)
+        if watched() and sys.excepthook is sys.__excepthook__:
+            # of ranks that fail side by side, only the first one's is shown
+            from traceback import format_exception
+
+            return Outcome(code, True, "".join(format_exception(error)))
+        show(error)
+        return Outcome(code, True)
     return Outcome(0)
 
 
@@ -63,9 +87,8 @@ def exit_code(code: object) -> int:
     return 1
 
 
-def shown(error: BaseException) -> str:
-    """Show an uncaught exception by `sys.excepthook`, without our own frames; the traceback as a text."""
-    error.__traceback__ = without_us(error.__traceback__)
+def show(error: BaseException) -> None:
+    """Show an uncaught exception by `sys.excepthook`."""
     flush()
     try:
         sys.excepthook(type(error), error, error.__traceback__)
@@ -76,21 +99,18 @@ def shown(error: BaseException) -> str:
         sys.__excepthook__(type(second), second, second.__traceback__)
         print("\nOriginal exception was:", file=sys.stderr)
         sys.__excepthook__(type(error), error, error.__traceback__)
-    from traceback import format_exception
-
-    return "".join(format_exception(error))
 
 
 def finish(outcome: Outcome, *, ours: bool) -> NoReturn:
     """What Python does at its end, then leave. `ours`: this is the rank's process, not a child of it."""
     code = outcome.code
     endpoint = engine()
-    if outcome.traceback and ours:
+    if outcome.crashed and ours:
         flush()
         # first of all: the job ends now, whatever else the program's threads and exit functions wait for
         endpoint.failed(code, outcome.traceback)
     threading = sys.modules.get("threading")
-    if threading is not None and not outcome.traceback:
+    if threading is not None and not outcome.crashed:
         threading._shutdown()
     atexit._run_exitfuncs()
     if ours and not code:
@@ -98,7 +118,7 @@ def finish(outcome: Outcome, *, ours: bool) -> NoReturn:
     if not flush() and not code:
         code = _CANNOT_FLUSH
     if ours:
-        if not outcome.traceback:
+        if not outcome.crashed:
             endpoint.ended(code)
         if not code:
             endpoint.linger()

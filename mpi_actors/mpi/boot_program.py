@@ -87,9 +87,9 @@ def _is_archive(name: str) -> bool:
 
 def without_us(traceback: TracebackType | None) -> TracebackType | None:
     """The part of a traceback that is the program's own: without what has called it."""
-    while traceback is not None and traceback.tb_frame.f_globals.get("__name__") in (__name__, _BOOT):
+    while traceback is not None and traceback.tb_frame.f_globals.get("__name__") in _OURS:
         traceback = traceback.tb_next
     return traceback
 
 
-_BOOT = __name__.removesuffix("_program")
+_OURS = (__name__, __name__.replace("_program", "_main"))
