@@ -32,7 +32,7 @@ def parse(arguments: Sequence[str]) -> tuple[str, bool, list[str]]:
 def run(name: str, module: bool, arguments: list[str]) -> None:
     """Run a program in a fresh `__main__`; what it raises is raised."""
     main = sys.modules["__main__"] = ModuleType("__main__")
-    main.__dict__["__builtins__"] = sys.modules["builtins"]
+    main.__dict__.update(__builtins__=sys.modules["builtins"], __annotations__={})
     if module:
         _run_module(name, arguments)
     elif os.path.isfile(name) and not _is_archive(name):
@@ -50,6 +50,7 @@ def _first_on_path(folder: str) -> None:
 def _run_script(main: ModuleType, name: str, arguments: list[str]) -> None:
     sys.argv[:] = [name, *arguments]
     _first_on_path(os.path.dirname(os.path.realpath(name)))
+    name = os.path.abspath(name)
     with open(name, "rb") as file:
         source = file.read()
     from importlib.machinery import SourceFileLoader
@@ -76,7 +77,7 @@ def _run_folder(name: str, arguments: list[str]) -> None:
         print(f"{sys.executable}: can't open file {os.path.abspath(name)!r}: no such file", file=sys.stderr)
         raise SystemExit(2)
     sys.argv[:] = [name, *arguments]
-    _first_on_path(name)
+    _first_on_path(os.path.abspath(name))
     _run_module_as_main("__main__", False)
 
 
