@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 WINDOW = 8 * 1024 * 1024
 """Bytes that one rank sends another unasked; what is beyond is announced, and pulled when it is matched."""
 MESSAGE_COST = 64
+_TELL = WINDOW // 4
+"""Bytes that were taken, after which the sender is told."""
 MOST_MESSAGE = 1 << 40
 
 
@@ -43,10 +45,15 @@ class Inlet:
     def data(self, note: int, flags: int, tag: int, context: int, seq: int, view: memoryview) -> None:
         """A whole message: `view` is not ours to keep."""
         numbers = self.numbers
-        if seq in self.arrivals or numbers.has(seq):
+        if seq == numbers.expected and not numbers.beyond and not self.arrivals:
+            # as `accept` does it
+            numbers.expected = seq + 1
+            numbers.digests += digest(view, context ^ tag)
+        elif seq in self.arrivals or numbers.has(seq):
             self._again(note, flags, tag, context, seq, view)
             return
-        numbers.accept(seq, digest(view, context ^ tag))
+        else:
+            numbers.accept(seq, digest(view, context ^ tag))
         queue = self.posted.get(context)
         if queue:
             rank = self.rank
@@ -55,7 +62,9 @@ class Inlet:
                     receive.want_tag == tag or receive.want_tag < 0
                 ):
                     del queue[at]
-                    self._taken(len(view))
+                    self.consumed += len(view) + MESSAGE_COST
+                    if self.consumed > _TELL:
+                        self._taken(0)
                     if flags & SYNC:
                         self.peer.say(frames.MATCHED, seq)
                     hand_over(receive, rank, tag, note, view)
@@ -234,7 +243,7 @@ class Inlet:
 
     def _taken(self, size: int) -> None:
         self.consumed += size + MESSAGE_COST
-        if self.consumed > WINDOW // 4:
+        if self.consumed > _TELL:
             self.peer.say(frames.CREDIT, 0, self.consumed)
             self.consumed = 0
 
@@ -266,12 +275,14 @@ def hand_over(receive: Receive, source: int, tag: int, note: int, view: memoryvi
         receive.error = ERR_TRUNCATE
     if note != receive.note:
         judge(receive, note)
-    receive.finish()
+    receive.done = True
+    if receive.on_done is not None:
+        receive.on_done(receive)
 
 
 def judge(receive: Receive, note: int) -> None:
     """Is it a message of the collective operation that the receiver is in?"""
-    if note != receive.note and not receive.error:
+    if note != receive.note:
         from ..exception import Exception as MPIException
 
         receive.error = ERR_OTHER
