@@ -6,6 +6,7 @@ from .absent import Absent
 from .bsend import BufferedSends
 from .collective_blocking import BlockingCollectives, BlockingScans
 from .collective_nonblocking import NonblockingCollectives, NonblockingScans
+from .collective_objects import ObjectCollectives, ObjectScans
 from .collective_persistent import PersistentCollectives, PersistentScans
 from .constructors import Constructors
 from .exchange import Exchanges
@@ -32,6 +33,7 @@ class Comm(
     BlockingCollectives,
     NonblockingCollectives,
     PersistentCollectives,
+    ObjectCollectives,
     # the communicator itself
     Inquiry,
     Constructors,
@@ -51,6 +53,7 @@ class Intracomm(
     BlockingScans,
     NonblockingScans,
     PersistentScans,
+    ObjectScans,
     TopologyConstructors,
     IntraConstructors,
     Comm,
