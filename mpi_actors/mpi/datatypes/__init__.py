@@ -1,8 +1,9 @@
 """Datatypes and buffers: what messages consist of, and how programs describe them.
 
-`layout` and `packing` know bytes only; `definition` and `datatype` (with `constructors`, `packers`, `contents` …)
-make datatypes of them, `predefined` those that have a name. `acquire` gets at the memory of buffers of all kinds,
-`buffer` is MPI's own. `specs` and `vector_specs` parse what programs pass to communicate into `message`s.
+`layout` and `packing` know bytes only; `definition` and `datatype` (with `constructors`, `packers`,
+`contents` …) make datatypes of them, `predefined` those that have a name. `acquire` gets at the memory of
+buffers of all kinds, `buffer` is MPI's own. `specs` and `vector_specs` parse what programs pass to
+communicate into `message`s.
 """
 
 from .buffer import Aint_add as Aint_add
@@ -16,6 +17,8 @@ from .counting import count as count
 from .counting import elements as elements
 from .datatype import DATATYPE_NULL as DATATYPE_NULL
 from .datatype import Datatype as Datatype
+from .datatype import _datatype_create as _datatype_create
+from .datatype import _datatype_decode as _datatype_decode
 from .datatype import _typealign as _typealign
 from .datatype import _typecode as _typecode
 from .message import Message as Message

@@ -1,4 +1,4 @@
-"""The memory of what programs pass as a buffer: Python's buffer protocol, DLPack, the CUDA array interface."""
+"""The memory of buffers of all kinds: Python's buffer protocol, DLPack, the CUDA array interface."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ NATIVE_ORDER = "<" if sys.byteorder == "little" else ">"
 class Acquired(NamedTuple):
     """Contiguous memory: a one-dimensional view of bytes, and what they are.
 
-    `format` is as in the buffer protocol, without a prefix for the native byte order; empty if there is none for
-    the elements. `device` is DLPack's number for the kind of device, 0 for the buffer protocol.
+    `format` is as in the buffer protocol, without a prefix for the native byte order; empty if there is none
+    for the elements. `device` is DLPack's number for the kind of device, 0 for the buffer protocol.
     """
 
     view: memoryview

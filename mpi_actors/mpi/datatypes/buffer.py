@@ -72,7 +72,7 @@ class buffer:
 
     @staticmethod
     def frombuffer(obj: Any, readonly: bool = False) -> buffer:
-        """The memory of an object; BufferError if it is read-only and `readonly` does not say that this is fine."""
+        """The memory of an object; BufferError if it is read-only, unless that is asked for."""
         view, _, device = acquire(obj, not readonly, False)
         return buffer._of(view.toreadonly() if readonly else view, obj, device)
 
@@ -118,8 +118,9 @@ class buffer:
 
     def cast(self, format: str, shape: Sequence[int] | None = None) -> memoryview:
         """A view of the memory as elements of another format, in an array of that shape. As of memoryview."""
-        view: memoryview = self._reachable()
-        return view.cast(format) if shape is None else view.cast(format, tuple(shape))  # type: ignore[call-overload, no-any-return]
+        view: Any = self._reachable()
+        cast: memoryview = view.cast(format) if shape is None else view.cast(format, tuple(shape))
+        return cast
 
     def tobytes(self, order: str | None = None) -> bytes:
         """A copy of the bytes. `order` is there for likeness with memoryview."""

@@ -10,13 +10,14 @@ import struct
 LONG = struct.calcsize("l")
 LONG_DOUBLE = 16 if struct.calcsize("P") == 8 else 12
 
+
 def _pairs(text: str) -> dict[str, str]:
     words = text.split()
     return dict(zip(words[::2], words[1::2], strict=True))
 
 
-CHARS = _pairs(f"b1 ? i1 b i2 h i4 i i8 {'l' if LONG == 8 else 'q'} u1 B u2 H u4 I u8 {'L' if LONG == 8 else 'Q'}")
-CHARS |= _pairs(f"f2 e f4 f f8 d f{LONG_DOUBLE} g c4 E c8 F c16 D c{2 * LONG_DOUBLE} G")
+CHARS = _pairs("b1 ? i1 b i2 h i4 i i8 q u1 B u2 H u4 I u8 Q")
+CHARS |= _pairs(f"i{LONG} l u{LONG} L f2 e f4 f f8 d f{LONG_DOUBLE} g c4 E c8 F c16 D c{2 * LONG_DOUBLE} G")
 """The character of a type string."""
 
 BASIC = f"""

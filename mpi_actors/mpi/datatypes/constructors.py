@@ -116,7 +116,9 @@ class Constructors(Handle):
         """Blocks of one length (in items) at these displacements, in bytes."""
         return self._indexed_block("HINDEXED_BLOCK", blocklength, displacements, 1)
 
-    def _indexed_block(self, combiner: str, blocklength: int, displacements: Sequence[int], unit: int) -> Self:
+    def _indexed_block(
+        self, combiner: str, blocklength: int, displacements: Sequence[int], unit: int
+    ) -> Self:
         length, places = index(blocklength), integers(displacements)
         counted(length)
         block = repeated(self._require().layout, length)

@@ -1,4 +1,4 @@
-"""What `Get_envelope`, `Get_contents` and `decode` tell of how a datatype was made (MPI 4.1, section 5.1.13)."""
+"""What `Get_envelope` and its kin tell of how a datatype was made (MPI 4.1, section 5.1.13)."""
 
 from __future__ import annotations
 
@@ -7,10 +7,11 @@ from typing import Any
 from .. import constants
 from .definition import Definition
 
-NAME_OF = {
-    getattr(constants, f"COMBINER_{name}"): name
-    for name in ["NAMED", "DUP", "CONTIGUOUS", "VECTOR", "HVECTOR", "INDEXED", "HINDEXED", "INDEXED_BLOCK", "HINDEXED_BLOCK", "STRUCT", "SUBARRAY", "DARRAY", "RESIZED", "VALUE_INDEX", "F90_INTEGER", "F90_REAL", "F90_COMPLEX"]
-}
+NAMES = """
+NAMED DUP CONTIGUOUS VECTOR HVECTOR INDEXED HINDEXED INDEXED_BLOCK HINDEXED_BLOCK STRUCT SUBARRAY DARRAY
+RESIZED VALUE_INDEX F90_INTEGER F90_REAL F90_COMPLEX
+"""
+NAME_OF: dict[int, str] = {getattr(constants, f"COMBINER_{name}"): name for name in NAMES.split()}
 """The names of combiners."""
 
 INTEGERS = {

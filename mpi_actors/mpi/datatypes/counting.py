@@ -18,7 +18,7 @@ def count(datatype: Datatype, nbytes: int) -> int:
 
 
 def elements(datatype: Datatype, nbytes: int) -> int:
-    """Basic elements in so many bytes; UNDEFINED if the last one is not complete. ERR_TYPE for a null datatype."""
+    """Basic elements in so many bytes; UNDEFINED if the last one is not complete. Else as `count`."""
     items, rest = _items(datatype, nbytes)
     definition = datatype._require()
     total = items * definition.elements

@@ -7,7 +7,7 @@ from typing import Any, Self
 
 from ..constants import COMBINER_NAMED, ERR_TYPE, MAX_OBJECT_NAME
 from ..exception import Exception as MPIException
-from ..handle import Handle, constant, forget
+from ..handle import constant, forget
 from .constructors import Constructors
 from .contents import NAME_OF, addresses_of, copied, integers_of
 from .definition import Definition
@@ -17,9 +17,10 @@ KIND = "Datatype"
 
 
 class Datatype(Constructors, Packers):
-    """A datatype: predefined, or derived from others by a constructor. A handle: several may refer to one datatype.
+    """A datatype: predefined, or derived from others by a constructor.
 
-    Methods of a null datatype raise MPI.Exception with ERR_TYPE.
+    Objects are handles: several may refer to one datatype. Methods of a null one raise MPI.Exception
+    with ERR_TYPE.
     """
 
     __slots__ = ()
@@ -38,13 +39,13 @@ class Datatype(Constructors, Packers):
 
     @property
     def _basic(self) -> Datatype | None:
-        """The predefined datatype (a constant) that all elements are of, if there is one; of a pair, the pair."""
+        """The predefined datatype (the constant) that all elements are of, if there is one."""
         basic = self._h and self._h.basic
         return basic.constant if basic else None
 
     @property
     def _format(self) -> str | None:
-        """The character of the type in struct or numpy, or its type string in numpy; None if it is not a basic one."""
+        """The character in struct or numpy, or else numpy's type string; None if it is no basic type."""
         definition = self._require()
         return definition.char or definition.typestr
 
@@ -103,7 +104,7 @@ class Datatype(Constructors, Packers):
         return self
 
     def Free(self) -> None:
-        """Give the datatype up: the handle becomes null. What was made from it stays. ERR_TYPE if predefined."""
+        """Give it up: the handle becomes null. What was made from it stays. ERR_TYPE if predefined."""
         definition = self._require()
         if definition.predefined:
             raise MPIException(ERR_TYPE, f"{definition.name or 'it'} is predefined")
@@ -117,7 +118,7 @@ class Datatype(Constructors, Packers):
         self._h = None
 
     def Get_envelope(self) -> tuple[int, int, int, int, int]:
-        """How many integers, addresses, counts and datatypes the contents have, and the constructor's number."""
+        """The numbers of integers, addresses, counts and datatypes in the contents; the combiner."""
         definition = self._require()
         return (
             len(integers_of(definition)),
@@ -128,7 +129,10 @@ class Datatype(Constructors, Packers):
         )
 
     def Get_contents(self) -> tuple[list[int], list[int], list[int], list[Datatype]]:
-        """The constructor's arguments: integers, addresses, counts (none) and datatypes. ERR_TYPE if it has none."""
+        """The constructor's arguments: integers, addresses, counts (none) and datatypes.
+
+        ERR_TYPE for a named datatype.
+        """
         definition = self._require()
         if definition.combiner == COMBINER_NAMED:
             raise MPIException(ERR_TYPE, "a named datatype has no contents")
@@ -144,8 +148,8 @@ class Datatype(Constructors, Packers):
     def decode(self) -> tuple[Datatype, str, dict[str, Any]]:
         """How it was made: from which datatype, by which constructor, with which arguments.
 
-        `getattr(datatype, "Create_" + constructor.lower())(**arguments)` makes it again. A named datatype is made
-        from itself by "NAMED"; a struct from DATATYPE_NULL.
+        `getattr(datatype, "Create_" + constructor.lower())(**arguments)` makes it again. A named datatype is
+        made from itself by "NAMED"; a struct from DATATYPE_NULL.
         """
         definition = self._require()
         name = NAME_OF[definition.combiner]
@@ -191,7 +195,7 @@ class Datatype(Constructors, Packers):
         return self._h is not None and self._h.predefined
 
     def free(self) -> None:
-        """Call `Free` if not null. Does nothing to a constant; a copy of something predefined becomes null."""
+        """Call `Free` if not null. A constant stays; another handle to its datatype becomes null."""
         if self._h is None or self._h.constant is self:
             return
         if self._h.predefined:
@@ -233,7 +237,10 @@ class Datatype(Constructors, Packers):
         delete_fn: Callable[[Datatype, int, Any], None] | None = None,
         nopython: bool = False,
     ) -> int:
-        """A new key. `copy_fn(datatype, key, value)` gives the value of a duplicate, `delete_fn` is told of deletion."""
+        """A new key.
+
+        `copy_fn(datatype, key, value)` gives the value for a duplicate, `delete_fn` is told of a deletion.
+        """
         from ..attributes import create_keyval
 
         return create_keyval(KIND, copy_fn, delete_fn, nopython)
@@ -297,11 +304,10 @@ DATATYPE_NULL = Datatype._null_handle()
 
 def _rebuilt(cls: type[Datatype], name: str, params: dict[str, Any], old: list[Datatype]) -> Datatype:
     """A datatype from its pickle: committed."""
-    maker: Handle | type[Datatype] = cls._to(old[0]._h) if old and name != "STRUCT" else cls
     if name == "STRUCT":
         params["datatypes"] = old
-    made: Datatype = getattr(maker, "Dup" if name == "DUP" else f"Create_{name.lower()}")(**params)
-    return made.Commit()
+    source = cls._to(old[0]._h) if len(old) == 1 else cls()
+    return _datatype_create(source, name, params)
 
 
 def _typecode(datatype: Datatype) -> str | None:
@@ -315,3 +321,22 @@ def _typealign(datatype: Datatype) -> int | None:
     if definition is None or not (definition.typestr or (definition.predefined and definition.parts)):
         return None
     return definition.layout.align
+
+
+def _datatype_create(
+    datatype: Datatype, combiner: str, params: dict[str, Any], free: bool = False
+) -> Datatype:
+    """A committed datatype from what `decode` tells. `free`: free the datatypes that it is made from."""
+    old = params.get("datatypes", [datatype])
+    try:
+        made: Datatype = getattr(datatype, f"Create_{combiner.lower()}")(**params)
+        return made.Commit()
+    finally:
+        if free:
+            for part in old:
+                part.free()
+
+
+def _datatype_decode(datatype: Datatype, mark: bool = False) -> tuple[Datatype, str, dict[str, Any]]:
+    """As the method `decode`. `mark` is of no meaning here."""
+    return datatype.decode()

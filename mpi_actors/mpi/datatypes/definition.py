@@ -17,13 +17,14 @@ Parts = tuple[tuple[int, "Definition"], ...]
 class Definition:
     """One datatype.
 
-    combiner: by which constructor it was made; params: the constructor's arguments, by name, and `old`: those that
-        are datatypes.
+    combiner: by which constructor it was made; params: the constructor's arguments, by name, and `old`: those
+        that are datatypes.
     parts: how many items of which datatypes, in the order of the standard's type map; none of basic types.
-    elements: how many basic elements one item has; basic: the predefined datatype that all are of, if there is one.
+    elements: how many basic elements one item has; basic: the predefined datatype that all are of (of pairs,
+        the pair), if there is one.
     char, typestr, code: names in struct, array and numpy, if it has them.
     predefined: cannot be freed; constant: the handle that is a constant of the module MPI.
-    ready: committed; dense: `count` items are one run of `count * size` bytes, the first where the first item begins.
+    ready: committed; dense: `count` items are one run of `count * size` bytes, from where the first begins.
     holders: handles that must be freed until the type is; attributes: values cached by the program.
     """
 

@@ -1,7 +1,7 @@
 """Layouts of parts of multidimensional arrays: subarrays, and blocks of distributed arrays.
 
-The rules are those of MPI 4.1, sections 5.1.3 and 5.1.4. A dimension after the other, the one whose elements are
-next to each other first, the layout so far becomes the element of the next.
+The rules are those of MPI 4.1, sections 5.1.3 and 5.1.4. A dimension after the other, the one whose elements
+are next to each other first, the layout so far becomes the element of the next.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def subarray(
     for axis in fastest_first(len(sizes), order):
         size, subsize, start = sizes[axis], subsizes[axis], starts[axis]
         if not (1 <= subsize <= size and 0 <= start <= size - subsize):
-            raise MPIException(ERR_ARG, f"{subsize} from {start} on is no part of dimension {axis} of size {size}")
+            raise MPIException(ERR_ARG, f"{subsize} from {start} on: dimension {axis} has {size}")
         layout = assembled([(start * stride, repeated(layout, subsize, stride))])
         stride *= size
     return resized(layout, 0, stride)
@@ -80,7 +80,7 @@ def darray(
 
 
 def _pieces(gsize: int, distrib: int, darg: int, psize: int, place: int) -> tuple[int, int, int, int]:
-    """The indices that a process has of a dimension: the first, how many together, how far apart, and the end."""
+    """Which indices of a dimension a process has: the first, how many together, the step, the end."""
     if distrib == DISTRIBUTE_NONE:
         if psize != 1:
             raise MPIException(ERR_ARG, f"a dimension that is not distributed over {psize} processes")

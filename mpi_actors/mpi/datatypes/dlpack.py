@@ -1,4 +1,4 @@
-"""What a DLPack capsule holds. The structures are those of dlpack.h; they need ctypes, so import this at need."""
+"""What a DLPack capsule holds, as dlpack.h says. This needs ctypes: to be imported at need."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def tensor_of(capsule: Any, versioned: bool) -> Tensor:
     if versioned:
         managed = _Versioned.from_address(pointer)
         if managed.major < _VERSION:
-            raise BufferError(f"dlpack: version {managed.major}.{managed.minor} in a capsule of later versions")
+            raise BufferError(f"dlpack: a versioned capsule of version {managed.major}.{managed.minor}")
         readonly = bool(managed.flags & _READ_ONLY)
         tensor = managed.tensor
     else:

@@ -1,13 +1,14 @@
 """The representation "external32": big-endian, IEEE, the same on all machines (MPI 4.1, section 14.5.2).
 
-Elements have the sizes of the standard's tables, which are not always those of this machine: a C long has four
-bytes there, and a long double is IEEE 754's number of sixteen bytes.
+Elements have the sizes of the standard's tables, which are not always those of this machine: a C long has
+four bytes there, and a long double is IEEE 754's number of sixteen bytes.
 """
 
 from __future__ import annotations
 
 import platform
 from collections.abc import Iterator
+from typing import Literal
 
 from ..constants import ERR_CONVERSION
 from ..exception import Exception as MPIException
@@ -83,7 +84,7 @@ def _encoded(basic: Definition, data: bytes) -> bytes:
     size = SIZES.get(basic.name)
     if size is not None:
         signed = basic.name == "MPI_LONG"
-        numbers = _integers(data, basic.size, signed)
+        numbers = _integers(data, basic.size, signed, "little")
         try:
             return b"".join(number.to_bytes(size, "big", signed=signed) for number in numbers)
         except OverflowError:
@@ -97,9 +98,7 @@ def _decoded(basic: Definition, data: bytes) -> bytes:
     size = SIZES.get(basic.name)
     if size is not None:
         signed = basic.name == "MPI_LONG"
-        numbers = (
-            int.from_bytes(data[place : place + size], "big", signed=signed) for place in range(0, len(data), size)
-        )
+        numbers = _integers(data, size, signed, "big")
         return b"".join(number.to_bytes(basic.size, "little", signed=signed) for number in numbers)
     data = swapped(data, _parts(basic))
     if EXTENDED and _is_long_double(basic):
@@ -107,10 +106,9 @@ def _decoded(basic: Definition, data: bytes) -> bytes:
     return data
 
 
-def _integers(data: bytes, size: int, signed: bool) -> list[int]:
-    return [
-        int.from_bytes(data[place : place + size], "little", signed=signed) for place in range(0, len(data), size)
-    ]
+def _integers(data: bytes, size: int, signed: bool, order: Literal["little", "big"]) -> list[int]:
+    pieces = [data[place : place + size] for place in range(0, len(data), size)]
+    return [int.from_bytes(piece, order, signed=signed) for piece in pieces]
 
 
 def swapped(data: bytes, size: int) -> bytes:

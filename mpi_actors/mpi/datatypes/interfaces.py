@@ -1,7 +1,7 @@
 """Protocols of array libraries for memory that may be on a device: DLPack and the CUDA array interface.
 
-Facts of DLPack are from its header (version 1.0) and the Python Array API standard; those of the other from the
-documentation of numba. Both functions say where the memory is: address, bytes, format of the elements,
+Facts of DLPack are from its header (version 1.0) and the Python Array API standard; those of the other from
+the documentation of numba. Both functions say where the memory is: address, bytes, format of the elements,
 whether it is read-only, and DLPack's number for the kind of device.
 """
 
@@ -18,13 +18,17 @@ FOR_ANY_STREAM = -1
 UNKNOWN = ""
 """The format of elements that have no name in the buffer protocol."""
 
-FORMATS = dict(
-    item.split("=")
-    for item in ["b1=?", "i1=b", "i2=h", "i4=i", "i8=l", "u1=B", "u2=H", "u4=I", "u8=L", "f2=e", "f4=f", "f8=d", "f16=g", "c4=Ze", "c8=Zf", "c16=Zd", "c32=Zg"]
-)
+_FORMATS = """
+b1=? i1=b i2=h i4=i i8=l u1=B u2=H u4=I u8=L f2=e f4=f f8=d f16=g c4=Ze c8=Zf c16=Zd c32=Zg
+"""
+FORMATS: dict[str, str] = dict(item.split("=") for item in _FORMATS.split())
 """Of type strings as numpy's, without the byte order."""
 
 DLPACK_KINDS = {0: "i", 1: "u", 2: "f", 5: "c", 6: "b"}
+
+MANDATORY = (("data", tuple), ("typestr", str), ("shape", tuple))
+OPTIONAL = (("strides", tuple), ("descr", list))
+"""Keys of the CUDA array interface, and what their values are."""
 
 Taken = tuple[int, int, str, bool, int]
 
@@ -52,7 +56,10 @@ def product(shape: Sequence[int]) -> int:
 
 
 def dlpack(obj: Any) -> Taken:
-    """The memory of an object with the methods `__dlpack__` and `__dlpack_device__`. TypeError, BufferError …"""
+    """The memory of an object with the methods `__dlpack__` and `__dlpack_device__`.
+
+    Raises TypeError and ValueError for what these return, BufferError for what is not supported.
+    """
     from .dlpack import tensor_of
 
     device, number = obj.__dlpack_device__()
@@ -83,17 +90,14 @@ def dlpack(obj: Any) -> Taken:
 def cuda_array(obj: Any, with_format: bool) -> Taken:
     """The memory of an object with the attribute `__cuda_array_interface__`.
 
-    Raises KeyError, TypeError and ValueError for what the attribute lacks, BufferError for what is not supported.
+    Raises KeyError, TypeError and ValueError for what it lacks, BufferError for what is not supported.
     """
     described = obj.__cuda_array_interface__
     if not isinstance(described, dict):
         raise TypeError("__cuda_array_interface__ is not a dict")
-    data, typestr, shape = (
-        _typed(key, described[key], kind) for key, kind in (("data", tuple), ("typestr", str), ("shape", tuple))
-    )
+    data, typestr, shape = (_typed(described, key, kind) for key, kind in MANDATORY)
     strides, descr = (
-        None if described.get(key) is None else _typed(key, described[key], kind)
-        for key, kind in (("strides", tuple), ("descr", list))
+        None if described.get(key) is None else _typed(described, key, kind) for key, kind in OPTIONAL
     )
     address, readonly = data
     nbytes = product(shape)
@@ -112,7 +116,8 @@ def cuda_array(obj: Any, with_format: bool) -> Taken:
     return address or 0, nbytes * itemsize, format, bool(readonly), CUDA
 
 
-def _typed(key: str, value: Any, kind: type) -> Any:
+def _typed(described: dict[str, Any], key: str, kind: type) -> Any:
+    value = described[key]
     if not isinstance(value, kind):
-        raise TypeError(f"__cuda_array_interface__: {key!r} is a {type(value).__name__}, not a {kind.__name__}")
+        raise TypeError(f"__cuda_array_interface__: {key!r} is no {kind.__name__}")
     return value

@@ -1,7 +1,7 @@
 """Where the bytes of a datatype are: a compiled form of the standard's type map.
 
-The bytes of one item, in the order in which they are packed, are runs of contiguous bytes and loops over such, so
-that a column of a large matrix is one loop and not thousands of runs. Bounds follow the standard (MPI 4.1,
+The bytes of one item, in the order in which they are packed, are runs of contiguous bytes and loops over
+such, so that a column of a large matrix is one loop and not thousands of runs. Bounds follow the standard (MPI 4.1,
 sections 5.1.6 to 5.1.8).
 """
 
@@ -35,9 +35,9 @@ Body = tuple[Node, ...]
 class Layout:
     """The bytes of one item of a datatype, and its bounds, all in bytes.
 
-    `runs` and `leaves` count the runs with and without repeating loops, `depth` how deep loops nest. `start` is
-    the displacement of the bytes if they are one run, else None. `align` is the greatest alignment of the basic
-    types. `lb_set` and `ub_set`: the bound was set by a resize, which wins over those that follow from the bytes.
+    `runs` and `leaves` count the runs with and without repeating loops, `depth` how deep loops nest. `start`
+    is the displacement of the bytes if they are one run, else None. `align` is the greatest alignment of the
+    basic types. `lb_set` and `ub_set`: the bound was set by a resize, which wins over what the bytes say.
     """
 
     __slots__ = (

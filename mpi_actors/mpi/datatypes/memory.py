@@ -28,7 +28,7 @@ def _byte_type() -> Any:
 
 
 def view_at(address: int, nbytes: int, readonly: bool = False, owner: object = None) -> memoryview:
-    """A view of memory that somebody else owns. It keeps `owner` alive, and nothing else checks the address."""
+    """A view of somebody's memory. It keeps `owner` alive; nothing checks the address."""
     array = (_byte_type() * nbytes).from_address(address)
     array.owner = owner
     view = memoryview(array)
@@ -62,9 +62,9 @@ def address_of(obj: Any) -> int:
 
 
 def check_reachable(address: int, nbytes: int) -> None:
-    """BufferError unless the processor can read the first and last byte of what claims to be a device's memory.
+    """BufferError unless the processor can read the first and last byte of what claims to be a device's.
 
-    Reading it without asking ends the process when it is really on a device.
+    Reading it without asking would end the process if it is really on a device.
     """
     if nbytes == 0:
         return
@@ -76,6 +76,6 @@ def check_reachable(address: int, nbytes: int) -> None:
         for place in (address, address + nbytes - 1):
             os.pread(memory, 1, place)
     except (OSError, OverflowError):
-        raise BufferError("the buffer is in the memory of a device: copy it to the host's memory first") from None
+        raise BufferError("the buffer is in the memory of a device: copy it to the host's first") from None
     finally:
         os.close(memory)

@@ -24,7 +24,7 @@ class Packers(Handle):
     __slots__ = ()
 
     def _pack(self, view: memoryview, count: int, offset: int = 0) -> memoryview | bytearray:
-        """The bytes of `count` items, the first of which begins at `offset`; no copy if they are contiguous."""
+        """The bytes of `count` items, the first at `offset`; no copy if they are contiguous."""
         return packing.pack(self._h.layout, view, count, offset)
 
     def _unpack(self, packed: Any, view: memoryview, count: int, offset: int = 0) -> None:
@@ -76,7 +76,8 @@ class Packers(Handle):
         definition = self._external(datarep)
         source = acquire(inbuf, False, False).view
         count = _fitting(definition, source)
-        return _put(encode(definition, packing.pack(definition.layout, source, count), count), outbuf, position)
+        packed = packing.pack(definition.layout, source, count)
+        return _put(encode(definition, packed, count), outbuf, position)
 
     def Unpack_external(self, datarep: str, inbuf: Any, position: int, outbuf: Any) -> int:
         """As `Unpack`, from the representation "external32"."""
@@ -103,7 +104,7 @@ class Packers(Handle):
 
 def _fitting(definition: Definition, view: memoryview) -> int:
     if definition.extent <= 0:
-        raise MPIException(ERR_TYPE, f"a datatype of extent {definition.extent} does not say how many items there are")
+        raise MPIException(ERR_TYPE, f"the number of items of extent {definition.extent} is not known")
     return len(view) // definition.extent
 
 

@@ -1,7 +1,7 @@
 """Packing and unpacking: between the bytes that a layout describes and contiguous bytes.
 
-By slices of memoryviews; or, when numpy has been imported and loops are long, by one strided copy of numpy for each
-run of the body, however often loops repeat it.
+By slices of memoryviews; or, when numpy has been imported and loops are long, by one strided copy of numpy
+for each run of the body, however often loops repeat it.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def check(layout: Layout, view: memoryview, count: int, offset: int) -> None:
 
 
 def pack(layout: Layout, view: memoryview, count: int, offset: int = 0) -> memoryview | bytearray:
-    """The bytes of `count` items, the first of which begins at `offset`. Not a copy if they are contiguous."""
+    """The bytes of `count` items, the first at `offset`. Not a copy if they are contiguous."""
     total = count * layout.size
     if total == 0:
         return memoryview(b"")
@@ -60,7 +60,7 @@ def pack(layout: Layout, view: memoryview, count: int, offset: int = 0) -> memor
 
 
 def unpack(layout: Layout, packed: Any, view: memoryview, count: int, offset: int = 0) -> None:
-    """Put contiguous bytes (at most those of `count` items) where the layout wants them; fewer fill the first."""
+    """Put contiguous bytes (at most those of `count` items) in their places; fewer fill the first."""
     if type(packed) is not memoryview:
         packed = memoryview(packed)
     total = min(count * layout.size, len(packed))
@@ -101,20 +101,20 @@ def flatten(body: Body, base: int, runs: list[tuple[int, int]]) -> None:
         if not isinstance(node, Loop):
             runs.append((start, start + node.nbytes))
             continue
-        count, stride, inner = node.rounds, node.stride, node.body
-        if len(inner) == 1 and not isinstance(inner[0], Loop):
-            start += inner[0].disp
-            nbytes = inner[0].nbytes
-            runs += [(place, place + nbytes) for place in [start + k * stride for k in range(count)]]
+        stride, inner = node.stride, node.body
+        starts = [start + k * stride for k in range(node.rounds)]
+        pieces = [(part.disp, part.disp + part.nbytes) for part in inner if not isinstance(part, Loop)]
+        if len(pieces) == len(inner):
+            runs += [(place + first, place + end) for place in starts for first, end in pieces]
         else:
-            for k in range(count):
-                flatten(inner, start + k * stride, runs)
+            for place in starts:
+                flatten(inner, place, runs)
 
 
 def _numpy_for(layout: Layout, count: int) -> Any:
     """The module numpy if it is loaded and worth its calls."""
     runs = count * layout.runs
-    if runs < FEWEST_RUNS_FOR_NUMPY or runs < GAIN_FOR_NUMPY * layout.leaves or layout.depth > DEEPEST_FOR_NUMPY:
+    if runs < max(FEWEST_RUNS_FOR_NUMPY, GAIN_FOR_NUMPY * layout.leaves) or layout.depth > DEEPEST_FOR_NUMPY:
         return None
     numpy = sys.modules.get("numpy")
     return numpy if hasattr(numpy, "ndarray") else None

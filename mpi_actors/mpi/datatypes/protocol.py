@@ -1,8 +1,8 @@
 """The buffer protocol for classes that are written in Python.
 
-From Python 3.12 on a method `__buffer__` is all it takes. Before, only types of C have it, and programs do pass
-`MPI.buffer` objects to numpy and memoryview: so the protocol is put into the type object, once, at the first use.
-Python's documented structures PyTypeObject and PyBufferProcs say where; what is found there is checked first.
+From Python 3.12 on a method `__buffer__` is all it takes. Before, only types of C have it, and programs do
+pass `MPI.buffer` objects to numpy and memoryview: so the protocol is put into the type object, once, at the
+first use. Python's documented structures PyTypeObject and PyBufferProcs say where; what is there is checked.
 """
 
 from __future__ import annotations
@@ -33,15 +33,15 @@ def _procs(cls: type) -> Any:
         return ctypes.c_size_t.from_address(id(cls) + offset).value
 
     if word(BASICSIZE) != cls.__basicsize__ or word(FLAGS) != cls.__flags__ or not word(AS_BUFFER):
-        raise NotImplementedError("this build of Python lays out its types in an unknown way: use Python 3.12")
+        raise NotImplementedError("unknown layout of type objects: use Python 3.12 or later")
     return (ctypes.c_void_p * 2).from_address(word(AS_BUFFER))
 
 
 def export_second_slot(cls: type) -> None:
     """Instances export what the second of their slots (in alphabetical order) holds, which has the protocol.
 
-    The function of PickleBuffer does this: it passes the request on to the object that its second word (after the
-    header) refers to, and slots are words.
+    The function of PickleBuffer does this: it passes the request on to the object that its second word (after
+    the header) refers to, and slots are words.
     """
     if not NATIVE:
         _procs(cls)[0] = _procs(PickleBuffer)[0]

@@ -1,10 +1,10 @@
 """Specifications of messages, as programs write them: a buffer, or a list that says more about it.
 
-    buf | [buf, type] | [buf, count] | [buf, (count, displ)] | [buf, count, type] | [buf, (count, displ), type]
-    | [buf, count, displ, type]
+    buf | [buf, type] | [buf, count] | [buf, (count, displ)] | [buf, count, type]
+    | [buf, (count, displ), type] | [buf, count, displ, type]
 
-Any of count, displ and type may be None: then they follow from the buffer. A type may be its code. What is wrong with
-a specification raises TypeError, ValueError, KeyError or BufferError, as mpi4py's programs expect.
+Any of count, displ and type may be None: then they follow from the buffer. A type may be its code. What is
+wrong with a specification raises TypeError, ValueError, KeyError or BufferError, as mpi4py's programs expect.
 """
 
 from __future__ import annotations
@@ -15,8 +15,9 @@ from typing import Any, NoReturn
 
 from ..constants import ERR_BUFFER, ERR_TYPE, PROC_NULL
 from ..exception import Exception as MPIException
-from .acquire import acquire
+from .acquire import acquire, native
 from .datatype import Datatype
+from .memory import everything
 from .message import Message
 from .predefined import BYTE, _typedict
 from .sentinels import BOTTOM, IN_PLACE
@@ -26,6 +27,8 @@ CASTABLE = frozenset("Bbc?hHiIlLqQnNefdP")
 
 OTHER_PROTOCOLS = ("__dlpack__", "__cuda_array_interface__")
 
+SEQUENCES = (list, tuple)
+KINDS = (Datatype, str)
 NOTHING = memoryview(bytearray())
 
 
@@ -66,17 +69,17 @@ def _parse(spec: Any, writable: bool, rank: int, blocks: int) -> Message:
     if rank == PROC_NULL:
         return Message(NOTHING, 0, 0, BYTE)
     count = displ = kind = None
-    if isinstance(spec, list | tuple):
+    if isinstance(spec, SEQUENCES):
         given = len(spec)
         if given == 2:
             buf, count = spec
-            if isinstance(count, Datatype | str):
+            if isinstance(count, KINDS):
                 kind, count = count, None
-            elif isinstance(count, list | tuple):
+            elif isinstance(count, SEQUENCES):
                 count, displ = count
         elif given == 3:
             buf, count, kind = spec
-            if isinstance(count, list | tuple):
+            if isinstance(count, SEQUENCES):
                 count, displ = count
         elif given == 4:
             buf, count, displ, kind = spec
@@ -86,7 +89,7 @@ def _parse(spec: Any, writable: bool, rank: int, blocks: int) -> Message:
         buf = whole(spec)
     view, datatype = located(buf, kind, writable)
     definition = datatype._h
-    length = 0 if view is _bottom() else len(view)
+    length = 0 if buf is BOTTOM else len(view)
     offset = 0
     if displ is not None:
         displ = index(displ)
@@ -104,11 +107,11 @@ def _parse(spec: Any, writable: bool, rank: int, blocks: int) -> Message:
         if count and buf is None:
             raise ValueError(f"{count} items of None")
     elif length:
-        extent = definition.extent if definition is not None else 0
+        extent = 0 if definition is None else definition.extent
         if extent <= 0:
             extent_of(datatype, "the count")
-        count, rest = divmod(length, extent)
-        if rest:
+        count = length // extent
+        if count * extent != length:
             raise ValueError(f"{length} bytes are no whole number of items of extent {extent}")
         if blocks > 1:
             count, rest = divmod(count, blocks)
@@ -135,28 +138,27 @@ def whole(spec: Any) -> Any:
 
 def located(buf: Any, kind: Any, writable: bool) -> tuple[memoryview, Datatype]:
     """The memory of a buffer and the datatype that was given for it, or follows from its format."""
-    if buf is None or buf is BOTTOM:
-        return NOTHING if buf is None else _bottom(), typed(kind)
+    if buf is None:
+        return NOTHING, typed(kind)
+    if buf is BOTTOM:
+        return everything(), typed(kind)
     if buf is IN_PLACE:
         raise MPIException(ERR_BUFFER, "MPI.IN_PLACE has no meaning here")
-    if kind is None:
-        view, format, _ = acquire(buf, writable, True)
-        return view, (typed(format) if format else BYTE)
-    if not isinstance(kind, Datatype):
-        kind = typed(kind)
     try:
         view = PickleBuffer(buf).raw()
+        if kind is None:
+            format = memoryview(buf).format
+            datatype = _typedict.get(format) or typed(native(format))
+        elif isinstance(kind, Datatype):
+            datatype = kind
+        else:
+            datatype = typed(kind)
     except (TypeError, ValueError, BufferError):
-        return acquire(buf, writable, False).view, kind
+        view, format, _ = acquire(buf, writable, kind is None)
+        return view, BYTE if kind is None and not format else typed(format if kind is None else kind)
     if writable and view.readonly:
         raise BufferError("the buffer is read-only")
-    return view, kind
-
-
-def _bottom() -> memoryview:
-    from .memory import everything
-
-    return everything()
+    return view, datatype
 
 
 def typed(kind: Any) -> Datatype:

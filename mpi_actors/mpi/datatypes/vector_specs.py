@@ -3,8 +3,9 @@
     buf | [buf, type] | [buf, counts] | [buf, (counts, displs)] | … | [buf, counts, displs, type]
     [buf, types] | [buf, (counts, displs), types] | [buf, counts, displs, types]     of blocks with own types
 
-Counts may be one number for all blocks, displacements the number of items from block to block. Without counts, the
-items are dealt out evenly, the first blocks get one more; without displacements, blocks follow each other.
+Counts may be one number for all blocks, displacements the number of items from block to block. Without
+counts, the items are dealt out evenly, the first blocks get one more; without displacements, blocks follow each
+other.
 """
 
 from __future__ import annotations
@@ -14,10 +15,11 @@ from typing import Any
 
 from ..constants import PROC_NULL
 from .datatype import Datatype
+from .memory import everything
 from .message import VMessage, WMessage
 from .predefined import BYTE
 from .sentinels import BOTTOM
-from .specs import NOTHING, _bottom, extent_of, located, unusable, whole
+from .specs import KINDS, NOTHING, SEQUENCES, extent_of, located, unusable, whole
 
 
 def parse_send_v(spec: Any, blocks: int, *, rank: int = 0) -> VMessage:
@@ -44,11 +46,11 @@ def _parse(spec: Any, writable: bool, blocks: int, rank: int) -> VMessage:
     if rank == PROC_NULL:
         return VMessage(NOTHING, [0] * blocks, [0] * blocks, BYTE)
     counts = displs = kind = None
-    if isinstance(spec, list | tuple):
+    if isinstance(spec, SEQUENCES):
         given = len(spec)
         if given == 2:
             buf, counts = spec
-            if isinstance(counts, Datatype | str):
+            if isinstance(counts, KINDS):
                 kind, counts = counts, None
             elif isinstance(counts, tuple):
                 counts, displs = counts
@@ -63,7 +65,7 @@ def _parse(spec: Any, writable: bool, blocks: int, rank: int) -> VMessage:
     else:
         buf = whole(spec)
     view, datatype = located(buf, kind, writable)
-    numbers = _counts(counts, 0 if view is _bottom() else len(view), datatype, blocks)
+    numbers = _counts(counts, 0 if buf is BOTTOM else len(view), datatype, blocks)
     places = _displs(displs, numbers, blocks)
     if datatype._h is None or not datatype._h.ready:
         unusable(datatype)
@@ -114,7 +116,7 @@ def _parse_w(spec: Any, writable: bool, blocks: int) -> WMessage:
     if buf is None or buf is BOTTOM:
         if counts is None or displs is None:
             raise ValueError("MPI.BOTTOM needs counts and displacements")
-        view = _bottom()
+        view = everything()
     else:
         view, _ = located(buf, BYTE, writable)
     if counts is None and displs is None:
