@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from ..constants import ANY_SOURCE, ANY_TAG, GREATEST_TAG, PROC_NULL
-from ..datatypes import fast_view, parse_recv
+from ..datatypes import fast_target, parse_recv
 from ..engine import done_transfer
 from ..exception import Exception as MPIException
 from ..request import Prequest, Request
@@ -41,8 +41,8 @@ class BufferReceives(Point):
                 world = self._source(source, tag)
                 if world == NOBODY:
                     return nothing_received(status)
-            into = fast_view(buf)
-            if into is None or into.readonly:
+            into = fast_target(buf)
+            if into is None:
                 into, unpack = parse_recv(buf).target()
                 transfer = state.recv(world, state.context, tag, into)
                 if unpack is not None:
@@ -84,8 +84,8 @@ class BufferReceives(Point):
 
 def incoming(buf: object) -> tuple[memoryview, Finish]:
     """Where to receive what a program wants in its buffer, and what to do when it has come."""
-    view = fast_view(buf)
-    if view is not None and not view.readonly:
+    view = fast_target(buf)
+    if view is not None:
         return view, None
     into, unpack = parse_recv(buf).target()
     if unpack is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from collections.abc import Callable
 from typing import Any
 
@@ -9,11 +10,16 @@ import numpy as np
 import pytest
 from mpi_worlds import run_world
 
+import mpi_actors.mpi.comm  # noqa: F401  # so that the ranks, which are forked, have it already
+
 SIZES = [0, 1, 1000, 3_000_000]
 
 
 @pytest.mark.parametrize("nbytes", SIZES)
-@pytest.mark.parametrize("how", ["Send", "Ssend", "Bsend", "Isend", "Issend", "Ibsend", "Send_init", "Ssend_init"])
+@pytest.mark.parametrize(
+    "how",
+    ["Send", "Ssend", "Bsend", "Isend", "Issend", "Ibsend", "Send_init", "Bsend_init"],
+)
 def test_a_buffer_arrives_whatever_the_send(how: str, nbytes: int) -> None:
     assert run_world(2, _pass_buffer, how, nbytes) == [None, True]
 
@@ -161,7 +167,8 @@ def _nobody() -> bool:
     assert (status.source, status.tag, status.count) == (none, MPI.ANY_TAG, 0)
     assert comm.Iprobe(none)
     assert comm.mprobe(none) == MPI.MESSAGE_NO_PROC
-    for request in (comm.Isend(None, none), comm.irecv(source=none), comm.Isendrecv(None, none, 0, None, none)):
+    both = comm.Isendrecv(None, none, 0, None, none)
+    for request in (comm.Isend(None, none), comm.irecv(source=none), both):
         assert request
         assert request.wait() is None
         assert not request
@@ -174,23 +181,23 @@ def _nobody() -> bool:
 
 Call = Callable[[Any, Any], object]
 WRONG: dict[str, tuple[Call, str]] = {
-    "rank too high": (lambda MPI, comm: comm.Send(b"", comm.size), "ERR_RANK"),
-    "rank negative": (lambda MPI, comm: comm.send(1, -7), "ERR_RANK"),
-    "any source to send to": (lambda MPI, comm: comm.send(1, MPI.ANY_SOURCE), "ERR_RANK"),
-    "source too high": (lambda MPI, comm: comm.Recv(bytearray(1), comm.size), "ERR_RANK"),
-    "irecv source": (lambda MPI, comm: comm.irecv(source=99), "ERR_RANK"),
-    "negative tag": (lambda MPI, comm: comm.send(1, 0, -1), "ERR_TAG"),
-    "tag too high": (lambda MPI, comm: comm.Isend(b"", 0, 2**31), "ERR_TAG"),
-    "recv tag": (lambda MPI, comm: comm.recv(source=0, tag=-5), "ERR_TAG"),
-    "null": (lambda MPI, comm: MPI.COMM_NULL.Send(b"", 0), "ERR_COMM"),
-    "null rank": (lambda MPI, comm: MPI.COMM_NULL.rank, "ERR_COMM"),
-    "null recv": (lambda MPI, comm: MPI.COMM_NULL.recv(), "ERR_COMM"),
-    "bsend without buffer": (lambda MPI, comm: comm.Bsend(b"", 0), "ERR_BUFFER"),
-    "detach without buffer": (lambda MPI, comm: comm.Detach_buffer(), "ERR_BUFFER"),
-    "freeing a predefined one": (lambda MPI, comm: comm.Free(), "ERR_COMM"),
-    "truncation": (lambda MPI, comm: (comm.isend("x" * 100, 0), comm.Recv(bytearray(3), 0)), "ERR_TRUNCATE"),
-    "color": (lambda MPI, comm: comm.Split(-3), "ERR_ARG"),
-    "group": (lambda MPI, comm: comm.Create(MPI.GROUP_NULL), "ERR_GROUP"),
+    "rank too high": (lambda mpi, comm: comm.Send(b"", comm.size), "ERR_RANK"),
+    "rank negative": (lambda mpi, comm: comm.send(1, -7), "ERR_RANK"),
+    "any source to send to": (lambda mpi, comm: comm.send(1, mpi.ANY_SOURCE), "ERR_RANK"),
+    "source too high": (lambda mpi, comm: comm.Recv(bytearray(1), comm.size), "ERR_RANK"),
+    "irecv source": (lambda mpi, comm: comm.irecv(source=99), "ERR_RANK"),
+    "negative tag": (lambda mpi, comm: comm.send(1, 0, -1), "ERR_TAG"),
+    "tag too high": (lambda mpi, comm: comm.Isend(b"", 0, 2**31), "ERR_TAG"),
+    "recv tag": (lambda mpi, comm: comm.recv(source=0, tag=-5), "ERR_TAG"),
+    "null": (lambda mpi, comm: mpi.COMM_NULL.Send(b"", 0), "ERR_COMM"),
+    "null rank": (lambda mpi, comm: mpi.COMM_NULL.rank, "ERR_COMM"),
+    "null recv": (lambda mpi, comm: mpi.COMM_NULL.recv(), "ERR_COMM"),
+    "bsend without buffer": (lambda mpi, comm: comm.Bsend(b"", 0), "ERR_BUFFER"),
+    "detach without buffer": (lambda mpi, comm: comm.Detach_buffer(), "ERR_BUFFER"),
+    "freeing a predefined one": (lambda mpi, comm: comm.Free(), "ERR_COMM"),
+    "truncation": (lambda mpi, comm: (comm.isend("x" * 100, 0), comm.Recv(bytearray(3), 0)), "ERR_TRUNCATE"),
+    "color": (lambda mpi, comm: comm.Split(-3), "ERR_ARG"),
+    "group": (lambda mpi, comm: comm.Create(mpi.GROUP_NULL), "ERR_GROUP"),
 }
 
 
@@ -218,10 +225,9 @@ def _truncate() -> tuple[int, int, str]:
 
     comm, status = MPI.COMM_SELF, MPI.Status()
     request = comm.Isend(bytes(10), 0, 4)
-    try:
+    with pytest.raises(MPI.Exception) as caught:
         comm.Recv(bytearray(3), 0, 4, status)
-    except MPI.Exception as error:
-        assert error.error_class == MPI.ERR_TRUNCATE
+    assert caught.value.error_class == MPI.ERR_TRUNCATE
     request.Wait()
     comm.isend("next", 0)
     return status.source, status.tag, comm.recv(source=0)
@@ -237,10 +243,9 @@ def _buffers() -> bool:
     comm = MPI.COMM_SELF.Dup()
     memory = bytearray(2 * MPI.BSEND_OVERHEAD + 10)
     comm.Attach_buffer(memory)
-    try:
+    with pytest.raises(MPI.Exception) as caught:
         comm.Bsend(bytes(len(memory)), 0)
-    except MPI.Exception as error:
-        assert error.error_class == MPI.ERR_BUFFER
+    assert caught.value.error_class == MPI.ERR_BUFFER
     comm.Bsend(b"12345", 0)
     comm.Ibsend(b"67890", 0).Wait()
     got = bytearray(5)
@@ -266,6 +271,6 @@ def _bad_pickle() -> Any:
     comm = MPI.COMM_SELF
     comm.Isend(b"\x80\x05not a pickle", 0)
     comm.isend("after", 0)
-    with pytest.raises(Exception, match="."):
+    with pytest.raises(pickle.UnpicklingError):
         comm.recv(source=0)
     return comm.recv(source=0)
