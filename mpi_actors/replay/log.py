@@ -58,8 +58,9 @@ class SendLog:
         # plain numbers: they are looked at for each message
         self._most_memory = limits.log_memory
         self._most = limits.log_total
-        self._most_messages = limits.log_messages
-        self._quickly = min(self._most, self._most_memory)
+        self.most_messages = limits.log_messages
+        self.quickly = min(self._most, self._most_memory)
+        """Bytes in memory up to which `bytes` are just kept; less than 0 when the file is in use."""
         self._directory = directory
         self._file: IO[bytes] | None = None
         self._spilled = 0
@@ -81,9 +82,9 @@ class SendLog:
         Raises:
             SendLogFull: the log's limit is reached, or the disk is full.
         """
-        if type(payload) is bytes and self.count < self._most_messages:
+        if type(payload) is bytes and self.count < self.most_messages:
             memory = self.memory + len(payload)
-            if memory <= self._quickly:
+            if memory <= self.quickly:
                 self.count += 1
                 self.memory = memory
                 return payload
@@ -91,10 +92,10 @@ class SendLog:
 
     def _add(self, parts: tuple[Part, ...]) -> Stored:
         size = sum(map(len, parts))
-        if self.total + size > self._most or self.count >= self._most_messages:
+        if self.total + size > self._most or self.count >= self.most_messages:
             raise SendLogFull(
                 f"the rank's sender log reached its limit of {self._most // _MIB} MiB or "
-                f"{self._most_messages} messages: each is kept until the job ends, so send less"
+                f"{self.most_messages} messages: each is kept until the job ends, so send less"
             )
         self.count += 1
         if self.memory + size <= self._most_memory:
@@ -109,7 +110,7 @@ class SendLog:
                 at += len(part)
         except OSError as error:
             raise SendLogFull(f"the rank's sender log cannot be written to disk: {error}") from error
-        self._quickly = -1
+        self.quickly = -1
         stored = Spilled(self._spilled, size)
         self._spilled += size
         return stored

@@ -77,7 +77,8 @@ class ReceivedNumbers:
         """All messages below this number were accepted."""
         self.beyond: set[int] = set()
         """Accepted messages from there on."""
-        self._digests = bytearray()
+        self.digests = bytearray()
+        """Of all messages, by number."""
 
     def has(self, seq: int) -> bool:
         """Was that message accepted?"""
@@ -98,13 +99,13 @@ class ReceivedNumbers:
     def learn(self, seq: int, given: bytes) -> None:
         """The digest of an accepted message."""
         at = seq * DIGEST_SIZE
-        have = len(self._digests)
+        have = len(self.digests)
         if at == have:
-            self._digests += given
+            self.digests += given
             return
         if at > have:
-            self._digests += bytes(at - have)
-        self._digests[at : at + DIGEST_SIZE] = given
+            self.digests += bytes(at - have)
+        self.digests[at : at + DIGEST_SIZE] = given
 
     def check(self, seq: int, given: bytes) -> None:
         """An accepted message was sent again, by its digest.
@@ -114,7 +115,7 @@ class ReceivedNumbers:
         """
         if not self.compare:
             return
-        before = bytes(self._digests[seq * DIGEST_SIZE : (seq + 1) * DIGEST_SIZE])
+        before = bytes(self.digests[seq * DIGEST_SIZE : (seq + 1) * DIGEST_SIZE])
         if before != given and before != _UNKNOWN:
             raise ReplayDivergence(f"message {seq} is not what it was before")
 

@@ -132,10 +132,20 @@ class Lane:
         try:
             if self.sink is not None:
                 self._poured(count)
-            else:
+            elif self.left or not self._one(count):
                 self._parse(self.left + count)
         except ProtocolError as error:
             self.peer.lost(self, f"{type(error).__name__}: {error}")
+        return True
+
+    def _one(self, end: int) -> bool:
+        """What there is may be one whole message and nothing else: it often is."""
+        if end < HEADER_SIZE or not self.peer.greeted:
+            return False
+        kind, note, flags, tag, context, seq, length = unpack_header(self.rx)
+        if kind != DATA or length != end - HEADER_SIZE:
+            return False
+        self.peer.inlet.data(note, flags, tag, context, seq, self.view[HEADER_SIZE:end])
         return True
 
     def _poured(self, count: int) -> None:

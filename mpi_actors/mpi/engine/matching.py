@@ -94,11 +94,14 @@ class Matching:
 
     def post(self, receive: Receive) -> Arrival | None:
         """The arrived message that a receive takes, taken out of its queue; else the receive waits."""
-        arrival = self.take(receive.want_source, receive.context, receive.want_tag)
+        context = receive.context
+        arrival = None
+        if self.unexpected.get(context):
+            arrival = self.take(receive.want_source, context, receive.want_tag)
         if arrival is None:
-            queue = self.posted.get(receive.context)
+            queue = self.posted.get(context)
             if queue is None:
-                self.posted[receive.context] = [receive]
+                self.posted[context] = [receive]
             else:
                 queue.append(receive)
         return arrival

@@ -74,7 +74,15 @@ class Outlet:
             return False
         size = len(payload)
         frame = pack_header(DATA, note, 0, tag, context, seq, size) + payload
-        records.append((context, tag, note, self._log(payload)))
+        log = self.log
+        memory = log.memory + size
+        if memory <= log.quickly and log.count < log.most_messages:
+            # as `add` does it
+            log.memory = memory
+            log.count += 1
+            records.append((context, tag, note, payload))
+        else:
+            records.append((context, tag, note, self._log(payload)))
         self.cursor = seq + 1
         self.outstanding += size + MESSAGE_COST
         try:

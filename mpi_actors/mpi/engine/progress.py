@@ -75,6 +75,13 @@ class Progress:
         if self._lanes.pop(fd, None) is not None:
             self._epoll.unregister(fd)
 
+    def close(self) -> None:
+        """Give everything back. Nobody may wait."""
+        for lane in tuple(self._lanes.values()):
+            lane.close()
+        self._epoll.close()
+        os.close(self._wake)
+
     # --- moving bytes -------------------------------------------------------------------------------------
 
     def move(self, patience: float = 0.0) -> bool:
@@ -150,15 +157,20 @@ class Progress:
             self._driver = threading.get_ident()
             try:
                 until = time.perf_counter() + _SPIN
-                while lane is not None and not lane.relay and not _looked(lane, transfer):
-                    self.move()
+                while lane is not None and not lane.relay and not lane.closed:
+                    for _ in range(_LOOKS):
+                        if lane.read():
+                            break
                     if transfer.done or time.perf_counter() > until:
+                        break
+                    self.move()
+                    if transfer.done:
                         break
             finally:
                 self.turns += 1
                 self._let_go()
-            if self.runnable:
-                self.advance()
+        if self.runnable:
+            self.advance()
         if not transfer.done:
             self.wait_for(lambda: transfer.done, transfer.describe)
 
@@ -188,8 +200,3 @@ class Progress:
     def driven(self) -> bool:
         """Does a thread drive now?"""
         return bool(self._driver)
-
-
-def _looked(lane: Lane, transfer: Transfer) -> bool:
-    """Look at a lane some times; True when that has completed the transfer, or the lane has ended."""
-    return any(lane.closed or (lane.read() and transfer.done) for _ in range(_LOOKS))

@@ -1,0 +1,161 @@
+"""Engines of several ranks in one thread: real sockets between them, losses on command, and no time."""
+
+from __future__ import annotations
+
+import random
+import socket
+from collections.abc import Callable, Generator
+from typing import NoReturn
+
+from mpi_actors.errors import MpiActorsError
+from mpi_actors.mpi.engine import Transfer
+from mpi_actors.mpi.engine.engine import Engine
+from mpi_actors.mpi.engine.start import Limits
+from mpi_actors.wire.channel import ChannelMessage
+
+Program = Callable[[Engine], Generator[list[Transfer], None, list[bytes]]]
+"""What a rank does: yields what it waits for, and returns what it has received."""
+
+
+class SceneEngine(Engine):
+    """Raises where a real one would end its process."""
+
+    def broke(self, error: MpiActorsError) -> NoReturn:
+        """See `Engine.broke`."""
+        raise error
+
+
+class Wants:
+    """Remembers who wants a lane to whom."""
+
+    def __init__(self, scene: Scene, rank: int) -> None:
+        self._scene = scene
+        self._rank = rank
+
+    def want(self, rank: int) -> None:
+        """See `Wiring.want`."""
+        self._scene.wants.append((self._rank, rank))
+
+    def say(self, message: ChannelMessage) -> bool:
+        """Nobody listens."""
+        return False
+
+
+class Scene:
+    """Ranks that run a program each, and whoever wires them.
+
+    Args:
+        programs: by rank; a rank that is killed runs its program again from the beginning.
+    """
+
+    def __init__(self, programs: list[Program], seed: int = 0) -> None:
+        self.random = random.Random(seed)
+        self.programs = programs
+        self.size = len(programs)
+        self.wants: list[tuple[int, int]] = []
+        self.incarnations = [0] * self.size
+        self.engines = [self._engine(rank) for rank in range(self.size)]
+        self.running = [program(engine) for program, engine in zip(programs, self.engines, strict=True)]
+        self.waiting: list[list[Transfer]] = [[] for _ in programs]
+        self.results: list[list[bytes] | None] = [None] * self.size
+        self._connected: dict[tuple[int, int], tuple[int, int]] = {}
+
+    def _engine(self, rank: int) -> Engine:
+        engine = SceneEngine(
+            rank,
+            self.size,
+            incarnation=self.incarnations[rank],
+            wiring=Wants(self, rank),
+            limits=Limits(),
+        )
+        engine.chosen = "in this scene nobody asks"
+        return engine
+
+    # --- what a conductor does ----------------------------------------------------------------------------
+
+    def kill(self, rank: int) -> None:
+        """End a rank's process, start another, and tell everybody."""
+        self._close(rank)
+        self.incarnations[rank] += 1
+        self.engines[rank] = self._engine(rank)
+        self.running[rank] = self.programs[rank](self.engines[rank])
+        self.waiting[rank] = []
+        self.results[rank] = None
+        for other, incarnation in enumerate(self.incarnations):
+            if other != rank:
+                self.engines[other].peers[rank].placed(self.incarnations[rank])
+                self.engines[rank].peers[other].placed(incarnation)
+
+    def cut(self, one: int, other: int) -> None:
+        """Break the lane between two ranks, with what is in it."""
+        lane = self.engines[one].peers[other].lane
+        if lane is not None:
+            lane.sock.shutdown(socket.SHUT_RDWR)
+        self._connected.pop((min(one, other), max(one, other)), None)
+
+    def step(self) -> bool:
+        """Let a random rank, or the wiring, do something; True if it did."""
+        rank = self.random.randrange(self.size)
+        if self.wants:
+            self._wire(*self.wants.pop(0))
+            return True
+        engine = self.engines[rank]
+        with engine.lock:
+            moved = engine.move()
+        if self.results[rank] is None and all(transfer.done for transfer in self.waiting[rank]):
+            for transfer in self.waiting[rank]:
+                assert not transfer.error
+            try:
+                self.waiting[rank] = next(self.running[rank])
+            except StopIteration as end:
+                self.results[rank] = end.value
+            return True
+        return moved
+
+    def finish(self, most: int = 200_000) -> list[list[bytes]]:
+        """Go on until every rank has ended; what they have received."""
+        for _ in range(most):
+            moved = self.step()
+            results = [result for result in self.results if result is not None]
+            if not moved and not self.wants and len(results) == self.size and not self._pending():
+                return results
+        words = [[t.describe() for t in waiting if not t.done] for waiting in self.waiting]
+        raise AssertionError(f"no end: {words}")
+
+    def _pending(self) -> bool:
+        """Is anything said and not yet heard?"""
+        return any(
+            peer.lane is not None and (peer.lane.queue or not peer.greeted)
+            for engine in self.engines
+            for peer in engine.peers
+        )
+
+    def left(self) -> int:
+        """Messages and receives that wait for their other half."""
+        return sum(engine.matching.left() for engine in self.engines)
+
+    def close(self) -> None:
+        """Give all sockets back."""
+        for rank in range(self.size):
+            self._close(rank)
+
+    # --- inside -------------------------------------------------------------------------------------------
+
+    def _close(self, rank: int) -> None:
+        self.running[rank].close()
+        engine = self.engines[rank]
+        engine.close()
+        for pair in [pair for pair in self._connected if rank in pair]:
+            del self._connected[pair]
+
+    def _wire(self, one: int, other: int) -> None:
+        pair = (min(one, other), max(one, other))
+        ends = self.incarnations[pair[0]], self.incarnations[pair[1]]
+        first, second = (self.engines[rank] for rank in pair)
+        have = first.peers[pair[1]].lane is not None and second.peers[pair[0]].lane is not None
+        if have and self._connected.get(pair) == ends:
+            return
+        self._connected[pair] = ends
+        ours, theirs = socket.socketpair()
+        first.peers[pair[1]].connect(ours, ends[1], False)
+        second.peers[pair[0]].connect(theirs, ends[0], False)
