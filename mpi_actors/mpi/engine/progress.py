@@ -152,19 +152,18 @@ class Progress:
 
     def wait_near(self, transfer: Transfer, peer: Peer) -> None:
         """Wait for a transfer that a message of `peer` will complete: look at its lane first."""
-        if self.spin and not self._driver and not self._others and not transfer.done:
+        if self.spin and not self._driver and not self._others:
             lane = peer.lane
             self._driver = threading.get_ident()
             try:
                 until = time.perf_counter() + _SPIN
-                while lane is not None and not lane.relay and not lane.closed:
+                while lane is not None and not (transfer.done or lane.relay or lane.closed):
                     for _ in range(_LOOKS):
                         if lane.read():
                             break
-                    if transfer.done or time.perf_counter() > until:
-                        break
-                    self.move()
-                    if transfer.done:
+                    else:
+                        self.move()
+                    if time.perf_counter() > until:
                         break
             finally:
                 self.turns += 1
