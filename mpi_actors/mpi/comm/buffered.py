@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from ..constants import BSEND_OVERHEAD, ERR_BUFFER
 from ..datatypes import BUFFER_AUTOMATIC
+from ..datatypes.acquire import acquire
 from ..engine import engine as the_engine
 from ..exception import Exception as MPIException
 from ..request import Request
@@ -32,7 +33,9 @@ class SendBuffer:
 
     def __init__(self, memory: object) -> None:
         self.memory = BUFFER_AUTOMATIC if memory is None else memory
-        self.size = None if self.memory is BUFFER_AUTOMATIC else writable_bytes(memory)
+        self.size: int | None = None
+        if self.memory is not BUFFER_AUTOMATIC:
+            self.size = acquire(memory, True, False).view.nbytes
         self.held: list[tuple[Transfer, int]] = []
 
     def reserve(self, nbytes: int) -> None:
@@ -99,14 +102,6 @@ def flushing(place: Attached | CommState, engine: Engine) -> Transfer:
     with engine.lock:
         held = place.buffer.held if place.buffer is not None else []
         return Joint([transfer for transfer, _ in held])
-
-
-def writable_bytes(memory: object) -> int:
-    """How large memory is; BufferError or TypeError if it cannot be written to."""
-    view = memoryview(memory)  # type: ignore[arg-type]
-    if view.readonly:
-        raise BufferError("a buffer for sends must be writable")
-    return view.nbytes
 
 
 def Attach_buffer(buf: object) -> None:

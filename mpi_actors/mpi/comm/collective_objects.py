@@ -16,6 +16,7 @@ from .collective_call import CollectiveCalls, execute
 from .collective_inter import check_root, sizes
 from .collective_movements import barrier
 from .errors import handled
+from .locks import serialized
 from .pickling import dumps, loads
 from .state import CommState
 
@@ -36,6 +37,7 @@ class ObjectCollectives(CollectiveCalls):
         self._run(barrier)
 
     @handled
+    @serialized("bcast")
     def bcast(self, obj: Any, root: int = 0) -> Any:
         """The root's object, to all."""
         state = self._live()

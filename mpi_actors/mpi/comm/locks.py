@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
+from functools import wraps
 from threading import Lock
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Concatenate, NamedTuple, ParamSpec, TypeVar
 
 from ..constants import GREATEST_TAG
 from .lineage import duplicate
@@ -12,6 +13,11 @@ from .state import CommState
 
 if TYPE_CHECKING:
     from .communicator import Comm, Intercomm, Intracomm
+    from .handle import CommHandle
+
+P = ParamSpec("P")
+R = TypeVar("R")
+H = TypeVar("H", bound="CommHandle")
 
 
 class Private(NamedTuple):
@@ -32,6 +38,24 @@ def table_of(state: CommState) -> dict[Hashable, Lock]:
     if state.locks is None:
         state.locks = {}
     return state.locks
+
+
+def serialized(name: str) -> Callable[[Callable[Concatenate[H, P], R]], Callable[Concatenate[H, P], R]]:
+    """Decorate a method of a communicator that one thread at a time may be in: it holds the lock `name`.
+
+    Threads that call a collective operation together must do so in the same order everywhere, which the
+    methods of `mpi4py.util` with the same lock then do, too.
+    """
+
+    def decorate(method: Callable[Concatenate[H, P], R]) -> Callable[Concatenate[H, P], R]:
+        @wraps(method)
+        def wrapper(self: H, /, *args: P.args, **kwargs: P.kwargs) -> R:
+            with lock_of(self._live(), name):
+                return method(self, *args, **kwargs)
+
+        return wrapper
+
+    return decorate
 
 
 def _comm_lock(comm: Comm, key: Hashable | None = None) -> Lock:
