@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ast
 import functools
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -45,6 +47,17 @@ WITHOUT_TRIO = 2
 
 LIBP2P = ("net.libp2p", "net.identity", "node", "content_node", "served", "cli", "bench")
 """Modules (by the beginning of their names) that may know libp2p; all others work with any transport."""
+
+RANK_LIBRARY = ("mpi", "MPI", "shim")
+"""What runs inside a rank. It starts fast, so it stands on little …"""
+BELOW_RANKS = ("errors", "wire.channel", "wire", "replay", "replay.log", "replay.sequence", "_version")
+"""… of ours: words, and the part of the replay core that both kinds of endpoint share …"""
+NOT_IN_RANKS = {
+    "trio", "libp2p", "attrs", "attr", "msgspec", "dataclasses", "inspect", "asyncio", "logging",
+}  # fmt: skip
+"""… and never of these, not even where it is needed late."""
+RANK_LAYERS = ("engine", "datatypes", "op", "collectives", "comm")
+"""The packages of `mpi`, lowest first."""
 
 MOST_LINES = 400
 
@@ -112,7 +125,7 @@ def test_every_module_is_in_the_table() -> None:
     """A new module belongs somewhere, and the table names nothing twice."""
     names = [name for _, names in LAYERS for name in names.split()]
     assert len(names) == len(set(names))
-    assert {module.partition(".")[0] for module in MODULES} - {"mpi", "shim"} <= set(names)
+    assert {module.partition(".")[0] for module in MODULES} - set(RANK_LIBRARY) <= set(names)
 
 
 @pytest.mark.parametrize("module", MODULES)
@@ -142,3 +155,38 @@ def test_modules_have_one_idea(module: str) -> None:
     lines = len(MODULES[module].read_text().splitlines())
     assert lines <= MOST_LINES, f"{module} has {lines} lines"
 
+
+
+RANK_MODULES = [name for name in MODULES if name.partition(".")[0] in RANK_LIBRARY]
+
+
+@pytest.mark.parametrize("module", RANK_MODULES)
+def test_ranks_stand_on_little(module: str) -> None:
+    """What runs in a rank knows no daemon, no network and no event loop, and nothing that is slow to load."""
+    others = {target for target in targets(module) if target.partition(".")[0] not in RANK_LIBRARY}
+    assert others <= set(BELOW_RANKS)
+    assert not tops(module) & NOT_IN_RANKS
+
+
+@pytest.mark.parametrize("module", [name for name in RANK_MODULES if name.startswith("mpi.")])
+def test_the_rank_library_has_layers(module: str) -> None:
+    """Its packages know only those below them."""
+    part = module.split(".")[1]
+    if part in RANK_LAYERS:
+        above = tuple(f"mpi.{name}" for name in RANK_LAYERS[RANK_LAYERS.index(part) + 1 :])
+        upwards = {target for target in targets(module) if target.startswith(above)}
+        assert not upwards
+
+
+@pytest.mark.parametrize("module", ["wire.channel", "replay.log", "replay.sequence", "errors"])
+def test_what_ranks_share_with_daemons_is_light(module: str) -> None:
+    """These are loaded in each rank."""
+    assert not tops(module) & NOT_IN_RANKS
+
+
+def test_a_rank_loads_nothing_slow() -> None:
+    """The whole library, as a rank loads it, brings none of what takes long."""
+    slow = {*NOT_IN_RANKS, "numpy", "ctypes", "json", "tempfile"}
+    program = f"import sys, mpi_actors.MPI; print(sorted({slow!r} & set(sys.modules)))"
+    result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert result.stdout.strip() == "[]"
