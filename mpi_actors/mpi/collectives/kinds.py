@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from ..engine.schedule import name_kinds
+
 KIND_BARRIER = 1
 KIND_BCAST = 2
 KIND_GATHER = 3
@@ -73,3 +75,5 @@ KIND_NAMES = {
     KIND_COMMUNICATOR: "a constructor of communicators",
 }
 """What programs call them."""
+
+name_kinds(KIND_NAMES)
