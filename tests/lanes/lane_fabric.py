@@ -185,7 +185,7 @@ async def receive(sock: socket.socket, most: int = 1 << 20) -> bytes:
 async def receive_all(sock: socket.socket, count: int) -> bytes:
     """That many bytes, or fewer if the end comes before."""
     data = bytearray()
-    while len(data) < count and (piece := await receive(sock)):
+    while len(data) < count and (piece := await receive(sock, count - len(data))):
         data += piece
     return bytes(data)
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import gc
+import itertools
 import os
 import random
 import socket
 import struct
+from collections.abc import Iterator
 
 import attrs
 import pytest
@@ -99,11 +101,15 @@ async def test_a_host_that_does_not_know_the_rank_yet_is_told_again(autojump_clo
 # --- whatever happens to the links --------------------------------------------------------------------------
 
 _ID = struct.Struct("<HH")
+_PIECE = 20_000
 
 
-def stream(rank: int, number: int) -> bytes:
-    """What a rank writes into its lane of that number: who wrote it, and bytes that only it can be."""
-    return _ID.pack(rank, number) + random.Random(rank * 1000 + number).randbytes(300_000)
+def pieces(rank: int, number: int) -> Iterator[bytes]:
+    """What a rank writes into its lane of that number: who it is, and bytes of its own, for ever."""
+    yield _ID.pack(rank, number)
+    generator = random.Random(rank * 1000 + number)
+    while True:
+        yield generator.randbytes(_PIECE)
 
 
 @attrs.define(eq=False)
@@ -113,43 +119,47 @@ class Talker:
     fabric: Fabric
     seat: Seat
     other: int
-    complete: int = 0
-    stop: bool = False
+    read: int = 0
+    """Pieces that it has got whole, from all lanes."""
 
     async def talk(self) -> None:
-        number = 0
-        while True:
+        for number in itertools.count():
             if not self.seat.lanes.get(self.other, [])[number:]:
-                if number == 0 or not self.stop:
-                    self.fabric.want(self.seat, self.other)
+                self.fabric.want(self.seat, self.other)
                 while not self.seat.lanes.get(self.other, [])[number:]:  # noqa: ASYNC110
                     await trio.sleep(0.01)
             lane = self.seat.lanes[self.other][number]
             async with trio.open_nursery() as nursery:
-                nursery.start_soon(send_all, lane, stream(self.seat.client.rank, number))
-                await self.read(lane)
+                nursery.start_soon(self.write, lane, number)
+                await self.listen(lane)
                 nursery.cancel_scope.cancel()
-            number += 1
 
-    async def read(self, lane: socket.socket) -> None:
-        got = b""
-        while piece := await receive(lane):
-            got += piece
-            if len(got) >= _ID.size:
-                rank, number = _ID.unpack_from(got)
-                whole = stream(rank, number)
-                assert rank == self.other
-                assert got == whole[: len(got)], "what comes out is a beginning of what went in"
-                self.complete += len(got) == len(whole)
+    async def write(self, lane: socket.socket, number: int) -> None:
+        for piece in pieces(self.seat.client.rank, number):
+            if not await send_all(lane, piece):
+                return
+            await trio.sleep(0.1)
+
+    async def listen(self, lane: socket.socket) -> None:
+        head = await receive_all(lane, _ID.size)
+        if len(head) == _ID.size:
+            rank, number = _ID.unpack(head)
+            assert rank == self.other
+            for piece in itertools.islice(pieces(rank, number), 1, None):
+                got = await receive_all(lane, _PIECE)
+                assert piece.startswith(got), "what comes out is a beginning of what went in"
+                if len(got) < _PIECE:
+                    return
+                self.read += 1
 
 
 EVENTS = st.sampled_from(["link", "unlink", "close 1", "close 2", "hold", "release", "pause", "pause"])
 
 
 @given(st.lists(EVENTS, max_size=12), st.integers(0, 40))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=50, deadline=None)
 def test_streams_survive_their_links(events: list[str], pause: int) -> None:
-    """What comes out is a beginning of what went in; and when all is quiet, whole streams pass both ways."""
+    """What comes out is a beginning of what went in; and bytes pass both ways after whatever has happened."""
 
     async def main() -> None:
         async with running_fabric() as fabric, trio.open_nursery() as nursery:
@@ -178,15 +188,10 @@ def test_streams_survive_their_links(events: list[str], pause: int) -> None:
             for cable in fabric.cables.values():
                 cable.held = False
             fabric.wake()
-            for talker in talkers:
-                talker.complete = 0
-            # both have at least one whole stream after the last event: that lane's, or a later one's
-            for talker in talkers:
-                for lanes in talker.seat.lanes.values():
-                    lanes[-1].shutdown(socket.SHUT_RDWR)
-            with trio.fail_after(60):
-                while not all(talker.complete for talker in talkers):  # noqa: ASYNC110
-                    await trio.sleep(0.01)
+            await trio.sleep(0.5)
+            before = [talker.read for talker in talkers]
+            await trio.sleep(1)
+            assert all(talker.read > count + 5 for talker, count in zip(talkers, before, strict=True))
             nursery.cancel_scope.cancel()
 
     trio.run(main, clock=MockClock(autojump_threshold=0))
