@@ -13,6 +13,8 @@ import conformance_records
 from conformance_records import Ended, RankRecord
 from conformance_worlds import Job
 
+_START = 3
+"""How many times as long ranks may take until the first of them writes anything."""
 _GLANCE = 0.2
 """Seconds between two looks at what the ranks have written."""
 MAX_ACCIDENTS = 4
@@ -102,7 +104,7 @@ def _watch(
             amount, since = now, time.monotonic()
             first = conformance_records.read(folder, size)[0]
             progress(before + len(first.outcomes), first.running or "")
-        elif time.monotonic() - since > patience:
+        elif time.monotonic() - since > (patience if amount else _START * patience):
             return None
     return code
 

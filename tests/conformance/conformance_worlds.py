@@ -7,6 +7,7 @@ import shlex
 import signal
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -86,11 +87,12 @@ class Job:
             return None
 
     def end(self) -> None:
-        """Have it end: by SIGTERM, and if that does not help by SIGKILL to all of its session."""
+        """Have it end: by SIGTERM, and then whatever it leaves behind by SIGKILL."""
         self._process.terminate()
-        if self.wait(_GRACE) is None:
+        self.wait(_GRACE)
+        with suppress(ProcessLookupError):
             os.killpg(self._process.pid, signal.SIGKILL)
-            self._process.wait()
+        self._process.wait()
 
     def tail(self, lines: int = 12) -> str:
         """The end of what it has printed."""

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import signal
 import sys
 from collections.abc import Iterator
 from functools import partial
@@ -99,6 +100,8 @@ def _command(world: World, size: int, tests: Path, records: Path, skip: Path, fi
 def main() -> int:
     """Run what is asked for, and report."""
     options = parse()
+    # so that jobs are taken down on the way out
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     distribution = conformance_source.fetch(conformance_source.cache())
     parts: list[Part] = []
     figures: dict[str, object] = {}
