@@ -1,0 +1,225 @@
+"""mpi4py programs on real daemons: by name from a store, and with processes and peers that are killed."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+import trio
+from e2e_harness import EXAMPLES, leaves_nothing
+from example_models import collectives, stencil
+
+from mpi_actors.errors import UsageError
+from mpi_actors.events import Log, RankStarted
+from mpi_actors.local_job import LocalJob
+from mpi_actors.local_pool import LocalPool, open_local_pool
+from mpi_actors.local_script import module, script
+
+pytestmark = pytest.mark.e2e
+
+HEAD = "import os, sys\nfrom mpi4py import MPI\ncomm = MPI.COMM_WORLD\n"
+
+
+@pytest.fixture
+def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where pools put their directories, apart from what tests make."""
+    place = tmp_path / "temporary"
+    place.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(place))
+    return place
+
+
+def interpreter(place: Path, program: str) -> Path:
+    """An interpreter that uses mpi4py."""
+    place.mkdir()
+    (place / "init.py").write_text("")
+    (place / "mpi-actors.toml").write_text('protocol = "mpi"\n')
+    (place / "run.py").write_text(HEAD + program)
+    return place
+
+
+async def line(job: LocalJob, text: str) -> None:
+    """Wait until a rank logs a line that begins so."""
+    async for seen in job.events():
+        if isinstance(seen.event, Log) and seen.event.text.startswith(text):
+            return
+    raise AssertionError(f"the job ended first: {job.result}")
+
+
+async def starts(job: LocalJob) -> list[tuple[int, int]]:
+    """The ranks and incarnations that were started in the whole life of a job."""
+    events = [seen.event async for seen in job.events()]
+    return [(event.rank, event.incarnation) for event in events if isinstance(event, RankStarted)]
+
+
+async def test_a_lost_rank_changes_nothing(temporary: Path) -> None:
+    """kill -9 of a rank's process, then of a daemon with its ranks: the answer of the stencil stays."""
+    with trio.fail_after(120), leaves_nothing(temporary):
+        async with open_local_pool(EXAMPLES, peers=3) as pool:
+            job = await pool.start("stencil", 4, "64", "400")
+            await line(job, "step 60:")
+            await pool.kill_process(2)
+            await line(job, "step 160:")
+            await pool.kill(1)
+            result = await job.wait()
+            assert result.ok, result.reason
+            assert list(result.output) == stencil(64, 400)
+            assert (2, 1) in await starts(job)
+            job = await pool.start("mpi_collectives", 4, "500", "300")
+            await line(job, "round 30:")
+            await pool.kill_process(3)
+            await pool.kill_process(0)
+            result = await job.wait()
+            assert result.ok, result.reason
+            assert list(result.output) == collectives(4, 500, 300)
+            assert {(3, 1), (0, 1)} <= set(await starts(job))
+
+
+async def test_a_script_runs_on_a_pool_that_runs(temporary: Path, tmp_path: Path) -> None:
+    """Two of the same name side by side; on peers that came later, too; what is none is said."""
+    places = [tmp_path / "a" / "script.py", tmp_path / "b" / "script.py"]
+    for number, place in enumerate(places):
+        place.parent.mkdir()
+        place.write_text(HEAD + f"print(comm.allgather((comm.rank, {number}, *sys.argv[1:])))\n")
+    with trio.fail_after(120), leaves_nothing(temporary):
+        async with open_local_pool(peers=1) as pool:
+            jobs = [await pool.start_script(place, 2, "x") for place in places]
+            await pool.add()
+            jobs.append(await pool.start_script(places[0], 2, at=1))
+            jobs.append(await pool.start("script.py", 1, "again", at=1))
+            jobs.append(await pool.start_script(script(places[1], cwd=tmp_path, env={}), 1))
+            jobs.append(await pool.start_script(module("platform", env={}), 1, "terse"))
+            results = [await job.wait() for job in jobs]
+            assert [result.reason for result in results if not result.ok] == []
+            assert [result.output[0] for result in results[:5]] == [
+                "[(0, 0, 'x'), (1, 0, 'x')]",
+                "[(0, 1, 'x'), (1, 1, 'x')]",
+                "[(0, 0), (1, 0)]",
+                "[(0, 0, 'again')]",
+                "[(0, 1)]",
+            ]
+            assert results[5].output
+            with pytest.raises(UsageError, match="no such file"):
+                await pool.start_script(tmp_path / "nowhere.py", 1)
+
+
+READER = """
+total = 0
+for number, line in enumerate(sys.stdin):
+    total += int(comm.sendrecv(int(line), 1, source=1) if comm.rank == 0 else 0)
+    print(f"line {number}", flush=True)
+if comm.rank == 0:
+    comm.send(None, 1)
+    print(f"answer: {total}")
+else:
+    while (number := comm.recv(source=0)) is not None:
+        comm.send(2 * number, 0)
+"""
+LINES = 200
+
+
+async def numbers(gate: trio.Event) -> AsyncIterator[bytes]:
+    """So many lines, of which the last half comes after the gate has opened."""
+    lines = [f"{number}\n".encode() for number in range(LINES)]
+    yield b"".join(lines[: LINES // 2])
+    await gate.wait()
+    for line in lines[LINES // 2 :]:
+        yield line
+
+
+@pytest.mark.parametrize("victim", [0, 1])
+async def test_a_lost_reader_reads_again(temporary: Path, tmp_path: Path, victim: int) -> None:
+    """Rank 0, started again, gets its standard input from the beginning; so does the rest go on."""
+    place = tmp_path / "reader.py"
+    place.write_text(HEAD + READER)
+    gate = trio.Event()
+    with trio.fail_after(120), leaves_nothing(temporary):
+        async with open_local_pool(peers=2) as pool:
+            job = await pool.start_script(place, 2, stdin=numbers(gate))
+            await line(job, f"line {LINES // 2 - 1}")
+            await pool.kill_process(victim)
+            gate.set()
+            result = await job.wait()
+            assert result.ok, result.reason
+            assert result.output[-1] == f"answer: {LINES * (LINES - 1)}"
+            assert (victim, 1) in await starts(job)
+
+
+async def test_a_published_program_that_fails_fails_its_job(temporary: Path, tmp_path: Path) -> None:
+    """At once and with its code, unless it is to be started again; then within limits."""
+    interpreter(tmp_path / "fails", "sys.exit(comm.recv(source=0) if comm.rank else comm.send(6, 1))\n")
+    with trio.fail_after(120), leaves_nothing(temporary):
+        async with open_local_pool(tmp_path / "fails", peers=2) as pool:
+            job = await pool.start("fails", 2)
+            result = await job.wait()
+            assert (result.ok, result.exit_code) == (False, 6), result.reason
+            assert await starts(job) == [(0, 0), (1, 0)]
+            job = await pool.start("fails", 2, restart="failed")
+            result = await job.wait()
+            assert "given up" in result.reason
+            assert (1, 10) in await starts(job)
+
+
+WILDCARD = """
+if comm.rank == 0:
+    for _ in range(comm.size - 1):
+        comm.recv(source=MPI.ANY_SOURCE)
+    print("chosen", flush=True)
+    comm.recv(source=1)
+else:
+    comm.send(comm.rank, 0)
+    comm.recv(source=0)
+"""
+
+
+async def test_a_choice_that_is_not_recorded_is_named(temporary: Path, tmp_path: Path) -> None:
+    """A rank that is lost after it received from ANY_SOURCE fails the job: no guess is made."""
+    place = tmp_path / "wildcard.py"
+    place.write_text(HEAD + WILDCARD)
+    with trio.fail_after(120), leaves_nothing(temporary):
+        async with open_local_pool(peers=2) as pool:
+            job = await pool.start_script(place, 3)
+            await line(job, "chosen")
+            await pool.kill_process(0)
+            result = await job.wait()
+            assert not result.ok
+            assert "NotReplayable" in result.reason
+            assert "ANY_SOURCE" in result.reason
+
+
+async def test_a_published_program_has_nothing_of_its_peers(
+    temporary: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A clean environment and a private copy, in which its own modules are found; no standard input."""
+    monkeypatch.setenv("SECRET", "x")
+    program = (
+        "import part\n"
+        "print(part.NAME, 'SECRET' in os.environ, sys.argv, sys.stdin.read(), sep='|')\n"
+        "open('made', 'x').close()\n"
+        "print(sorted(os.listdir('.')))\n"
+    )
+    place = interpreter(tmp_path / "clean", program)
+    (place / "part.py").write_text("NAME = 'part'\n")
+    with trio.fail_after(120), leaves_nothing(temporary):
+        async with open_local_pool(place, peers=1) as pool:
+            result = await (await pool.start("clean", 1, "a")).wait()
+            assert result.ok, result.reason
+            assert result.output[0] == "part|False|['run.py', 'a']|"
+            assert "made" in result.output[1]
+    assert not (place / "made").exists()
+
+
+async def test_a_pool_offers_what_it_was_opened_with(temporary: Path, tmp_path: Path) -> None:
+    """Scripts can be given beforehand, and started by their names."""
+    (tmp_path / "one.py").write_text(HEAD + "print(comm.allreduce(1))\n")
+    with trio.fail_after(60), leaves_nothing(temporary):
+        async with open_local_pool(peers=1, scripts=[script(tmp_path / "one.py")]) as pool:
+            await two_jobs(pool)
+
+
+async def two_jobs(pool: LocalPool) -> None:
+    for size in (1, 2):
+        result = await (await pool.start("one.py", size)).wait()
+        assert (result.ok, result.output[0]) == (True, str(size))
