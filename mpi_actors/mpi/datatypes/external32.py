@@ -12,16 +12,22 @@ from typing import Literal
 
 from ..constants import ERR_CONVERSION
 from ..exception import Exception as MPIException
+from ..handle import name_of
 from . import codes
 from .definition import Definition
 
-SIZES = {"MPI_LONG": 4, "MPI_UNSIGNED_LONG": 4, "MPI_WCHAR": 2}
+SIZES = {"LONG": 4, "UNSIGNED_LONG": 4, "WCHAR": 2}
 """Of basic types whose size there differs from that here."""
 
 EXTENDED = codes.LONG_DOUBLE == 16 and platform.machine() in ("x86_64", "AMD64")
 """Whether a long double is the processor's 80-bit number."""
 
 EXTENDED_BITS, QUAD_FRACTION = 63, 112
+
+
+def named(basic: Definition) -> str:
+    """The name of a basic type in the interface, whatever the program calls it."""
+    return (basic.constant and name_of(basic.constant)) or ""
 
 
 def basics(definition: Definition) -> Iterator[tuple[int, Definition]]:
@@ -42,7 +48,7 @@ def basics(definition: Definition) -> Iterator[tuple[int, Definition]]:
 
 def external_size(definition: Definition) -> int:
     """Bytes of one item."""
-    return sum(count * SIZES.get(basic.name, basic.size) for count, basic in basics(definition))
+    return sum(count * SIZES.get(named(basic), basic.size) for count, basic in basics(definition))
 
 
 def _sequence(definition: Definition, count: int) -> list[tuple[int, Definition]]:
@@ -65,7 +71,7 @@ def decode(definition: Definition, external: memoryview, count: int) -> bytearra
     """Packed items from this representation."""
     out, place = bytearray(), 0
     for number, basic in _sequence(definition, count):
-        end = place + number * SIZES.get(basic.name, basic.size)
+        end = place + number * SIZES.get(named(basic), basic.size)
         out += _decoded(basic, bytes(external[place:end]))
         place = end
     return out
@@ -77,27 +83,27 @@ def _parts(basic: Definition) -> int:
 
 
 def _is_long_double(basic: Definition) -> bool:
-    return basic.char in ("g", "G") and basic.name.startswith(("MPI_LONG", "MPI_C_LONG", "MPI_CXX_LONG"))
+    return "LONG_DOUBLE" in named(basic)
 
 
 def _encoded(basic: Definition, data: bytes) -> bytes:
-    size = SIZES.get(basic.name)
+    size = SIZES.get(named(basic))
     if size is not None:
-        signed = basic.name == "MPI_LONG"
+        signed = named(basic) == "LONG"
         numbers = _integers(data, basic.size, signed, "little")
         try:
             return b"".join(number.to_bytes(size, "big", signed=signed) for number in numbers)
         except OverflowError:
-            raise MPIException(ERR_CONVERSION, f"{basic.name} has {size} bytes in external32") from None
+            raise MPIException(ERR_CONVERSION, f"a {named(basic)} has {size} bytes in external32") from None
     if EXTENDED and _is_long_double(basic):
         data = b"".join(_quad(data[place : place + 16]) for place in range(0, len(data), 16))
     return swapped(data, _parts(basic))
 
 
 def _decoded(basic: Definition, data: bytes) -> bytes:
-    size = SIZES.get(basic.name)
+    size = SIZES.get(named(basic))
     if size is not None:
-        signed = basic.name == "MPI_LONG"
+        signed = named(basic) == "LONG"
         numbers = _integers(data, size, signed, "big")
         return b"".join(number.to_bytes(basic.size, "little", signed=signed) for number in numbers)
     data = swapped(data, _parts(basic))

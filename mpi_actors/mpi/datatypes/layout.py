@@ -1,8 +1,8 @@
 """Where the bytes of a datatype are: a compiled form of the standard's type map.
 
 The bytes of one item, in the order in which they are packed, are runs of contiguous bytes and loops over
-such, so that a column of a large matrix is one loop and not thousands of runs. Bounds follow the standard (MPI 4.1,
-sections 5.1.6 to 5.1.8).
+such, so that a column of a large matrix is one loop and not thousands of runs. Bounds follow the
+standard (MPI 4.1, sections 5.1.6 to 5.1.8).
 """
 
 from __future__ import annotations

@@ -4,8 +4,8 @@
     [buf, types] | [buf, (counts, displs), types] | [buf, counts, displs, types]     of blocks with own types
 
 Counts may be one number for all blocks, displacements the number of items from block to block. Without
-counts, the items are dealt out evenly, the first blocks get one more; without displacements, blocks follow each
-other.
+counts, the items are dealt out evenly, the first blocks get one more; without displacements, blocks follow
+each other.
 """
 
 from __future__ import annotations
