@@ -37,11 +37,8 @@ class Exchanges(Point):
     ) -> None:
         """Send one buffer and receive another, at the same time."""
         to, world = self._dest(dest, sendtag), self._source(source, recvtag)
-        state = self._h
-        sent = None
-        if to != NOBODY:
-            sent = state.engine.isend(to, state.context, sendtag, outgoing(sendbuf))
-        self._exchange(sent, world, recvbuf, recvtag, status)
+        data = b"" if to == NOBODY else outgoing(sendbuf)
+        self._exchange(to, sendtag, data, world, recvtag, recvbuf, status)
 
     @handled
     def Sendrecv_replace(
@@ -55,11 +52,8 @@ class Exchanges(Point):
     ) -> None:
         """Send a buffer, and receive what replaces it."""
         to, world = self._dest(dest, sendtag), self._source(source, recvtag)
-        state = self._h
-        sent = None
-        if to != NOBODY:
-            sent = state.engine.isend(to, state.context, sendtag, copied(outgoing(buf)))
-        self._exchange(sent, world, buf, recvtag, status)
+        data = b"" if to == NOBODY else copied(outgoing(buf))
+        self._exchange(to, sendtag, data, world, recvtag, buf, status)
 
     @handled
     def Isendrecv(
@@ -92,22 +86,31 @@ class Exchanges(Point):
         return Request._of(both(state, to, sendtag, data, world, recvtag, into), state, finish, buf)
 
     def _exchange(
-        self, sent: Transfer | None, world: int, recvbuf: object, recvtag: int, status: Status | None
+        self,
+        to: int,
+        sendtag: int,
+        data: Data,
+        world: int,
+        recvtag: int,
+        recvbuf: object,
+        status: Status | None,
     ) -> None:
         state = self._h
+        engine = state.engine
+        into, finish = (None, None) if world == NOBODY else incoming(recvbuf)
+        sent = None if to == NOBODY else engine.isend(to, state.context, sendtag, data)
         error = 0
         if world == NOBODY:
             nothing_received(status)
         else:
-            into, finish = incoming(recvbuf)
-            transfer = state.recv(world, state.context, recvtag, into)
+            transfer = engine.recv(world, state.context, recvtag, into)
             if finish is not None:
                 finish(transfer)
             if status is not None:
                 status._set(state.index[transfer.source], transfer.tag, 0, transfer.count, False)
             error = transfer.error
         if sent is not None:
-            state.engine.wait(sent)
+            engine.wait(sent)
         if error:
             raise MPIException(error)
 
