@@ -29,9 +29,13 @@ class Handle:
     _null: ClassVar[Handle]
     _h: Any
 
-    def __new__(cls, handle: Any = None, /) -> Self:
-        """A null handle, or another handle to the state of `handle`."""
+    def __new__(cls, handle: Any = None, /, **named: Any) -> Self:
+        """A null handle, or another one to the state of `handle`; it may be named: `Info(info=…)`."""
         self = object.__new__(cls)
+        if named:
+            handle = named.pop(cls._kind.__name__.lower(), None)
+            if named:
+                raise TypeError(f"{cls.__name__}() has no argument {', '.join(named)}")
         if handle is None:
             self._h = None
         elif isinstance(handle, cls._kind):

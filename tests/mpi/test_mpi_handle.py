@@ -106,6 +106,9 @@ def test_two_handles_share_what_they_point_to() -> None:
     assert other["key"] == "value"
     assert one == other
     assert one != one.Dup()
+    assert Info(info=one) == one
+    with pytest.raises(TypeError):
+        Info(group=one)
 
 
 def test_other_kinds_are_refused() -> None:
