@@ -46,6 +46,17 @@ def test_run_prints_what_is_shown(command: str, shown: str) -> None:
     assert (done.stdout, done.returncode) == (shown, 0), done.stderr
 
 
+def test_the_mpi4py_script_prints_its_sum(tmp_path: Path) -> None:
+    """The first mpi4py program runs by the first command under it."""
+    [script] = blocks("py")
+    (tmp_path / "hello.py").write_text(script)
+    [command] = re.findall(r"^\$ (python -m mpi_actors run .* hello\.py)$", README, re.MULTILINE)
+    done = shell(f"cd {tmp_path}; {command}")
+    assert done.returncode == 0, done.stderr
+    expected = [f"this is rank {rank} of 4, and the sum is 10" for rank in range(4)]
+    assert sorted(done.stdout.splitlines()) == expected
+
+
 def test_commands_come_from_a_pipe(tmp_path: Path) -> None:
     """The one-line pipe runs a job and ends."""
     [command] = re.findall(r"`(printf .*?)`", README)
