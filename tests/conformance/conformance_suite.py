@@ -15,6 +15,8 @@ from conformance_worlds import Job
 
 _START = 3
 """How many times as long ranks may take until the first of them writes anything."""
+_SILENT = 2
+"""Jobs in a row in which no test even began; then it is given up."""
 _GLANCE = 0.2
 """Seconds between two looks at what the ranks have written."""
 MAX_ACCIDENTS = 4
@@ -62,6 +64,7 @@ def run(
     ranks: list[dict[str, Ended]] = [{} for _ in range(size)]
     accidents: list[str] = []
     blame: dict[str, int] = {}
+    silent = 0
     left = list(files)
     with tempfile.TemporaryDirectory(prefix="mpi-actors-conformance-") as name:
         for attempt in range(1 + len(files) * MAX_ACCIDENTS):
@@ -85,8 +88,9 @@ def run(
                     accidents.append(f"the job ended with {_in_words(code)}\n{job.tail()}".strip())
                 break
             accidents.append(f"{_note(records, ranks, code, patience, stacks)}\n{job.tail()}".strip())
-            if not any(record.outcomes or record.running for record in records):
-                break  # nothing at all ran: nor will it next time
+            silent = silent + 1 if not any(record.outcomes or record.running for record in records) else 0
+            if silent == _SILENT:
+                break
             left = _what_is_left(left, records, blame)
             if not left:
                 break
