@@ -21,7 +21,7 @@ from .constants import (
 )
 from .engine import engine
 from .exception import Exception as MPIException
-from .info import Info
+from .info import Info, describe_process
 from .rc import rc
 
 VENDOR = "mpi_actors"
@@ -76,6 +76,7 @@ def initialized() -> None:
 
 def begin() -> None:
     """What importing MPI does, as `mpi4py.rc` says."""
+    describe_process()
     if not _environment.booted:
         atexit.register(leave)
     level = _LEVELS.get(rc.thread_level)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from typing import Any, Self
 
 from .constants import (
@@ -195,20 +196,28 @@ def _checked_key(key: str) -> str:
 
 
 def _environment(args: Sequence[str] | None) -> dict[str, str]:
-    """What the standard wants to be said about how a process was started."""
-    argv = list(args) if args is not None else list(getattr(sys, "orig_argv", sys.argv))
+    """What the standard wants to be said about how a process was started (MPI 4.1, section 11.2.1)."""
+    argv = list(sys.argv if args is None else args) or [sys.executable]
+    host = os.uname()
     known = {
-        "command": argv[0] if argv else sys.executable,
+        "command": argv[0],
         "argv": " ".join(argv[1:]),
         "maxprocs": os.environ.get("MPI_ACTORS_SIZE", "1"),
-        "wdir": os.getcwd(),
-        "arch": os.uname().machine if hasattr(os, "uname") else "",
-        "host": os.uname().nodename if hasattr(os, "uname") else "",
+        "arch": host.machine,
+        "host": host.nodename,
         "thread_level": "MPI_THREAD_MULTIPLE",
     }
+    with suppress(FileNotFoundError):  # if somebody has removed it
+        known["wdir"] = os.getcwd()
     return {key: value for key, value in known.items() if value and len(value) < MAX_INFO_VAL}
+
+
+def describe_process() -> None:
+    """Fill INFO_ENV: when MPI is imported, as then `sys.argv` is that of the program."""
+    assert INFO_ENV._h is not None
+    INFO_ENV._h.update(_environment(None))
 
 
 Info._kind = Info
 INFO_NULL = constant("INFO_NULL", Info())
-INFO_ENV = constant("INFO_ENV", Info._to(_environment(None)))
+INFO_ENV = constant("INFO_ENV", Info._to({}))

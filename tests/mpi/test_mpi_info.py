@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from mpi_actors.mpi import constants
 from mpi_actors.mpi.exception import Exception as MPIException
-from mpi_actors.mpi.info import INFO_ENV, INFO_NULL, Info
+from mpi_actors.mpi.info import INFO_ENV, INFO_NULL, Info, describe_process
 
 KEYS = st.text(min_size=1, max_size=8)
 
@@ -65,7 +67,9 @@ def test_a_null_info_is_an_empty_mapping_that_cannot_be_changed() -> None:
 
 def test_info_env_tells_how_the_process_was_started_and_stays_as_it_is() -> None:
     """It cannot be changed or freed; a copy can."""
-    assert INFO_ENV.Get("wdir")
+    describe_process()
+    assert INFO_ENV.Get("wdir") == os.getcwd()
+    assert Info.Create_env(["program", "a", "b"]).Get("argv") == "a b"
     for change in (INFO_ENV.Free, INFO_ENV.clear, lambda: INFO_ENV.Set("a", "b")):
         with pytest.raises(MPIException):
             change()
