@@ -86,7 +86,8 @@ class Message(Handle):
         """Start to receive the message into a buffer."""
         from .datatypes import parse_recv
 
-        target = parse_recv(buf)
+        nobody = self._require().matched is None
+        target = parse_recv(buf, rank=PROC_NULL if nobody else 0)
         held = self._take()
         view, unpack = target.target()
         return Request._of(
