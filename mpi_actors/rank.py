@@ -249,8 +249,8 @@ class Incarnation:
         elif self._conversation is None:
             doing = "starts its process"
         else:
-            doing = await self._conversation.state()
-        return f"{doing}; messages by rank: {self._desk.lanes() or 'none'}"
+            return await self._conversation.state()
+        return f"{doing}; {self._desk.lanes()}"
 
 
 def _innermost(error: Exception) -> Exception:

@@ -125,11 +125,12 @@ class Desk:
 
     def lanes(self) -> str:
         """The messages sent and received so far, by rank, in a few words."""
-        return ", ".join(
+        lanes = ", ".join(
             f"{_name(there)}: {s.sent} sent ({s.unsent} on hold), {s.received} received ({s.waiting} unread)"
             for there, lane in sorted(self.endpoint.lanes.items())
             if (s := lane.statistics()) and (s.sent or s.received)
         )
+        return f"messages by rank: {lanes or 'none'}"
 
 
 def _name(there: Rank) -> str:

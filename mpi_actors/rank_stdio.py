@@ -56,7 +56,7 @@ class StdioConversation:
             seconds = trio.current_time() - self._since
             doing = f"waits for a message from rank {source}, for {seconds:.1f} s"
         await trio.lowlevel.checkpoint()
-        return doing
+        return f"{doing}; {self._desk.lanes()}"
 
     def _obey(self, commands: list[Command]) -> None:
         endpoint = self._endpoint
