@@ -13,7 +13,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from mpi_actors.config import JobLimits
 from mpi_actors.ids import JobId, PeerId
 from mpi_actors.ledger import EXIT_JOB_FAILED, JobLedger, JobSpec, PeerView, RestartPolicy
-from mpi_actors.seats import Action, Announce, End, Fence, Phase, Place, Preparing
+from mpi_actors.seats import Action, Announce, End, Fence, Noted, Phase, Place, Preparing
 
 HOME = PeerId("home")
 OTHERS = [PeerId(name) for name in ("ann", "bob", "cid")]
@@ -64,6 +64,7 @@ class LedgerMachine(RuleBasedStateMachine):
         self.times: dict[tuple[int, str], list[float]] = {}
         self.fenced: list[tuple[int, int]] = []
         self.end: End | None = None
+        self.choices: dict[int, str] = {}
 
     # --- what happens -------------------------------------------------------------------------------------
 
@@ -103,7 +104,11 @@ class LedgerMachine(RuleBasedStateMachine):
         self.refusing = {entry for entry in self.refusing if entry[1] != peer}
         hosted = {rank for rank, (_, host) in self.live.items() if host == peer}
         actions = self.ledger.peer_lost(peer, "it was unplugged", self.now)
-        assert {a.rank for a in actions if isinstance(a, Fence)} == (hosted if self.end is None else set())
+        fenced = {a.rank for a in actions if isinstance(a, Fence)}
+        if self.end is None and not hosted & self.choices.keys():
+            assert fenced == hosted
+        else:
+            assert fenced <= hosted
         self.take(actions)
 
     @rule(data=st.data())
@@ -155,7 +160,11 @@ class LedgerMachine(RuleBasedStateMachine):
 
     def check_exit(self, rank: int, how: str, code: int, actions: list[Action]) -> None:
         ends = [action for action in actions if isinstance(action, End)]
-        if how == "ok":
+        lost = how == "killed" or (how == "failed" and self.ledger.spec.restart != "lost")
+        if lost and rank in self.choices and not (ends and "given up" in ends[0].reason):
+            self.times.setdefault((rank, how), []).append(self.now)
+            assert [end.rank for end in ends] == [rank], "what it chose cannot be repeated"
+        elif how == "ok":
             ended = all(seat.phase is Phase.ENDED for seat in self.ledger.seats)
             assert actions == ([End(True, 0, "every rank has ended well")] if ended else [])
         elif how == "failed" and self.ledger.spec.restart == "lost":
@@ -168,6 +177,40 @@ class LedgerMachine(RuleBasedStateMachine):
             too_many = sum(time >= self.now - period for time in times) > most
             assert bool(ends) == too_many
             assert [end.exit_code for end in ends] == [EXIT_JOB_FAILED] * too_many
+
+    @rule(data=st.data(), code=st.integers(1, 255))
+    def go_after_the_end(self, data: st.DataObject, code: int) -> None:
+        """The process of a rank that has ended well goes too, before the job's end."""
+        rank, incarnation = self.draw_live(data, Phase.ENDED)
+        known = self.end is None and rank in self.live
+        assert self.ledger.exited(rank, incarnation, killed=False, code=code, text="", now=self.now) == []
+        actions = self.ledger.exited(
+            rank, incarnation, killed=True, code=137, text="the end", now=self.now
+        )
+        if known:
+            self.check_exit(rank, "killed", 137, actions)
+        self.take(actions)
+
+    @rule(data=st.data(), what=st.sampled_from(["ANY_SOURCE", "Iprobe"]))
+    def choose(self, data: st.DataObject, what: str) -> None:
+        rank, incarnation = self.draw_live(data, Phase.RUNNING)
+        actions = self.ledger.chose(rank, incarnation, what)
+        if self.end is None and rank in self.live:
+            assert actions == [Noted(rank, incarnation, self.live[rank][1])]
+            self.choices.setdefault(rank, what)
+        self.take(actions)
+
+    @rule(data=st.data(), code=st.integers(0, 255), chance=st.integers(0, 9))
+    def abort(self, data: st.DataObject, code: int, chance: int) -> None:
+        rank, incarnation = self.draw_live(data, Phase.RUNNING if chance == 9 else Phase.STARTING)
+        actions = self.ledger.aborted(rank, incarnation, code, "enough")
+        if chance < 9 or self.end is not None or rank not in self.live:
+            assert actions == []
+        else:
+            (end,) = actions
+            assert isinstance(end, End)
+            assert (end.ok, end.exit_code, end.rank) == (False, code, rank)
+        self.take(actions)
 
     @rule(data=st.data())
     def reset(self, data: st.DataObject) -> None:
@@ -183,6 +226,8 @@ class LedgerMachine(RuleBasedStateMachine):
             assert self.ledger.refused(rank, incarnation, "no", self.now) == []
             assert self.ledger.exited(rank, incarnation, killed=True, code=9, text="", now=self.now) == []
             assert self.ledger.broke(rank, incarnation, "no") == []
+            assert self.ledger.chose(rank, incarnation, "ANY_TAG") == []
+            assert self.ledger.aborted(rank, incarnation, 1, "no") == []
 
     @rule(seconds=st.sampled_from([0.0, 0.5, 1.0, 3.0, 6.0, 30.0]))
     def wait(self, seconds: float) -> None:
@@ -237,7 +282,8 @@ class LedgerMachine(RuleBasedStateMachine):
                     assert self.live.pop(rank) == (incarnation, peer), "only who sits there is fenced, once"
                     self.fenced.append((rank, incarnation))
                     self.tried.add((rank, peer))
-                case Announce(rank, incarnation, peer):
+                    assert rank not in self.choices, "who made a choice is not replaced"
+                case Announce(rank, incarnation, peer) | Noted(rank, incarnation, peer):
                     assert self.live[rank] == (incarnation, peer)
                 case End():
                     self.end = action
@@ -300,6 +346,37 @@ def test_rank_0_stays_at_home_and_the_others_spread() -> None:
     """Rank 0 sits with the person who started the job; the others where there is room."""
     _, actions = begun(4, view(OTHERS[0], slots=8), view(OTHERS[1], slots=8))
     assert [action.peer for action in actions] == [HOME, OTHERS[0], OTHERS[1], OTHERS[0]]
+
+
+@pytest.mark.parametrize("how", ["killed", "failed", "peer", "reset"])
+def test_a_rank_that_chose_is_not_replaced(how: str) -> None:
+    """Another incarnation could choose otherwise: the job fails, and says who chose what, and what to do."""
+    ledger, _ = begun(3, view(OTHERS[0], slots=8))
+    for rank in range(3):
+        ledger.started(rank, 0, 1.0)
+    assert ledger.chose(1, 0, "ANY_SOURCE") == [Noted(1, 0, OTHERS[0])]
+    assert ledger.chose(1, 0, "Iprobe") == [Noted(1, 0, OTHERS[0])]
+    assert ledger.exited(0, 0, killed=True, code=137, text="killed", now=1.0)[-1] == Place(0, 1, HOME)
+    if how == "peer":
+        actions = ledger.peer_lost(OTHERS[0], "it was unplugged", 2.0)
+    elif how == "reset":
+        actions = ledger.reset(1, 0, 2.0)
+    else:
+        actions = ledger.exited(1, 0, killed=how == "killed", code=1, text="gone", now=2.0)
+    (end,) = [action for action in actions if isinstance(action, End)]
+    assert (end.ok, end.exit_code, end.rank) == (False, EXIT_JOB_FAILED, 1)
+    assert end.reason.startswith("NotReplayable: rank 1 used ANY_SOURCE and was lost on …ann")
+    assert not [action for action in actions if isinstance(action, Place)]
+
+
+def test_a_new_incarnation_has_not_chosen_yet() -> None:
+    """It may be lost before its choice is recorded: it has done nothing yet that depends on it."""
+    ledger, _ = begun(1)
+    assert ledger.chose(0, 0, "ANY_SOURCE") == [], "it has not started"
+    ledger.started(0, 0, 1.0)
+    assert ledger.exited(0, 0, killed=True, code=137, text="killed", now=1.0)[-1] == Place(0, 1, HOME)
+    ledger.started(0, 1, 1.0)
+    assert ledger.exited(0, 1, killed=True, code=137, text="killed", now=1.0)[-1] == Place(0, 2, HOME)
 
 
 def test_rank_0_comes_home_again_after_a_failure() -> None:
