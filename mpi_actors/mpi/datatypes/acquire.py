@@ -37,6 +37,14 @@ def native(format: str) -> str:
     return format
 
 
+def raw(obj: Any) -> memoryview:
+    """All bytes of an object with the buffer protocol, in one dimension; BufferError if not contiguous."""
+    try:
+        return PickleBuffer(obj).raw()
+    except TypeError:
+        return PickleBuffer(memoryview(obj)).raw()  # it does not know classes in Python with `__buffer__`
+
+
 def acquire(obj: Any, writable: bool, with_format: bool) -> Acquired:
     """The memory of a buffer. `with_format`: it matters, and must be of the native byte order.
 
@@ -45,7 +53,7 @@ def acquire(obj: Any, writable: bool, with_format: bool) -> Acquired:
         BufferError: not contiguous, not writable though it must be, or of the other byte order.
     """
     try:
-        view = PickleBuffer(obj).raw()
+        view = raw(obj)
     except (TypeError, ValueError, BufferError) as error:
         return _other_protocol(obj, writable, with_format, error)
     if writable and view.readonly:

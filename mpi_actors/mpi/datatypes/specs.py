@@ -10,12 +10,11 @@ wrong with a specification raises TypeError, ValueError, KeyError or BufferError
 from __future__ import annotations
 
 from operator import index
-from pickle import PickleBuffer
 from typing import Any, NoReturn
 
 from ..constants import ERR_BUFFER, ERR_TYPE, PROC_NULL
 from ..exception import Exception as MPIException
-from .acquire import acquire, native
+from .acquire import acquire, native, raw
 from .datatype import Datatype
 from .memory import everything
 from .message import Message
@@ -145,7 +144,7 @@ def located(buf: Any, kind: Any, writable: bool) -> tuple[memoryview, Datatype]:
     if buf is IN_PLACE:
         raise MPIException(ERR_BUFFER, "MPI.IN_PLACE has no meaning here")
     try:
-        view = PickleBuffer(buf).raw()
+        view = raw(buf)
         if kind is None:
             format = memoryview(buf).format
             datatype = _typedict.get(format) or typed(native(format))
