@@ -12,6 +12,7 @@ import signal
 import time
 from collections.abc import Iterable
 from contextlib import suppress
+from itertools import takewhile
 from pathlib import Path
 from typing import NamedTuple
 
@@ -55,7 +56,12 @@ def ask_stacks(folder: Path, size: int) -> list[str]:
     paths = [folder / f"stacks-{rank}" for rank in range(size)]
     while time.monotonic() < deadline and not all(path.exists() and path.stat().st_size for path in paths):
         time.sleep(0.05)
-    return [path.read_text() if path.exists() else "" for path in paths]
+    return [_of_the_test(path.read_text()) if path.exists() else "" for path in paths]
+
+
+def _of_the_test(stack: str) -> str:
+    """Without the frames that called the test."""
+    return "\n".join(takewhile(lambda line: "/unittest/case.py" not in line, stack.splitlines()))
 
 
 def passed_everywhere(ranks: Iterable[dict[str, Ended]]) -> set[str]:
