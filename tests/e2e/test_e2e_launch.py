@@ -83,7 +83,7 @@ def test_a_failing_program_is_told(restart: str, temporary: Path, tmp_path: Path
 @pytest.mark.parametrize(
     ("options", "text"),
     [
-        ({"program": "nowhere"}, "no interpreter at 'nowhere': there is no such directory"),
+        ({"program": "nowhere"}, "no program 'nowhere': there is no such file or directory"),
         ({"program": "nothing", "store": str(EXAMPLES)}, "no interpreter 'nothing' in"),
         ({"program": str(EXAMPLES)}, "the directory has no init.py and no run.py"),
         ({"program": str(EXAMPLES / "echo"), "size": 0}, "at least 1"),
