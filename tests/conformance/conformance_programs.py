@@ -13,9 +13,10 @@ from typing import NamedTuple
 
 import conformance_ids
 import conformance_osu
+import conformance_records
 import conformance_suite
 from conformance_progress import Progress
-from conformance_records import Ended, reason
+from conformance_records import Ended
 from conformance_report import Part
 from conformance_suite import Trial
 from conformance_worlds import World
@@ -80,8 +81,7 @@ def demos(world: World, distribution: Path, patience: float) -> Part:
         outcomes[demo.name] = _run_demo(world, demo, patience)
     for trial in (_reductions(world, distribution, patience), _test_run(world, distribution, patience)):
         accidents += trial.accidents
-        for id in set().union(*trial.ranks):
-            outcomes[id] = Ended("passed" if id in trial.passed else "failed", reason(id, trial.ranks))
+        outcomes |= conformance_records.merged(trial.ranks)
     progress.close()
     trial = Trial([outcomes], accidents, time.monotonic() - begun)
     return Part(f"demos, {world.name}", frozenset(expected), trial)

@@ -29,6 +29,7 @@ class Recorder(unittest.TextTestResult):
     records: TextIO
     stacks: TextIO
     _alive = 0.0
+    _begun = 0.0
     script = "__main__"
     """The name for tests of the program that was started, instead of `__main__`."""
 
@@ -73,7 +74,9 @@ class Recorder(unittest.TextTestResult):
     def write(cls, what: str, id: str = "", text: str = "") -> None:
         """A line of the record."""
         id = id.replace("__main__", cls.script, 1)
-        cls.records.write(json.dumps({"what": what, "id": id, "text": text}) + "\n")
+        entry = {"what": what, "id": id, "text": text, "cpu": round(time.process_time() - cls._begun, 3)}
+        cls._begun = time.process_time()
+        cls.records.write(json.dumps(entry) + "\n")
 
 
 def open_records(folder: Path) -> type[Recorder]:

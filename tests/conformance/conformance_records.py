@@ -1,7 +1,8 @@
 """What a rank writes down while it runs the suite, and what all ranks' records say together.
 
-A record is a line of JSON with `what` (begin, passed, skipped, failed, done), `id` and `text`. Each rank has
-a file of its own, `rank-N`, since standard output is for people.
+A record is a line of JSON with `what` (begin, passed, skipped, failed, done), `id`, `text` and `cpu`, the
+seconds of processor time since the record before. Each rank has a file of its own, `rank-N`, since standard
+output is for people.
 """
 
 from __future__ import annotations
@@ -25,6 +26,8 @@ class Ended(NamedTuple):
     what: str
     """passed, skipped, failed, hung (or crashed): stopped in the middle."""
     text: str
+    cpu: float = 0.0
+    """Seconds of processor time."""
 
 
 class RankRecord(NamedTuple):
@@ -70,6 +73,16 @@ def passed_everywhere(ranks: Iterable[dict[str, Ended]]) -> set[str]:
     return set.intersection(*each) if each else set()
 
 
+def merged(ranks: Iterable[dict[str, Ended]]) -> dict[str, Ended]:
+    """How each test ended on the ranks together: as on the first one where it did not pass."""
+    found: dict[str, Ended] = {}
+    for rank in ranks:
+        for id, ended in rank.items():
+            if id not in found or found[id].what == "passed":
+                found[id] = ended
+    return found
+
+
 def reason(id: str, ranks: list[dict[str, Ended]]) -> str:
     """Why an id did not pass everywhere, in a line: of the first rank where it did not."""
     for number, rank in enumerate(ranks):
@@ -96,11 +109,13 @@ def _read(path: Path) -> RankRecord:
     outcomes: dict[str, Ended] = {}
     running = None
     done = False
+    cpu = 0.0
     lines = path.read_text().split("\n")[:-1] if path.exists() else []
     for line in lines:
         entry = json.loads(line)
         match entry["what"]:
             case "begin":
+                cpu = cpu + entry.get("cpu", 0.0) if running == entry["id"] else 0.0
                 running = entry["id"]
             case "done":
                 done = True
@@ -108,6 +123,7 @@ def _read(path: Path) -> RankRecord:
                 id = entry["id"]
                 # a test that failed stays failed, whatever unittest reports of it besides
                 if id not in outcomes or outcomes[id].what != "failed":
-                    outcomes[id] = Ended(what, entry["text"])
+                    outcomes[id] = Ended(what, entry["text"], cpu + entry.get("cpu", 0.0))
+                cpu = 0.0
                 running = None
     return RankRecord(outcomes, running, done)

@@ -84,6 +84,17 @@ def traces(parts: list[Part]) -> Iterator[str]:
                     yield f"=== {part.name}: {id}: rank {rank}: {outcomes[id].what}\n{outcomes[id].text}"
 
 
+def slowest(part: Part, count: int) -> Iterator[str]:
+    """What took the most processor time on rank 0, by file and by test."""
+    tests = {id: ended.cpu for id, ended in part.trial.ranks[0].items()}
+    files: dict[str, float] = {}
+    for id, cpu in tests.items():
+        files[conformance_ids.file_of(id)] = files.get(conformance_ids.file_of(id), 0.0) + cpu
+    for times in (files, tests):
+        for name in sorted(times, key=times.__getitem__, reverse=True)[:count]:
+            yield f"{part.name}: {times[name]:8.2f} s of processor time: {name}"
+
+
 def figures(part: Part) -> dict[str, Any]:
     """The same for machines."""
     ranks = part.trial.ranks

@@ -50,6 +50,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--patience", type=float, default=60, help="seconds of silence that are a hang")
     parser.add_argument("--json", action="store_true", help="one JSON object instead of text")
     parser.add_argument("--traces", type=Path, help="a file for the whole text of everything that failed")
+    parser.add_argument("--slowest", type=int, default=0, metavar="K", help="tell which K took the longest")
     parser.add_argument("--raise-floor", action="store_true", help="write the numbers to floor.json")
     parser.add_argument("--ids", type=Path, help="write what passed to this list (with one part only)")
     return parser.parse_args()
@@ -116,6 +117,8 @@ def main() -> int:
         if not options.json:
             print("\n".join(line for part in found for line in conformance_report.complaints(part)))
             print("\n".join(conformance_report.table(found)), flush=True)
+            for part in found:
+                print("\n".join(conformance_report.slowest(part, options.slowest)))
     if options.json:
         print(json.dumps(figures))
     if options.traces:
