@@ -80,6 +80,8 @@ class PeerLimits:
 
     slots: int = attrs.field(factory=lambda: os.cpu_count() or 1)
     """Ranks that it hosts before others are preferred."""
+    cores: int = attrs.field(factory=lambda: len(os.sched_getaffinity(0)))
+    """Processors that its ranks may keep busy while they wait: fewer where other daemons share the host."""
     max_ranks: int = 256
     """Ranks that it hosts at most."""
     max_links: int = 512

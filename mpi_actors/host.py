@@ -63,7 +63,7 @@ class Host:
     ) -> None:
         self._launcher = launcher
         self._router = router
-        self.lanes = Lanes(router)
+        self.lanes = Lanes(router, cores=settings.peer.cores)
         """Where ranks that speak MPI get theirs. It is an actor of its own."""
         self._supervisor = supervisor
         self._settings = settings

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import logging
-import os
 import socket
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -63,12 +62,12 @@ class Lanes:
 
     Args:
         router: knows where ranks are, and which links lead there.
-        cores: processors of this host.
+        cores: processors that the ranks here may keep busy.
     """
 
-    def __init__(self, router: Router, *, cores: int | None = None) -> None:
+    def __init__(self, router: Router, *, cores: int) -> None:
         self._router = router
-        self._cores = len(os.sched_getaffinity(0)) if cores is None else cores
+        self._cores = cores
         self._company = 0
         self._clients: dict[JobId, dict[Rank, Client]] = {}
         self._tunnels: dict[tuple[JobId, Rank, Rank], Tunnel] = {}

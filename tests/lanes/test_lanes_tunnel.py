@@ -157,7 +157,7 @@ EVENTS = st.sampled_from(["link", "unlink", "close 1", "close 2", "hold", "relea
 
 
 @given(st.lists(EVENTS, max_size=12), st.integers(0, 40))
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=25, deadline=None)
 def test_streams_survive_their_links(events: list[str], pause: int) -> None:
     """What comes out is a beginning of what went in; and bytes pass both ways after whatever has happened."""
 
