@@ -6,11 +6,11 @@ from collections.abc import Iterable, Sequence
 from operator import index
 from typing import Any, Self, SupportsIndex
 
-from .. import constants
 from ..constants import ERR_COUNT, ORDER_C
 from ..exception import Exception as MPIException
 from ..handle import Handle
 from . import distribution
+from .contents import COMBINERS
 from .definition import Definition, Parts
 from .layout import Layout, assembled, repeated, resized
 
@@ -42,7 +42,7 @@ class Constructors(Handle):
     def _made(
         cls, combiner: str, params: dict[str, Any], old: Sequence[Definition], parts: Parts, layout: Layout
     ) -> Self:
-        return cls._to(Definition(layout, getattr(constants, f"COMBINER_{combiner}"), params, old, parts))
+        return cls._to(Definition(layout, COMBINERS[combiner], params, old, parts))
 
     def _spread(self, combiner: str, params: dict[str, Any], count: int, layout: Layout) -> Self:
         """A datatype of `count` items of this one."""

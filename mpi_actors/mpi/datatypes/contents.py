@@ -14,6 +14,8 @@ RESIZED VALUE_INDEX F90_INTEGER F90_REAL F90_COMPLEX
 NAME_OF: dict[int, str] = {getattr(constants, f"COMBINER_{name}"): name for name in NAMES.split()}
 """The names of combiners."""
 
+COMBINERS = {name: number for number, name in NAME_OF.items()}
+
 INTEGERS = {
     "CONTIGUOUS": "count",
     "VECTOR": "count blocklength stride",

@@ -14,6 +14,18 @@ if TYPE_CHECKING:
 Parts = tuple[tuple[int, "Definition"], ...]
 
 
+def _elements(parts: Parts) -> tuple[int, Definition | None]:
+    """How many basic elements these are, and of which datatype all of them."""
+    if not parts:
+        return 1, None
+    if len(parts) == 1:
+        ((count, part),) = parts
+        return count * part.elements, part.basic if count else None
+    total = sum(count * part.elements for count, part in parts)
+    kinds = {id(part.basic): part.basic for count, part in parts if count}
+    return total, next(iter(kinds.values())) if len(kinds) == 1 else None
+
+
 class Definition:
     """One datatype.
 
@@ -69,9 +81,7 @@ class Definition:
         self.params = params or {}
         self.old = tuple(old)
         self.parts = parts
-        self.elements: int = sum(count * part.elements for count, part in parts) if parts else 1
-        kinds = {id(part.basic): part.basic for count, part in parts if count}
-        self.basic: Definition | None = next(iter(kinds.values())) if len(kinds) == 1 else None
+        self.elements, self.basic = _elements(parts)
         self.char: str | None = None
         self.typestr: str | None = None
         self.code: str | None = None
