@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pty
 import subprocess
 import sys
 from pathlib import Path
@@ -23,7 +24,8 @@ READ = """if True:
 """
 
 IN_THE_BACKGROUND = """if True:
-    import os, signal, subprocess, sys
+    import fcntl, os, signal, subprocess, sys, termios
+    fcntl.ioctl(0, termios.TIOCSCTTY, 0)
     signal.signal(signal.SIGTTOU, signal.SIG_IGN)
     reader = subprocess.Popen([sys.executable, "-c", sys.argv[1]], stdout=subprocess.PIPE, process_group=0)
     ignored = 0
@@ -74,14 +76,19 @@ def until(master: int, text: bytes) -> bytes:
 
 def test_a_terminal_is_left_to_who_is_in_front() -> None:
     """In the background nothing is read, and nobody is stopped; what is typed later is read in front."""
-    pid, master = os.forkpty()
-    if pid == 0:
-        os.execv(sys.executable, [sys.executable, "-c", IN_THE_BACKGROUND, READ])
+    master, slave = pty.openpty()
+    process = subprocess.Popen(
+        [sys.executable, "-c", IN_THE_BACKGROUND, READ],
+        stdin=slave, stdout=slave, stderr=slave, start_new_session=True,
+    )  # fmt: skip
+    os.close(slave)
     try:
         os.write(master, b"first\n")
         assert b"typed for us: first" in until(master, b"in front\r\n")
         os.write(master, b"second\n")
         assert b"read: second" in until(master, b"read: second")
+        assert process.wait(60) == 0
     finally:
+        process.kill()
+        process.wait()
         os.close(master)
-        os.waitpid(pid, 0)
