@@ -55,7 +55,10 @@ class LocalPool:
         self.peers: list[LocalPeer] = []
         self._nursery = nursery
         self._store = None if store is None else os.path.abspath(store)
-        self._scripts = {script.name: script for script in scripts}
+        self._scripts: dict[str, Script] = {}
+        for given in scripts:
+            named = under_other_name(given, self._scripts)
+            self._scripts[named.name] = named
         self._inputs: dict[str, LocalInput] = {}
         self._inputs_made = 0
         self._settings = settings
@@ -343,7 +346,7 @@ async def open_local_pool(
     Args:
         store: a directory of interpreters, or one interpreter's directory, if there is any.
         peers: how many daemons.
-        scripts: what else they offer, by names that differ; see `local_script`.
+        scripts: what else they offer; see `local_script`.
         settings: of the daemons.
         debug: repeat what the daemons write to standard error on ours.
         on_event: see `local_peer.OnEvent`.

@@ -13,7 +13,7 @@ import trio
 
 from .config import Settings
 from .daemon import Daemon
-from .errors import UnknownPeer
+from .errors import UnknownPeer, UsageError
 from .ids import PeerId, Rank
 from .job import Job
 from .ledger import RestartPolicy
@@ -99,6 +99,16 @@ class MemoryPool:
         """Start a job at peer `at`."""
         self._job = await self.peer(at).daemon.start_job(program, size, args, restart=restart)
         return self._job
+
+    async def start_script(
+        self, program: object, size: int, *args: str, restart: RestartPolicy | None = None, at: int = 0
+    ) -> Job:
+        """Not possible.
+
+        Raises:
+            UsageError: always.
+        """
+        raise UsageError("a pool in memory runs async functions: mpi4py scripts need real daemons")
 
     def peer(self, index: int) -> MemoryPeer:
         """The peer of that number.

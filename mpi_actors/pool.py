@@ -14,7 +14,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -62,6 +62,16 @@ class Pool(Protocol):
         Raises:
             UnknownInterpreter: that peer does not offer the program.
             UsageError: the number of ranks is not usable.
+        """
+        ...
+
+    async def start_script(
+        self, program: Path | str, size: int, *args: str, restart: RestartPolicy | None = ..., at: int = ...
+    ) -> PoolJob:
+        """Have all peers offer an mpi4py script, and start a job of it, coordinated by peer `at`.
+
+        Raises:
+            UsageError: there is no such file, the number of ranks is not usable, or the pool is in memory.
         """
         ...
 
@@ -125,6 +135,7 @@ async def open_pool(
     memory: bool = False,
     programs: Mapping[str, ProgramFunction] | None = None,
     store: Path | str | None = None,
+    scripts: Iterable[Path | str] = (),
     settings: Settings | None = None,
     debug: bool = False,
     on_event: OnEvent | None = None,
@@ -136,6 +147,8 @@ async def open_pool(
         memory: all in this process, on a network in memory; else real daemons over libp2p.
         programs: what can be run in memory: async functions by name.
         store: what real daemons can run: a directory of interpreters, or one interpreter's directory.
+        scripts: mpi4py scripts that real daemons can run, too, by the names of their files; others can be
+            given to `start_script`.
         settings: of the peers.
         debug: repeat what real daemons write to standard error on ours.
         on_event: awaited with each event that a real daemon tells; see `local_peer.OnEvent`.
@@ -148,8 +161,10 @@ async def open_pool(
     if peers < 1:
         raise UsageError(f"a pool has at least 1 peer, not {peers}")
     if memory:
-        if store is not None or on_event is not None:
-            raise UsageError("a pool in memory takes programs={name: async function}, no store or on_event")
+        if store is not None or tuple(scripts) or on_event is not None:
+            raise UsageError(
+                "a pool in memory takes programs={name: async function}, no store, scripts or on_event"
+            )
         from .memory_pool import open_memory_pool
 
         async with open_memory_pool(programs or {}, peers=peers, settings=settings) as in_memory:
@@ -157,14 +172,16 @@ async def open_pool(
         return
     if programs is not None:
         raise UsageError("real daemons run interpreters of a store; programs={…} is for memory=True")
-    if store is None:
+    from .local_pool import open_local_pool
+    from .local_script import script
+
+    given = [script(path) for path in scripts]
+    if store is None and not given:
         raise UsageError(
             "name a store: store='DIRECTORY' with a subdirectory for each interpreter, or an interpreter's "
-            "own directory; or memory=True with programs={name: async function}"
+            "own directory; or scripts=['SCRIPT']; or memory=True with programs={name: async function}"
         )
-    from .local_pool import open_local_pool
-
     async with open_local_pool(
-        store, peers=peers, settings=settings, debug=debug, on_event=on_event
+        store, peers=peers, scripts=given, settings=settings, debug=debug, on_event=on_event
     ) as local:
         yield local

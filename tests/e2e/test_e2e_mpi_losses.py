@@ -11,10 +11,11 @@ import trio
 from e2e_harness import EXAMPLES, leaves_nothing
 from example_models import collectives, stencil
 
+import mpi_actors
 from mpi_actors.errors import UsageError
 from mpi_actors.events import Log, RankStarted
 from mpi_actors.local_job import LocalJob
-from mpi_actors.local_pool import LocalPool, open_local_pool
+from mpi_actors.local_pool import open_local_pool
 from mpi_actors.local_script import module, script
 
 pytestmark = pytest.mark.e2e
@@ -213,13 +214,10 @@ async def test_a_published_program_has_nothing_of_its_peers(
 
 async def test_a_pool_offers_what_it_was_opened_with(temporary: Path, tmp_path: Path) -> None:
     """Scripts can be given beforehand, and started by their names."""
-    (tmp_path / "one.py").write_text(HEAD + "print(comm.allreduce(1))\n")
+    place = tmp_path / "one.py"
+    place.write_text(HEAD + "print(comm.allreduce(1))\n")
     with trio.fail_after(60), leaves_nothing(temporary):
-        async with open_local_pool(peers=1, scripts=[script(tmp_path / "one.py")]) as pool:
-            await two_jobs(pool)
-
-
-async def two_jobs(pool: LocalPool) -> None:
-    for size in (1, 2):
-        result = await (await pool.start("one.py", size)).wait()
-        assert (result.ok, result.output[0]) == (True, str(size))
+        async with mpi_actors.open_pool(peers=1, scripts=[place, place]) as pool:
+            for name, size in (("one.py", 1), ("one.py#2", 2)):
+                result = (await (await pool.start(name, size)).wait()).check()
+                assert result.output[0] == str(size)

@@ -49,6 +49,8 @@ async def test_a_pool_in_memory_runs_functions(autojump_clock) -> None:
     async with mpi_actors.open_pool(peers=2, memory=True, programs={"hello": hello}) as pool:
         job = await pool.start("hello", 2, "hi")
         result = await job.wait()
+        with pytest.raises(UsageError, match="need real daemons"):
+            await pool.start_script("script.py", 2)
     assert (result.ok, result.output) == (True, ("hi",))
 
 
@@ -58,6 +60,8 @@ async def test_a_pool_in_memory_runs_functions(autojump_clock) -> None:
         ({"peers": 0}, "at least 1"),
         ({}, "name a store"),
         ({"memory": True, "store": "."}, "no store"),
+        ({"memory": True, "scripts": ["a.py"]}, "no store"),
+        ({"scripts": ["nowhere.py"]}, "cannot run 'nowhere.py': there is no such file"),
         ({"programs": {}, "store": "."}, "memory=True"),
     ],
 )
