@@ -59,4 +59,5 @@ class Inquiry:
         if seat.phase is Phase.STARTING:
             return f"{where}starting for {now - seat.since:.1f} s"
         # what a rank says may have more lines, such as the calls that it is in
-        return where + (answer or "which does not answer").rstrip().replace("\n", "\n    ")
+        first, *others = (answer or "which does not answer").splitlines()
+        return "\n".join((where + first, *(f"    {line.strip()}" for line in others)))
