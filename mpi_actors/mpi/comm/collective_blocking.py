@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from ..exception import Exception as MPIException
 from ..op import SUM, Op
 from .collective_call import CollectiveCalls
 from .collective_movements import (
@@ -19,6 +20,7 @@ from .collective_movements import (
     scatter,
     scatterv,
 )
+from .collective_quick import quick_allreduce, quick_barrier, quick_bcast
 from .collective_reductions import (
     allreduce,
     exscan,
@@ -27,6 +29,7 @@ from .collective_reductions import (
     reduce_scatter_block,
     scan,
 )
+from .errors import raised
 
 
 class BlockingCollectives(CollectiveCalls):
@@ -36,10 +39,20 @@ class BlockingCollectives(CollectiveCalls):
 
     def Barrier(self) -> None:
         """Wait until every process of the group has come here."""
+        try:
+            if quick_barrier(self._h):
+                return
+        except MPIException as error:
+            raised(self, error)
         self._run(barrier)
 
     def Bcast(self, buf: object, root: int = 0) -> None:
         """Send the root's `buf` to all."""
+        try:
+            if quick_bcast(self._h, buf, root):
+                return
+        except MPIException as error:
+            raised(self, error)
         self._run(bcast, buf, root)
 
     def Gather(self, sendbuf: object, recvbuf: object, root: int = 0) -> None:
@@ -84,6 +97,11 @@ class BlockingCollectives(CollectiveCalls):
 
     def Allreduce(self, sendbuf: object, recvbuf: object, op: Op = SUM) -> None:
         """Combine what all have, element by element, at all."""
+        try:
+            if quick_allreduce(self._h, sendbuf, recvbuf, op):
+                return
+        except MPIException as error:
+            raised(self, error)
         self._run(allreduce, sendbuf, recvbuf, op)
 
     def Reduce_scatter_block(self, sendbuf: object, recvbuf: object, op: Op = SUM) -> None:

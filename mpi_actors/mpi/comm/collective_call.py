@@ -32,7 +32,11 @@ def everybody(state: CommState) -> tuple[int, ...]:
 
 def execute(state: CommState, schedule: Schedule) -> None:
     """Do a schedule as the communicator's next collective operation."""
-    done = state.engine.run(schedule, state.context + 1, state.collective_tag(), everybody(state))
+    tag = state.collective_tag()
+    if not schedule.rounds:
+        return
+    members = state.members if state.remote is None else everybody(state)
+    done = state.engine.run(schedule, state.context + 1, tag, members)
     if done.error:
         raise MPIException(done.error)
 

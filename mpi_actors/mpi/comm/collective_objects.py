@@ -15,7 +15,8 @@ from .collective_blocks import is_root
 from .collective_call import CollectiveCalls, execute
 from .collective_inter import check_root, sizes
 from .collective_movements import barrier
-from .errors import handled
+from .collective_quick import quick_barrier
+from .errors import handled, raised
 from .locks import serialized
 from .pickling import dumps, loads
 from .state import CommState
@@ -34,6 +35,11 @@ class ObjectCollectives(CollectiveCalls):
 
     def barrier(self) -> None:
         """Wait until every process of the group has come here."""
+        try:
+            if quick_barrier(self._h):
+                return
+        except MPIException as error:
+            raised(self, error)
         self._run(barrier)
 
     @handled

@@ -70,6 +70,7 @@ class Memory:
         self.array = array("q", [GAP] * (total * self.step * self.width))
         self.starts = [sum(lengths[:place]) for place in range(len(lengths))]
         self.datatype = SPACED if call.spaced else PAIR if call.affine else MPI.INT64_T
+        self.plain = not call.spaced and not call.affine and call.number % 2 == 1
         for place, block in enumerate(contents or []):
             self.put(place, block)
 
@@ -90,8 +91,10 @@ class Memory:
         return self.step == 1 or all(value == GAP for value in self.array[1::2])
 
     @property
-    def one(self) -> list[Any]:
-        """As one block, or several of one size."""
+    def one(self) -> Any:
+        """As one block, or several of one size: every other time the plain array."""
+        if self.plain:
+            return self.array
         return [self.array, self.lengths[0] if self.lengths else 0, self.datatype]
 
     @property

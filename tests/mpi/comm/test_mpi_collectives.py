@@ -43,7 +43,7 @@ LONG = ["Bcast", "Allgather", "Alltoall", "Allreduce", "Reduce", "Reduce_scatter
 def test_long_messages_arrive_whole(name: str) -> None:
     modes = ("blocking", "nonblocking", "persistent")
     program: list[Split | Call] = [
-        Call(0, name, 100_003, number, mode, number == 1, False, False, number)
+        Call(0, name, 30_003, number, mode, number == 1, False, False, number)
         for number, mode in enumerate(modes)
     ]
     check(program, 3, 0)

@@ -51,7 +51,7 @@ class Side:
 
 def total(worlds: list[int], count: int) -> list[int]:
     """The sum of what some ranks give."""
-    return [sum(block(world, 0, count)[i] for world in worlds) for i in range(count)]
+    return [sum(column) for column in zip(*(block(world, 0, count) for world in worlds), strict=True)]
 
 
 def parts(data: array[int], lengths: list[int]) -> list[list[int]]:
