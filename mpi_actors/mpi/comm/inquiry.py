@@ -157,12 +157,14 @@ class Inquiry(CommHandle):
     @property
     def size(self) -> int:
         """Number of processes of the (local) group."""
-        return self.Get_size()
+        state = self._h
+        return len(state.members) if state.live else self.Get_size()
 
     @property
     def rank(self) -> int:
         """Rank of this process in the (local) group."""
-        return self.Get_rank()
+        state = self._h
+        return state.rank if state.live else self.Get_rank()
 
     @property
     def group(self) -> Group:

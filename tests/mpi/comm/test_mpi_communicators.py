@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import pickle
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from mpi_worlds import run_world
+from mpi_worlds import WorldFailed, run_world
 
 import mpi_actors.mpi.comm  # noqa: F401  # so that the ranks, which are forked, have it already
 
@@ -342,3 +343,20 @@ def test_what_does_not_exist_says_so(name: str) -> None:
 
     with pytest.raises(NotImplementedError, match=name):
         getattr(COMM_WORLD, name)()
+
+
+@pytest.mark.parametrize("handler", ["ERRORS_ARE_FATAL", "ERRORS_ABORT"])
+def test_fatal_errors_end_the_job_and_returned_ones_do_not(handler: str) -> None:
+    assert run_world(1, _fatal, "ERRORS_RETURN") == ["went on"]
+    with pytest.raises(WorldFailed, match="rank 0 ended with status 6"):
+        run_world(1, _fatal, handler)
+
+
+def _fatal(handler: str) -> str:
+    from mpi_actors import MPI
+
+    assert MPI.ERR_RANK == 6
+    MPI.COMM_WORLD.Set_errhandler(getattr(MPI, handler))
+    with contextlib.suppress(MPI.Exception):
+        MPI.COMM_WORLD.send(0, 5)
+    return "went on"
