@@ -273,6 +273,8 @@ class Engine(Choices):
 
     def abort(self, code: int, text: str = "") -> NoReturn:
         """End the whole job with that exit code."""
+        if text and isinstance(self.wiring, NoWiring):
+            print(f"rank {self.rank}: {text}", file=sys.stderr, flush=True)
         self._end(ChannelMessage(ChannelKind.ABORT, number=code & 0xFF, text=text), code & 0xFF or 1)
 
     def broke(self, error: MpiActorsError) -> NoReturn:
