@@ -13,25 +13,27 @@ Target = tuple[memoryview, Callable[[int], None] | None]
 class Message:
     """Items in memory. `count` is that of one block if the specification was parsed for several.
 
-    view: all the memory, bytes; offset: where the first item begins in it.
+    view: all the memory, bytes; offset: where the first item begins in it. The datatype may be freed while
+    the message is still needed.
     """
 
-    __slots__ = ("count", "datatype", "offset", "view")
+    __slots__ = ("_definition", "count", "datatype", "offset", "view")
 
     def __init__(self, view: memoryview, offset: int, count: int, datatype: Datatype) -> None:
         self.view = view
         self.offset = offset
         self.count = count
         self.datatype = datatype
+        self._definition = datatype._h
 
     @property
     def nbytes(self) -> int:
         """Bytes that the items (those of one block) have in a message."""
-        return self.count * self.datatype._h.size  # type: ignore[union-attr]
+        return self.count * self._definition.size  # type: ignore[union-attr]
 
     def packed(self) -> memoryview | bytearray:
         """The bytes to send; no copy if they are contiguous. ERR_BUFFER if some are not in the memory."""
-        definition = self.datatype._h
+        definition = self._definition
         assert definition is not None
         if definition.dense:
             start = self.offset
@@ -43,7 +45,7 @@ class Message:
 
     def target(self) -> Target:
         """Where to receive, and what to call afterwards with the number of bytes received, or None."""
-        definition = self.datatype._h
+        definition = self._definition
         assert definition is not None
         view, count = self.view, self.count
         total = count * definition.size
@@ -71,7 +73,7 @@ class Message:
         """The block of this number: blocks of `count` items follow each other."""
         if number == 0:
             return self
-        extent: int = self.datatype._h.extent  # type: ignore[union-attr]
+        extent: int = self._definition.extent  # type: ignore[union-attr]
         return Message(self.view, self.offset + number * self.count * extent, self.count, self.datatype)
 
 
