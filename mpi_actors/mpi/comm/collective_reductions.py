@@ -6,6 +6,7 @@ What is combined is a contiguous copy, or the receive buffer itself where that i
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from operator import index as integer
 from typing import NamedTuple
 
@@ -15,6 +16,7 @@ from ..datatypes import Datatype, Message
 from ..engine.schedule import Schedule
 from ..exception import Exception as MPIException
 from ..op import Op
+from ..op.user import user_reducer
 from . import collective_inter as inter
 from .collective_blocks import (
     After,
@@ -49,7 +51,12 @@ def combine(op: Op, datatype: Datatype) -> Combine:
     if not op:
         raise MPIException(ERR_OP, "MPI.OP_NULL combines nothing")
     op._reducer(datatype, 0)
-    return Combine(lambda count: op._reducer(datatype, count), datatype.size, op._divisible)
+    state = op._live()
+    kept = datatype if datatype.is_predefined else Datatype(datatype)  # either may be freed before the start
+    if state.function is not None:
+        return Combine(partial(user_reducer, state.function, kept), kept.size, False)
+    own = Op(op)
+    return Combine(lambda count: own._reducer(kept, count), kept.size, own._divisible)
 
 
 def paired(sendbuf: object, recvbuf: object, intra: bool = True) -> tuple[Message | None, Message]:

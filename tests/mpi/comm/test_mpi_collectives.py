@@ -103,6 +103,35 @@ def test_persistent_operations_may_be_started_in_other_orders_elsewhere() -> Non
     assert run_world(3, in_other_orders) == [expected_results] * 3
 
 
+def freed_before_the_start() -> list[int]:
+    """One rank of `test_what_is_freed_may_still_be_used_by_persistent_operations`."""
+    from array import array
+
+    from mpi_actors import MPI
+
+    def add(a: Any, b: Any, datatype: Any) -> None:
+        into = memoryview(b).cast("B").cast("i")
+        for place, value in enumerate(memoryview(a).cast("B").cast("i")):
+            into[place] += value
+
+    world = MPI.COMM_WORLD
+    rank = world.Get_rank()
+    memory, result = array("i", [rank] * 4), array("i", [rank] * 2)
+    datatype, op = MPI.INT.Create_vector(2, 1, 2).Commit(), MPI.Op.Create(add)
+    pair = MPI.INT.Create_contiguous(2).Commit()
+    bcast = world.Bcast_init([memory, 1, datatype])
+    requests = [bcast, world.Allreduce_init(MPI.IN_PLACE, [result, 1, pair], op)]
+    for freed in (datatype, op, pair):
+        freed.Free()
+    MPI.Prequest.Startall(requests)
+    MPI.Request.Waitall(requests)
+    return [*memory, *result]
+
+
+def test_what_is_freed_may_still_be_used_by_persistent_operations() -> None:
+    assert run_world(2, freed_before_the_start) == [[0, 0, 0, 0, 1, 1], [0, 1, 0, 1, 1, 1]]
+
+
 def bad_calls() -> list[Any]:
     """One rank of `test_wrong_arguments_are_found_before_anything_is_sent`."""
     from array import array
