@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -274,3 +275,51 @@ def _bad_pickle() -> Any:
     with pytest.raises(pickle.UnpicklingError):
         comm.recv(source=0)
     return comm.recv(source=0)
+
+
+def test_what_cannot_be_sent_or_received_leaves_no_message_behind() -> None:
+    assert run_world(1, _nothing_left) == [True]
+
+
+def _nothing_left() -> bool:
+    from mpi_actors import MPI
+
+    comm = MPI.COMM_SELF
+    for call in (comm.send, comm.isend, comm.sendrecv):
+        with pytest.raises((AttributeError, pickle.PicklingError)):
+            call(lambda: None, 0)
+    with pytest.raises(BufferError):
+        comm.Sendrecv(b"x", 0, 0, b"read-only", 0)
+    with pytest.raises(TypeError):
+        comm.Isendrecv(b"x", 0, 0, object(), 0)
+    with pytest.raises(MPI.Exception):
+        comm.Sendrecv(b"x", 0, 0, bytearray(1), 7)
+    with pytest.raises(BufferError):
+        comm.irecv(b"read-only", 0)
+    return not comm.Iprobe()
+
+
+def test_threads_share_a_communicator() -> None:
+    assert run_world(2, _threads) == [True, True]
+
+
+def _threads() -> bool:
+    from mpi_actors import MPI
+
+    comm = MPI.COMM_WORLD
+    other = 1 - comm.rank
+    right: list[bool] = []
+
+    def talk(tag: int) -> None:
+        for number in range(20):
+            got = comm.sendrecv((tag, number), other, tag, None, other, tag)
+            memory = bytearray(1)
+            comm.Sendrecv(bytes([number]), other, 50 + tag, memory, other, 50 + tag)
+            right.append(got == (tag, number) and memory[0] == number)
+
+    threads = [threading.Thread(target=talk, args=(tag,)) for tag in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return right == [True] * 80
