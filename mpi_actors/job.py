@@ -281,7 +281,7 @@ class Job:
                 for line in exited.traceback.splitlines():
                     self._add_line(LogLine(rank, line, "stderr"))
             if exited.aborted:
-                self._act(self.ledger.aborted(rank, incarnation, code, text))
+                self._act(self.ledger.aborted(rank, incarnation, code, text, exited.traceback))
                 continue
             if code and exited.stderr and not exited.traceback:
                 text += "; its standard error ended with:\n" + exited.stderr

@@ -143,12 +143,15 @@ class JobLedger:
         seat.choice = seat.choice or what or "a choice"
         return [Noted(rank, incarnation, seat.peer)]
 
-    def aborted(self, rank: Rank, incarnation: Incarnation, code: int, text: str) -> list[Action]:
+    def aborted(
+        self, rank: Rank, incarnation: Incarnation, code: int, text: str, traceback: str = ""
+    ) -> list[Action]:
         """An incarnation's program has ended the whole job."""
         seat = self._current(rank, incarnation)
         if seat is None or seat.phase is not Phase.RUNNING:
             return []
-        return self._end(False, code, f"rank {rank} on {_short(seat.peer)} ended the job: {text}", rank)
+        text = f"rank {rank} on {_short(seat.peer)} ended the job: {text}"
+        return self._end(False, code, text, rank, traceback)
 
     def exited(
         self,

@@ -145,9 +145,11 @@ class MpiConversation:
                 return Ending(code, f"exit code {code}")
             case ChannelKind.FAILED:
                 code = _exit_code(number) or 1
+                if message.flag:
+                    return Ending(code, f"it called MPI_Abort({code})", traceback=text, aborted=True)
                 return Ending(code, f"exit code {code}", traceback=text)
             case ChannelKind.ABORT:
-                return Ending(_exit_code(number), text or f"it called Abort({number})", aborted=True)
+                return Ending(_exit_code(number), text or f"it called MPI_Abort({number})", aborted=True)
             case ChannelKind.BROKE:
                 name, _, rest = text.removeprefix(f"rank {self._desk.order.rank}: ").partition(": ")
                 self._desk.break_off(MpiActorsError(rest), name)

@@ -108,12 +108,13 @@ def finish(outcome: Outcome, *, ours: bool) -> NoReturn:
     if outcome.crashed and ours:
         flush()
         # first of all: the job ends now, whatever else the program's threads and exit functions wait for
-        endpoint.failed(code, outcome.traceback)
+        status = environment.abort_status()
+        endpoint.failed(status or code, outcome.traceback, aborts=status != 0)
     threading = sys.modules.get("threading")
     if threading is not None and not outcome.crashed:
         threading._shutdown()
     atexit._run_exitfuncs()
-    if ours and not code:
+    if ours and (not code or environment.abort_status()):
         environment.leave()
     if not flush() and not code:
         code = _CANNOT_FLUSH

@@ -122,6 +122,11 @@ def leave() -> None:
         Finalize()
 
 
+def abort_status() -> int:
+    """What was given to `_set_abort_status`, or 0."""
+    return _environment.abort_status
+
+
 def _set_abort_status(status: int) -> None:
     """Abort with this status at the end of the program, if it is not 0: for `python -m mpi4py.run`."""
     _environment.abort_status = status

@@ -31,7 +31,7 @@ class ChannelKind(enum.IntEnum):
     ENDED = 4
     """Rank: the program has ended with exit code `number`; the process stays until RELEASE."""
     FAILED = 5
-    """Rank: the program failed with exit code `number`; `text` is its traceback."""
+    """Rank: the program failed with exit code `number`; `text` is its traceback; `flag`: it ends the job."""
     ABORT = 6
     """Rank: the program ends the whole job with exit code `number`."""
     BROKE = 7

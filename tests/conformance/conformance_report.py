@@ -70,8 +70,10 @@ def complaints(part: Part) -> list[str]:
     for id in part.missing:
         group, _, name = id.rpartition(".")
         alike.setdefault((group, conformance_records.reason(id, part.trial.ranks)), []).append(name)
+    sizes = Counter(id.rpartition(".")[0] for id in part.expected)
     for (group, reason), names in alike.items():
-        lines.append(f"{part.name}: missing {group} {' '.join(names)}: {reason}")
+        listed = f"(all {len(names)})" if len(names) == sizes[group] > 1 else " ".join(names)
+        lines.append(f"{part.name}: missing {group} {listed}: {reason}")
     return lines
 
 

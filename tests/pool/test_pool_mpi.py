@@ -156,7 +156,7 @@ async def test_a_process_that_goes_after_its_end_is_replaced(autojump_clock, kil
         (ChannelKind.FAILED, 1, "Traceback …\nKeyError: 3", 1, "failed on", "Traceback …\nKeyError: 3"),
         (ChannelKind.FAILED, 256, "odd", 1, "failed on", "odd"),
         (ChannelKind.ENDED, 5, "", 5, "exit code 5", ""),
-        (ChannelKind.ABORT, 7, "", 7, "it called Abort(7)", ""),
+        (ChannelKind.ABORT, 7, "", 7, "it called MPI_Abort(7)", ""),
         (ChannelKind.ABORT, 0, "enough", 0, "enough", ""),
         (ChannelKind.BROKE, 0, "SendLogFull: no room", EXIT_JOB_FAILED, "rank 1: SendLogFull: no room", ""),
         (ChannelKind.LANE, 0, "", EXIT_JOB_FAILED, "BadMessage: a program said LANE", ""),

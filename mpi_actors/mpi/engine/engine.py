@@ -315,9 +315,9 @@ class Engine(Choices):
                         self.broke(shortfall(self.rank, peer.rank, missing))
         self.wiring.say(ChannelMessage(ChannelKind.ENDED, number=code & 0xFF))
 
-    def failed(self, code: int, text: str) -> None:
-        """The program failed with that exit code and traceback."""
-        self.wiring.say(ChannelMessage(ChannelKind.FAILED, number=code & 0xFF, text=text))
+    def failed(self, code: int, text: str, aborts: bool = False) -> None:
+        """The program failed with that exit code and traceback; `aborts`: that is to end the whole job."""
+        self.wiring.say(ChannelMessage(ChannelKind.FAILED, number=code & 0xFF, text=text, flag=aborts))
 
     def linger(self) -> None:
         """After the program's end: serve other ranks until the job is over."""
