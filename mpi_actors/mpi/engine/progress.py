@@ -12,8 +12,7 @@ import select
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from .lane import Lane
@@ -24,7 +23,13 @@ if TYPE_CHECKING:
     from .runs import Run
 
 _SPIN = 0.0005
-"""Seconds of looking before a waiting thread sleeps."""
+"""Seconds of looking before a waiting thread sleeps; less when that has been in vain."""
+_LEAST = 0.00002
+"""Seconds below which it is not worth while."""
+_SLEEPS = 32
+"""Waits without looking until it is tried again."""
+_ASLEEP = 60.0
+_NEWS = 1.0
 _LOOKS = 16
 """Looks at one lane between two at all of them."""
 _READS = 64
@@ -52,6 +57,8 @@ class Progress:
         self._lanes: dict[int, Lane] = {}
         self._wake = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
         self._epoll.register(self._wake, select.EPOLLIN)
+        self._patience = _SPIN
+        self._slept = 0
         self._driver = 0
         self._asleep = False
         self._others = 0
@@ -134,61 +141,82 @@ class Progress:
     # --- waiting ------------------------------------------------------------------------------------------
 
     def wait_for(self, done: Callable[[], bool], words: Callable[[], str]) -> None:
-        """Wait until `done`; the lock is held, once, and let go while asleep. `words` say what for."""
+        """Wait until `done`; the lock is held, and let go while asleep. `words` say what for."""
         me = threading.get_ident()
         self.waiting[me] = (words, time.monotonic())
         try:
-            until = time.monotonic() + _SPIN if self.spin and not self._others else 0.0
             while not done():
-                with self._drive(me) as driving:
-                    while driving and not done():
-                        if not self.move():
-                            if until and time.monotonic() > until:
-                                until = 0.0
-                            if not until:
-                                self.move(60.0)
+                if self._driver and self._driver != me:
+                    self._others += 1
+                    try:
+                        self._changed.wait(_NEWS)
+                    finally:
+                        self._others -= 1
+                    continue
+                before, self._driver = self._driver, me
+                try:
+                    self._drive(done)
+                finally:
+                    self._let_go(before)
         finally:
             del self.waiting[me]
 
+    def _drive(self, done: Callable[[], bool]) -> None:
+        spin = self._looking()
+        until = time.perf_counter() + spin
+        while not done():
+            if self.move():
+                if spin:
+                    until = time.perf_counter() + spin
+            elif not spin:
+                self.move(_ASLEEP)
+            elif time.perf_counter() > until:
+                self._looked(False)
+                spin = 0.0
+        if spin:
+            self._looked(True)
+
     def wait_near(self, transfer: Transfer, peer: Peer) -> None:
         """Wait for a transfer that a message of `peer` will complete: look at its lane first."""
-        if self.spin and not self._driver and not self._others:
-            lane = peer.lane
+        lane = peer.lane
+        nobody = not self._driver and lane is not None and not lane.relay
+        spin = self._looking() if nobody else 0.0
+        if spin:
             self._driver = threading.get_ident()
             try:
-                until = time.perf_counter() + _SPIN
-                while lane is not None and not (transfer.done or lane.relay or lane.closed):
+                until = time.perf_counter() + spin
+                while not (transfer.done or lane is None or lane.closed):
                     for _ in range(_LOOKS):
                         if lane.read():
                             break
                     else:
                         self.move()
-                    if time.perf_counter() > until:
-                        break
+                        if time.perf_counter() > until:
+                            break
             finally:
                 self.turns += 1
                 self._let_go()
-        if self.runnable:
-            self.advance()
+            if self.runnable:
+                self.advance()
+            self._looked(transfer.done)
         if not transfer.done:
             self.wait_for(lambda: transfer.done, transfer.describe)
 
-    @contextmanager
-    def _drive(self, me: int) -> Iterator[bool]:
-        """Become the driver if nobody is, else sleep until there is news."""
-        if self._driver and self._driver != me:
-            self._others += 1
-            try:
-                self._changed.wait(1.0)
-            finally:
-                self._others -= 1
-            yield False
-            return
-        before, self._driver = self._driver, me
-        try:
-            yield True
-        finally:
-            self._let_go(before)
+    def _looking(self) -> float:
+        """For how many seconds to look without sleeping, now."""
+        if not self.spin or self._others:
+            return 0.0
+        if self._patience < _LEAST:
+            self._slept += 1
+            if self._slept < _SLEEPS:
+                return 0.0
+            self._slept = 0
+            self._patience = 4 * _LEAST
+        return self._patience
+
+    def _looked(self, found: bool) -> None:
+        """Looking has found what was waited for, or was in vain: then others may need the processor."""
+        self._patience = min(_SPIN, 2 * self._patience) if found else self._patience / 2
 
     def _let_go(self, to: int = 0) -> None:
         self._driver = to
