@@ -30,7 +30,8 @@ class CommState:
         members: the world ranks of the (local) group.
         remote: those of an intercommunicator's remote group, else None.
         rank: this process's place in `members`.
-        peers: whom a rank of a point-to-point call means: `members`, or `remote` of an intercommunicator.
+        peers: whom a rank of a point-to-point call means: `members`, or `remote` of an intercommunicator. Not
+            a tuple, since programs give ranks as whole floats, too (`n / 2`), and mpi4py takes them.
         count: how many these are; 0 once freed, which fails the range checks of the fast calls.
         index: world rank -> rank among `peers`.
         send, recv: the engine's methods, looked up once.
@@ -86,7 +87,7 @@ class CommState:
         self.context = 0
         self.members: tuple[int, ...] = ()
         self.remote: tuple[int, ...] | None = None
-        self.peers: tuple[int, ...] = ()
+        self.peers: dict[int, int] = {}
         self.count = 0
         self.index: dict[int, int] = {}
         self.rank = -1
@@ -116,9 +117,9 @@ class CommState:
         self.context = context
         self.members = members
         self.remote = remote
-        self.peers = members if remote is None else remote
+        self.peers = dict(enumerate(members if remote is None else remote))
         self.count = len(self.peers)
-        self.index = {world: rank for rank, world in enumerate(self.peers)}
+        self.index = {world: rank for rank, world in self.peers.items()}
         self.rank = members.index(engine.rank)
         self.live = True
 

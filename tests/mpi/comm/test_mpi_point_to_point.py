@@ -323,3 +323,21 @@ def _threads() -> bool:
     for thread in threads:
         thread.join()
     return right == [True] * 80
+
+
+def test_ranks_may_be_whole_floats() -> None:
+    """As mpi4py has it, and programs that say `size / 2`."""
+    assert run_world(2, _ping_floats) == [b"ab", b"ab"]
+
+
+def _ping_floats() -> bytes:
+    from mpi_actors import MPI
+
+    comm = MPI.COMM_WORLD
+    other: Any = (comm.size - 1 - comm.rank) / 1
+    into = bytearray(2)
+    request = comm.Isend(b"ab", other)
+    comm.Recv(into, other)
+    request.Wait()
+    comm.send(bytes(into), other)
+    return comm.recv(source=other)  # type: ignore[no-any-return]
