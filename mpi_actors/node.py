@@ -32,6 +32,7 @@ from .net.mdns import MdnsDiscovery
 from .node_scripts import Inputs, Scripts
 from .node_store import publish_store
 from .process.launcher import ProcessLauncher
+from .process.limits import lift_open_files
 from .process.removal import remove
 from .process.warden import Warden
 from .store.backend import ContentBackend
@@ -200,6 +201,7 @@ class Node:
             CannotListen: the listening address cannot be used.
             BadStore: what was found under the store's identifier is no store.
         """
+        lift_open_files()
         await trio.to_thread.run_sync(remove, self._scratch)
         forget = self.daemon.stock_bus.listen(self._somebody_changed)
         try:

@@ -189,6 +189,8 @@ class Lanes:
             return "early"  # openings are said again
         if frame.dst_incarnation < client.incarnation:
             return "fenced"
+        if frame.src >= client.size or frame.src == client.rank:
+            return "no such rank"
         tunnel = self._tunnels.get((frame.job, frame.dst, frame.src))
         try:
             if frame.kind is Kind.TUNNEL_OPEN:

@@ -14,6 +14,11 @@ import attrs
 KEPT_VARIABLES = ("LD_LIBRARY_PATH",)
 """Taken over from our own environment: an interpreter may need it to start at all."""
 
+_soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+OPEN_FILES = None if _soft == resource.RLIM_INFINITY else _soft
+"""How many descriptors this process could have when it started: what scripts get. None for no limit."""
+_MOST_OPEN_FILES = 65_536
+
 _CPU_GRACE = 5  # seconds from SIGXCPU to SIGKILL
 
 
@@ -56,6 +61,14 @@ class ResourceLimits:
 def _attainable(which: int, value: int) -> int:
     _, ceiling = resource.getrlimit(which)
     return value if ceiling == resource.RLIM_INFINITY else min(value, ceiling)
+
+
+def lift_open_files() -> None:
+    """Let this process have more descriptors, as far as it may: each tunnel between two ranks takes one."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    most = _MOST_OPEN_FILES if hard == resource.RLIM_INFINITY else min(hard, _MOST_OPEN_FILES)
+    if soft != resource.RLIM_INFINITY and soft < most:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
 
 
 def clean_path() -> str:

@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from .limits import ResourceLimits, clean_environment, interpreter_argv, python_argv
+from .limits import OPEN_FILES, ResourceLimits, clean_environment, interpreter_argv, python_argv
 from .program import Order
 from .script import ScriptProgram
 from .spec import ProcessSpec
@@ -47,7 +47,7 @@ def script_spec(order: Order, script: ScriptProgram) -> ProcessSpec:
         argv=(script.python, "-m", _BOOT, *script.command(), *order.args),
         cwd=script.cwd,
         env=given | about,
-        limits=ResourceLimits(open_files=None, core=None),
+        limits=ResourceLimits(open_files=OPEN_FILES, core=None),
         umask=script.umask,
     )
 

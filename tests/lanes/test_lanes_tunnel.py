@@ -20,7 +20,7 @@ from lane_fabric import ANN, BOB, HOME, JOB, Fabric, Seat, receive, receive_all,
 from trio.testing import MockClock
 
 from mpi_actors.errors import BadFrame, Impostor, ProtocolError
-from mpi_actors.ids import PeerId
+from mpi_actors.ids import COORDINATOR, PeerId
 from mpi_actors.lanes.flow import WINDOW
 from mpi_actors.wire.frame import TUNNEL_KINDS, Frame, Kind
 
@@ -307,6 +307,17 @@ async def test_an_empty_piece_is_an_offence(autojump_clock) -> None:
             fabric.routers[BOB].route(attrs.evolve(frame, payload=b""), ANN)
         with pytest.raises(BadFrame, match="without a number"):
             fabric.routers[BOB].route(attrs.evolve(frame, kind=Kind.TUNNEL_OPEN, seq=0), ANN)
+
+
+async def test_the_coordinator_is_no_rank(autojump_clock) -> None:
+    """A tunnel leads to another rank of the job, whatever else may send frames."""
+    async with running_fabric() as fabric:
+        frame = attrs.evolve((await opened(fabric)).frame, kind=Kind.TUNNEL_OPEN, total=0)
+        router = fabric.routers[BOB]
+        for src in (COORDINATOR, 2):
+            router.route(attrs.evolve(frame, src=src), HOME)
+        assert router.dropped["no such rank"] == 2
+        assert fabric.lanes[BOB].tunnels == 1
 
 
 async def test_nobody_opens_a_tunnel_for_another(autojump_clock) -> None:

@@ -22,6 +22,7 @@ from mpi_actors.process import Warden
 from mpi_actors.process.launcher import ProcessLauncher
 from mpi_actors.process.script import ScriptProgram
 from mpi_actors.result import LogLine
+from mpi_actors.seats import Phase
 
 HAND_RANK = str(Path(__file__).parent.parent / "process" / "hand_rank.py")
 DEADLINE = 120.0
@@ -142,7 +143,8 @@ async def test_a_ring_of_hand_made_ranks(tmp_path: Path, peers: int) -> None:
 async def test_a_process_killed_after_its_end_is_replaced(tmp_path: Path) -> None:
     """What its next incarnation prints again is not shown again."""
     async with running(tmp_path, by_hand(tmp_path), 2, 2, "grave") as scene:
-        await scene.line(1, "done")
+        while scene.job.ledger.seats[1].phase is not Phase.ENDED:  # noqa: ASYNC110 - nobody tells a test
+            await trio.sleep(0.01)
         os.kill(scene.pid(1), signal.SIGKILL)
         await scene.until_lost(1)
         result = await scene.job.wait()

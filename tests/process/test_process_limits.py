@@ -10,11 +10,27 @@ import pytest
 from process_harness import python, run, spec
 
 from mpi_actors.process import ResourceLimits, Warden, clean_environment, interpreter_argv
+from mpi_actors.process.limits import OPEN_FILES, lift_open_files
 
 MIB = 1024 * 1024
 
 
-async def test_limits_are_in_force(warden: Warden) -> None:
+def test_descriptors_for_many_tunnels() -> None:
+    """The daemon takes what it may have; programs still start with what there was."""
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (min(200, before[1]), before[1]))
+        lift_open_files()
+        assert resource.getrlimit(resource.RLIMIT_NOFILE)[0] == min(before[1], 65_536)
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)
+        lift_open_files()
+        assert resource.getrlimit(resource.RLIMIT_NOFILE)[0] >= before[0]
+        assert OPEN_FILES == before[0]
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)
+
+
+def test_limits_are_in_force(warden: Warden) -> None:
     """A program finds each limit that was asked for."""
     limits = ResourceLimits(memory=512 * MIB, open_files=64, cpu_seconds=100, file_size=MIB, core=0)
     names = ["AS", "NOFILE", "CPU", "FSIZE", "CORE"]
