@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from math import isqrt, prod
+from operator import index
 
 from ..constants import ERR_ARG, ERR_DIMS
 from ..exception import Exception as MPIException
@@ -16,7 +17,10 @@ def compute_dims(nnodes: int, dims: int | Sequence[int]) -> list[int]:
     kept. Chosen sizes do not increase. ERR_ARG if there are no processes, ERR_DIMS if a size is negative or
     the kept ones do not divide `nnodes`.
     """
-    wanted = [0] * dims if isinstance(dims, int) else [int(size) for size in dims]
+    if isinstance(dims, Sequence) or hasattr(dims, "__len__"):
+        wanted = [index(size) for size in dims]
+    else:
+        wanted = [0] * index(dims)
     if nnodes < 1:
         raise MPIException(ERR_ARG, f"{nnodes} processes cannot be spread over a grid")
     if any(size < 0 for size in wanted):

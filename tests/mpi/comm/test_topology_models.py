@@ -117,6 +117,12 @@ def test_the_examples_of_the_standard_for_dimensions() -> None:
     assert compute_dims(6, [0, 3, 0]) == [2, 3, 1]
 
 
+def test_dimensions_may_be_integers_of_numpy() -> None:
+    numpy = pytest.importorskip("numpy")
+    assert compute_dims(6, numpy.int64(2)) == [3, 2]
+    assert compute_dims(6, numpy.array([0, 3, 0])) == [2, 3, 1]
+
+
 @given(st.integers(1, 200), st.integers(1, 4))
 def test_chosen_dimensions_are_the_nearest_to_each_other(number: int, parts: int) -> None:
     divisors = [divisor for divisor in range(1, number + 1) if number % divisor == 0]
