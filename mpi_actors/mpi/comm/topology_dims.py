@@ -17,10 +17,10 @@ def compute_dims(nnodes: int, dims: int | Sequence[int]) -> list[int]:
     kept. Chosen sizes do not increase. ERR_ARG if there are no processes, ERR_DIMS if a size is negative or
     the kept ones do not divide `nnodes`.
     """
-    if isinstance(dims, Sequence) or hasattr(dims, "__len__"):
-        wanted = [index(size) for size in dims]
+    if isinstance(dims, int) or not hasattr(dims, "__len__"):
+        wanted = [0] * index(dims)  # type: ignore[arg-type]  # an integer of numpy's
     else:
-        wanted = [0] * index(dims)
+        wanted = [index(size) for size in dims]
     if nnodes < 1:
         raise MPIException(ERR_ARG, f"{nnodes} processes cannot be spread over a grid")
     if any(size < 0 for size in wanted):
