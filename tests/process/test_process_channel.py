@@ -29,7 +29,10 @@ def ends() -> Iterator[tuple[Channel, socket.socket]]:
         yield channel, far
 
 
-async def read(far: socket.socket, count: int, most: int = HEADER_SIZE) -> list[tuple[ChannelMessage, list[int]]]:
+Heard = list[tuple[ChannelMessage, list[int]]]
+
+
+async def read(far: socket.socket, count: int, most: int = HEADER_SIZE) -> Heard:
     """The next messages, each with the descriptors that came with its first byte."""
     decoder, found, descriptors = ChannelDecoder(), [], []
     while len(found) < count:

@@ -25,12 +25,12 @@ def test_descriptors_for_many_tunnels() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, before)
         lift_open_files()
         assert resource.getrlimit(resource.RLIMIT_NOFILE)[0] >= before[0]
-        assert OPEN_FILES == before[0]
+        assert before[0] == OPEN_FILES
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, before)
 
 
-def test_limits_are_in_force(warden: Warden) -> None:
+async def test_limits_are_in_force(warden: Warden) -> None:
     """A program finds each limit that was asked for."""
     limits = ResourceLimits(memory=512 * MIB, open_files=64, cpu_seconds=100, file_size=MIB, core=0)
     names = ["AS", "NOFILE", "CPU", "FSIZE", "CORE"]
