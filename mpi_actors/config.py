@@ -98,3 +98,9 @@ class Settings:
     lanes: LaneLimits = attrs.field(factory=LaneLimits)
     jobs: JobLimits = attrs.field(factory=JobLimits)
     peer: PeerLimits = attrs.field(factory=PeerLimits)
+
+
+def settings_of_one_of(peers: int) -> Settings:
+    """The settings of one of several peers on this machine: its ranks may keep busy only their share of it."""
+    whole = PeerLimits()
+    return Settings(peer=attrs.evolve(whole, cores=max(1, whole.cores // peers)))

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import trio
 
-from .config import Settings
+from .config import Settings, settings_of_one_of
 from .control_words import Open, Script
 from .errors import DaemonEnded, MpiActorsError, PoolNotReady, UnknownPeer, UnsupportedFault, UsageError
 from .events import RankStarted
@@ -347,7 +347,7 @@ async def open_local_pool(
         store: a directory of interpreters, or one interpreter's directory, if there is any.
         peers: how many daemons.
         scripts: what else they offer; see `local_script`.
-        settings: of the daemons.
+        settings: of the daemons; by default they share the processors of this machine.
         debug: repeat what the daemons write to standard error on ours.
         on_event: see `local_peer.OnEvent`.
 
@@ -365,7 +365,7 @@ async def open_local_pool(
                 directory,
                 store,
                 scripts=scripts,
-                settings=settings or Settings(),
+                settings=settings or settings_of_one_of(peers),
                 debug=debug,
                 on_event=on_event,
             )
