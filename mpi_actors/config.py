@@ -101,6 +101,6 @@ class Settings:
 
 
 def settings_of_one_of(peers: int) -> Settings:
-    """The settings of one of several peers on this machine: its ranks may keep busy only their share of it."""
+    """The settings of one of several peers on this machine: its ranks may use their share of it."""
     whole = PeerLimits()
     return Settings(peer=attrs.evolve(whole, cores=max(1, whole.cores // peers)))
