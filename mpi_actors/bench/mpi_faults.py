@@ -27,9 +27,11 @@ Loss = Literal["process", "daemon"]
 
 RANKS = 4
 PEERS = 3
-PROGRAMS = {"stencil": ("96", "600"), "mpi_collectives": ("3000", "150")}
+PROGRAMS = {"stencil": ("80", "500"), "mpi_collectives": ("2500", "120")}
 """Examples and their arguments: some seconds each, with a line every now and then."""
 _DEADLINE = 120.0
+_LATEST = 0.85
+"""The part of its lines that a program has printed, at the most, when something is lost."""
 
 
 @attrs.frozen
@@ -67,16 +69,18 @@ async def measure(store: Path, program: str, runs: int, loss: Loss, seed: int = 
         duration = time.monotonic() - begun
         if not undisturbed.ok:
             raise MpiActorsError(f"{program} fails without any loss: {undisturbed.reason}")
-        for number in range(runs):
+        lines = len(undisturbed.output)
+        while (number := len(started) + len(failures)) < runs:
             job = await _start(pool, program)
-            mended, on = await _lose_one(pool, job, loss, rng, duration)
+            await _moment(job, rng, lines, duration)
+            mended, on = await _lose_one(pool, job, loss, rng)
             result = await _outcome(job)
-            if result.ok and result.output == undisturbed.output:
+            if not (result.ok and result.output == undisturbed.output):
+                failures.append(f"run {number} of seed {seed}: {result.reason or 'another output'}")
+            elif mended is not None:
                 started.append(mended)
                 if on is not None:
                     went_on.append(on)
-            else:
-                failures.append(f"run {number} of seed {seed}: {result.reason or 'another output'}")
             await _refill(pool)
     right = runs - len(failures)
     return FaultsResult(program, loss, seed, runs, right, tuple(failures), tuple(started), tuple(went_on))
@@ -97,34 +101,40 @@ async def _refill(pool: LocalPool) -> None:
         await pool.add_all(missing)
 
 
+async def _moment(job: LocalJob, rng: random.Random, lines: int, duration: float) -> None:
+    """Wait for a random moment of the job: a number of lines, then a part of the time between two."""
+    wanted, started = rng.randrange(int(lines * _LATEST)), False
+    async for seen in job.events():
+        started = started or (isinstance(seen.event, RankStarted) and len(job.ranks) == RANKS)
+        wanted -= isinstance(seen.event, Log) and seen.event.rank == 0
+        if started and wanted <= 0:
+            break
+    await trio.sleep(rng.uniform(0.0, duration / lines))
+
+
 async def _lose_one(
-    pool: LocalPool, job: LocalJob, loss: Loss, rng: random.Random, duration: float
-) -> tuple[float, float | None]:
-    """Cause a loss at a random moment.
+    pool: LocalPool, job: LocalJob, loss: Loss, rng: random.Random
+) -> tuple[float | None, float | None]:
+    """Cause a loss.
 
     Returns:
-        The seconds until the last lost rank was started again, and until the next line; None for that if
-        there was none, since the program had printed its last one.
+        The seconds until the last lost rank was started again, None if the job was over before; and until the
+        next line, None if the program had printed its last one.
     """
-    events = job.events()
-    async for seen in events:
-        if isinstance(seen.event, RankStarted) and len(job.ranks) == RANKS:
-            break
-    await trio.sleep(rng.uniform(0.0, 0.85) * duration)
     if loss == "process":
         before = time.time()
         await pool.kill_process(rng.randrange(RANKS))
     else:
         victims = {_index(pool, rank.peer) for rank in job.ranks.values()} - {0}
         before = time.time()
-        await pool.kill(rng.choice(sorted(victims)))
+        await pool.kill(rng.choice(sorted(victims or {PEERS - 1})))
     lost: set[int] = set()
-    mended = 0.0
-    async for seen in events:
+    mended = None
+    async for seen in job.events():
         match seen.event:
             case RankLost(rank=rank):
                 lost.add(rank)
-            case RankStarted(rank=rank) if seen.time > before:
+            case RankStarted(rank=rank) if seen.time > before and rank in lost:
                 mended = seen.time - before
                 lost.discard(rank)
             case Log(rank=0, stream="log") if mended and not lost and seen.time > before + mended:
