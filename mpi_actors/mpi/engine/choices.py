@@ -31,10 +31,6 @@ class Choices(Progress):
         """The coordinator knows that this rank has made choices."""
         self.chosen = ""
         """The first choice that it made."""
-        self.thread = threading.get_ident()
-        """The thread that made the last call."""
-        self._threads = {self.thread}
-        self._called = False
 
     def chose(self, what: str) -> None:
         """The program is about to see an outcome that it did not decide."""

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import os
 import sys
-import threading
 import time
 from collections.abc import Callable, Sequence
+from threading import get_ident
 from typing import NoReturn
 
 from ...errors import MpiActorsError, ReplayDivergence
@@ -77,7 +77,7 @@ class Engine(Choices):
     def send(self, dest: int, context: int, tag: int, data: Data, mode: int = STANDARD) -> None:
         """Send, and wait until `data` may be changed (or, synchronous, until the message is matched)."""
         with self.lock:
-            if threading.get_ident() != self.thread:
+            if get_ident() != self.thread:
                 self.other_thread()
             if mode != SYNCHRONOUS and dest != self.rank and type(data) is not tuple and len(data) <= _QUICK:
                 small = data if type(data) is bytes else bytes(data)  # type: ignore[arg-type]
@@ -91,7 +91,7 @@ class Engine(Choices):
     def isend(self, dest: int, context: int, tag: int, data: Data, mode: int = STANDARD) -> Transfer:
         """Begin to send; `data` must stay as it is until that is done."""
         with self.lock:
-            if threading.get_ident() != self.thread:
+            if get_ident() != self.thread:
                 self.other_thread()
             sending = Sending(dest, context, tag, data, size_of(data), mode)
             self.post_send(sending)
@@ -132,7 +132,7 @@ class Engine(Choices):
         """Receive and wait; see `Transfer` for what comes back."""
         receive = Receive(source, context, tag, into)
         with self.lock:
-            if threading.get_ident() != self.thread:
+            if get_ident() != self.thread:
                 self.other_thread()
             if source < 0:
                 self.chose("ANY_SOURCE")
@@ -150,7 +150,7 @@ class Engine(Choices):
         """Begin to receive."""
         receive = Receive(source, context, tag, into)
         with self.lock:
-            if threading.get_ident() != self.thread:
+            if get_ident() != self.thread:
                 self.other_thread()
             if source < 0:
                 self.chose("ANY_SOURCE")
@@ -245,7 +245,7 @@ class Engine(Choices):
             Exception: what one of its computations raised, or a mismatch of operations.
         """
         with self.lock:
-            if threading.get_ident() != self.thread:
+            if get_ident() != self.thread:
                 self.other_thread()
             run = Run(self, schedule, context, tag, members, later=False)
             run.go_on()
@@ -258,7 +258,7 @@ class Engine(Choices):
     def start(self, schedule: Schedule, context: int, tag: int, members: Sequence[int]) -> Transfer:
         """Begin to run a schedule."""
         with self.lock:
-            if threading.get_ident() != self.thread:
+            if get_ident() != self.thread:
                 self.other_thread()
             run = Run(self, schedule, context, tag, members, later=True)
             run.go_on()

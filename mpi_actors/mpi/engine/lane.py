@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from .peer import Peer
     from .transfer import Sending
 
-_BUFFER = 64 * 1024
+_BUFFER = 16 * 1024
+"""Bytes read at a time; of a longer message the rest is read to where it belongs."""
 _MOST_PARTS = 500
 """Pieces of one sendmsg call: the system takes 1024."""
 _MOST_SMALL = 16 * 1024 * 1024
@@ -35,8 +36,8 @@ class Lane:
     """
 
     __slots__ = (
-        "closed", "flushing", "left", "peer", "queue", "relay", "rx", "sink", "sink_at", "sink_view", "sock",
-        "view", "watched",
+        "closed", "flushing", "left", "more", "peer", "queue", "recv_into", "relay", "rx", "sink", "sink_at",
+        "sink_view", "sock", "take", "view", "watched",
     )  # fmt: skip
 
     def __init__(self, peer: Peer, sock: socket.socket, relay: bool) -> None:
@@ -45,6 +46,11 @@ class Lane:
             sock.setsockopt(socket.SOL_SOCKET, option, 4 * 1024 * 1024)
         self.peer = peer
         self.sock = sock
+        # of the calls that each message makes, the fewest look-ups
+        self.recv_into = sock.recv_into
+        self.take = peer.inlet.data
+        self.more = False
+        """Whether there may be more to read than the last read has brought."""
         self.relay = relay
         self.queue: deque[Item] = deque()
         self.rx = bytearray(_BUFFER)
@@ -113,18 +119,31 @@ class Lane:
     # --- reading ------------------------------------------------------------------------------------------
 
     def read(self) -> bool:
-        """Read what is there, once; False when nothing was."""
+        """Read what is there, once; False when nothing was. `more` tells whether to look again."""
         try:
             if self.sink is not None:
                 count = self.sock.recv_into(self.sink_view[self.sink_at :])
+                self.more = True
             elif self.left:
                 count = self.sock.recv_into(self.view[self.left :])
+                self.more = True
             else:
-                count = self.sock.recv_into(self.rx)
+                count = self.recv_into(self.rx)
+                self.more = False
+                if count >= HEADER_SIZE and self.peer.greeted:
+                    # what there is may be one whole message and nothing else: it often is
+                    kind, note, flags, tag, context, seq, length = unpack_header(self.rx)
+                    if kind == DATA and length == count - HEADER_SIZE:
+                        self.take(note, flags, tag, context, seq, self.view[HEADER_SIZE:count])
+                        return True
         except BlockingIOError:
+            self.more = False
             return False
         except OSError as error:
             self.peer.lost(self, f"cannot read: {error.strerror}")
+            return True
+        except ProtocolError as error:
+            self.peer.lost(self, f"{type(error).__name__}: {error}")
             return True
         if not count:
             self.peer.lost(self, "its end")
@@ -132,20 +151,11 @@ class Lane:
         try:
             if self.sink is not None:
                 self._poured(count)
-            elif self.left or not self._one(count):
+            else:
+                self.more |= self.left + count == len(self.rx)
                 self._parse(self.left + count)
         except ProtocolError as error:
             self.peer.lost(self, f"{type(error).__name__}: {error}")
-        return True
-
-    def _one(self, end: int) -> bool:
-        """What there is may be one whole message and nothing else: it often is."""
-        if end < HEADER_SIZE or not self.peer.greeted:
-            return False
-        kind, note, flags, tag, context, seq, length = unpack_header(self.rx)
-        if kind != DATA or length != end - HEADER_SIZE:
-            return False
-        self.peer.inlet.data(note, flags, tag, context, seq, self.view[HEADER_SIZE:end])
         return True
 
     def _poured(self, count: int) -> None:
@@ -214,6 +224,7 @@ class Lane:
             self.peer.inlet.filled(arrival)
         else:
             self.sink, self.sink_view, self.sink_at = arrival, target, part
+            self.more = True
 
     def close(self) -> None:
         """Give the socket back. What was queued is not sent."""

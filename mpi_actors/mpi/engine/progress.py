@@ -47,6 +47,8 @@ class Progress:
         self._held: Any = self.lock
         self.spin = False
         """Looking without sleeping takes nobody's processor."""
+        self.thread = threading.get_ident()
+        """The thread that made the last call."""
         self.waiting: dict[int, Waiting] = {}
         self.runnable: deque[Run] = deque()
         """Schedules whose round is complete."""
@@ -113,9 +115,9 @@ class Progress:
                 continue
             if event & ~select.EPOLLOUT:
                 for _ in range(_READS):
-                    if lane.closed or not lane.read():
+                    moved |= lane.read()
+                    if lane.closed or not lane.more:
                         break
-                    moved = True
             if event & select.EPOLLOUT and not lane.closed:
                 moved |= lane.flush()
         moved = self.advance() or moved
@@ -165,11 +167,10 @@ class Progress:
         spin = self._looking()
         until = time.perf_counter() + spin
         while not done():
-            if self.move():
-                if spin:
-                    until = time.perf_counter() + spin
-            elif not spin:
+            if not spin:
                 self.move(_ASLEEP)
+            elif self.move():
+                until = time.perf_counter() + spin
             elif time.perf_counter() > until:
                 self._looked(False)
                 spin = 0.0
@@ -182,7 +183,7 @@ class Progress:
         nobody = not self._driver and lane is not None and not lane.relay
         spin = self._looking() if nobody else 0.0
         if spin:
-            self._driver = threading.get_ident()
+            self._driver = self.thread
             try:
                 until = time.perf_counter() + spin
                 while not (transfer.done or lane is None or lane.closed):
@@ -195,10 +196,13 @@ class Progress:
                             break
             finally:
                 self.turns += 1
-                self._let_go()
+                self._driver = 0
+                if self._others:
+                    self._changed.notify_all()
             if self.runnable:
                 self.advance()
-            self._looked(transfer.done)
+            if not transfer.done or spin < _SPIN:
+                self._looked(transfer.done)
         if not transfer.done:
             self.wait_for(lambda: transfer.done, transfer.describe)
 
