@@ -7,6 +7,8 @@ import os
 from contextlib import suppress
 from typing import IO, NamedTuple, Protocol
 
+import xxhash
+
 from ..errors import SendLogFull
 
 Part = bytes | bytearray | memoryview
@@ -14,6 +16,8 @@ Payload = Part | tuple[Part, ...]
 
 _MIB = 1024 * 1024
 _ARENA = 32 * _MIB
+_SHARED = 16 * 1024
+"""From this size on, equal payloads are kept once: what goes to many ranks, or again and again."""
 _LARGE = 128 * 1024
 """From this size on, copies go into an arena: fresh memory of this size costs a page fault for each page."""
 
@@ -47,6 +51,8 @@ Stored = bytes | memoryview | Spilled
 class SendLog:
     """One endpoint's sent payloads, for all its lanes: in memory first, then a spill file, then an error.
 
+    Large payloads that are equal, by the same digest that replay compares, are kept once.
+
     The spill file has no name, so that nothing is left behind however the process ends.
     """
 
@@ -66,6 +72,7 @@ class SendLog:
         self._spilled = 0
         self._arena = memoryview(b"")
         self._used = 0
+        self._kept: dict[bytes, Stored] = {}
         self.count = 0
         """Messages held."""
         self.memory = 0
@@ -82,7 +89,7 @@ class SendLog:
         Raises:
             SendLogFull: the log's limit is reached, or the disk is full.
         """
-        if type(payload) is bytes and self.count < self.most_messages:
+        if type(payload) is bytes and len(payload) < _SHARED and self.count < self.most_messages:
             memory = self.memory + len(payload)
             if memory <= self.quickly:
                 self.count += 1
@@ -92,12 +99,26 @@ class SendLog:
 
     def _add(self, parts: tuple[Part, ...]) -> Stored:
         size = sum(map(len, parts))
+        mark = b""
+        if size >= _SHARED and self.count < self.most_messages:
+            # fresh memory costs much more than a look at all bytes
+            mark = _mark(parts)
+            kept = self._kept.get(mark)
+            if kept is not None:
+                self.count += 1
+                return kept
         if self.total + size > self._most or self.count >= self.most_messages:
             raise SendLogFull(
                 f"the rank's sender log reached its limit of {self._most // _MIB} MiB or "
                 f"{self.most_messages} messages: each is kept until the job ends, so send less"
             )
         self.count += 1
+        stored = self._store(parts, size)
+        if mark:
+            self._kept[mark] = stored
+        return stored
+
+    def _store(self, parts: tuple[Part, ...], size: int) -> Stored:
         if self.memory + size <= self._most_memory:
             self.memory += size
             return self._copy(parts, size)
@@ -146,6 +167,15 @@ class SendLog:
         if self._file is not None:
             self._file.close()
             self._file = None
+
+
+def _mark(parts: tuple[Part, ...]) -> bytes:
+    if len(parts) == 1:
+        return xxhash.xxh3_128_digest(parts[0])
+    state = xxhash.xxh3_128()
+    for part in parts:
+        state.update(part)
+    return state.digest()
 
 
 def _memory(size: int) -> memoryview:

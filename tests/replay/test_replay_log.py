@@ -33,6 +33,27 @@ def test_a_full_log_says_so(limits: LaneLimits) -> None:
     log.close()
 
 
+@pytest.mark.parametrize("memory", [0, 10_000_000])
+def test_equal_payloads_are_kept_once(memory: int) -> None:
+    """What is sent to many takes its size once, however it is cut; what differs in a byte is kept twice."""
+    log = SendLog(LaneLimits(log_memory=memory))
+    payload = bytes(range(250)) * 400
+    forms = [payload, bytearray(payload), (payload[:7], memoryview(payload)[7:])]
+    stored = [log.add(form) for form in forms]
+    assert log.total == len(payload)
+    other = bytearray(payload)
+    other[-1] ^= 1
+    stored.append(log.add(memoryview(other)))
+    other[-1] ^= 1
+    assert log.total == 2 * len(payload)
+    assert log.count == 4
+    read = [bytes(log.read(each)) for each in stored]
+    assert read[:3] == [payload] * 3
+    assert read[3][:-1] == payload[:-1]
+    assert read[3][-1] == payload[-1] ^ 1
+    log.close()
+
+
 def test_a_disk_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     """No room for the spill file is an error of the log."""
     log = SendLog(LaneLimits(log_memory=0), directory=str(tmp_path / "missing"))
