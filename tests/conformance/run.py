@@ -77,7 +77,7 @@ def worlds(options: argparse.Namespace) -> Iterator[tuple[World, int]]:
             yield conformance_worlds.daemons(2), 4
 
 
-def core(options: argparse.Namespace, distribution: Path) -> list[Part]:
+def core(options: argparse.Namespace, distribution: Path) -> Iterator[Part]:
     """Run CORE everywhere."""
     files = conformance_source.core_files(distribution)
     if options.file:
@@ -85,7 +85,6 @@ def core(options: argparse.Namespace, distribution: Path) -> list[Part]:
         if unknown:
             sys.exit(f"not a file of CORE: {', '.join(sorted(unknown))}")
         files = sorted(set(options.file))
-    parts = []
     everything = files
     for world, size in worlds(options):
         name = f"core n={size}, {world.name}"
@@ -101,12 +100,20 @@ def core(options: argparse.Namespace, distribution: Path) -> list[Part]:
             command, size, files, patience=options.patience, progress=progress, MPI4PY_TEST_SPAWN="0"
         )
         progress.close()
-        parts.append(Part(name, expected, trial))
-    return parts
+        yield Part(name, expected, trial)
 
 
 def _command(world: World, size: int, tests: Path, records: Path, skip: Path, files: list[str]) -> list[str]:
     return world.command(size, _RANK, tests, records, skip, *files)
+
+
+def parts_of(suite: str, options: argparse.Namespace, distribution: Path) -> Iterator[Part]:
+    """A suite on each world that it is run on."""
+    if suite == "core":
+        yield from core(options, distribution)
+    else:
+        run = getattr(conformance_programs, suite)
+        yield run(next(worlds(options))[0], distribution, options.patience)
 
 
 def main() -> int:
@@ -118,18 +125,17 @@ def main() -> int:
     parts: list[Part] = []
     figures: dict[str, object] = {}
     for suite in options.suite or SUITES:
-        if suite == "core":
-            found = core(options, distribution)
-        else:
-            run = getattr(conformance_programs, suite)
-            found = [run(next(worlds(options))[0], distribution, options.patience)]
+        found: list[Part] = []
+        for part in parts_of(suite, options, distribution):
+            found.append(part)
+            if not options.json:
+                lines = [*conformance_report.complaints(part), *conformance_report.slowest(part, options.slowest)]
+                summary = f"{part.name}: {part.reached} of {len(part.expected)} in {part.trial.seconds:.0f} s"
+                print("\n".join([*lines, summary]), flush=True)
         parts += found
         figures[suite] = {part.name: conformance_report.figures(part) for part in found}
         if not options.json:
-            print("\n".join(line for part in found for line in conformance_report.complaints(part)))
-            print("\n".join(conformance_report.table(found)), flush=True)
-            for part in found:
-                print("\n".join(conformance_report.slowest(part, options.slowest)))
+            print("\n".join(["", *conformance_report.table(found)]), flush=True)
     if options.json:
         print(json.dumps(figures))
     if options.traces:
@@ -141,7 +147,8 @@ def main() -> int:
     if options.raise_floor:
         conformance_report.raise_floor(parts)
     low = conformance_report.below(parts)
-    print("\n".join(low), file=sys.stderr)
+    for text in low:
+        print(text, file=sys.stderr)
     return int(bool(low))
 
 
