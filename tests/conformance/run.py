@@ -129,7 +129,8 @@ def main() -> int:
         for part in parts_of(suite, options, distribution):
             found.append(part)
             if not options.json:
-                lines = [*conformance_report.complaints(part), *conformance_report.slowest(part, options.slowest)]
+                lines = conformance_report.complaints(part)
+                lines += conformance_report.slowest(part, options.slowest)
                 summary = f"{part.name}: {part.reached} of {len(part.expected)} in {part.trial.seconds:.0f} s"
                 print("\n".join([*lines, summary]), flush=True)
         parts += found
