@@ -325,8 +325,9 @@ async def test_what_nobody_reads_fills_no_memory(autojump_clock, peers: int) -> 
 
     async def pour(rank: RankContext) -> None:
         if rank.rank == 0:
-            for _ in range(2000):
-                await rank.send(1, bytes(100_000))
+            for number in range(2000):
+                # each differs: equal ones would be kept once
+                await rank.send(1, number.to_bytes(4, "big") * 25_000)
             await rank.log("poured")
         else:
             await trio.sleep(5)
