@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import json
 import random
-import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -26,8 +25,10 @@ examples:
   mpi-actors bench --json >figures.json
 """
 
-Report = tuple[dict[str, Any], list[str]]
-"""What machines read, and the lines that people read."""
+Figures = dict[str, Any]
+"""What machines read."""
+Tell = Callable[..., None]
+"""Takes lines that people read, as soon as they are known."""
 
 
 def bench(argv: Sequence[str]) -> int:
@@ -56,105 +57,116 @@ def bench(argv: Sequence[str]) -> int:
         raise UsageError(f"{options.store} has no interpreter echo: give the examples' directory as --store")
     figures = {}
     for what in options.what or _ALL:
-        if not options.json and sys.stderr.isatty():
-            print(f"measuring {what} …", file=sys.stderr)
-        figures[what], lines = _ALL[what](options.store, options.runs)
         if not options.json:
-            print(f"{what}\n" + "\n".join(f"  {line}" for line in lines), flush=True)
+            print(what, flush=True)
+        figures[what] = _ALL[what](options.store, options.runs, _nobody if options.json else _show)
     if options.json:
         print(json.dumps(figures))
     return 0
 
 
-def _relay(_: Path, runs: int | None) -> Report:
+def _show(*lines: str) -> None:
+    for line in lines:
+        print(f"  {line}".rstrip(), flush=True)
+
+
+def _nobody(*_: str) -> None:
+    pass
+
+
+def _relay(_: Path, runs: int | None, tell: Tell) -> Figures:
     from . import bare_stream, relay
 
     bare = trio.run(bare_stream.measure, 40, runs or 5)
     ours = trio.run(relay.measure, bare_stream.MESSAGE, 40, runs or 5)
     ratio = ours.mb_per_s / bare.mb_per_s
-    return {"bare": attrs.asdict(bare), "relay": attrs.asdict(ours), "ratio": ratio}, [
+    tell(
         f"messages of 1 MiB, rank to rank: {ours.mb_per_s:.0f} MB/s",
         f"a bare libp2p stream, same settings: {bare.mb_per_s:.0f} MB/s; ratio {ratio:.2f}",
         f"1 byte there and back: {ours.round_trip_us:.0f} µs",
-    ]
+    )
+    return {"bare": attrs.asdict(bare), "relay": attrs.asdict(ours), "ratio": ratio}
 
 
-def _fetch(_: Path, runs: int | None) -> Report:
+def _fetch(_: Path, runs: int | None, tell: Tell) -> Figures:
     from . import fetch
 
-    figures, lines = {}, []
+    figures = {}
     for mib, usual in ((32, 3), (256, 1)):
         result = trio.run(fetch.measure, mib, runs or usual)
         figures[str(mib)] = {**attrs.asdict(result), "ratio": result.ratio}
         sides = {"ours, from disk to disk": result.ours, "libp2p.bitswap, in memory": result.stock}
         for name, side in sides.items():
-            lines.append(
+            tell(
                 f"{mib} MiB, {name}: {side.mb_per_s:.0f} MB/s; at most {side.fetcher_mb:.0f} MB more memory "
                 f"to fetch, {side.server_mb:.0f} MB to serve"
             )
-        lines.append(f"{mib} MiB: ratio {result.ratio:.1f}")
-    return figures, lines
+        tell(f"{mib} MiB: ratio {result.ratio:.1f}")
+    return figures
 
 
-def _recovery(store: Path, runs: int | None) -> Report:
+def _recovery(store: Path, runs: int | None, tell: Tell) -> Figures:
     from . import recovery
 
-    results = [
-        trio.run(recovery.measure, store, runs or 20, "kill"),
-        trio.run(recovery.measure, store, runs or 5, "freeze"),
-        trio.run(recovery.measure, store, runs or 5, "process"),
-    ]
-    names = {"kill": "daemon, kill -9", "freeze": "daemon, SIGSTOP", "process": "rank process, kill -9"}
-    return {result.loss: attrs.asdict(result) for result in results}, [
-        f"{names[result.loss]}: {result.right} of {result.runs} answers right; replaced after "
-        f"{result.median_s * 1000:.0f} ms (median), {result.worst_s * 1000:.0f} ms (worst)"
-        for result in results
-    ]
+    losses: dict[recovery.Loss, tuple[str, int]] = {
+        "kill": ("daemon, kill -9", 20),
+        "freeze": ("daemon, SIGSTOP", 5),
+        "process": ("rank process, kill -9", 5),
+    }
+    figures = {}
+    for loss, (name, usual) in losses.items():
+        result = trio.run(recovery.measure, store, runs or usual, loss)
+        figures[loss] = attrs.asdict(result)
+        tell(
+            f"{name}: {result.right} of {result.runs} answers right; replaced after "
+            f"{result.median_s * 1000:.0f} ms (median), {result.worst_s * 1000:.0f} ms (worst)"
+        )
+    return figures
 
 
-def _soak(store: Path, runs: int | None) -> Report:
+def _soak(store: Path, runs: int | None, tell: Tell) -> Figures:
     from . import soak
 
     result = trio.run(soak.measure, store, runs or 200)
-    lines = [f"{result.jobs} jobs of echo on two daemons, {result.median_s * 1000:.0f} ms each (median)"]
+    tell(f"{result.jobs} jobs of echo on two daemons, {result.median_s * 1000:.0f} ms each (median)")
     for number, (before, after) in enumerate(zip(result.before, result.after, strict=True)):
-        lines.append(
+        tell(
             f"daemon {number}: {before.rss_mb:.1f} -> {after.rss_mb:.1f} MB, "
             f"{before.descriptors} -> {after.descriptors} descriptors, {before.tasks} -> {after.tasks} tasks"
         )
-    return attrs.asdict(result), lines
+    return attrs.asdict(result)
 
 
-def _idle(store: Path, runs: int | None) -> Report:
+def _idle(store: Path, runs: int | None, tell: Tell) -> Figures:
     from . import idle
 
     result = trio.run(idle.measure, store, float(runs or 10))
-    return attrs.asdict(result), [
-        f"start to prompt {result.start_s:.2f} s, {result.rss_mb:.0f} MB, {result.cpu_percent:.2f} % CPU"
-    ]
+    tell(f"start to prompt {result.start_s:.2f} s, {result.rss_mb:.0f} MB, {result.cpu_percent:.2f} % CPU")
+    return attrs.asdict(result)
 
 
-def _mpi(_: Path, runs: int | None) -> Report:
+def _mpi(_: Path, runs: int | None, tell: Tell) -> Figures:
     from . import mpi_speed
 
     result = mpi_speed.measure(runs or 3)
-    return attrs.asdict(result), mpi_speed.report(result)
+    tell(*mpi_speed.report(result))
+    return attrs.asdict(result)
 
 
-def _mpi_faults(store: Path, runs: int | None) -> Report:
+def _mpi_faults(store: Path, runs: int | None, tell: Tell) -> Figures:
     from . import mpi_faults
 
     seed = random.randrange(1000)
     kinds: tuple[mpi_faults.Loss, ...] = ("process", "daemon")
-    results = [
-        trio.run(mpi_faults.measure, store, program, runs or 20, loss, seed)
-        for program in mpi_faults.PROGRAMS
-        for loss in kinds
-    ]
-    return {"runs": [attrs.asdict(result) for result in results]}, mpi_faults.report(results)
+    results = []
+    for program in mpi_faults.PROGRAMS:
+        for loss in kinds:
+            results.append(trio.run(mpi_faults.measure, store, program, runs or 20, loss, seed))
+            tell(*mpi_faults.report(results[-1]))
+    return {"runs": [attrs.asdict(result) for result in results]}
 
 
-_ALL: dict[str, Callable[[Path, int | None], Report]] = {
+_ALL: dict[str, Callable[[Path, int | None, Tell], Figures]] = {
     "idle": _idle,
     "relay": _relay,
     "fetch": _fetch,

@@ -146,18 +146,14 @@ def _index(pool: LocalPool, peer: PeerId) -> int:
     return next(each.index for each in pool.peers if each.id == peer)
 
 
-def report(results: list[FaultsResult]) -> list[str]:
-    """A line for each program and sort of loss, and what went wrong."""
-    lines = []
-    names = {"process": "rank process, kill -9", "daemon": "daemon, kill -9"}
-    for result in results:
-        text = f"{result.program}, {names[result.loss]}, seed {result.seed}: "
-        text += f"{result.right} of {result.runs} right"
-        for what, times in (("replaced", result.started_s), ("went on", result.went_on_s)):
-            if times:
-                text += f"; {what} after {_ms(statistics.median(times))} (median), {_ms(max(times))} (worst)"
-        lines += [text, *(f"  {failure}" for failure in result.failures)]
-    return lines
+def report(result: FaultsResult) -> list[str]:
+    """A line for people, and one for each run that went wrong."""
+    loss = {"process": "rank process, kill -9", "daemon": "daemon, kill -9"}[result.loss]
+    text = f"{result.program}, {loss}, seed {result.seed}: {result.right} of {result.runs} right"
+    for what, times in (("replaced", result.started_s), ("went on", result.went_on_s)):
+        if times:
+            text += f"; {what} after {_ms(statistics.median(times))} (median), {_ms(max(times))} (worst)"
+    return [text, *(f"  {failure}" for failure in result.failures)]
 
 
 def _ms(seconds: float) -> str:

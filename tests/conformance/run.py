@@ -116,6 +116,20 @@ def parts_of(suite: str, options: argparse.Namespace, distribution: Path) -> Ite
         yield run(next(worlds(options))[0], distribution, options.patience)
 
 
+def _ended(part: Part, options: argparse.Namespace) -> None:
+    """Keep what is known of a part: what comes after it may be interrupted."""
+    if not options.json:
+        lines = conformance_report.complaints(part)
+        lines += conformance_report.slowest(part, options.slowest)
+        summary = f"{part.name}: {part.reached} of {len(part.expected)} in {part.trial.seconds:.0f} s"
+        print("\n".join([*lines, summary]), flush=True)
+    if options.traces:
+        with options.traces.open("a") as file:
+            file.writelines(f"{text}\n" for text in conformance_report.traces([part]))
+    if options.raise_floor and not options.file:
+        conformance_report.raise_floor([part])
+
+
 def main() -> int:
     """Run what is asked for, and report."""
     options = parse()
@@ -124,29 +138,26 @@ def main() -> int:
     distribution = conformance_source.fetch(conformance_source.cache())
     parts: list[Part] = []
     figures: dict[str, object] = {}
+    if options.traces:
+        options.traces.write_text("")
     for suite in options.suite or SUITES:
         found: list[Part] = []
-        for part in parts_of(suite, options, distribution):
-            found.append(part)
-            if not options.json:
-                lines = conformance_report.complaints(part)
-                lines += conformance_report.slowest(part, options.slowest)
-                summary = f"{part.name}: {part.reached} of {len(part.expected)} in {part.trial.seconds:.0f} s"
-                print("\n".join([*lines, summary]), flush=True)
-        parts += found
-        figures[suite] = {part.name: conformance_report.figures(part) for part in found}
-        if not options.json:
-            print("\n".join(["", *conformance_report.table(found)]), flush=True)
+        try:
+            for part in parts_of(suite, options, distribution):
+                found.append(part)
+                _ended(part, options)
+        finally:
+            # of a run that is interrupted, too
+            parts += found
+            figures[suite] = {part.name: conformance_report.figures(part) for part in found}
+            if found and not options.json:
+                print("\n".join(["", *conformance_report.table(found)]), flush=True)
     if options.json:
         print(json.dumps(figures))
-    if options.traces:
-        options.traces.write_text("\n".join(conformance_report.traces(parts)))
     if options.ids:
         conformance_ids.write(options.ids, parts[0].trial.passed)
     if options.file:
         return int(any(part.missing for part in parts))
-    if options.raise_floor:
-        conformance_report.raise_floor(parts)
     low = conformance_report.below(parts)
     for text in low:
         print(text, file=sys.stderr)

@@ -139,7 +139,7 @@ class Engine(Choices):
             self.post_receive(receive)
             if not receive.done:
                 if source >= 0:
-                    self.wait_near(receive, self.peers[source])
+                    self.wait_near(receive, self.peers[source], receive.describe)
                 else:
                     self.wait_for(lambda: receive.done, receive.describe)
         if receive.exception is not None:
@@ -249,8 +249,12 @@ class Engine(Choices):
                 self.other_thread()
             run = Run(self, schedule, context, tag, members, later=False)
             run.go_on()
-            if not run.done:
-                self.wait_for(lambda: run.done, run.describe)
+            while not run.done:
+                receive = run.receive
+                if receive is not None and not receive.done:
+                    self.wait_near(receive, self.peers[receive.want_source], run.describe)
+                else:
+                    self.wait_for(lambda: run.done, run.describe)
         if run.exception is not None:
             raise run.exception
         return run

@@ -92,7 +92,8 @@ class Helper:
                 case ChannelKind.RELEASE:
                     engine.over = True
                 case ChannelKind.COMPANY:
-                    engine.spin = message.rank <= message.number and message.rank > 1
+                    engine.spin = message.rank > 1
+                    engine.polite = message.rank > message.number
                 case _:
                     pass
             engine.kick()

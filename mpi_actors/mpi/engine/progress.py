@@ -1,8 +1,8 @@
 """Who moves the bytes: whatever thread waits, one at a time.
 
-A thread that waits drives: it reads and writes all lanes, at first without sleeping if the machine has a
-processor for each rank, then asleep in epoll. Others wait until it has something for them, or lets go. While
-no thread waits, a helper thread looks at the lanes now and then (`helper`).
+A thread that waits drives: it reads and writes all lanes, at first without sleeping, then asleep in epoll.
+Others wait until it has something for them, or lets go. While no thread waits, a helper thread looks at the
+lanes now and then (`helper`).
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
+from os import sched_yield
 from typing import TYPE_CHECKING, Any
 
 from .lane import Lane
@@ -46,7 +47,9 @@ class Progress:
         self.lock = threading.RLock()
         self._held: Any = self.lock
         self.spin = False
-        """Looking without sleeping takes nobody's processor."""
+        """There are other ranks on this machine: their messages may come sooner than sleeping is worth."""
+        self.polite = False
+        """There are more of them than processors: others have their turn between two looks."""
         self.thread = threading.get_ident()
         """The thread that made the last call."""
         self.waiting: dict[int, Waiting] = {}
@@ -174,22 +177,27 @@ class Progress:
             elif time.perf_counter() > until:
                 self._looked(False)
                 spin = 0.0
+            elif self.polite:
+                sched_yield()
         if spin:
             self._looked(True)
 
-    def wait_near(self, transfer: Transfer, peer: Peer) -> None:
+    def wait_near(self, transfer: Transfer, peer: Peer, words: Callable[[], str]) -> None:
         """Wait for a transfer that a message of `peer` will complete: look at its lane first."""
         lane = peer.lane
         nobody = not self._driver and lane is not None and not lane.relay
         spin = self._looking() if nobody else 0.0
         if spin:
             self._driver = self.thread
+            polite = self.polite
             try:
                 until = time.perf_counter() + spin
                 while not (transfer.done or lane is None or lane.closed):
                     for _ in range(_LOOKS):
                         if lane.read():
                             break
+                        if polite:
+                            sched_yield()
                     else:
                         self.move()
                         if time.perf_counter() > until:
@@ -204,7 +212,7 @@ class Progress:
             if not transfer.done or spin < _SPIN:
                 self._looked(transfer.done)
         if not transfer.done:
-            self.wait_for(lambda: transfer.done, transfer.describe)
+            self.wait_for(lambda: transfer.done, words)
 
     def _looking(self) -> float:
         """For how many seconds to look without sleeping, now."""

@@ -26,6 +26,7 @@ class Run(Transfer):
 
     __slots__ = (
         "_at", "_context", "_engine", "_label", "_members", "_numbers", "_pending", "_rounds", "kind",
+        "receive",
     )  # fmt: skip
 
     def __init__(
@@ -40,6 +41,8 @@ class Run(Transfer):
     ) -> None:
         super().__init__()
         self.kind = schedule.kind
+        self.receive: Receive | None = None
+        """The last receive of this round, from another rank."""
         self._engine = engine
         self._context = context
         self._label = tag
@@ -103,6 +106,7 @@ class Run(Transfer):
             receive.on_done = self._step_done
         else:
             receive.on_done = lambda transfer: self._boxed(transfer, box)
+        self.receive = receive
         self._engine.post_receive(receive)
 
     def _boxed(self, transfer: Transfer, box: Box) -> None:
