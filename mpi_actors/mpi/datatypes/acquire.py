@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import sys
-from pickle import PickleBuffer
 from typing import Any, NamedTuple
 
+from .exports import raw
 from .interfaces import cuda_array, dlpack
 
 NATIVE_ORDER = "<" if sys.byteorder == "little" else ">"
@@ -35,14 +35,6 @@ def native(format: str) -> str:
     if order in ("<", ">", "!") and len(format) > 1:
         raise BufferError(f"the elements (format {format!r}) are not in the native byte order")
     return format
-
-
-def raw(obj: Any) -> memoryview:
-    """All bytes of an object with the buffer protocol, in one dimension; BufferError if not contiguous."""
-    try:
-        return PickleBuffer(obj).raw()
-    except TypeError:
-        return PickleBuffer(memoryview(obj)).raw()  # it does not know classes in Python with `__buffer__`
 
 
 def acquire(obj: Any, writable: bool, with_format: bool) -> Acquired:

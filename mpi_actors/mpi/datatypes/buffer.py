@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Self, SupportsIndex, final
 
 from .acquire import HOST_DEVICES, acquire
+from .exports import exporter, let_go
 from .memory import address_of, view_at
 from .protocol import export_second_slot
 from .sentinels import Sentinel, export_sentinels
@@ -30,11 +31,12 @@ class buffer:
     """
 
     # the second in alphabetical order is what is exported, see `protocol`
-    __slots__ = ("__weakref__", "_device", "_exported", "_object")
+    __slots__ = ("__weakref__", "_device", "_exported", "_object", "_view")
 
     _device: int
-    _exported: memoryview
+    _exported: object
     _object: Any
+    _view: memoryview
 
     def __new__(cls, buf: Any = _NOTHING, /) -> Self:
         """The memory of an object that has the buffer protocol, DLPack or the CUDA array interface.
@@ -52,14 +54,18 @@ class buffer:
         if not _is_exported:
             _export()
         self = object.__new__(cls)
-        self._exported = view
+        self._exported = exporter(view)
         self._object = obj
+        self._view = view
         self._device = device
         return self
 
     def __buffer__(self, flags: int, /) -> memoryview:
         """What memoryview gets (Python 3.12 and later; see `protocol` for earlier ones)."""
-        return self._exported
+        return memoryview(self._view)
+
+    def __del__(self, let_go: Callable[[object], None] = let_go) -> None:
+        let_go(self._exported)
 
     @staticmethod
     def allocate(nbytes: int, clear: bool = False) -> buffer:
@@ -89,7 +95,7 @@ class buffer:
     @property
     def address(self) -> int:
         """Of the first byte."""
-        return address_of(self._exported)
+        return address_of(self._view)
 
     @property
     def obj(self) -> Any:
@@ -99,12 +105,12 @@ class buffer:
     @property
     def nbytes(self) -> int:
         """How many bytes there are."""
-        return len(self._exported)
+        return len(self._view)
 
     @property
     def readonly(self) -> bool:
         """Whether the bytes cannot be changed through this object."""
-        return self._exported.readonly
+        return self._view.readonly
 
     @property
     def format(self) -> str:
@@ -129,11 +135,13 @@ class buffer:
     def toreadonly(self) -> buffer:
         """The same memory, not to be written to through the new object."""
         obj = self if self._object is None else self._object
-        return buffer._of(self._exported.toreadonly(), obj, self._device)
+        return buffer._of(self._view.toreadonly(), obj, self._device)
 
     def release(self) -> None:
         """Let the memory go: there are no bytes afterwards."""
-        self._exported = view_at(0, 0)
+        let_go(self._exported)
+        self._view = view_at(0, 0)
+        self._exported = exporter(self._view)
         self._object = None
         self._device = 0
 
@@ -141,10 +149,10 @@ class buffer:
         """BufferError if the memory is that of a device."""
         if self._device not in HOST_DEVICES:
             raise BufferError("the memory is not the host's")
-        return self._exported
+        return self._view
 
     def __len__(self) -> int:
-        return len(self._exported)
+        return len(self._view)
 
     def __getitem__(self, item: SupportsIndex | slice) -> Any:
         view = self._reachable()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from functools import lru_cache
 from pickle import PickleBuffer
 from typing import Any
 
@@ -27,11 +28,21 @@ def _byte_type() -> Any:
     return _byte
 
 
-def view_at(address: int, nbytes: int, readonly: bool = False, owner: object = None) -> memoryview:
-    """A view of somebody's memory. It keeps `owner` alive; nothing checks the address."""
-    array = (_byte_type() * nbytes).from_address(address)
+@lru_cache(64)
+def _bytes_type(nbytes: int) -> Any:
+    return _byte_type() * nbytes
+
+
+def array_at(address: int, nbytes: int, owner: object = None) -> Any:
+    """An array of ctypes in somebody's memory. It keeps `owner` alive; nothing checks the address."""
+    array = _bytes_type(nbytes).from_address(address)
     array.owner = owner
-    view = memoryview(array)
+    return array
+
+
+def view_at(address: int, nbytes: int, readonly: bool = False, owner: object = None) -> memoryview:
+    """A view of somebody's memory, as `array_at`."""
+    view = memoryview(array_at(address, nbytes, owner))
     return view.toreadonly() if readonly else view
 
 

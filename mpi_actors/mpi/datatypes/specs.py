@@ -14,8 +14,9 @@ from typing import Any, NoReturn
 
 from ..constants import ERR_BUFFER, ERR_TYPE, PROC_NULL
 from ..exception import Exception as MPIException
-from .acquire import acquire, native, raw
+from .acquire import acquire, native
 from .datatype import Datatype
+from .exports import raw
 from .memory import everything
 from .message import Message
 from .predefined import BYTE, _typedict

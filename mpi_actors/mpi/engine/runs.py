@@ -79,6 +79,7 @@ class Run(Transfer):
             if self._pending:
                 return
         self._engine.kick()
+        self.receive = None  # it refers to this, and a circle is for the garbage collector alone
         self.finish()
 
     def _send(self, step: SendStep) -> None:
