@@ -113,7 +113,7 @@ def _recovery(store: Path, runs: int | None, tell: Tell) -> Figures:
         "freeze": ("daemon, SIGSTOP", 5),
         "process": ("rank process, kill -9", 5),
     }
-    figures = {}
+    figures: Figures = {}
     for loss, (name, usual) in losses.items():
         result = trio.run(recovery.measure, store, runs or usual, loss)
         figures[loss] = attrs.asdict(result)

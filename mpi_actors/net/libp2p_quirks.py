@@ -26,6 +26,8 @@ from libp2p.network.config import ConnectionConfig
 from libp2p.network.exceptions import SwarmException
 from libp2p.network.swarm import Swarm
 
+from . import libp2p_costs
+
 logger = logging.getLogger(__name__)
 
 MAX_WRITE = 65_507
@@ -62,6 +64,7 @@ def apply(*, debug: bool = False) -> None:
     muxer_multistream.Yamux = SafeYamux  # type: ignore[attr-defined]
     msgio.read_exactly = read_exactly  # type: ignore[attr-defined]
     yamux.read_exactly = read_exactly  # type: ignore[attr-defined]
+    libp2p_costs.apply()
     quiet_logs(debug=debug)
 
 
@@ -115,8 +118,19 @@ class SafeYamux(yamux.Yamux):
             await self._cleanup_on_error()
             self.event_started.set()  # whoever waits for the start finds a closed connection
 
+    async def _handle_incoming_with_ready_signal(
+        self, task_status: Any = trio.TASK_STATUS_IGNORED
+    ) -> None:
+        try:
+            await super()._handle_incoming_with_ready_signal(task_status)
+        except Exception:
+            # the others end when they are cancelled, but a write that is stuck only with the socket
+            await self.hang_up()
+            raise
+
     async def _write_frame(self, data: bytes) -> None:
         """Write a frame to its end: half a frame, left by a cancelled task, kills the connection."""
+        await trio.lowlevel.checkpoint_if_cancelled()
         async with self._write_lock:
             with trio.CancelScope(shield=True):
                 await self.secured_conn.write(data)
