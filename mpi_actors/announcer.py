@@ -73,8 +73,8 @@ class Announcer:
         return Stock(installable, self._content.holds, self._content.addresses)
 
     def greet(self, record: PeerRecord) -> None:
-        """A peer has come; what else there is to say of us than the greeting does."""
-        self._tell(record, self.stock())
+        """A peer has come; what there is to say of us that the greeting does not, or not any more."""
+        self._tell(record, self.capacity(), self.stock())
 
     async def run(self, _: Mailbox[object]) -> None:
         """The actor."""
@@ -83,13 +83,15 @@ class Announcer:
             self._changed = trio.Event()
             capacity, stock = self.capacity(), self.stock()
             for record in self._roster:
-                record.link.send_control(capacity)
-                self._tell(record, stock)
+                self._tell(record, capacity, stock)
             self._told()
             # ranks start and end in crowds
             await trio.sleep(self._settings.timing.heartbeat / 4)
 
-    def _tell(self, record: PeerRecord, stock: Stock) -> None:
+    def _tell(self, record: PeerRecord, capacity: Capacity, stock: Stock) -> None:
+        if capacity != record.announced:
+            record.announced = capacity
+            record.link.send_control(capacity)
         if stock != record.told:
             record.told = stock
             record.link.send_control(stock)

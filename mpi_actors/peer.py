@@ -76,6 +76,7 @@ class PeerSession:
         self._timing = timing
         self._link = Link(pair, on_control=self._on_control, on_frame=self._on_frame)
         self._hello: Hello | None = None
+        self._said: Hello | None = None
         self._record: PeerRecord | None = None
         self.settled = trio.Event()
         """Set when the session is up, or is known not to come up."""
@@ -107,7 +108,8 @@ class PeerSession:
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(self._pump, nursery.cancel_scope)
                 nursery.start_soon(self._say_goodbye, actor.stopping)
-                self._link.send_control(self._company.hello())
+                self._said = self._company.hello()
+                self._link.send_control(self._said)
                 with trio.move_on_after(self._timing.hello):
                     await self.settled.wait()
                 if self._record is None:
@@ -191,7 +193,8 @@ class PeerSession:
         if self._hello is not None:
             raise OutOfTurn("a second hello")
         self._hello = hello
-        ours = self._company.hello()
+        ours = self._said
+        assert ours is not None
         remote = self._link.remote
         if hello.pool != ours.pool:
             error = DifferentPool(f"it is of the pool {hello.pool}, this peer of {ours.pool}")
@@ -216,6 +219,7 @@ class PeerSession:
 
     def _up(self, old: PeerRecord | None) -> None:
         assert self._hello is not None
+        assert self._said is not None
         if old is not None:
             # the other side has lost the old link, or was started anew, before we noticed
             self._company.went(old, "it connected anew")
@@ -227,6 +231,7 @@ class PeerSession:
             agent=self._hello.agent,
             addresses=self._hello.addresses,
             capacity=self._hello.capacity,
+            announced=self._said.capacity,
             since=trio.current_time(),
         )
         self.was_up = True

@@ -36,6 +36,8 @@ class PeerRecord:
     """What it could install, and what content it has."""
     told: Stock = attrs.field(factory=Stock)
     """The same of this peer, as that one was told."""
+    announced: Capacity
+    """What this peer offers, as that one was told."""
 
     def view(self, program: str) -> PeerView:
         """As a candidate for a job's ranks."""

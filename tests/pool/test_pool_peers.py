@@ -15,7 +15,7 @@ from mpi_actors.events import Event, PeerJoined, PeerLost
 from mpi_actors.ids import PeerId
 from mpi_actors.memory_pool import open_memory_pool
 from mpi_actors.net.memory import MemoryNetwork
-from mpi_actors.process.functions import FunctionLauncher
+from mpi_actors.process.functions import FunctionLauncher, ProgramFunction
 
 
 def greetings(events: list[Event]) -> list[tuple[str, PeerId]]:
@@ -157,3 +157,37 @@ async def test_named_by_a_person_outlasts_named_by_others(autojump_clock) -> Non
         assert len(left.roster) == 0
         network.heal(left.local, right.local)
         await eventually(lambda: len(left.roster) == 1)
+
+
+@pytest.mark.parametrize("after_ms", range(0, 500, 10))
+async def test_an_offer_that_changes_while_two_peers_meet_is_told(autojump_clock, after_ms: int) -> None:
+    """What is offered after the greeting was written and before the link counts is not lost."""
+    network = MemoryNetwork(latency=0.05)
+    offers: dict[str, dict[str, ProgramFunction]] = {"left": {}, "right": {}}
+
+    class Growing(FunctionLauncher):
+        def __init__(self, name: str) -> None:
+            self._functions = offers[name]
+
+    transports = {name: network.transport(PeerId(name)) for name in offers}
+    made = {
+        name: Daemon(
+            transport=transport,
+            launcher=Growing(name),
+            pool="memory",
+            bootstrap=[transports["left"].node.address] if name == "right" else [],
+            daemon_pid=1,
+        )
+        for name, transport in transports.items()
+    }
+    async with trio.open_nursery() as nursery:
+        for daemon in made.values():
+            nursery.start_soon(daemon.run)
+        await trio.sleep(after_ms / 1000)
+        for name, daemon in made.items():
+            offers[name].update(PROGRAMS)
+            daemon.offer_changed()
+        await trio.sleep(5)
+        for daemon in made.values():
+            assert [record.capacity.interpreters for record in daemon.roster] == [tuple(sorted(PROGRAMS))]
+        nursery.cancel_scope.cancel()
