@@ -208,9 +208,9 @@ class Job:
 
     def _hear_host(self, message: object, now: float) -> None:
         match message:
-            case RankStartedMessage(_, rank, incarnation, pid, daemon_pid, mpi):
+            case RankStartedMessage(_, rank, incarnation, pid, daemon_pid, mpi, processor):
                 peer = self.ledger.seats[rank].peer if self.ledger.is_current(rank, incarnation) else None
-                actions = self.ledger.started(rank, incarnation, now, mpi=mpi)
+                actions = self.ledger.started(rank, incarnation, now, mpi=mpi, processor=processor)
                 if actions and peer is not None:
                     self._bus.emit(
                         RankStarted(
@@ -341,6 +341,7 @@ class Job:
                 for seat in self.ledger.placed()
                 if seat.peer is not None
             ),
+            processor=self.ledger.seats[rank].processor,
         )
 
     def _say_who_waits(self) -> None:

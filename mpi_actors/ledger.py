@@ -108,13 +108,14 @@ class JobLedger:
         return actions + self._fill(now)
 
     def started(
-        self, rank: Rank, incarnation: Incarnation, now: float, *, mpi: bool = False
+        self, rank: Rank, incarnation: Incarnation, now: float, *, mpi: bool = False, processor: str = ""
     ) -> list[Action]:
-        """A host has started an incarnation, of a program that uses MPI or not."""
+        """A host, of that name, has started an incarnation, of a program that uses MPI or not."""
         seat = self._current(rank, incarnation)
         if seat is None or seat.phase is not Phase.STARTING or seat.peer is None:
             return []
         self._mpi = mpi
+        seat.processor = seat.processor or processor
         seat.runs(now)
         return [Announce(rank, incarnation, seat.peer)]
 

@@ -187,6 +187,8 @@ class StartRank:
     args: Annotated[tuple[Text, ...], msgspec.Meta(max_length=MAX_TEXT)]
     placements: Annotated[tuple[Placement, ...], msgspec.Meta(max_length=MAX_RANKS)]
     """Where the other ranks sit that have a seat by now."""
+    processor: Line = ""
+    """The name of the host of the first incarnation that ran, for later ones to say as theirs."""
 
 
 @_numbered(21)
@@ -251,6 +253,8 @@ class RankStarted:
     daemon_pid: Number
     mpi: bool = False
     """The program uses MPI, so that a failure of its own ends the job unless that says otherwise."""
+    processor: Line = ""
+    """What the program is told its host is called."""
 
 
 @_numbered(41)

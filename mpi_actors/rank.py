@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Protocol
@@ -96,6 +97,7 @@ class Incarnation:
             size=order.size,
             program=order.program,
             args=order.args,
+            processor=order.processor or os.uname().nodename,
         )
         self._launcher = launcher
         self._router = router
@@ -142,7 +144,9 @@ class Incarnation:
                 conversation = self._conversation = self._begin(program)
                 mpi = isinstance(program, ChannelTalk)
                 pids = (program.pid, self._daemon_pid)
-                desk.tell(RankStarted(order.job, order.rank, order.incarnation, *pids, mpi))
+                desk.tell(
+                    RankStarted(order.job, order.rank, order.incarnation, *pids, mpi, order.processor)
+                )
                 ending = await conversation.run()
         except Exception as error:
             # whatever it is, the coordinator must know

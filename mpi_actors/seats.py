@@ -39,6 +39,8 @@ class SeatRecord:
     preparing_since: float = 0.0
     prepared: float = 0.0
     """Seconds that hosts have prepared since an incarnation ran last: that is no waiting for a host."""
+    processor: str = ""
+    """What its first incarnation that ran was told its host is called: it may have sent that."""
     choice: str = ""
     """What its incarnation used whose outcome was not the program's own, such as ANY_SOURCE; or ""."""
     tried: set[PeerId] = attrs.field(factory=set)

@@ -186,8 +186,8 @@ def Get_abi_fortran_info() -> Info:
 
 
 def Get_processor_name() -> str:
-    """The name of this host."""
-    return os.uname().nodename
+    """The name of this host; of its first one, if this rank was moved: programs send it to each other."""
+    return os.environ.get("MPI_ACTORS_PROCESSOR") or os.uname().nodename
 
 
 def Get_hw_resource_info() -> Info:

@@ -23,6 +23,8 @@ class Order:
     size: int
     program: str
     args: tuple[str, ...] = ()
+    processor: str = ""
+    """What the program is told its host is called."""
 
     @property
     def seed(self) -> int:

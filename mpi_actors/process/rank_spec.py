@@ -67,4 +67,8 @@ def _about(order: Order) -> dict[str, str]:
 
 
 def _about_channel(order: Order) -> dict[str, str]:
-    return {"MPI_ACTORS_CHANNEL": str(CHANNEL), "MPI_ACTORS_SEED": str(order.seed)}
+    return {
+        "MPI_ACTORS_CHANNEL": str(CHANNEL),
+        "MPI_ACTORS_SEED": str(order.seed),
+        "MPI_ACTORS_PROCESSOR": order.processor,
+    }

@@ -13,7 +13,7 @@ import attrs
 
 from ..errors import BadPreamble, VersionMismatch
 
-PROTOCOL_VERSION = 3
+PROTOCOL_VERSION = 4
 """Raised whenever the meaning of any byte between daemons changes."""
 
 _MAGIC = b"MPIA"

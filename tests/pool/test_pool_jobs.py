@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -205,6 +206,38 @@ async def test_a_reset_changes_nothing_but_the_incarnation(autojump_clock) -> No
         assert result.output == RING
         lost = [(e.rank, e.incarnation, e.reason) for e in events if isinstance(e, RankLost)]
         assert lost == [(2, 0, "reset by rank 0")]
+
+
+async def telling(rank: RankContext) -> None:
+    """Each rank sends rank 0 the name of its host; rank 2 is reset once all know that it runs."""
+    if rank.rank == 0:
+        names = [await rank.receive(other) for other in range(1, rank.size)]
+        await rank.log(" ".join(names))
+        await rank.reset(2)
+        names = [await rank.receive(other) for other in range(1, rank.size)]
+        await rank.log(" ".join(names))
+    else:
+        await rank.send(0, rank.order.processor)
+        await rank.send(0, rank.order.processor)
+
+
+async def test_a_rank_keeps_the_name_of_its_host(autojump_clock, monkeypatch) -> None:
+    """Programs send it: one that is run again elsewhere must send what it has sent before."""
+    machines = (f"machine-{number}" for number in itertools.count())
+    real = os.uname()
+    monkeypatch.setattr(
+        "mpi_actors.rank.os.uname", lambda: os.uname_result((real[0], next(machines), *real[2:]))
+    )
+    async with clean_pool(telling) as pool:
+        events = listen(pool.peer(0).daemon)
+        result = await result_of(await pool.start("telling", 3))
+        assert result.ok, result.reason
+        started = [event for event in events if isinstance(event, RankStarted)]
+        assert [event.incarnation for event in started if event.rank == 2] == [0, 1]
+        first, second = (line.split() for line in result.output)
+        assert first == second
+        assert len(set(first)) == 2
+        assert next(machines) == "machine-3"
 
 
 @pytest.mark.parametrize("rank", [0, 1])
