@@ -1,7 +1,7 @@
 """Which algorithm does a collective operation: by size of the group, length of the data, and the operation.
 
-All ranks must come to the same choice, so it depends on nothing but what all know. The limits are for lanes
-of about 10 µs and some GB/s, and few ranks; they are all here.
+All ranks must come to the same choice, in each of their lives, so it depends on nothing but what they always
+know. The limits were measured with four ranks on two processors of one host; they are all here.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ from .steps import ReducerFor, copy
 
 BCAST_LONG = 1 << 19
 """Bytes from which a broadcast is divided."""
-BCAST_FEW = 4
+BCAST_FEW = 8
 """Below so many ranks a broadcast is not divided."""
 GATHER_LONG = 1 << 12
 """Bytes of a block from which it goes straight to or from the root."""
 GATHER_FEW = 8
 """Up to so many ranks all go straight to or from the root."""
-ALLGATHER_LONG = 1 << 17
+ALLGATHER_LONG = 1 << 20
 """Bytes in all from which an allgather goes around a ring."""
 ALLTOALL_SHORT = 256
 """Bytes of a block up to which blocks travel together …"""
@@ -39,8 +39,10 @@ ALLTOALL_LONG = 1 << 15
 """Bytes of a block from which exchanges are done one after the other."""
 ALLTOALL_AT_ONCE = 32
 """Above so many ranks they are, too, if the sizes are not known to all."""
-REDUCE_LONG = 1 << 14
-"""Bytes from which reductions divide their data."""
+REDUCE_LONG = 1 << 22
+"""Bytes from which a reduction divides its data, all that one rank would receive counted …"""
+ALLREDUCE_LONG = 1 << 21
+"""… and one whose result all get, which saves more by it."""
 REDUCE_SCATTER_LONG = 1 << 18
 """Bytes from which a reduce-scatter is a pairwise exchange."""
 
@@ -158,7 +160,7 @@ def reduce_into(
         assert out is not None
         if out is not buf:
             copy(s, out, buf)
-    elif _divide(len(buf), size, itemsize, commutative):
+    elif _divide(REDUCE_LONG, len(buf), size, itemsize, commutative):
         reduce_rabenseifner(s, rank, size, buf, out, reducer_for, itemsize, root)
     else:
         reducer = reducer_for(len(buf) // itemsize if itemsize else 0)
@@ -177,7 +179,7 @@ def allreduce(
     """Contributions in `buf`, and the result in everybody's, the same to the last bit."""
     if size == 1:
         return
-    if not _divide(len(buf), size, itemsize, commutative):
+    if not _divide(ALLREDUCE_LONG, len(buf), size, itemsize, commutative):
         reducer = reducer_for(len(buf) // itemsize if itemsize else 0)
         allreduce_recursive_doubling(s, rank, size, buf, reducer)
     elif size & (size - 1):
@@ -234,5 +236,6 @@ def exscan(
         exscan_recursive_doubling(s, rank, size, buf, reducer_for(len(buf) // itemsize if itemsize else 0))
 
 
-def _divide(nbytes: int, size: int, itemsize: int, commutative: bool) -> bool:
-    return commutative and nbytes >= REDUCE_LONG and nbytes >= size * itemsize
+def _divide(long: int, nbytes: int, size: int, itemsize: int, commutative: bool) -> bool:
+    rounds = (size - 1).bit_length()
+    return commutative and nbytes * rounds >= long and nbytes >= size * itemsize

@@ -145,6 +145,7 @@ class CommState:
         self.live = False
         self.absence = "the communicator has been freed"
         self.count = 0
+        self.engine.forget(self.context)
         if self.local is not None:
             self.local.release()
         if self.pkl5 is not None:

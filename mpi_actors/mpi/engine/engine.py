@@ -181,6 +181,12 @@ class Engine(Choices):
                 transfer.cancelled = True
                 transfer.finish()
 
+    def forget(self, context: int) -> None:
+        """A communicator of that (even) context is gone."""
+        with self.lock:
+            self.matching.forget(context)
+            self.matching.forget(context + 1)
+
     # --- probes -------------------------------------------------------------------------------------------
 
     def probe(self, source: int, context: int, tag: int) -> Envelope:

@@ -133,9 +133,10 @@ class Matching:
         return False
 
     def forget(self, context: int) -> None:
-        """A communicator is gone."""
-        self.posted.pop(context, None)
-        self.unexpected.pop(context, None)
+        """A communicator is gone; what is still under way goes on."""
+        for queues in (self.posted, self.unexpected):
+            if not queues.get(context):
+                queues.pop(context, None)
 
     def left(self) -> int:
         """Messages and receives that wait."""

@@ -70,8 +70,8 @@ def test_bcast_of_boxes() -> None:
 def test_long_broadcasts_are_divided() -> None:
     """Nobody sends a long message whole."""
     length = choose.BCAST_LONG
-    buffers = blank([length] * 4)
-    simulation = simulate(4, lambda s, rank: choose.bcast(s, rank, 4, buffers[rank], 1))
+    buffers = blank([length] * 8)
+    simulation = simulate(8, lambda s, rank: choose.bcast(s, rank, 8, buffers[rank], 1))
     assert simulation.longest == length // 2
 
 

@@ -94,6 +94,7 @@ LONG = 64
 def early(monkeypatch: pytest.MonkeyPatch) -> None:
     """Data is long from 64 bytes on, so that tests need not have much of it."""
     monkeypatch.setattr(choose, "REDUCE_LONG", LONG)
+    monkeypatch.setattr(choose, "ALLREDUCE_LONG", LONG)
     monkeypatch.setattr(choose, "REDUCE_SCATTER_LONG", LONG)
 
 

@@ -360,3 +360,24 @@ def _fatal(handler: str) -> str:
     with contextlib.suppress(MPI.Exception):
         MPI.COMM_WORLD.send(0, 5)
     return "went on"
+
+
+def communicators_that_come_and_go() -> int:
+    """How many queues the engine has after many communicators, each of which was used."""
+    from mpi_actors import MPI
+    from mpi_actors.mpi.engine import engine
+
+    world = MPI.COMM_WORLD
+    for _ in range(50):
+        comm = world.Dup()
+        comm.sendrecv(comm.rank, (comm.rank + 1) % comm.size)
+        assert comm.allreduce(1) == comm.size
+        comm.Free()
+    world.Barrier()
+    matching = engine().matching
+    return len(matching.posted) + len(matching.unexpected)
+
+
+def test_communicators_that_are_freed_leave_nothing() -> None:
+    """Programs may make and free as many as they like: what is left is the world's own."""
+    assert max(run_world(3, communicators_that_come_and_go)) <= 4
