@@ -20,6 +20,11 @@ digest = xxhash.xxh3_128_digest
 """The 16 bytes that stand for a payload when a repeat is compared (XXH3, 128 bit; not cryptographic)."""
 
 
+def running_digest(seed: int) -> xxhash.xxh3_128:
+    """The same of a payload that comes in pieces."""
+    return xxhash.xxh3_128(seed=seed)
+
+
 class SentNumbers:
     """What the receiver has of one incarnation's messages, by its own account."""
 

@@ -139,14 +139,14 @@ class Inlet:
         self._place(arrival)
         return arrival
 
-    def filled(self, arrival: Arrival) -> None:
-        """All bytes of a message are here."""
+    def filled(self, arrival: Arrival, mark: bytes = b"") -> None:
+        """All bytes of a message are here. `mark` is their digest, if it is known already."""
         seq = arrival.seq
         if self.arrivals.pop(seq, None) is None:
             return  # a repeat
         arrival.complete = True
         assert arrival.body is not None
-        mark = digest(arrival.body, arrival.context ^ arrival.tag)
+        mark = mark or digest(arrival.body, arrival.context ^ arrival.tag)
         if arrival.pulled:
             self.numbers.learn(seq, mark)
         else:

@@ -10,6 +10,7 @@ from collections import deque
 from typing import TYPE_CHECKING
 
 from ...errors import BadFrame, ProtocolError
+from ...replay.sequence import running_digest
 from .frames import BODY, DATA, HEADER, HEADER_SIZE, WITH_PAYLOAD
 
 if TYPE_CHECKING:
@@ -18,7 +19,9 @@ if TYPE_CHECKING:
     from .transfer import Sending
 
 _BUFFER = 16 * 1024
-"""Bytes read at a time; of a longer message the rest is read to where it belongs."""
+"""Bytes read at a time; of a longer message the rest is read to where it belongs …"""
+_PIECE = 512 * 1024
+"""… so many at a time at the most: their digest is computed while they are in the processor's cache."""
 _MOST_PARTS = 500
 """Pieces of one sendmsg call: the system takes 1024."""
 _MOST_SMALL = 16 * 1024 * 1024
@@ -37,7 +40,7 @@ class Lane:
 
     __slots__ = (
         "closed", "flushing", "left", "more", "peer", "queue", "recv_into", "relay", "rx", "sink", "sink_at",
-        "sink_view", "sock", "take", "view", "watched",
+        "sink_mark", "sink_view", "sock", "take", "view", "watched",
     )  # fmt: skip
 
     def __init__(self, peer: Peer, sock: socket.socket, relay: bool) -> None:
@@ -58,6 +61,7 @@ class Lane:
         self.left = 0
         self.sink: Arrival | None = None
         self.sink_view = memoryview(b"")
+        self.sink_mark = running_digest(0)
         self.sink_at = 0
         self.closed = False
         self.flushing = False
@@ -122,7 +126,7 @@ class Lane:
         """Read what is there, once; False when nothing was. `more` tells whether to look again."""
         try:
             if self.sink is not None:
-                count = self.sock.recv_into(self.sink_view[self.sink_at :])
+                count = self.sock.recv_into(self.sink_view[self.sink_at : self.sink_at + _PIECE])
                 self.more = True
             elif self.left:
                 count = self.sock.recv_into(self.view[self.left :])
@@ -159,12 +163,14 @@ class Lane:
         return True
 
     def _poured(self, count: int) -> None:
+        at = self.sink_at
         self.sink_at += count
+        self.sink_mark.update(self.sink_view[at : self.sink_at])
         if self.sink_at == len(self.sink_view):
             arrival, self.sink = self.sink, None
             self.sink_view = memoryview(b"")
             assert arrival is not None
-            self.peer.inlet.filled(arrival)
+            self.peer.inlet.filled(arrival, self.sink_mark.digest())
 
     def _parse(self, end: int) -> None:
         at = 0
@@ -224,6 +230,8 @@ class Lane:
             self.peer.inlet.filled(arrival)
         else:
             self.sink, self.sink_view, self.sink_at = arrival, target, part
+            self.sink_mark = running_digest(arrival.context ^ arrival.tag)
+            self.sink_mark.update(target[:part])
             self.more = True
 
     def close(self) -> None:

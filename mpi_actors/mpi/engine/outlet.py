@@ -8,11 +8,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import xxhash
-
 from ...errors import SendLogFull
 from ...replay.log import Stored
-from ...replay.sequence import SentNumbers, digest
+from ...replay.sequence import SentNumbers, digest, running_digest
 from .frames import ANNOUNCE, BODY, DATA, DIGEST, HEADER, SYNC
 from .inlet import MESSAGE_COST, WINDOW
 from .transfer import SYNCHRONOUS, Sending
@@ -294,7 +292,7 @@ def digest_of(data: Data, seed: int) -> bytes:
     """The digest of pieces is that of the whole."""
     if type(data) is not tuple:
         return digest(data, seed)  # type: ignore[arg-type]
-    state = xxhash.xxh3_128(seed=seed)
+    state = running_digest(seed)
     for part in data:
         state.update(part)
     return state.digest()
