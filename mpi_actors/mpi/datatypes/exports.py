@@ -1,6 +1,6 @@
 """Views whose memory others look at by way of them.
 
-When the garbage collector of CPython (up to 3.13 at least) finds a memoryview among its garbage that has been
+When the garbage collector of CPython before 3.13 finds a memoryview among its garbage that has been
 asked for its buffer by something else, it takes the memory away from it all the same, and the process crashes
 when that something gives the buffer back. A view of a view is harmless: both share one buffer. So nothing
 here asks a memoryview for its buffer, but for the objects of `MPI.buffer`, whose views are known here, and
