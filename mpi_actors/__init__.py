@@ -12,21 +12,21 @@ from ._version import __version__ as __version__
 
 if TYPE_CHECKING:
     from .config import Settings as Settings
+    from .coordination.result import JobResult as JobResult
     from .errors import JobFailed as JobFailed
     from .errors import MpiActorsError as MpiActorsError
     from .errors import UsageError as UsageError
-    from .faults import FaultDriver as FaultDriver
-    from .faults import FaultPlan as FaultPlan
-    from .pool import Pool as Pool
-    from .pool import PoolJob as PoolJob
-    from .pool import open_pool as open_pool
-    from .result import JobResult as JobResult
+    from .faults.driver import FaultDriver as FaultDriver
+    from .faults.driver import FaultPlan as FaultPlan
+    from .pool.pool import Pool as Pool
+    from .pool.pool import PoolJob as PoolJob
+    from .pool.pool import open_pool as open_pool
 
 _HOMES = {
     "FaultDriver": "faults",
     "FaultPlan": "faults",
     "JobFailed": "errors",
-    "JobResult": "result",
+    "JobResult": "coordination.result",
     "MpiActorsError": "errors",
     "Pool": "pool",
     "PoolJob": "pool",

@@ -1,7 +1,7 @@
 """How fast a bare py-libp2p stream is between two processes: the yardstick for what the project relays.
 
-Both hosts come from `mpi_actors.net.libp2p.build_host`, so they have the same settings and work-arounds as
-the project's own transport; nothing else of the project is between them and the bytes.
+Both hosts come from `mpi_actors.net.libp2p.transport.build_host`, so they have the same settings and
+work-arounds as the project's own transport; nothing else of the project is between them and the bytes.
 
     python -m mpi_actors.bench.bare_stream [--mib 64] [--runs 5]
 
@@ -27,10 +27,11 @@ from libp2p.network.stream.exceptions import StreamEOF
 from libp2p.network.swarm import Swarm
 from multiaddr import Multiaddr
 
-from ..net import addresses, identity
-from ..net.libp2p import build_host
-from ..net.libp2p_dial import dial
-from ..net.libp2p_quirks import MAX_WRITE
+from ..net import addresses
+from ..net.libp2p import identity
+from ..net.libp2p.dial import dial
+from ..net.libp2p.quirks import MAX_WRITE
+from ..net.libp2p.transport import build_host
 
 PROTOCOL = TProtocol("/mpi-actors/bench/bare")
 MESSAGE = 1 << 20

@@ -20,15 +20,15 @@ from typing import Any, Literal
 import attrs
 import trio
 
-from ..bitswap.exchange import Exchange
-from ..bitswap.fetch import fetch_tree
-from ..content.cid import Cid
+from ..content.bitswap.exchange import Exchange
+from ..content.bitswap.fetch import fetch_tree
+from ..content.formats.cid import Cid
+from ..content.store.blocks import BlockStore
+from ..content.store.publish import publish
 from ..errors import MpiActorsError
-from ..net.identity import ephemeral
-from ..net.libp2p import Libp2pTransport
+from ..net.libp2p.identity import ephemeral
+from ..net.libp2p.transport import Libp2pTransport
 from ..net.transport import ByteStream
-from ..store.blocks import BlockStore
-from ..store.publish import publish
 from . import fetch_stock
 
 Kind = Literal["ours", "stock"]

@@ -16,11 +16,12 @@ from libp2p.network.swarm import Swarm
 from libp2p.peer.id import ID
 from multiaddr import Multiaddr
 
-from ..content.limits import CHUNK
+from ..content.formats.limits import CHUNK
 from ..errors import MpiActorsError
-from ..net import addresses, identity
-from ..net.libp2p import build_host
-from ..net.libp2p_dial import dial
+from ..net import addresses
+from ..net.libp2p import identity
+from ..net.libp2p.dial import dial
+from ..net.libp2p.transport import build_host
 
 _PATIENCE = 60.0
 

@@ -16,12 +16,12 @@ from typing import Literal
 import attrs
 import trio
 
+from ..coordination.result import JobResult
 from ..errors import MpiActorsError
 from ..events import Log, RankLost, RankStarted
 from ..ids import PeerId
-from ..local_job import LocalJob
-from ..local_pool import LocalPool, open_local_pool
-from ..result import JobResult
+from ..pool.local.job import LocalJob
+from ..pool.local.pool import LocalPool, open_local_pool
 
 Loss = Literal["process", "daemon"]
 

@@ -17,8 +17,8 @@ import trio
 
 from ..errors import MpiActorsError
 from ..events import RankStarted
-from ..local_job import LocalJob
-from ..local_pool import LocalPool, open_local_pool
+from ..pool.local.job import LocalJob
+from ..pool.local.pool import LocalPool, open_local_pool
 
 Loss = Literal["kill", "freeze", "process"]
 

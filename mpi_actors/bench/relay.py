@@ -18,11 +18,11 @@ import attrs
 import trio
 
 from ..config import PeerLimits, Settings
-from ..daemon import Daemon
+from ..daemon.tree import Daemon
 from ..errors import MpiActorsError
-from ..net.identity import ephemeral
-from ..net.libp2p import Libp2pTransport
-from ..process.functions import FunctionLauncher, ProgramFunction, RankContext
+from ..net.libp2p.identity import ephemeral
+from ..net.libp2p.transport import Libp2pTransport
+from ..programs.functions import FunctionLauncher, ProgramFunction, RankContext
 
 _POOL = "bench"
 _READY = 30.0

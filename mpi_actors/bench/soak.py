@@ -10,8 +10,8 @@ from pathlib import Path
 import attrs
 
 from ..errors import MpiActorsError
-from ..local_peer import LocalPeer
-from ..local_pool import open_local_pool
+from ..pool.local.peer import LocalPeer
+from ..pool.local.pool import open_local_pool
 
 _WARM_UP = 10
 

@@ -1,1 +1,9 @@
-"""What IPFS is made of, without files, clocks or sockets: identifiers, blocks, trees of them, and bitswap."""
+"""Everything about content-addressed data, from the bottom up.
+
+- `formats`: identifiers, blocks, trees and bitswap's messages, pure;
+- `store`: blocks and trees on disk;
+- `bitswap`: blocks from peers and for them;
+- `kubo`: content in an IPFS daemon;
+- `access`: which of them a peer uses;
+- `fetcher`: whom to ask.
+"""

@@ -10,11 +10,10 @@ from pathlib import Path
 
 import trio
 
+from ..content.store.database import Database
+from ..content.store.disk import unusable
 from ..errors import BadStore, ContentError, DiskFull, InstallFailed, StoreDamaged
 from ..process import Warden
-from ..store.database import Database
-from ..store.disk import unusable
-from ..store.source import InterpreterSource
 from . import upkeep
 from .chores import Chore, Chores
 from .install import InitLimits
@@ -23,6 +22,7 @@ from .listing import Entry as Entry
 from .listing import installed_entry
 from .retention import Retention
 from .shelf import Shelf
+from .sources.source import InterpreterSource
 from .upkeep import Cleared as Cleared
 from .usage import SELDOM
 

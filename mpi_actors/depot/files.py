@@ -13,13 +13,13 @@ import secrets
 from collections.abc import Mapping
 from pathlib import Path
 
+from ..content.store import tree
+from ..content.store.database import Database, Installed, Records
 from ..errors import BadManifest, BadStore, DiskFull, InstallFailed, StoreDamaged
-from ..process.manifest import protocol_of
 from ..process.removal import remove
-from ..store import tree
-from ..store.database import Database, Installed, Records
-from ..store.directory import missing_files
-from ..store.source import flaw_of
+from ..programs.manifest import protocol_of
+from .sources.directory import missing_files
+from .sources.source import flaw_of
 
 WORKPLACE = ".new-"
 """Names of directories in which something is being installed begin so."""

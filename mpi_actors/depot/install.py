@@ -10,12 +10,12 @@ from pathlib import Path
 import attrs
 import trio
 
+from ..content.store.disk import disk_full, is_full, tells_full
 from ..errors import BadStore, ContentRefused, DiskFull, InstallFailed
 from ..process import Warden
-from ..store.disk import disk_full, is_full, tells_full
-from ..store.source import InterpreterSource
 from .files import WORKPLACE, make_workplace, remove_or_log, size_after_init, size_of_fetched
 from .initialise import run_init
+from .sources.source import InterpreterSource
 
 
 class Unfit(InstallFailed):

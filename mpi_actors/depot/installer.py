@@ -10,14 +10,14 @@ from contextlib import suppress
 import attrs
 import trio
 
+from ..content.store.database import Failure
+from ..content.store.disk import reason
 from ..errors import BadStore, CannotSpawn, ContentError, InstallFailed, StoreDamaged, WardenLost
 from ..process import Warden
-from ..store.database import Failure
-from ..store.disk import reason
-from ..store.source import InterpreterSource
 from .install import InitLimits, Unfit, made_ready
 from .retention import Retention
 from .shelf import NoRoom, Shelf
+from .sources.source import InterpreterSource
 
 LATER = 60.0
 """Seconds for which what has failed for a reason that passes is not offered again."""

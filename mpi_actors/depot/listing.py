@@ -6,7 +6,7 @@ from typing import Literal
 
 import attrs
 
-from ..store.database import Failure, Installed, Records
+from ..content.store.database import Failure, Installed, Records
 
 State = Literal["installed", "failed", "available", "installing"]
 

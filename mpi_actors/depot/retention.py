@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection
 import trio
 
 from ..errors import MpiActorsError
-from ..store.source import InterpreterSource
+from .sources.source import InterpreterSource
 
 _log = logging.getLogger(__name__)
 

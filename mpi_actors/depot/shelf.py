@@ -10,8 +10,8 @@ from typing import TypeVar
 
 import trio
 
+from ..content.store.database import DATABASE_NAME, Database, Installed, Records
 from ..errors import DiskFull, InstallFailed, InterpreterInUse, UnknownInterpreter
-from ..store.database import DATABASE_NAME, Database, Installed, Records
 from . import files, quota
 from .quota import Tenant
 from .usage import Usage

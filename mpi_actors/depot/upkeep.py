@@ -6,8 +6,8 @@ import logging
 
 import attrs
 
-from ..store.database import Installed
-from ..store.disk import reason
+from ..content.store.database import Installed
+from ..content.store.disk import reason
 from .retention import Retention
 from .shelf import Shelf
 

@@ -8,8 +8,8 @@ from collections.abc import Callable
 
 import trio
 
+from ..content.store.database import Database, Installed
 from ..errors import DiskFull, StoreDamaged
-from ..store.database import Database, Installed
 
 SELDOM = 60.0
 """Seconds for which the use of one interpreter is not written to the database again."""

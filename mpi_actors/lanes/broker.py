@@ -16,10 +16,10 @@ from ..config import MIB
 from ..errors import BadFrame
 from ..ids import Incarnation, JobId, PeerId, Rank
 from ..net.link import Link
-from ..router import Router
 from ..wire.channel import ChannelKind, ChannelMessage
 from ..wire.frame import Frame, Kind
 from .flow import Opening
+from .router import Router
 from .tunnel import Ends, Tunnel
 
 logger = logging.getLogger(__name__)

@@ -10,7 +10,6 @@ from collections.abc import Callable
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
-from .added_codes import added
 from .constants import (
     ANY_SOURCE,
     APPNUM,
@@ -26,7 +25,8 @@ from .constants import (
     WTIME_IS_GLOBAL,
 )
 from .errhandler import code_of
-from .exception import Exception as MPIException
+from .errors.added import added
+from .errors.exception import Exception as MPIException
 
 if TYPE_CHECKING:
     Callback = Callable[[Any, int, Any], Any] | bool | None

@@ -5,7 +5,7 @@ Error classes are in `errorcodes`; they are repeated here because everybody look
 
 from __future__ import annotations
 
-from .errorcodes import *  # noqa: F403
+from .errors.classes import *  # noqa: F403
 
 UNDEFINED = -32766
 ANY_SOURCE = -1

@@ -20,7 +20,7 @@ from .constants import (
     VERSION,
 )
 from .engine import engine
-from .exception import Exception as MPIException
+from .errors.exception import Exception as MPIException
 from .info import Info, describe_process
 from .rc import rc
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from .constants import ERR_ARG, ERR_ERRHANDLER, ERR_OTHER, SUCCESS
-from .exception import Exception as MPIException
+from .errors.exception import Exception as MPIException
 from .handle import Handle, constant, forget
 from .rc import rc
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Self
 
 from .constants import ERR_ARG, ERR_GROUP, ERR_RANK, IDENT, PROC_NULL, SIMILAR, UNDEFINED, UNEQUAL
-from .exception import Exception as MPIException
+from .errors.exception import Exception as MPIException
 from .handle import Handle, constant, forget
 
 if TYPE_CHECKING:

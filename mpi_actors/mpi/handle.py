@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Any, ClassVar, Self, TypeVar
 
 from .constants import ERR_ARG
-from .exception import Exception as MPIException
+from .errors.exception import Exception as MPIException
 
 _names: dict[int, str] = {}  # of constant handles, by id(handle); they are never collected
 _predefined: dict[int, Handle] = {}  # the constant of a predefined state, by id(state)

@@ -17,7 +17,7 @@ from .constants import (
     MAX_INFO_KEY,
     MAX_INFO_VAL,
 )
-from .exception import Exception as MPIException
+from .errors.exception import Exception as MPIException
 from .handle import Handle, constant, forget, name_of
 
 

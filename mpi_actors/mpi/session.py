@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any, Self
 from . import errhandler as handlers
 from .constants import ERR_ARG, ERR_SESSION
 from .errhandler import Errhandler, ErrhandlerState
-from .exception import Exception as MPIException
+from .errors.exception import Exception as MPIException
 from .group import Group
 from .handle import Handle, constant, forget
 from .info import INFO_NULL, Info
-from .request import Request
+from .requests.request import Request
 
 if TYPE_CHECKING:
-    from .comm.buffered import Attached
+    from .comm.point.buffered import Attached
 
 WORLD = "mpi://WORLD"
 SELF = "mpi://SELF"
@@ -34,7 +34,7 @@ class SessionState:
 
     def place(self) -> Attached:
         """Where its buffer is kept."""
-        from .comm.buffered import Attached
+        from .comm.point.buffered import Attached
 
         if self.attached is None:
             self.attached = Attached()
@@ -112,20 +112,20 @@ class Session(Handle):
 
     def Attach_buffer(self, buf: Any) -> None:
         """Attach memory for buffered sends. None: as much as is needed."""
-        from .comm.buffered import attach
+        from .comm.point.buffered import attach
 
         attach(self._require().place(), buf)
 
     def Detach_buffer(self) -> Any:
         """Give the attached memory back."""
-        from .comm.buffered import detach
+        from .comm.point.buffered import detach
         from .engine import engine
 
         return detach(self._require().place(), engine())
 
     def Flush_buffer(self) -> None:
         """Wait until what is buffered is sent."""
-        from .comm.buffered import flush
+        from .comm.point.buffered import flush
         from .engine import engine
 
         flush(self._require().place(), engine())

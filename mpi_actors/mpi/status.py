@@ -16,7 +16,7 @@ from .constants import (
     F_TAG,
     SUCCESS,
 )
-from .exception import Exception as MPIException
+from .errors.exception import Exception as MPIException
 
 if TYPE_CHECKING:
     from .datatypes import Datatype

@@ -16,9 +16,9 @@ import trio
 
 from ..errors import ConnectionLost, MpiActorsError, TooMuchRelayed
 from ..ids import PeerId
-from ..messages import ControlMessage, Goodbye
 from ..wire.codec import ControlDecoder, encode
 from ..wire.frame import HEADER_SIZE, MAX_FRAME, Frame, FrameDecoder
+from ..wire.messages import ControlMessage, Goodbye
 from .pairing import StreamPair
 
 MOST_FORWARDED = 256 * 1024 * 1024

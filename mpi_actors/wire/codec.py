@@ -12,7 +12,7 @@ from typing import cast
 import msgspec
 
 from ..errors import BadMessage, FrameTooLarge
-from ..messages import REGISTRY, ControlMessage
+from .messages import REGISTRY, ControlMessage
 
 _LAYOUT = struct.Struct("<IH")
 

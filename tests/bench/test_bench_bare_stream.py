@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from mpi_actors.bench.bare_stream import MESSAGE, measure
-from mpi_actors.net.libp2p_quirks import MAX_WRITE
+from mpi_actors.net.libp2p.quirks import MAX_WRITE
 
 
 async def test_the_bare_stream_is_measured() -> None:

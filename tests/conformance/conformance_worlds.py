@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from mpi_actors.bench import mpi_peer
 
-_HARNESS = Path(__file__).parents[1] / "mpi" / "mpi_worlds.py"
+_HARNESS = Path(__file__).parents[1] / "support" / "mpi_worlds.py"
 _MPIEXEC = Path(__file__).with_name("conformance_mpiexec.py")
 _GRACE = 15.0
 """Seconds that a launcher gets to take down its ranks."""

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
 
-from mpi_actors.store.database import Database
+from mpi_actors.content.store.database import Database
 
 _CHANGES = ("os.rename", "os.mkdir", "os.remove", "os.rmdir", "os.chmod")
 

@@ -14,8 +14,8 @@ import trio
 from depot_crash import Crasher, CrashingDatabase
 
 from mpi_actors.depot.depot import Depot
+from mpi_actors.depot.sources.directory import DirectoryStore
 from mpi_actors.process import Warden
-from mpi_actors.store.directory import DirectoryStore
 
 
 class Killer(Crasher):

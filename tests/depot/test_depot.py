@@ -24,13 +24,13 @@ from store_harness import (
 )
 
 from mpi_actors.depot.depot import FOLDER, Depot
+from mpi_actors.depot.sources.directory import DirectoryStore, single
 from mpi_actors.errors import DepotUnusable, InstallFailed, InterpreterInUse, UnknownInterpreter
 from mpi_actors.ids import JobId
 from mpi_actors.process import Warden
-from mpi_actors.process.launcher import ProcessLauncher
-from mpi_actors.process.program import Order
-from mpi_actors.process.stdio import Log
-from mpi_actors.store.directory import DirectoryStore, single
+from mpi_actors.programs.processes import ProcessLauncher
+from mpi_actors.programs.program import Order
+from mpi_actors.wire.stdio import Log
 
 
 async def test_the_examples_install(tmp_path: Path, warden: Warden) -> None:

@@ -11,9 +11,9 @@ import trio
 import trio.testing
 from store_harness import DEADLINE, depot_of, detail, interpreter, on_disk, states
 
+from mpi_actors.content.store import tree
 from mpi_actors.errors import InstallFailed
 from mpi_actors.process import Warden
-from mpi_actors.store import tree
 
 
 async def test_init_runs_once_in_the_copy(

@@ -20,7 +20,7 @@ STRIDE = 17
 def run(directory: Path, store: Path, steps: int) -> subprocess.CompletedProcess[str]:
     """Let the victim work for so many steps."""
     command = [sys.executable, str(HERE / "depot_victim.py"), str(directory), str(store), str(steps)]
-    path = os.pathsep.join([str(HERE.parents[1]), str(HERE.parent), str(HERE)])
+    path = os.pathsep.join([str(HERE.parents[1]), str(HERE.parent / "support"), str(HERE)])
     environment = {**os.environ, "PYTHONPATH": path}
     return subprocess.run(
         command, env=environment, capture_output=True, text=True, check=False, timeout=DEADLINE
@@ -95,7 +95,7 @@ def test_a_disk_that_is_full(tmp_path: Path) -> None:
         [*alone, mount, "sh", str(tmp_path)], capture_output=True, check=False
     ).returncode:
         pytest.skip("this user cannot mount a small disk of its own")
-    path = os.pathsep.join([str(HERE.parents[1]), str(HERE.parent), str(HERE)])
+    path = os.pathsep.join([str(HERE.parents[1]), str(HERE.parent / "support"), str(HERE)])
     result = subprocess.run(
         [*alone, f'{mount}; exec "$2" -c "$3" "$1"', "sh", str(tmp_path), sys.executable, FULL],
         env={**os.environ, "PYTHONPATH": path},

@@ -22,10 +22,10 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 from store_harness import Changes, Clock
 
+from mpi_actors.content.store import tree
+from mpi_actors.content.store.database import Database, Records
 from mpi_actors.depot.depot import FOLDER, Depot
 from mpi_actors.errors import InstallFailed, InterpreterInUse, UnknownInterpreter
-from mpi_actors.store import tree
-from mpi_actors.store.database import Database, Records
 
 DAY = 86400.0
 THINGS = {

@@ -14,11 +14,11 @@ import trio.testing
 from depot_standins import MemorySource, Thing, quick_warden
 from store_harness import Changes, Clock, database_of, depot_of, detail, on_disk, remembered, states
 
+from mpi_actors.content.store.database import Database
 from mpi_actors.depot.depot import Depot
 from mpi_actors.depot.listing import recorded_entries
 from mpi_actors.errors import BadStore, ContentRefused, DepotUnusable, DiskFull, InstallFailed
 from mpi_actors.process import Warden
-from mpi_actors.store.database import Database
 
 DAY = 86400.0
 ABC = {name: Thing(300) for name in "abc"}

@@ -18,7 +18,7 @@ DEADLINE = 90.0
 
 RUN = """if True:
     import json, pathlib, sys
-    from mpi_actors.launch import RunOptions, run
+    from mpi_actors.cli.run.launch import RunOptions, run
     options = json.loads(sys.argv[1])
     for name in ("events", "store"):
         options[name] = options.get(name) and pathlib.Path(options[name])

@@ -19,7 +19,7 @@ import trio
 from console_child import PATIENCE, Child, console, left_behind, make_store, run
 from kubo_daemon import KuboDaemon, running_kubo
 
-from mpi_actors import content_access
+from mpi_actors.content import access
 from mpi_actors.errors import BackendUnavailable
 
 pytestmark = pytest.mark.e2e
@@ -262,9 +262,9 @@ def test_no_room(tmp_path: Path) -> None:
 
 async def opened(path: Path, api: str | None = None, *, local: bool = False) -> str:
     """Why a backend was chosen."""
-    async with content_access.open_access(path, api, local=local) as access:
-        assert (access.kubo is None) == (access.blocks is not None) == (access.embedded is not None)
-        return access.why
+    async with access.open_access(path, api, local=local) as found:
+        assert (found.kubo is None) == (found.blocks is not None) == (found.embedded is not None)
+        return found.why
 
 
 async def test_a_daemon_at_the_usual_place_is_used(
@@ -272,8 +272,8 @@ async def test_a_daemon_at_the_usual_place_is_used(
 ) -> None:
     """If it answers, is one, and nothing else was said; else the embedded store, and why."""
     port = int(kubo.api.rpartition("/")[2])
-    monkeypatch.setattr(content_access, "DEFAULT_API", kubo.api)
-    monkeypatch.setattr(content_access, "DEFAULT_PLACE", ("127.0.0.1", port))
+    monkeypatch.setattr(access, "DEFAULT_API", kubo.api)
+    monkeypatch.setattr(access, "DEFAULT_PLACE", ("127.0.0.1", port))
     assert "which answers at the usual address" in await opened(tmp_path)
     assert "since the store is a directory" in await opened(tmp_path, local=True)
     assert "as -ipfs-api says" in await opened(tmp_path, "embedded")
@@ -282,8 +282,8 @@ async def test_a_daemon_at_the_usual_place_is_used(
         [listener] = await trio.open_tcp_listeners(0, host="127.0.0.1")
         nursery.start_soon(trio.serve_listeners, _talk_nonsense, [listener])
         port = listener.socket.getsockname()[1]
-        monkeypatch.setattr(content_access, "DEFAULT_API", f"/ip4/127.0.0.1/tcp/{port}")
-        monkeypatch.setattr(content_access, "DEFAULT_PLACE", ("127.0.0.1", port))
+        monkeypatch.setattr(access, "DEFAULT_API", f"/ip4/127.0.0.1/tcp/{port}")
+        monkeypatch.setattr(access, "DEFAULT_PLACE", ("127.0.0.1", port))
         assert "cannot be used" in await opened(tmp_path)
         nursery.cancel_scope.cancel()
     assert "since no IPFS daemon answers" in await opened(tmp_path)

@@ -15,7 +15,7 @@ pytestmark = pytest.mark.e2e
 
 def demo(temporary: Path, *, as_json: bool) -> str:
     """What it prints."""
-    code = f"import sys; from mpi_actors.demo import demo; sys.exit(demo(json={as_json}))"
+    code = f"import sys; from mpi_actors.cli.demo.demo import demo; sys.exit(demo(json={as_json}))"
     with leaves_nothing(temporary):
         done = subprocess.run(
             [sys.executable, "-c", code],

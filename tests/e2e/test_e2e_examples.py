@@ -12,7 +12,7 @@ from e2e_harness import EXAMPLES, leaves_nothing
 from e2e_ring import ring
 from example_models import collectives, stencil
 
-from mpi_actors.local_pool import open_local_pool
+from mpi_actors.pool.local.pool import open_local_pool
 
 pytestmark = pytest.mark.e2e
 

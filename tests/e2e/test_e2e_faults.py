@@ -12,8 +12,8 @@ from e2e_harness import EXAMPLES, leaves_nothing
 from e2e_ring import ring
 
 from mpi_actors.events import Log, RankStarted
-from mpi_actors.local_job import LocalJob
-from mpi_actors.local_pool import LocalPool, open_local_pool
+from mpi_actors.pool.local.job import LocalJob
+from mpi_actors.pool.local.pool import LocalPool, open_local_pool
 
 pytestmark = pytest.mark.e2e
 

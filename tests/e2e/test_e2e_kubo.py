@@ -13,9 +13,11 @@ import pytest
 import trio
 from kubo_daemon import KuboDaemon, kubo_binary, running_kubo
 
-from mpi_actors.content.cid import Cid, Codec
-from mpi_actors.content.limits import CHUNK, LINKS, TreeLimits
-from mpi_actors.content.path import ContentPath
+from mpi_actors.content.formats.cid import Cid, Codec
+from mpi_actors.content.formats.limits import CHUNK, LINKS, TreeLimits
+from mpi_actors.content.formats.path import ContentPath
+from mpi_actors.content.kubo.backend import KuboBackend, probe
+from mpi_actors.content.store.backend import Added, Progress
 from mpi_actors.errors import (
     BackendUnavailable,
     BadStore,
@@ -24,8 +26,6 @@ from mpi_actors.errors import (
     DialFailed,
     NotADirectory,
 )
-from mpi_actors.kubo.backend import KuboBackend, probe
-from mpi_actors.store.backend import Added, Progress
 
 pytestmark = pytest.mark.e2e
 

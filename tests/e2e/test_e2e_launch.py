@@ -166,7 +166,7 @@ async def test_a_killed_launcher_leaves_nothing(frozen: bool, temporary: Path) -
         assert sum("warden_main.py" in line for line in ours.values()) == 2
         assert sum("run.py" in line for line in ours.values()) == 4
         if frozen:
-            daemon = next(pid for pid, line in ours.items() if "mpi_actors.served" in line)
+            daemon = next(pid for pid, line in ours.items() if "mpi_actors.pool.local.served" in line)
             os.kill(daemon, signal.SIGSTOP)
             # the kernel wakes what is stopped when the launcher goes, not what is about to be
             await until(lambda: "\nState:\tT" in Path(f"/proc/{daemon}/status").read_text())

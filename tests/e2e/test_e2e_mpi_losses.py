@@ -14,9 +14,9 @@ from example_models import collectives, stencil
 import mpi_actors
 from mpi_actors.errors import UsageError
 from mpi_actors.events import Log, RankStarted
-from mpi_actors.local_job import LocalJob
-from mpi_actors.local_pool import open_local_pool
-from mpi_actors.local_script import module, script
+from mpi_actors.pool.local.job import LocalJob
+from mpi_actors.pool.local.pool import open_local_pool
+from mpi_actors.pool.local.script import module, script
 
 pytestmark = pytest.mark.e2e
 

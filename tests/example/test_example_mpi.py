@@ -13,7 +13,7 @@ from example_models import collectives, stencil
 
 ROOT = Path(__file__).resolve().parents[2]
 EXAMPLE = ROOT / "example"
-WORLDS = ROOT / "tests" / "mpi" / "mpi_worlds.py"
+WORLDS = ROOT / "tests" / "support" / "mpi_worlds.py"
 RANKS = pytest.mark.parametrize("n", [1, 2, 3])
 
 

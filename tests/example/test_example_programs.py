@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from driver import run_example, run_init
 
-from mpi_actors.process.manifest import protocol_of
+from mpi_actors.programs.manifest import protocol_of
 
 EXAMPLE = Path(__file__).resolve().parents[2] / "example"
 PYTHON = Path(sys.executable).resolve()

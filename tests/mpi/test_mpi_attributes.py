@@ -17,7 +17,7 @@ from mpi_actors.mpi.attributes import (
     get_attribute,
     set_attribute,
 )
-from mpi_actors.mpi.exception import Exception as MPIException
+from mpi_actors.mpi.errors.exception import Exception as MPIException
 
 
 def test_copies_get_what_the_copy_function_says() -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from mpi_actors.mpi import constants, errhandler
 from mpi_actors.mpi.errhandler import ERRHANDLER_NULL, ERRORS_RETURN
-from mpi_actors.mpi.exception import Exception as MPIException
+from mpi_actors.mpi.errors.exception import Exception as MPIException
 
 
 def test_a_program_can_have_so_many_error_handlers_and_no_more() -> None:

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mpi_actors.mpi import constants
-from mpi_actors.mpi.exception import Exception as MPIException
+from mpi_actors.mpi.errors.exception import Exception as MPIException
 from mpi_actors.mpi.group import GROUP_EMPTY, GROUP_NULL, Group
 
 MEMBERS = st.lists(st.integers(0, 12), unique=True)

@@ -9,16 +9,16 @@ import weakref
 import pytest
 
 from mpi_actors.mpi import constants, handle
+from mpi_actors.mpi.comm.point.message import MESSAGE_NO_PROC, MESSAGE_NULL
 from mpi_actors.mpi.errhandler import ERRHANDLER_NULL, ERRORS_RETURN, Errhandler
-from mpi_actors.mpi.exception import Exception as MPIException
-from mpi_actors.mpi.file import FILE_NULL
+from mpi_actors.mpi.errors.exception import Exception as MPIException
 from mpi_actors.mpi.group import GROUP_EMPTY, GROUP_NULL, Group
 from mpi_actors.mpi.handle import Handle
 from mpi_actors.mpi.info import INFO_ENV, INFO_NULL, Info
-from mpi_actors.mpi.message import MESSAGE_NO_PROC, MESSAGE_NULL
-from mpi_actors.mpi.request import REQUEST_NULL
+from mpi_actors.mpi.io.file import FILE_NULL
+from mpi_actors.mpi.requests.request import REQUEST_NULL
+from mpi_actors.mpi.rma.window import WIN_NULL
 from mpi_actors.mpi.session import SESSION_NULL
-from mpi_actors.mpi.win import WIN_NULL
 
 NULLS = [
     ERRHANDLER_NULL,

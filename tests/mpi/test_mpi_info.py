@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mpi_actors.mpi import constants
-from mpi_actors.mpi.exception import Exception as MPIException
+from mpi_actors.mpi.errors.exception import Exception as MPIException
 from mpi_actors.mpi.info import INFO_ENV, INFO_NULL, Info, describe_process
 
 KEYS = st.text(min_size=1, max_size=8)

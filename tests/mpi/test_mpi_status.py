@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mpi_actors.mpi import constants
-from mpi_actors.mpi.exception import Exception as MPIException
+from mpi_actors.mpi.errors.exception import Exception as MPIException
 from mpi_actors.mpi.status import Status
 
 INT = st.integers(-(2**31), 2**31 - 1)

@@ -10,8 +10,8 @@ import trio
 
 from mpi_actors.config import PeerLimits, Timing
 from mpi_actors.ids import PeerId
-from mpi_actors.net.memory import MemoryNetwork
-from mpi_actors.net.memory_transport import MemoryTransport
+from mpi_actors.net.memory.network import MemoryNetwork
+from mpi_actors.net.memory.transport import MemoryTransport
 from mpi_actors.net.pairing import Pairing, StreamPair, open_pair
 from mpi_actors.net.transport import ByteStream
 

@@ -9,9 +9,9 @@ import trio
 from trio.testing import MockClock
 
 from mpi_actors.ids import PeerId
-from mpi_actors.net import identity
-from mpi_actors.net.libp2p import Libp2pTransport
-from mpi_actors.net.memory import MemoryNetwork
+from mpi_actors.net.libp2p import identity
+from mpi_actors.net.libp2p.transport import Libp2pTransport
+from mpi_actors.net.memory.network import MemoryNetwork
 from mpi_actors.net.transport import Transport
 
 pytest.register_assert_rewrite("transport_contract")

@@ -13,11 +13,11 @@ from net_pairs import accepting
 
 from mpi_actors.errors import BadFrame, BadMessage, ConnectionLost, FrameTooLarge, Impostor, TooMuchRelayed
 from mpi_actors.ids import JobId, PeerId
-from mpi_actors.messages import Capacity, ControlMessage, EndJob, Goodbye, Ping
 from mpi_actors.net.link import Link
-from mpi_actors.net.memory import MemoryNetwork
+from mpi_actors.net.memory.network import MemoryNetwork
 from mpi_actors.net.pairing import StreamPair
 from mpi_actors.wire.frame import MAX_CHUNK, MAX_WRITE, Frame, Kind
+from mpi_actors.wire.messages import Capacity, ControlMessage, EndJob, Goodbye, Ping
 
 JOB = JobId("00" * 8)
 BIG = Capacity(tuple(f"{n:0200}" for n in range(5000)))

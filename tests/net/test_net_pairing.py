@@ -9,7 +9,7 @@ from net_pairs import accepting
 from mpi_actors.config import PeerLimits, Timing
 from mpi_actors.errors import DialFailed, TooManyStreams
 from mpi_actors.ids import PeerId
-from mpi_actors.net.memory import MemoryNetwork
+from mpi_actors.net.memory.network import MemoryNetwork
 from mpi_actors.net.pairing import Pairing, open_pair
 from mpi_actors.wire.preamble import TOKEN_SIZE, Preamble, StreamKind
 

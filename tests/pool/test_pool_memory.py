@@ -7,8 +7,8 @@ import trio
 from pool_scenes import RING, ring
 
 from mpi_actors.errors import JobFailed
-from mpi_actors.memory_pool import open_memory_pool
-from mpi_actors.process.functions import RankContext
+from mpi_actors.pool.memory import open_memory_pool
+from mpi_actors.programs.functions import RankContext
 
 
 async def echo(rank: RankContext) -> None:

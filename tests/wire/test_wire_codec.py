@@ -15,7 +15,8 @@ from strategies import control_messages, cut
 
 from mpi_actors.errors import BadMessage, FrameTooLarge, ProtocolError, UsageError
 from mpi_actors.ids import MAX_RANKS
-from mpi_actors.messages import (
+from mpi_actors.wire.codec import MAX_CONTROL, ControlDecoder, encode
+from mpi_actors.wire.messages import (
     MAX_ARGUMENTS,
     MAX_TEXT,
     REGISTRY,
@@ -32,7 +33,6 @@ from mpi_actors.messages import (
     StartRank,
     check_arguments,
 )
-from mpi_actors.wire.codec import MAX_CONTROL, ControlDecoder, encode
 
 JOB = "0123456789abcdef"
 START = StartRank(JOB, 0, 0, 1, "echo", (), (Placement(0, 0, "peer"),))

@@ -7,10 +7,6 @@
 makes the predefined ones.
 """
 
-from .buffered import Attach_buffer as Attach_buffer
-from .buffered import Detach_buffer as Detach_buffer
-from .buffered import Flush_buffer as Flush_buffer
-from .buffered import Iflush_buffer as Iflush_buffer
 from .communicator import Comm as Comm
 from .communicator import Intercomm as Intercomm
 from .communicator import Intracomm as Intracomm
@@ -19,6 +15,10 @@ from .locks import _comm_lock as _comm_lock
 from .locks import _comm_lock_table as _comm_lock_table
 from .locks import _commctx_inter as _commctx_inter
 from .locks import _commctx_intra as _commctx_intra
+from .point.buffered import Attach_buffer as Attach_buffer
+from .point.buffered import Detach_buffer as Detach_buffer
+from .point.buffered import Flush_buffer as Flush_buffer
+from .point.buffered import Iflush_buffer as Iflush_buffer
 from .state import CommState as CommState
 from .world import COMM_NULL as COMM_NULL
 from .world import COMM_SELF as COMM_SELF

@@ -8,7 +8,7 @@ from .handle import CommHandle
 
 if TYPE_CHECKING:
     from ..group import Group
-    from ..request import Prequest, Request
+    from ..requests.request import Prequest, Request
     from .communicator import Comm, Intercomm
 
 

@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 from .absent import Absent
-from .bsend import BufferedSends
-from .collective_blocking import BlockingCollectives, BlockingScans
-from .collective_nonblocking import NonblockingCollectives, NonblockingScans
-from .collective_objects import ObjectCollectives, ObjectScans
-from .collective_persistent import PersistentCollectives, PersistentScans
-from .constructors import Constructors
-from .exchange import Exchanges
+from .collective.blocking import BlockingCollectives, BlockingScans
+from .collective.nonblocking import NonblockingCollectives, NonblockingScans
+from .collective.objects import ObjectCollectives, ObjectScans
+from .collective.persistent import PersistentCollectives, PersistentScans
 from .handle import CommHandle
 from .inquiry import Inquiry
-from .inter import InterConstructors
-from .intra import IntraConstructors
-from .objects import ObjectMessages
-from .probe import Probes
-from .receive import BufferReceives
-from .send import BufferSends
+from .making.constructors import Constructors
+from .making.inter import InterConstructors
+from .making.intra import IntraConstructors
+from .point.bsend import BufferedSends
+from .point.exchange import Exchanges
+from .point.objects import ObjectMessages
+from .point.probe import Probes
+from .point.receive import BufferReceives
+from .point.send import BufferSends
 from .state import CommState
-from .topology_create import TopologyConstructors
+from .topology.constructors import TopologyConstructors
 
 
 class Comm(

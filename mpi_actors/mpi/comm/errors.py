@@ -10,7 +10,7 @@ from functools import wraps
 from typing import TYPE_CHECKING, Concatenate, NoReturn, ParamSpec, TypeVar
 
 from .. import errhandler
-from ..exception import Exception as MPIException
+from ..errors.exception import Exception as MPIException
 from .state import CommState
 
 if TYPE_CHECKING:

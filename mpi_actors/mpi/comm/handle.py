@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Self
 
 from ..constants import ERR_COMM
-from ..exception import Exception as MPIException
+from ..errors.exception import Exception as MPIException
 from ..handle import Handle, number_of, state_of
 from .state import CommState
 

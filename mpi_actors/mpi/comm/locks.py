@@ -8,7 +8,7 @@ from threading import Lock
 from typing import TYPE_CHECKING, Concatenate, NamedTuple, ParamSpec, TypeVar
 
 from ..constants import GREATEST_TAG
-from .lineage import duplicate
+from .making.lineage import duplicate
 from .state import CommState
 
 if TYPE_CHECKING:

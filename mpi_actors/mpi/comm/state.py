@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
     from ..engine import Engine
     from ..errhandler import ErrhandlerState
-    from .buffered import SendBuffer
     from .locks import Private
+    from .point.buffered import SendBuffer
 
     Send = Callable[..., None]
     Receive = Callable[..., Any]

@@ -7,7 +7,7 @@ from operator import index
 from typing import Any, Self, SupportsIndex
 
 from ..constants import ERR_COUNT, ORDER_C
-from ..exception import Exception as MPIException
+from ..errors.exception import Exception as MPIException
 from ..handle import Handle
 from . import distribution
 from .contents import COMBINERS

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any, Self
 
 from ..constants import COMBINER_NAMED, ERR_TYPE, MAX_OBJECT_NAME
-from ..exception import Exception as MPIException
+from ..errors.exception import Exception as MPIException
 from ..handle import constant, forget
 from .constructors import Constructors
 from .contents import NAME_OF, addresses_of, copied, integers_of

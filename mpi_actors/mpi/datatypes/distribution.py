@@ -17,7 +17,7 @@ from ..constants import (
     ORDER_C,
     ORDER_FORTRAN,
 )
-from ..exception import Exception as MPIException
+from ..errors.exception import Exception as MPIException
 from .layout import EMPTY, Layout, assembled, repeated, resized
 
 

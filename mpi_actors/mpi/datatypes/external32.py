@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from typing import Literal
 
 from ..constants import ERR_CONVERSION
-from ..exception import Exception as MPIException
+from ..errors.exception import Exception as MPIException
 from ..handle import name_of
 from . import codes
 from .definition import Definition

@@ -13,7 +13,7 @@ from ..constants import (
     TYPECLASS_REAL,
     UNDEFINED,
 )
-from ..exception import Exception as MPIException
+from ..errors.exception import Exception as MPIException
 from .datatype import Datatype
 from .definition import Definition
 from .predefined import NAMED

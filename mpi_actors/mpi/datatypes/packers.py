@@ -6,7 +6,7 @@ from operator import index
 from typing import Any
 
 from ..constants import ERR_ARG, ERR_COMM, ERR_COUNT, ERR_TRUNCATE, ERR_TYPE
-from ..exception import Exception as MPIException
+from ..errors.exception import Exception as MPIException
 from ..handle import Handle
 from . import packing
 from .acquire import acquire

@@ -10,7 +10,7 @@ import sys
 from typing import Any
 
 from ..constants import ERR_BUFFER
-from ..exception import Exception as MPIException
+from ..errors.exception import Exception as MPIException
 from .layout import Body, Layout, Loop, looped
 
 FEWEST_RUNS_FOR_NUMPY = 16

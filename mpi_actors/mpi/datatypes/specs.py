@@ -13,7 +13,7 @@ from operator import index
 from typing import Any, NoReturn
 
 from ..constants import ERR_BUFFER, ERR_TYPE, PROC_NULL
-from ..exception import Exception as MPIException
+from ..errors.exception import Exception as MPIException
 from .acquire import acquire, native
 from .datatype import Datatype
 from .exports import raw

@@ -22,7 +22,7 @@ from .choices import Choices
 from .inlet import Inlet, hand_over
 from .matching import Arrival, Envelope, Matched, Matching
 from .outlet import Outlet
-from .peer import Peer
+from .partner import Peer
 from .runs import Run
 from .schedule import Data, Schedule
 from .transfer import STANDARD, SYNCHRONOUS, Receive, Sending, Transfer, size_of

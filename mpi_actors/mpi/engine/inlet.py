@@ -15,7 +15,7 @@ from .transfer import Receive
 
 if TYPE_CHECKING:
     from .engine import Engine
-    from .peer import Peer
+    from .partner import Peer
 
 WINDOW = 8 * 1024 * 1024
 """Bytes that one rank sends another unasked; what is beyond is announced, and pulled when it is matched."""
@@ -283,7 +283,7 @@ def hand_over(receive: Receive, source: int, tag: int, note: int, view: memoryvi
 def judge(receive: Receive, note: int) -> None:
     """Is it a message of the collective operation that the receiver is in?"""
     if note != receive.note:
-        from ..exception import Exception as MPIException
+        from ..errors.exception import Exception as MPIException
 
         receive.error = ERR_OTHER
         receive.exception = MPIException(

@@ -17,7 +17,7 @@ from .transfer import SYNCHRONOUS, Sending
 
 if TYPE_CHECKING:
     from .engine import Engine
-    from .peer import Peer
+    from .partner import Peer
     from .schedule import Bytes, Data
 
 EAGER = 1024 * 1024

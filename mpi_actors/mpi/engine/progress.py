@@ -16,11 +16,11 @@ from collections.abc import Callable
 from os import sched_yield
 from typing import TYPE_CHECKING, Any
 
-from .lane import Lane
+from .stream import Lane
 from .transfer import Transfer
 
 if TYPE_CHECKING:
-    from .peer import Peer
+    from .partner import Peer
     from .runs import Run
 
 _SPIN = 0.0005

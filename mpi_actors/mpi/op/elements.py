@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from ..constants import ERR_OP, ERR_TYPE
-from ..exception import Exception as MPIException
+from ..errors.exception import Exception as MPIException
 
 if TYPE_CHECKING:
     from ..datatypes import Datatype

@@ -7,7 +7,7 @@ from importlib import import_module
 from typing import Any
 
 from ..constants import ERR_OP
-from ..exception import Exception as MPIException
+from ..errors.exception import Exception as MPIException
 from . import arrays, plain
 from .elements import COMPLEX, PAIR, Element
 from .plain import Reducer

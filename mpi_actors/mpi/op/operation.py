@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Self
 
 from ..constants import ERR_OP
-from ..exception import Exception as MPIException
+from ..errors.exception import Exception as MPIException
 from ..handle import Handle, constant, forget
 from . import kernels
 from .elements import element_of

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..constants import ERR_OP
-from ..exception import Exception as MPIException
+from ..errors.exception import Exception as MPIException
 from .elements import BYTE, COMPLEX, FLOATING, FORTRAN, INTEGER, LOGICAL, MULTI, PAIR, Element
 
 ORDERED = frozenset((INTEGER, FORTRAN, MULTI, FLOATING))

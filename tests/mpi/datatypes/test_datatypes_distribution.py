@@ -18,7 +18,7 @@ from mpi_actors.mpi.constants import (
     ORDER_FORTRAN,
 )
 from mpi_actors.mpi.datatypes import NAMED
-from mpi_actors.mpi.exception import Exception as MPIException
+from mpi_actors.mpi.errors.exception import Exception as MPIException
 
 DFLT = DISTRIBUTE_DFLT_DARG
 

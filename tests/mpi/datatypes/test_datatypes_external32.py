@@ -13,7 +13,7 @@ from type_models import Made, datatypes
 
 from mpi_actors.mpi.constants import ERR_ARG, ERR_COMM, ERR_CONVERSION, ERR_TRUNCATE, ERR_TYPE, UNDEFINED
 from mpi_actors.mpi.datatypes import NAMED, Datatype, bytes_of, count, elements
-from mpi_actors.mpi.exception import Exception as MPIException
+from mpi_actors.mpi.errors.exception import Exception as MPIException
 
 INT, DOUBLE = NAMED["INT"], NAMED["DOUBLE"]
 EXT32 = "external32"

@@ -15,7 +15,7 @@ from mpi_actors.mpi import constants
 from mpi_actors.mpi.constants import ERR_ARG, ERR_COUNT, ERR_KEYVAL, ERR_TYPE, UNDEFINED
 from mpi_actors.mpi.datatypes import DATATYPE_NULL, NAMED, Datatype, _datatype_create, _typealign, _typecode
 from mpi_actors.mpi.datatypes import datatype as home
-from mpi_actors.mpi.exception import Exception as MPIException
+from mpi_actors.mpi.errors.exception import Exception as MPIException
 
 INT, DOUBLE, BYTE = NAMED["INT"], NAMED["DOUBLE"], NAMED["BYTE"]
 

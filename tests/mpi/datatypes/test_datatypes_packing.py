@@ -11,7 +11,7 @@ from type_models import Made, datatypes
 
 from mpi_actors.mpi.constants import ERR_BUFFER
 from mpi_actors.mpi.datatypes import NAMED, elements, packing
-from mpi_actors.mpi.exception import Exception as MPIException
+from mpi_actors.mpi.errors.exception import Exception as MPIException
 
 MARGIN = 8
 

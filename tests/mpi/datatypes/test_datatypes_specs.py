@@ -21,7 +21,7 @@ from mpi_actors.mpi.datatypes import (
     parse_recv,
     parse_send,
 )
-from mpi_actors.mpi.exception import Exception as MPIException
+from mpi_actors.mpi.errors.exception import Exception as MPIException
 
 INT, BYTE, CHAR = NAMED["INT"], NAMED["BYTE"], NAMED["CHAR"]
 INTS = array.array("i", range(10))

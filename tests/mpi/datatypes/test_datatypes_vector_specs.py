@@ -18,7 +18,7 @@ from mpi_actors.mpi.datatypes import (
     parse_send_v,
     parse_send_w,
 )
-from mpi_actors.mpi.exception import Exception as MPIException
+from mpi_actors.mpi.errors.exception import Exception as MPIException
 
 INT, CHAR = NAMED["INT"], NAMED["CHAR"]
 INTS = array.array("i", range(10))

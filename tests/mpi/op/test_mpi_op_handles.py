@@ -11,7 +11,7 @@ import pytest
 
 from mpi_actors.mpi import op as module
 from mpi_actors.mpi.constants import ERR_OP
-from mpi_actors.mpi.exception import Exception as MPIException
+from mpi_actors.mpi.errors.exception import Exception as MPIException
 from mpi_actors.mpi.op import MAX, MAXLOC, MINLOC, NO_OP, OP_NULL, REPLACE, SUM, Op, state
 from mpi_actors.mpi.op.state import MOST_USER_OPERATIONS
 

@@ -11,7 +11,7 @@ import pytest
 from mpi_actors.mpi import op as module
 from mpi_actors.mpi.constants import ERR_OP, ERR_TYPE
 from mpi_actors.mpi.datatypes import DATATYPE_NULL, NAMED, Datatype
-from mpi_actors.mpi.exception import Exception as MPIException
+from mpi_actors.mpi.errors.exception import Exception as MPIException
 from mpi_actors.mpi.op import BAND, MAX, MAXLOC, MINLOC, NO_OP, OP_NULL, PROD, REPLACE, SUM, Op, kernels
 from mpi_actors.mpi.op.elements import FLOATING, INTEGER, Element
 

@@ -1,0 +1,224 @@
+"""A daemon with a console on it, from its start to its exit code."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import platformdirs
+import trio
+
+from ...actors import ChildSpec, Mailbox, Restart
+from ...config import PeerLimits, Settings
+from ...errors import MpiActorsError, OutputLost
+from ...loading import loading
+from ..arguments.parse import ConsoleOptions
+from ..output import logs
+from ..output.eventlog import EventLog
+from ..output.streams import STDIN, STDOUT
+
+if TYPE_CHECKING:
+    from ...daemon.real import Node, NodeOptions
+    from ..output.outbox import Outbox
+    from .console import Console
+    from .front import Front
+
+SHUTDOWN = 2.5
+"""Seconds that a signalled daemon has for an orderly end."""
+_LAST_WORDS = 0.3
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+def run_console(options: ConsoleOptions) -> int:
+    """Run a daemon and its console; returns the exit code, which is 128 + the signal that ended it.
+
+    Raises:
+        UsageError: an option cannot be used.
+    """
+    with logs.installed(debug=options.debug) as handler, contextlib.ExitStack() as stack:
+        event_log = None if options.events is None else EventLog(options.events)
+        if event_log is not None:
+            stack.callback(event_log.close)
+        interactive = os.isatty(STDIN) and os.isatty(STDOUT)
+        path = options.path or platformdirs.user_data_path("mpi-actors", appauthor=False)
+        with loading():
+            # libp2p takes more than a second to load; whatever is wrong so far was said before
+            from ...daemon.real import NodeOptions
+        peer = PeerLimits() if options.slots is None else PeerLimits(slots=options.slots)
+        node_options = NodeOptions(
+            path=path,
+            store=options.store,
+            api=options.api,
+            ipfs_peers=options.ipfs_peers,
+            keep=options.keep,
+            listen=options.listen,
+            peers=options.peers,
+            max_size=options.max_size,
+            mdns=options.mdns,
+            settings=Settings(peer=peer),
+            pool=options.pool,
+        )
+        app = _App(node_options, handler, event_log, quiet=options.quiet, interactive=interactive)
+        return trio.run(app.main)
+
+
+def _front(interactive: bool, path: Path) -> Front:
+    if interactive:
+        from .terminal import TerminalFront
+
+        return TerminalFront(path)
+    from .front import LineFront
+
+    return LineFront()
+
+
+class _App:
+    """The daemon's whole life: opened, run, ended, whatever signals come."""
+
+    def __init__(
+        self,
+        options: NodeOptions,
+        handler: logs.ConsoleHandler,
+        event_log: EventLog | None,
+        *,
+        quiet: bool,
+        interactive: bool,
+    ) -> None:
+        self._options = options
+        self._handler = handler
+        self._event_log = event_log
+        self._quiet = quiet
+        self._interactive = interactive
+        self._signal = 0
+        self._session: _Session | None = None
+        self._scope = trio.CancelScope()
+
+    async def main(self) -> int:
+        """Run to the end; returns the exit code."""
+        code = 0
+        async with trio.open_nursery() as nursery:
+            await nursery.start(self._watch_signals)
+            try:
+                with self._scope:
+                    code = await self._live()
+            except* MpiActorsError:
+                # a daemon that is stopped while it starts says so
+                if not self._signal:
+                    raise
+            nursery.cancel_scope.cancel()
+        return 128 + self._signal if self._signal else code
+
+    async def _live(self) -> int:
+        from ...daemon.real import open_node
+        from ..output.outbox import Outbox
+        from .console import Console
+
+        async with open_node(self._options) as node:
+            bus = node.daemon.bus
+            outbox = Outbox(bus)
+            console = Console(node, outbox, quiet=self._quiet, interactive=self._interactive)
+            front = _front(self._interactive, self._options.path)
+            with contextlib.ExitStack() as stack:
+                if self._event_log is not None:
+                    stack.callback(bus.listen(self._event_log))
+                stack.callback(bus.listen(console.hear))
+                self._session = _Session(node, console, outbox, front, self._handler)
+                await node.run(services=[self._session.child()])
+            if self._session.failure is not None and not self._signal:
+                raise self._session.failure
+            return console.exit_code
+
+    async def _watch_signals(self, *, task_status: trio.TaskStatus[None]) -> None:
+        # what was set to be ignored (nohup, a background job of a script) stays so
+        wanted = [each for each in _SIGNALS if signal.getsignal(each) is not signal.SIG_IGN]
+        with trio.open_signal_receiver(*wanted) as signals:
+            task_status.started()
+            async for number in signals:
+                self._obey(number)
+
+    def _obey(self, number: int) -> None:
+        session = self._session
+        if self._signal:
+            if session is not None:
+                session.restore()
+            os._exit(128 + number)  # the warden sees to the programs
+        # a terminal sends it as a signal except while there is a prompt, which reads it as a key
+        if number == signal.SIGINT and session is not None and session.ctrl_c():
+            return
+        self._signal = number
+        if session is not None and session.up:
+            session.stop()
+            self._scope.deadline = trio.current_time() + SHUTDOWN
+        else:
+            self._scope.cancel()
+
+
+class _Session:
+    """The console of a running daemon, and its front."""
+
+    def __init__(
+        self, node: Node, console: Console, outbox: Outbox, front: Front, handler: logs.ConsoleHandler
+    ) -> None:
+        self._node = node
+        self._console = console
+        self._outbox = outbox
+        self._front = front
+        self._handler = handler
+        self.up = False
+        self.failure: OSError | MpiActorsError | None = None
+
+    def stop(self) -> None:
+        """Ask the daemon to end in an orderly way."""
+        self._node.daemon.stop()
+
+    def restore(self) -> None:
+        """Leave the terminal as it was."""
+        self._front.restore()
+
+    def ctrl_c(self) -> bool:
+        """Ctrl-C was pressed: whether that was for something that the console is doing."""
+        return self._console.interactive and (self._console.interrupt() or self._front.ctrl_c())
+
+    def child(self) -> ChildSpec[object]:
+        """The console's actor."""
+        return ChildSpec(id="console", run=self._run, restart=Restart.TEMPORARY)
+
+    async def _run(self, _: Mailbox[object]) -> None:
+        soon = trio.lowlevel.current_trio_token().run_sync_soon
+        self.up = True
+        try:
+            with self._handler.diverted(self._console.complain, soon):
+                try:
+                    async with trio.open_nursery() as nursery:
+                        nursery.start_soon(self._show, nursery.cancel_scope)
+                        await self._converse()
+                        nursery.cancel_scope.cancel()
+                finally:
+                    await self._say_last_words()
+        finally:
+            self.stop()
+
+    async def _converse(self) -> None:
+        self._console.greet()
+        try:
+            await self._front.run(self._console)
+        except MpiActorsError as error:
+            self.failure = error
+        await self._outbox.drained()
+
+    async def _show(self, scope: trio.CancelScope) -> None:
+        try:
+            await self._outbox.pump(self._front.write)
+        except OSError as error:
+            # nobody can see what happens any more
+            self.failure = (
+                error if isinstance(error, BrokenPipeError) else OutputLost(f"cannot write: {error.strerror}")
+            )
+            scope.cancel()
+
+    async def _say_last_words(self) -> None:
+        with contextlib.suppress(OSError):
+            await self._outbox.close(self._front.write, _LAST_WORDS)

@@ -1,0 +1,147 @@
+"""The commands on jobs, peers and the console itself; `commands_content` has the others."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import trio
+
+from ...coordination.decisions import Phase
+from ...errors import UnknownInterpreter, UsageError
+from ...jobs.job import Job
+from ..text.show import short_peer
+from ..text.tables import one_line, seconds_text, table
+from ..text.tree import dropped_lines, tree_lines
+from . import commands_content  # noqa: F401 - its commands come first
+from .registry import REGISTRY, Names, command, find
+
+if TYPE_CHECKING:
+    from .console import Console
+
+# --- jobs -------------------------------------------------------------------------------------------------
+
+
+@command(
+    "start FILE N ARGS…", "start a job: N ranks of the interpreter FILE", 2, None, Names.INSTALLED,
+    only_first=True,
+)  # fmt: skip
+async def _start(console: Console, arguments: Sequence[str]) -> None:
+    program, number, *args = arguments
+    if not re.fullmatch(r"[+-]?[0-9]{1,9}", number):
+        text = f"the number of ranks must be a whole number, not {one_line(number, 40)!r}"
+        raise UsageError(f"{text}; usage: {REGISTRY['start'].usage}")
+    launcher = console.node.daemon.launcher
+    if program not in (*launcher.interpreters(), *launcher.installable()):
+        await console.prepared()
+    try:
+        job = await console.node.daemon.start_job(program, int(number), args)
+    except UnknownInterpreter as error:
+        for entry in console.node.depot.listing():
+            if entry.name == program and entry.detail:
+                raise UnknownInterpreter(f"{program} is not installed: {entry.detail}") from error
+        raise
+    console.own(job)
+
+
+@command("jobs", "show the jobs that were started here")
+async def _jobs(console: Console, _: Sequence[str]) -> None:
+    rows = [
+        (job.id, job.spec.program, str(job.spec.size), _state(job), seconds_text(console.seconds_of(job)))
+        for job in console.node.daemon.jobs.values()
+    ]
+    if rows:
+        console.say_lines(table(("job", "program", "ranks", "state", "time"), rows))
+    else:
+        console.say("no jobs yet: `start FILE N ARGS…` starts one")
+
+
+def _state(job: Job) -> str:
+    if job.result is not None:
+        return "finished" if job.result.ok else "failed"
+    vacant = [seat.rank for seat in job.ledger.seats if seat.phase is Phase.VACANT]
+    return f"waiting: rank {vacant[0]}" if vacant else "running"
+
+
+@command("logs JOB", "show again what a job logged", 1, 1, Names.JOBS)
+async def _logs(console: Console, arguments: Sequence[str]) -> None:
+    job = console.job(arguments[0])
+    if job.log.dropped:
+        console.say(f"({job.log.dropped} older lines are gone)")
+    for line in job.log:
+        mark = f"[{line.rank} stderr] " if line.stream == "stderr" else f"[{line.rank}] " if line.rank else ""
+        console.say(mark + line.text)
+
+
+@command("why JOB", "show what each rank of a job does or waits for", 1, 1, Names.JOBS)
+async def _why(console: Console, arguments: Sequence[str]) -> None:
+    console.say_lines(await console.job(arguments[0]).why())
+
+
+@command("kill JOB", "end a job", 1, 1, Names.JOBS)
+async def _kill(console: Console, arguments: Sequence[str]) -> None:
+    job = console.job(arguments[0])
+    if job.result is not None:
+        raise UsageError(f"job {job.id} is over already")
+    job.kill()
+    await job.wait()
+
+
+# --- peers ------------------------------------------------------------------------------------------------
+
+
+@command("peers", "show the peers of the pool that are connected")
+async def _peers(console: Console, _: Sequence[str]) -> None:
+    daemon = console.node.daemon
+    now = trio.current_time()
+    rows = [
+        (
+            short_peer(record.peer),
+            f"{record.latency * 1000:.1f}" if record.latency else "?",
+            f"{record.capacity.running}/{record.capacity.slots}",
+            str(len(record.capacity.interpreters)),
+            seconds_text(now - record.since),
+            next(iter(record.addresses), "?"),
+        )
+        for record in daemon.roster
+    ]
+    own = daemon.capacity()
+    here = (
+        f"{short_peer(daemon.local)} (here)", "", f"{own.running}/{own.slots}", str(len(own.interpreters)),
+        "", next(iter(daemon.transport.addresses), ""),
+    )  # fmt: skip
+    head = ("peer", "latency/ms", "running/slots", "interpreters", "for", "address")
+    console.say_lines(table(head, [here, *rows]))
+
+
+@command("connect ADDR", "connect to a peer, and stay or become connected from now on", 1, 1)
+async def _connect(console: Console, arguments: Sequence[str]) -> None:
+    record = await console.node.daemon.connect(arguments[0])
+    console.news(f"connected to {short_peer(record.peer)}")
+
+
+@command("tree", "show this peer's actors, and what was dropped or turned away")
+async def _tree(console: Console, _: Sequence[str]) -> None:
+    daemon = console.node.daemon
+    console.say_lines(tree_lines(daemon.supervisor.snapshot()))
+    letters = daemon.dead_letters.report()
+    console.say_lines(dropped_lines(letters, daemon.router.dropped, daemon.protocol_errors()))
+
+
+# --- the console itself -----------------------------------------------------------------------------------
+
+
+@command("help [COMMAND]", "show the commands, or how one is used", 0, 1, Names.COMMANDS)
+async def _help(console: Console, arguments: Sequence[str]) -> None:
+    if arguments:
+        found = find(arguments[0])
+        console.say(f"{found.usage}: {found.summary}")
+        return
+    console.say_lines(table(("command", ""), [(each.usage, each.summary) for each in REGISTRY.values()]))
+    console.say("Words are quoted as in a shell. JOB may be the first letters of a job's name.")
+
+
+@command("exit", "wait for the jobs that were started here, and end this peer")
+async def _exit(console: Console, _: Sequence[str]) -> None:
+    console.leaving = True

@@ -1,0 +1,104 @@
+"""What people do to content, from the command line and at the console."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import attrs
+
+from ...content.formats.cid import Cid
+from ...content.formats.path import ContentPath
+from ...content.store.backend import PUBLISHED, ContentBackend, Entry, OnProgress
+from ...errors import ContentError, UsageError
+
+PERSON = "person"
+"""The owner of what somebody pinned by command."""
+
+
+@attrs.frozen
+class Fetched:
+    """What was fetched."""
+
+    cid: Cid
+    place: Path
+
+
+def destination(content: ContentPath, to: Path) -> Path:
+    """Where something goes that is fetched to `to`: there, or below its own name if that is a directory.
+
+    Raises:
+        UsageError: something is there already, or its directory is missing.
+    """
+    try:
+        place = to / (content.names[-1] if content.names else str(content.root)) if to.is_dir() else to
+        if os.path.lexists(place):
+            raise UsageError(f"{str(place)!r} exists already: remove it, or name another place")
+        if not place.parent.is_dir():
+            raise UsageError(f"there is no directory {str(place.parent)!r} to put it into: make it first")
+    except (OSError, ValueError) as error:  # ValueError: a NUL in the path
+        raise UsageError(f"cannot write {str(to)!r}: {_reason(error)}") from error
+    return place
+
+
+async def fetch(
+    backend: ContentBackend, content: ContentPath, to: Path, on_progress: OnProgress | None = None
+) -> Fetched:
+    """Fetch something to `destination`, entirely or not at all.
+
+    Raises:
+        UsageError: it cannot go there.
+        ContentError: it cannot be had, or not be written.
+    """
+    place = destination(content, to)
+    cid = await backend.resolve(content)
+    try:
+        await backend.fetch(cid, place, on_progress=on_progress)
+    except FileExistsError as error:
+        raise UsageError(f"{str(place)!r} exists already: remove it, or name another place") from error
+    except OSError as error:
+        raise ContentError(f"cannot write {str(place)!r}: {_reason(error)}") from error
+    return Fetched(cid, place)
+
+
+async def entries(backend: ContentBackend, content: ContentPath) -> tuple[Entry, ...]:
+    """What is in a directory.
+
+    Raises:
+        ContentError: it cannot be had, or is none.
+    """
+    return await backend.list(await backend.resolve(content))
+
+
+async def pin(backend: ContentBackend, content: ContentPath) -> Cid:
+    """Fetch something, and keep it; returns what it is.
+
+    Raises:
+        ContentError: it cannot be had.
+    """
+    cid = await backend.resolve(content)
+    await backend.pin(cid, PERSON)
+    return cid
+
+
+async def unpin(backend: ContentBackend, content: ContentPath) -> Cid:
+    """End `pin`, and what publishing it began; returns what it is.
+
+    Raises:
+        UsageError: it is not pinned, or only since this peer's own interpreters need it.
+        ContentError: it cannot be found.
+    """
+    cid = await backend.resolve(content)
+    owners = (await backend.pins()).get(cid, frozenset())
+    if not owners:
+        raise UsageError(f"{content} is not pinned here")
+    of_people = owners & {PERSON, PUBLISHED}
+    if not of_people:
+        raise UsageError(f"{content} stays, since it is a store or an installed interpreter of this peer")
+    for owner in sorted(of_people):
+        await backend.unpin(cid, owner)
+    return cid
+
+
+def _reason(error: OSError | ValueError) -> str:
+    return (error.strerror if isinstance(error, OSError) else None) or str(error)

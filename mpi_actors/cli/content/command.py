@@ -1,0 +1,111 @@
+"""The life of a command that runs once: what it opens, what it shows, and how it is stopped."""
+
+from __future__ import annotations
+
+import os
+import signal
+
+import trio
+
+from ...errors import OutputLost
+from ...loading import loading
+from ..arguments.content import ContentArguments, PublishArguments
+from ..arguments.directories import default_directory
+from ..output import logs
+from ..output.screen import Screen
+from .actions import act
+from .content import OpenContent
+
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+def run_content(arguments: ContentArguments, open_content: OpenContent | None = None) -> int:
+    """Do what a command line says; returns the exit code, which is 128 + the signal that ended it.
+
+    Args:
+        arguments: the command line.
+        open_content: opens the peer's content; None for the real one.
+
+    Raises:
+        MpiActorsError: that was not possible.
+        BrokenPipeError: nobody reads what is printed.
+        BaseExceptionGroup: of the two.
+    """
+    with logs.installed(debug=arguments.debug) as handler:
+        if open_content is None:
+            with loading():
+                open_content = real_content(arguments)
+        return trio.run(_Life(arguments, open_content, handler).main)
+
+
+def real_content(arguments: ContentArguments) -> OpenContent:
+    """Opens what is in the peer's directory, with the backend that the command line asks for."""
+    from .opened import ContentOptions, open_content
+
+    options = ContentOptions(
+        path=arguments.path or default_directory(), api=arguments.api, peers=arguments.peers
+    )
+    return lambda _: open_content(options)
+
+
+class _Life:
+    def __init__(
+        self, arguments: ContentArguments, open_content: OpenContent, handler: logs.ConsoleHandler
+    ) -> None:
+        self._arguments = arguments
+        self._open = open_content
+        self._handler = handler
+        quiet = isinstance(arguments, PublishArguments) and arguments.quiet
+        self._screen = Screen(bar=not quiet)
+        self._signal = 0
+
+    async def main(self) -> int:
+        failure: Exception | None = None
+        async with trio.open_nursery() as nursery:
+            await nursery.start(self._watch_signals, nursery.cancel_scope)
+            try:
+                await self._run()
+            except Exception as error:  # noqa: BLE001
+                failure = error  # comes out as it is, not in a group
+            nursery.cancel_scope.cancel()
+        if self._signal:
+            return 128 + self._signal
+        if failure is not None:
+            raise failure
+        return 0
+
+    async def _run(self) -> None:
+        soon = trio.lowlevel.current_trio_token().run_sync_soon
+        with self._handler.diverted(self._screen.complain, soon):
+            try:
+                async with trio.open_nursery() as nursery:
+                    nursery.start_soon(self._show)
+                    async with self._open(self._arguments) as content:
+                        if self._arguments.debug:
+                            self._screen.complain(content.why)
+                        await act(self._arguments, content, self._screen)
+                    await self._screen.drained()
+                    nursery.cancel_scope.cancel()
+            finally:
+                await self._screen.close()
+
+    async def _show(self) -> None:
+        try:
+            await self._screen.pump()
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            raise OutputLost(f"cannot write: {error.strerror}") from error
+
+    async def _watch_signals(
+        self, scope: trio.CancelScope, *, task_status: trio.TaskStatus[None]
+    ) -> None:
+        # what was ignored when we were started (nohup, background jobs) stays ignored
+        wanted = [number for number in _SIGNALS if signal.getsignal(number) is not signal.SIG_IGN]
+        with trio.open_signal_receiver(*wanted) as signals:
+            task_status.started()
+            async for number in signals:
+                if self._signal:  # whoever asks twice does not want to wait
+                    os._exit(128 + number)
+                self._signal = number
+                scope.cancel()

@@ -1,0 +1,156 @@
+"""The content of one peer, for commands that end when they are done, whether or not its daemon runs."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import attrs
+import trio
+
+from ...content.access import Access, open_access
+from ...content.bitswap.exchange import Exchange
+from ...content.fetcher import PeerFetcher
+from ...content.formats.cid import Cid
+from ...content.store.backend import ContentBackend
+from ...content.store.blocks import BlockStore
+from ...content.store.embedded import EmbeddedBackend
+from ...depot.depot import Entry
+from ...depot.listing import recorded_entries
+from ...errors import BadAddress, DialFailed, UnknownInterpreter
+from ...ids import PeerId
+from ...net.transport import ByteStream, Transport
+
+
+@attrs.frozen(kw_only=True)
+class ContentOptions:
+    """Whose content, and from whom."""
+
+    path: Path
+    """The peer's directory."""
+    api: str | None = None
+    """The address of an IPFS daemon, `embedded`, or None to look whether there is one."""
+    peers: tuple[str, ...] = ()
+    """Addresses of peers, or of IPFS nodes, to ask for what is not here; for the embedded store only."""
+
+
+@attrs.frozen
+class Report:
+    """What was removed."""
+
+    blocks: int
+    size: int
+    """Bytes."""
+    interpreters: tuple[str, ...] = ()
+
+
+class Content:
+    """See `open_content`."""
+
+    def __init__(self, access: Access) -> None:
+        self._access = access
+
+    @property
+    def backend(self) -> ContentBackend:
+        """Where content is kept and found."""
+        return self._access.backend
+
+    @property
+    def why(self) -> str:
+        """Which backend it is, and why that one."""
+        return self._access.why
+
+    async def interpreters(self) -> list[Entry]:
+        """Those that are installed in the peer's directory, or could not be."""
+        records = await trio.to_thread.run_sync(self._access.database.records)
+        return recorded_entries(records)
+
+    async def pin_interpreter(self, name: str) -> None:
+        """Let an installed interpreter stay, whatever room is needed.
+
+        Raises:
+            UnknownInterpreter: it is not installed.
+        """
+        await self._require(name)
+        await trio.to_thread.run_sync(self._access.database.pin, name)
+
+    async def unpin_interpreter(self, name: str) -> None:
+        """End `pin_interpreter`.
+
+        Raises:
+            UnknownInterpreter: it is not installed.
+        """
+        await self._require(name)
+        await trio.to_thread.run_sync(self._access.database.unpin, name)
+
+    async def collect(self) -> Report:
+        """Remove the blocks that nothing needs. Interpreters are for their daemon to remove."""
+        collected = await self.backend.collect()
+        return Report(collected.blocks, collected.size)
+
+    async def _require(self, name: str) -> None:
+        records = await trio.to_thread.run_sync(self._access.database.records)
+        if name not in records.installed and name not in records.pinned:
+            known = ", ".join(records.installed) or "nothing"
+            raise UnknownInterpreter(f"no interpreter {name!r} is installed here. Installed: {known}")
+
+
+@asynccontextmanager
+async def open_content(options: ContentOptions) -> AsyncIterator[Content]:
+    """Open the content of a peer.
+
+    Raises:
+        BackendUnavailable: the IPFS daemon that was named does not answer.
+        DialFailed: none of the peers that were named can be reached.
+        StoreDamaged: the peer's directory cannot be used.
+    """
+    async with open_access(options.path, options.api) as access:
+        if options.peers and access.embedded is not None and access.blocks is not None:
+            async with _connected(access.embedded, access.blocks, options.peers):
+                yield Content(access)
+        else:
+            yield Content(access)
+
+
+@asynccontextmanager
+async def _connected(
+    backend: EmbeddedBackend, blocks: BlockStore, addresses: Sequence[str]
+) -> AsyncIterator[None]:
+    # loaded only for those who want it: it takes a second
+    from ...net.libp2p.identity import ephemeral
+    from ...net.libp2p.transport import Libp2pTransport
+
+    transport = Libp2pTransport(ephemeral())
+    exchange = Exchange(transport, blocks)
+    reached: dict[str, PeerId] = {}
+
+    def providers(_: Cid) -> Sequence[PeerId]:
+        return [reached[address] for address in addresses if address in reached]
+
+    async with trio.open_nursery() as nursery:
+        await nursery.start(transport.run, _refuse)
+        await nursery.start(exchange.run)
+        failures: list[str] = []
+        async with trio.open_nursery() as dials:
+            for address in addresses:
+                dials.start_soon(_dial, transport, address, reached, failures)
+        if not reached:
+            raise DialFailed(f"nobody can be asked: {'; '.join(failures)}")
+        backend.fetcher = PeerFetcher(blocks, exchange, providers)
+        try:
+            yield
+        finally:
+            backend.fetcher = None
+        nursery.cancel_scope.cancel()
+
+
+async def _dial(transport: Transport, address: str, reached: dict[str, PeerId], failures: list[str]) -> None:
+    try:
+        reached[address] = await transport.connect(address)
+    except (BadAddress, DialFailed) as error:
+        failures.append(str(error))
+
+
+async def _refuse(_: ByteStream) -> None:
+    """Whoever takes us for a peer of a pool is told, by the end of the stream, that we are none."""

@@ -1,0 +1,1 @@
+"""A pool on this machine, one peer of which is killed in the middle of a job."""

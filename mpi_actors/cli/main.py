@@ -1,0 +1,123 @@
+"""The command `mpi-actors`."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+import traceback
+from collections.abc import Iterator, Sequence
+
+import attrs
+
+from ..errors import MpiActorsError, UsageError
+from .arguments.parse import (
+    Arguments,
+    BenchArguments,
+    ConsoleOptions,
+    DemoArguments,
+    RunArguments,
+    parse_arguments,
+)
+
+EXIT_ERROR = 1
+EXIT_USAGE = 2
+EXIT_INTERRUPTED = 130
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Do what a command line says; returns the exit code. Errors are one line on standard error."""
+    _have_standard_streams()
+    debug = False
+    try:
+        arguments = parse_arguments(sys.argv[1:] if argv is None else argv)
+        debug = getattr(arguments, "debug", False)
+        return _dispatch(arguments)
+    except SystemExit as end:  # --help and --version
+        return end.code if isinstance(end.code, int) else 0
+    except KeyboardInterrupt:
+        return EXIT_INTERRUPTED
+    except BaseExceptionGroup as group:
+        return _explain(group, debug)
+    except (MpiActorsError, OSError) as error:
+        return _explain(error, debug)
+
+
+def _dispatch(arguments: Arguments) -> int:
+    # imported here: each of them takes long to load, and none is needed to say what is wrong with a flag
+    match arguments:
+        case ConsoleOptions():
+            from .console.app import run_console
+
+            return run_console(arguments)
+        case RunArguments():
+            from .run.launch import RunOptions, run
+
+            return run(RunOptions(**attrs.asdict(arguments, recurse=False)))
+        case DemoArguments(json):
+            from .demo.demo import demo
+
+            return demo(json=json)
+        case BenchArguments(args):
+            from ..bench.command import bench
+
+            return bench(list(args))
+        case _:
+            from .content.command import run_content
+
+            return run_content(arguments)
+
+
+def _explain(error: Exception | BaseExceptionGroup, debug: bool) -> int:
+    """Say what went wrong; returns the exit code.
+
+    Raises:
+        Exception: `error` itself, if there is a fault of ours in it.
+    """
+    leaves = list(_leaves(error))
+    if any(isinstance(leaf, KeyboardInterrupt) for leaf in leaves):
+        return EXIT_INTERRUPTED
+    if not all(isinstance(leaf, (MpiActorsError, OSError)) for leaf in leaves):
+        raise error
+    # a usage error is the one that helps, wherever it hides
+    causes = [cause for leaf in leaves for cause in _causes(leaf)]
+    chosen = next((cause for cause in causes if isinstance(cause, UsageError)), causes[0])
+    if debug:
+        traceback.print_exception(error)
+    if not isinstance(chosen, BrokenPipeError):
+        print(f"mpi-actors: {' '.join(_text(chosen).split())}", file=sys.stderr)
+    return EXIT_USAGE if isinstance(chosen, UsageError) else EXIT_ERROR
+
+
+def _text(error: BaseException) -> str:
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+    return str(error)
+
+
+def _leaves(error: BaseException) -> Iterator[BaseException]:
+    if isinstance(error, BaseExceptionGroup):
+        for inner in error.exceptions:
+            yield from _leaves(inner)
+    else:
+        yield error
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    """An error, what caused it, what caused that, and so on, through groups."""
+    yield error
+    if error.__cause__ is not None:
+        for leaf in _leaves(error.__cause__):
+            yield from _causes(leaf)
+
+
+def _have_standard_streams() -> None:
+    """See that descriptors 0, 1 and 2 are open, or a socket could become one of them."""
+    while (file := os.open(os.devnull, os.O_RDWR)) <= 2:
+        os.set_inheritable(file, True)
+    os.close(file)
+    for stream in (sys.stdout, sys.stderr):
+        if stream is not None:
+            stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+    if sys.stderr is None:
+        logging.raiseExceptions = False

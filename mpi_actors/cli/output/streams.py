@@ -1,0 +1,89 @@
+"""Writing to standard output and standard error, and reading standard input, outside of trio's thread."""
+
+from __future__ import annotations
+
+import errno
+import itertools
+import os
+import select
+from collections.abc import AsyncIterator, Iterable
+
+import trio
+
+from ...errors import UsageError
+from ..text.show import printable
+from .outbox import Piece
+
+STDIN, STDOUT, STDERR = 0, 1, 2
+MAX_LINE = 4 * 1024 * 1024
+"""Bytes of the longest line that is read."""
+
+_READ = 64 * 1024
+
+
+def write_pieces(pieces: Iterable[Piece]) -> None:
+    """Write to standard output and standard error, in order. Blocks.
+
+    Raises:
+        OSError: one of them cannot be written; BrokenPipeError if nobody reads it any more.
+    """
+    for error, group in itertools.groupby(pieces, lambda piece: piece.error):
+        fd = STDERR if error else STDOUT
+        text = "".join(piece.text for piece in group)
+        if os.isatty(fd):
+            text = printable(text)
+        write_all(fd, text.encode(errors="replace"))
+
+
+def write_all(fd: int, data: bytes) -> None:
+    """Write bytes to a descriptor. Blocks, even if that does not.
+
+    Raises:
+        OSError: it cannot be written; BrokenPipeError if nobody reads it any more.
+    """
+    rest = memoryview(data)
+    while rest:
+        try:
+            rest = rest[os.write(fd, rest) :]
+        except BlockingIOError:
+            # somebody else, with whom we share it, made it non-blocking
+            select.select([], [fd], [])
+
+
+async def read_lines() -> AsyncIterator[str]:
+    """The lines of standard input, without their ends.
+
+    A thread reads, and is left behind when this is cancelled: standard input may be shared with other
+    programs, which non-blocking reads would disturb.
+
+    Raises:
+        UsageError: a line is too long, or not UTF-8, or standard input cannot be read.
+    """
+    tail = b""
+    while data := await trio.to_thread.run_sync(_read_some, abandon_on_cancel=True):
+        *lines, tail = (tail + data).split(b"\n")
+        for line in lines:
+            yield _decoded(line)
+        if len(tail) > MAX_LINE:
+            raise UsageError(f"a line of standard input is longer than {MAX_LINE} bytes")
+    if tail:
+        yield _decoded(tail)
+
+
+def _read_some() -> bytes:
+    try:
+        return os.read(STDIN, _READ)
+    except BlockingIOError:
+        select.select([STDIN], [], [])
+        return _read_some()
+    except OSError as error:
+        if error.errno in (errno.EBADF, errno.EIO):  # closed, or its terminal is gone
+            return b""
+        raise UsageError(f"cannot read standard input: {error.strerror}") from error
+
+
+def _decoded(line: bytes) -> str:
+    try:
+        return line.decode().rstrip("\r")
+    except UnicodeDecodeError:
+        raise UsageError("a line of standard input is not UTF-8") from None

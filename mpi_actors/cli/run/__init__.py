@@ -1,0 +1,1 @@
+"""`run`: a pool for one program, with the manners of `mpiexec`."""

@@ -1,0 +1,208 @@
+"""`run`: one program on a pool of daemons that lives as long as it does, like mpiexec.
+
+Exit codes: the program's; 2 for what cannot be used, 3 when the job failed; 128 + the signal's number after
+Ctrl-C and the like.
+"""
+
+from __future__ import annotations
+
+import errno
+import signal
+from pathlib import Path
+
+import attrs
+import trio
+
+from ...coordination.decisions import EXIT_JOB_FAILED, RestartPolicy
+from ...depot.sources.directory import missing_files, single
+from ...errors import BadStore, MpiActorsError, UsageError
+from ...events import Event
+from ...pool.local.job import LocalJob
+from ...pool.local.peer import LocalPeer
+from ...pool.local.pool import LocalPool, open_local_pool
+from ...pool.local.script import module, script
+from ...programs.manifest import protocol_of
+from ...wire.control import Script
+from .input import standard_input
+from .output import Output, Terminal
+
+EXIT_USAGE = 2
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+@attrs.frozen(kw_only=True)
+class RunOptions:
+    """What a person wants to run."""
+
+    program: str
+    """An interpreter's directory, or the name of one in `store`; or an mpi4py script, or a module's name."""
+    module: bool = False
+    """`program` is a module's name."""
+    args: tuple[str, ...] = ()
+    size: int = 1
+    """Ranks."""
+    peers: int = 1
+    """Daemons."""
+    restart: RestartPolicy | None = None
+    """None: as the sort of program has it, which is `lost` for those that use mpi4py, `failed` for others."""
+    prefix: bool = False
+    """Begin each line with the rank that wrote it."""
+    events: Path | None = None
+    """A file to which each event is appended as a line of JSON."""
+    store: Path | None = None
+    """A directory of interpreters."""
+    debug: bool = False
+    """Repeat what the daemons write to standard error."""
+
+
+def run(options: RunOptions) -> int:
+    """Run the program to its end, and return the exit code. Nothing of the pool is left, however it ends.
+
+    Of an mpi4py program, each rank's lines go where it wrote them. Of another one, rank 0's log goes to
+    standard output, and what other ranks log, or any writes to standard error, to standard error. So does
+    what becomes of ranks and peers; and on SIGQUIT, what each rank does or waits for.
+    """
+    terminal = Terminal()
+    try:
+        return trio.run(_run, options, terminal)
+    except KeyboardInterrupt:  # before or after the time in which it is handled
+        return 128 + signal.SIGINT
+    except UsageError as error:
+        terminal.say(f"mpi-actors: {error}")
+        return EXIT_USAGE
+    except MpiActorsError as error:
+        terminal.say(f"mpi-actors: {type(error).__name__}: {error}")
+        return EXIT_JOB_FAILED
+    except OSError as error:
+        if error.errno == errno.EPIPE:
+            return 128 + signal.SIGPIPE
+        terminal.say(f"mpi-actors: cannot write: {error.strerror}")
+        return EXIT_JOB_FAILED
+
+
+def find_program(program: str, store: Path | None) -> Path:
+    """The interpreter's directory, or the script, that is named on the command line.
+
+    Raises:
+        UsageError: there is none.
+    """
+    if store is not None and "/" not in program and not missing_files(store / program):
+        return store / program
+    place = Path(program)
+    if place.is_file() or not missing_files(place):
+        return place
+    if store is not None and "/" not in program:
+        raise UsageError(f"no interpreter {program!r} in {str(store)!r}: {_lacks(store / program)}")
+    raise UsageError(f"no program {program!r}: {_lacks(place)}")
+
+
+def _lacks(place: Path) -> str:
+    if not place.exists():
+        return "there is no such file or directory"
+    if not place.is_dir():
+        return "that is no file and no directory"
+    return f"the directory has no {' and no '.join(missing_files(place))}"
+
+
+async def _run(options: RunOptions, terminal: Terminal) -> int:
+    received: list[int] = []
+    running: list[LocalJob] = []
+    failure: Exception | None = None
+    code = EXIT_JOB_FAILED
+    async with trio.open_nursery() as nursery:
+        await nursery.start(_watch_signals, received, nursery.cancel_scope)
+        await nursery.start(_answer_questions, running, terminal)
+        try:
+            code = await _run_job(options, terminal, running)
+        except Exception as error:  # noqa: BLE001
+            failure = error  # comes out as it is, not in a group
+        nursery.cancel_scope.cancel()
+    if received:
+        return 128 + received[0]
+    if failure is not None:
+        raise failure
+    return code
+
+
+async def _watch_signals(
+    received: list[int], scope: trio.CancelScope, *, task_status: trio.TaskStatus[None]
+) -> None:
+    # what was ignored when we were started (nohup, background jobs) stays ignored
+    wanted = [number for number in _SIGNALS if signal.getsignal(number) is not signal.SIG_IGN]
+    with trio.open_signal_receiver(*wanted) as signals:
+        task_status.started()
+        async for number in signals:
+            received.append(number)
+            scope.cancel()
+            await trio.sleep_forever()
+
+
+async def _answer_questions(
+    running: list[LocalJob], terminal: Terminal, *, task_status: trio.TaskStatus[None]
+) -> None:
+    """On each SIGQUIT, which Ctrl-\\ sends, say what the ranks do or wait for."""
+    with trio.open_signal_receiver(signal.SIGQUIT) as signals:
+        task_status.started()
+        async for _ in signals:
+            try:
+                lines = await running[0].why() if running else ["mpi-actors: the daemons are starting"]
+            except MpiActorsError as error:
+                lines = [f"mpi-actors: {type(error).__name__}: {error}"]
+            await terminal.write(2, "".join(f"{line}\n" for line in lines))
+
+
+async def _run_job(options: RunOptions, terminal: Terminal, running: list[LocalJob]) -> int:
+    _check(options)
+    program = _program(options)
+    mpi = isinstance(program, Script) or await trio.to_thread.run_sync(protocol_of, program) == "mpi"
+    unwritten: OSError | None = None
+    async with Output(terminal, options.events, mpi=mpi, prefix=options.prefix) as output:
+        with trio.CancelScope() as scope:
+
+            async def on_event(peer: LocalPeer, time: float, event: Event) -> None:
+                nonlocal unwritten
+                try:
+                    await output.show(peer.index, time, event)
+                except OSError as error:
+                    # nobody reads the answer any more
+                    unwritten = unwritten or error
+                    scope.cancel()
+
+            store = None if isinstance(program, Script) else program
+            async with open_local_pool(
+                store, peers=options.peers, debug=options.debug, on_event=on_event
+            ) as pool:
+                job = await _start(pool, program, mpi, options)
+                running.append(job)
+                result = await job.wait()
+        if unwritten is not None:
+            raise unwritten
+        await output.conclude(result)
+        return result.exit_code
+
+
+def _program(options: RunOptions) -> Script | Path:
+    """What is to be run: a script or module, or an interpreter's directory."""
+    if options.module:
+        return module(options.program)
+    place = find_program(options.program, options.store)
+    return script(place) if place.is_file() else place
+
+
+async def _start(pool: LocalPool, program: Script | Path, mpi: bool, options: RunOptions) -> LocalJob:
+    size, args, restart = options.size, options.args, options.restart
+    if isinstance(program, Script):
+        return await pool.start_script(program, size, *args, restart=restart, stdin=standard_input())
+    try:
+        [name] = single(program).names()
+    except BadStore as error:
+        raise UsageError(str(error)) from error
+    stdin = standard_input() if mpi else None
+    return await pool.start(name, size, *args, restart=restart, stdin=stdin)
+
+
+def _check(options: RunOptions) -> None:
+    if options.size < 1:
+        raise UsageError(f"the number of ranks must be at least 1, not {options.size}")
+    if options.peers < 1:
+        raise UsageError(f"the number of peers must be at least 1, not {options.peers}")

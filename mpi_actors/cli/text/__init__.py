@@ -1,0 +1,1 @@
+"""Values as people read them, pure: events, lists, trees, progress, sizes, durations."""

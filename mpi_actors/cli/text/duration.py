@@ -1,0 +1,47 @@
+"""Durations as people write them: "30d" is thirty days, "forever" has no end."""
+
+from __future__ import annotations
+
+import math
+import re
+from fractions import Fraction
+
+from ...errors import UsageError
+
+LONGEST = 1000 * 365 * 86400
+"""No duration but `forever` exceeds it, in seconds: a thousand years."""
+
+_EXAMPLES = "Write one such as 12h, 30d or 8w (units: s, m, h, d, w), or forever."
+_DURATION = re.compile(r"\s*([0-9]{1,12}(?:\.[0-9]{1,12})?)\s*([smhdw])\s*", re.IGNORECASE | re.ASCII)
+_ZERO = re.compile(r"\s*0+\s*", re.ASCII)
+_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
+_AGO = ((365 * 86400, "year"), (30 * 86400, "month"), (86400, "day"), (3600, "hour"), (60, "minute"))
+
+
+def parse_duration(text: str) -> float:
+    """The seconds of a duration such as "90s", "1.5 h" or "30d"; infinity for "forever" and for 0.
+
+    Letters may be of either case.
+
+    Raises:
+        UsageError: it is no duration, or more than `LONGEST`.
+    """
+    if _ZERO.fullmatch(text) or text.strip().lower() == "forever":
+        return math.inf
+    found = _DURATION.fullmatch(text)
+    if found is None:
+        raise UsageError(f"{text[:80]!r} is no duration. {_EXAMPLES}")
+    seconds = Fraction(found[1]) * _SECONDS[found[2].lower()]
+    if seconds > LONGEST:
+        raise UsageError(f"{text[:80]!r} is too long for a duration. {_EXAMPLES}")
+    return float(seconds) if seconds else math.inf
+
+
+def format_ago(seconds: float) -> str:
+    """How long ago something was, for people: "just now", "1 minute ago", "3 days ago"; rounded down."""
+    for unit, name in _AGO:
+        count = int(seconds // unit)
+        if count >= 1:
+            return f"{count} {name}{'' if count == 1 else 's'} ago"
+    # less than a minute, or the clock was set back
+    return "just now"

@@ -1,0 +1,83 @@
+"""What `list` shows, at the console and on the command line. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from .duration import format_ago
+from .size import format_size
+from .tables import one_line, table
+
+if TYPE_CHECKING:
+    from ...content.store.backend import Entry as ContentEntry
+    from ...depot.listing import Entry as Interpreter
+
+_MOST_LINES = 10
+_INDENT = "    "
+_MARKS = {"file": "", "directory": "/", "link": "@"}
+
+
+def interpreter_lines(interpreters: Sequence[Interpreter], now: float) -> list[str]:
+    """Interpreters as a table; below each that has one, its detail: why it failed, or is not installed.
+
+    Args:
+        interpreters: what to show.
+        now: the time, in seconds since 1970.
+    """
+    rows = [
+        (
+            each.name,
+            # of a failed one it may have been forgotten
+            format_size(each.size) if each.size or each.state != "failed" else "",
+            each.state,
+            _last_use(each, now),
+            "yes" if each.pinned else "",
+            str(each.in_use or ""),
+        )
+        for each in interpreters
+    ]
+    head, *lines = table(("name", "size", "state", "last use", "pinned", "in use"), rows)
+    shown = [head]
+    for line, each in zip(lines, interpreters, strict=True):
+        shown.append(line)
+        shown.extend(_INDENT + detail for detail in _detail(each))
+    return shown
+
+
+def entry_lines(entries: Sequence[ContentEntry]) -> list[str]:
+    """The entries of a directory in IPFS as a table; directories end with a slash, links with an @."""
+    rows = [(str(each.cid), format_size(each.size), each.name + _MARKS[each.kind]) for each in entries]
+    return table(("cid", "size", "name"), rows)
+
+
+def collected_lines(interpreters: Sequence[str], blocks: int, size: int) -> list[str]:
+    """What `gc` removed.
+
+    Args:
+        interpreters: their names.
+        blocks: the number of blocks.
+        size: their bytes.
+    """
+    lines = [f"removed the interpreter {name}" for name in interpreters]
+    if blocks:
+        lines.append(f"removed {blocks} block{'' if blocks == 1 else 's'}, {format_size(size)}")
+    return lines or ["there was nothing to remove"]
+
+
+def _last_use(interpreter: Interpreter, now: float) -> str:
+    if interpreter.last_use is not None:
+        return format_ago(now - interpreter.last_use)
+    return "never" if interpreter.state == "installed" else ""
+
+
+def _detail(interpreter: Interpreter) -> Iterator[str]:
+    """The end of it: that is where a program says why it failed."""
+    lines = interpreter.detail.strip().splitlines()
+    if len(lines) > _MOST_LINES:
+        # the first says what went wrong, the last what the program had to say
+        yield one_line(lines[0])
+        yield "…"
+        lines = lines[1 - _MOST_LINES :]
+    for line in lines:
+        yield one_line(line)

@@ -1,0 +1,109 @@
+"""Events as a person reads them. Pure."""
+
+from __future__ import annotations
+
+import enum
+
+import attrs
+
+from ...events import (
+    Event,
+    JobFinished,
+    JobStarted,
+    Log,
+    Notice,
+    PeerJoined,
+    PeerLost,
+    RankInstalling,
+    RankLost,
+    RankStarted,
+    RankWaiting,
+)
+from ...ids import JobId, PeerId
+from .tables import seconds_text
+
+
+class Kind(enum.Enum):
+    """What a text is, which decides where it goes and whether a quiet console shows it."""
+
+    LOG = "log"
+    """A line that a program logged: always, to standard output."""
+    STDERR = "stderr"
+    """A line that a program wrote to standard error: always, to standard error."""
+    NEWS = "news"
+    """What happens meanwhile: to standard output, unless quiet."""
+    FAILURE = "failure"
+    """What a person has to know: always, to standard error."""
+
+    @property
+    def is_error(self) -> bool:
+        """It goes to standard error."""
+        return self in (Kind.STDERR, Kind.FAILURE)
+
+
+@attrs.frozen
+class Shown:
+    """An event as text, without the last line's end."""
+
+    text: str
+    kind: Kind
+
+
+def show(event: Event, *, several: bool = False) -> Shown | None:
+    """How an event is shown; None if it is not.
+
+    Args:
+        several: jobs are running side by side, so that each line has to say whose it is.
+    """
+    match event:
+        case Log(job=job, rank=rank, text=text, stream=stream):
+            of_job = f"{short_job(job)} " if several else ""
+            if stream == "stderr":
+                return Shown(f"{of_job}[{rank} stderr] {text}", Kind.STDERR)
+            return Shown(of_job + (f"[{rank}] " if rank or several else "") + text, Kind.LOG)
+        case JobStarted(job=job, program=program, ranks=ranks):
+            return _news(f"job {job} started: {program}, {ranks} rank{'s' if ranks > 1 else ''}")
+        case JobFinished(job=job, ok=True, seconds=seconds):
+            return _news(f"job {job} finished after {seconds_text(seconds)}")
+        case JobFinished(job=job, reason=reason, seconds=seconds):
+            text = f"job {job} failed after {seconds_text(seconds)}: {reason}"
+            return Shown(text.rstrip().replace("\n", "\n    "), Kind.FAILURE)
+        case RankLost(job=job, rank=rank, peer=peer, reason=reason):
+            # the rest of the reason is the program's standard error, which was shown as it came
+            why = reason.split("\n", 1)[0]
+            return _news(f"job {short_job(job)}: rank {rank} on {short_peer(peer)} is lost: {why}")
+        case RankInstalling(job=job, rank=rank, peer=peer, program=program):
+            return _news(f"job {short_job(job)}: {short_peer(peer)} installs {program} for rank {rank}")
+        case RankStarted(job=job, rank=rank, incarnation=number, peer=peer) if number > 0:
+            return _news(f"job {short_job(job)}: rank {rank} runs again, on {short_peer(peer)}")
+        case RankWaiting(job=job, rank=rank, seconds=seconds, reason=reason):
+            return _news(
+                f"job {short_job(job)}: rank {rank} waits up to {seconds:.0f} s for a peer: {reason}"
+            )
+        case PeerJoined(peer=peer, address=address, interpreters=interpreters):
+            offers = ", ".join(interpreters) or "nothing yet"
+            return _news(f"peer {short_peer(peer)} joined{f' at {address}' if address else ''}: {offers}")
+        case PeerLost(peer=peer, reason=reason):
+            return _news(f"peer {short_peer(peer)} left: {reason}")
+        case Notice(text=text):
+            return Shown(f"note: {text}", Kind.FAILURE)
+    return None
+
+
+def short_job(job: JobId) -> str:
+    """Enough of a job's id to name it."""
+    return job[:8]
+
+
+def short_peer(peer: PeerId) -> str:
+    """The end of a peer's id: all begin alike."""
+    return f"…{peer[-8:]}"
+
+
+def printable(text: str) -> str:
+    """A stranger's text without anything that would move a terminal's cursor or change its colours."""
+    return "".join(char if char.isprintable() or char in "\t\n" else "\ufffd" for char in text)
+
+
+def _news(text: str) -> Shown:
+    return Shown(text, Kind.NEWS)

@@ -1,0 +1,231 @@
+"""Bitswap with one peer: what it says on its streams, and what we say on ours."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from collections.abc import Callable, Iterator, Sequence
+
+import attrs
+import trio
+
+from ...errors import BadMessage, ConnectionLost, ProviderFailed
+from ...ids import PeerId
+from ...net.transport import ByteStream
+from ..formats import bitswap
+from ..formats.bitswap import Block, Decoder, Message
+from .asking import AskTable
+from .offload import Offload
+from .wantlist import BlockSource, Wantlist, look_up
+
+logger = logging.getLogger(__name__)
+
+_READ = 256 * 1024
+_GROUP = 16 * 1024
+
+
+@attrs.frozen(kw_only=True)
+class ExchangeLimits:
+    """Limits on what others may cost us. Sizes are in bytes, times in seconds."""
+
+    streams: int = 128
+    """That one peer may have open to us. IPFS opens one for each message."""
+    partial: int = 8 * 1024 * 1024
+    """Of messages of one peer that have not come to their ends."""
+    wants: int = 4096
+    """That are kept of one peer."""
+    want_lifetime: float = 600.0
+    """For which a want is remembered that we cannot answer."""
+    batch: int = 512 * 1024
+    """Of blocks that are read for a peer in one go; as much again may be on its way to it."""
+    send: float = 60.0
+    """For that to be sent; a peer that is slower is given up."""
+    idle: float = 60.0
+    """After which a stream that has nothing to say is closed."""
+    unasked: int = 4 * 1024 * 1024
+    """Of blocks that nobody asked for, after which a peer's stream is closed."""
+    backlog: int = 8 * 1024 * 1024
+    """Of blocks that came and are not taken yet, beyond which we do not read from a peer."""
+    stall: float = 10.0
+    """Without a sign of life of a peer that owes us blocks, after which it is given up."""
+
+
+class Conversation:
+    """Everything between us and one peer.
+
+    Args:
+        peer: the peer.
+        blocks: what is served to it.
+        offload: reads them.
+        wake: called when there is something to say.
+    """
+
+    def __init__(
+        self,
+        peer: PeerId,
+        blocks: BlockSource,
+        offload: Offload,
+        limits: ExchangeLimits,
+        wake: Callable[[Conversation], None],
+    ) -> None:
+        self.peer = peer
+        self.wants = Wantlist(limits.wants, limits.want_lifetime)
+        self.asked = AskTable(peer, self.ring)
+        self.reading: set[trio.CancelScope] = set()
+        """One for each stream of the peer's that is being read."""
+        self.speaking = False
+        """Whether somebody is in `speak`, or about to be."""
+        self._bell = trio.Event()
+        self._wake = wake
+        self._blocks = blocks
+        self._offload = offload
+        self._partial = 0
+        self._limits = limits
+
+    @property
+    def quiet(self) -> bool:
+        """Whether nothing is going on, except that wants may be remembered."""
+        return not (self.reading or self.speaking or self.asked or self.has_news)
+
+    @property
+    def has_news(self) -> bool:
+        """Whether there is something to say."""
+        return self.wants.ready or self.asked.has_news
+
+    def ring(self) -> None:
+        """There is something to say."""
+        self._bell.set()
+        self._bell = trio.Event()
+        self._wake(self)
+
+    def lose(self, why: str) -> None:
+        """The peer does not listen any more."""
+        self.wants.clear()
+        self.asked.lose(why)
+
+    # --- what comes in ------------------------------------------------------------------------------------
+
+    async def read(self, stream: ByteStream) -> None:
+        """Take in what comes on a stream until it ends, whatever is wrong with it."""
+        decoder = Decoder()
+        try:
+            while data := await stream.receive_some(_READ):
+                self.asked.heard = trio.current_time()
+                self._partial -= decoder.held
+                messages = decoder.feed(data)
+                self._partial += decoder.held
+                if self._partial > self._limits.partial:
+                    raise ProviderFailed("sends too many messages at the same time")
+                for message in messages:
+                    await self._take(message)
+                del data, messages  # or they are kept in memory until the next ones have come
+        except (BadMessage, ProviderFailed) as error:
+            logger.info("%s: %s", self.peer, error)
+            self.asked.fail(str(error))
+        except ConnectionLost as error:
+            logger.debug("%s: %s", self.peer, error)
+        finally:
+            self._partial -= decoder.held
+        if decoder.midway:
+            self.asked.fail("hung up in the middle of a message")
+
+    async def _take(self, message: Message) -> None:
+        self.wants.update(message.wants, full=message.full)
+        if self.wants.ready:
+            self.ring()
+        for presence in message.presences:
+            self.asked.presence(presence)
+        await self._take_blocks(message.blocks)
+
+    async def _take_blocks(self, blocks: Sequence[Block]) -> None:
+        size = sum(len(block.data) for block in blocks)
+        await trio.lowlevel.checkpoint()  # who talks all the time must not keep others waiting
+        if not self.asked.expects:
+            self.asked.unasked += size
+        else:
+            for block in blocks:
+                # 0.6 ms for a MiB: in a thread it would take longer to come back from there
+                self.asked.block(hashlib.sha256(block.data).digest(), block.data)
+        if self.asked.unasked > self._limits.unasked:
+            self.asked.unasked = 0
+            raise ProviderFailed("sends what nobody asked for")
+        await self.asked.room(self._limits.backlog)
+
+    # --- what goes out ------------------------------------------------------------------------------------
+
+    async def speak(self, stream: ByteStream) -> None:
+        """Say on our own stream all that there is to say, until that ends or a long silence."""
+        why: str | None = "hung up"
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._listen, stream, nursery.cancel_scope)
+            why = await self._say_all(stream)
+            nursery.cancel_scope.cancel()
+        if why is not None:
+            self.lose(why)
+
+    async def _listen(self, stream: ByteStream, scope: trio.CancelScope) -> None:
+        """See the end of our own stream; some peers also answer on it."""
+        await self.read(stream)
+        scope.cancel()
+
+    async def _say_all(self, stream: ByteStream) -> str | None:
+        """Returns what went wrong; None after a long silence."""
+        why: str | None = None
+        # of size 0: one message is sent, the next one is made meanwhile, and no more
+        put, take = trio.open_memory_channel[bytes](0)
+        async with trio.open_nursery() as nursery, take:
+            nursery.start_soon(self._make_messages, put)
+            try:
+                async for data in take:
+                    with trio.move_on_after(self._limits.send) as scope:
+                        await stream.send_all(data)
+                    if scope.cancelled_caught:
+                        why = f"took in nothing for {self._limits.send:g} s"
+                        break
+                    del data
+            except ConnectionLost as error:
+                why = f"hung up: {error}"
+            nursery.cancel_scope.cancel()
+        return why
+
+    async def _make_messages(self, put: trio.MemorySendChannel[bytes]) -> None:
+        async with put:
+            while await self._news():
+                messages = await self._next()
+                if messages:
+                    await put.send(bitswap.encode(*messages))
+                del messages
+
+    async def _news(self) -> bool:
+        """Wait until there is something to say; False after a long silence."""
+        while not self.has_news:
+            bell = self._bell
+            with trio.move_on_after(self._limits.idle) as scope:
+                await bell.wait()
+            if scope.cancelled_caught and not self.asked:
+                return self.has_news
+        return True
+
+    async def _next(self) -> list[Message]:
+        ours = self.asked.take_news()
+        messages = [Message(wants=ours)] if ours else []
+        if not self.wants.ready:
+            return messages
+        wants = self.wants.first()
+        answers = await self._offload.run(look_up, self._blocks, wants, self._limits.batch)
+        self.wants.settle(answers, trio.current_time())
+        if answers.presences:
+            messages.append(Message(presences=answers.presences))
+        return messages + [Message(blocks=group) for group in _groups(answers.blocks)]
+
+
+def _groups(blocks: Sequence[Block]) -> Iterator[list[Block]]:
+    """Small ones together. A message is of use only when all of it has come, and some lines are slow."""
+    group: list[Block] = []
+    for block in blocks:
+        group.append(block)
+        if sum(len(each.data) for each in group) >= _GROUP:
+            yield group
+            group = []
+    if group:
+        yield group

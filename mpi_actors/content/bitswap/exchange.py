@@ -1,0 +1,154 @@
+"""Bitswap over a transport: serves the blocks that are here, and asks single peers for others."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import trio
+
+from ...errors import ConnectionLost, DialFailed, ProviderFailed
+from ...ids import PeerId
+from ...net.transport import ByteStream, Transport
+from ..formats import bitswap
+from ..formats.cid import Cid
+from .asking import Got, Lacks, Provider
+from .conversation import Conversation, ExchangeLimits
+from .offload import Offload
+from .wantlist import BlockSource
+
+logger = logging.getLogger(__name__)
+
+__all__ = ["BlockSource", "Exchange", "ExchangeLimits", "Got", "Lacks", "Provider"]
+
+
+class Exchange:
+    """Serves blocks and asks for blocks; `run` has to run for either.
+
+    Args:
+        transport: the network.
+        blocks: what is served.
+        limits: on what others may cost us.
+        offload: reads blocks; None for threads.
+    """
+
+    def __init__(
+        self,
+        transport: Transport,
+        blocks: BlockSource,
+        *,
+        limits: ExchangeLimits | None = None,
+        offload: Offload | None = None,
+    ) -> None:
+        self.limits = limits or ExchangeLimits()
+        self._transport = transport
+        self._blocks = blocks
+        self._peers: dict[PeerId, Conversation] = {}
+        self._nursery: trio.Nursery | None = None
+        self.offload = offload or Offload()
+
+    @property
+    def peers(self) -> tuple[PeerId, ...]:
+        """The peers of which something is remembered."""
+        return tuple(self._peers)
+
+    async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+        """Serve until cancelled."""
+        try:
+            async with trio.open_nursery() as self._nursery:
+                self._transport.serve(bitswap.PROTOCOL, self._accept)
+                task_status.started()
+                while True:
+                    await trio.sleep(self.limits.idle)
+                    self._forget_old()
+        finally:
+            self._nursery = None
+            for talk in self._peers.values():
+                talk.lose("is asked no longer, since this daemon stops")
+                for scope in talk.reading:
+                    scope.cancel()
+            self._peers.clear()
+
+    def have(self, cid: Cid) -> None:
+        """A block is here now: those who wanted it get it."""
+        for talk in self._peers.values():
+            talk.wants.have(cid)
+            if talk.wants.ready:
+                talk.ring()
+
+    @asynccontextmanager
+    async def ask(self, peer: PeerId, *, stall: float | None = None) -> AsyncIterator[Provider]:
+        """One peer, to be asked for blocks inside; several may ask it at a time.
+
+        Args:
+            peer: who is asked; we have to be connected to it.
+            stall: seconds without a sign of life after which it is given up; None for that of the limits.
+
+        Raises:
+            ProviderFailed: the exchange does not run.
+        """
+        if self._nursery is None:
+            raise ProviderFailed(f"{peer} cannot be asked while the exchange of blocks does not run")
+        talk = self._talk(peer)
+        provider = talk.asked.open(self.limits.stall if stall is None else stall)
+        try:
+            yield provider
+        finally:
+            provider.close()
+            self._tidy(talk)
+
+    def _talk(self, peer: PeerId) -> Conversation:
+        found = self._peers.get(peer)
+        if found is None:
+            found = Conversation(peer, self._blocks, self.offload, self.limits, self._wake)
+            self._peers[peer] = found
+        return found
+
+    def _tidy(self, talk: Conversation) -> None:
+        """Forget a peer if there is nothing to remember."""
+        if talk.quiet and not talk.wants and self._peers.get(talk.peer) is talk:
+            del self._peers[talk.peer]
+
+    def _forget_old(self) -> None:
+        connected = set(self._transport.connected())
+        for talk in list(self._peers.values()):
+            talk.wants.expire(trio.current_time())
+            if talk.quiet and talk.peer not in connected:
+                talk.wants.clear()
+            self._tidy(talk)
+
+    async def _accept(self, stream: ByteStream) -> None:
+        if self._nursery is None:
+            return
+        talk = self._talk(stream.remote)
+        if len(talk.reading) >= self.limits.streams:
+            logger.info("%s opened too many streams for blocks; one was refused", talk.peer)
+            return
+        with trio.CancelScope() as scope:
+            talk.reading.add(scope)
+            try:
+                await talk.read(stream)
+            finally:
+                talk.reading.discard(scope)
+                self._tidy(talk)
+
+    def _wake(self, talk: Conversation) -> None:
+        if not talk.speaking and self._nursery is not None:
+            talk.speaking = True
+            self._nursery.start_soon(self._speak, talk)
+
+    async def _speak(self, talk: Conversation) -> None:
+        try:
+            stream = await self._transport.open_stream(talk.peer, bitswap.PROTOCOL)
+            try:
+                await talk.speak(stream)
+            finally:
+                await stream.aclose()
+        except (DialFailed, ConnectionLost) as error:
+            talk.lose(f"cannot be asked: {error}")
+        finally:
+            talk.speaking = False
+        if talk.has_news:
+            self._wake(talk)  # it came when the stream was about to be closed
+        self._tidy(talk)

@@ -1,0 +1,148 @@
+"""Large directories: hash array mapped tries, whose nodes ("shards") are blocks of their own.
+
+A name's hash says where it stands: the first bits choose a position in the root, the next ones a position in
+the shard below it, and so on, until the name is alone there. Every link's name begins with its position in
+hexadecimal; nothing more follows if it leads to a shard, else the entry's name does.
+Source: https://specs.ipfs.tech/unixfs/, and boxo 0.35, which Kubo 0.39 is made of.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Collection, Iterable, Sequence
+
+import attrs
+
+from ...errors import BadBlock, ContentRefused
+from . import unixfs
+from .dagpb import Link, Node
+from .murmur import murmur64
+
+FANOUT = 256
+"""Positions in each shard that is made here."""
+MOST_FANOUT = 1024
+"""Positions in a shard that is read."""
+HASH_TYPE = 0x22
+"""The number of `murmur64` in the table of hashes: no other is in use."""
+THRESHOLD = 256 * 1024
+"""Directories of this estimated size are sharded, see `is_sharded`."""
+
+_HASH_BITS = 64
+_CID_SIZE = {0: 34, 1: 36}
+
+Store = Callable[[Node], Link]
+"""Puts a node where blocks are kept, and makes a link to it, without a name."""
+
+
+def is_sharded(names: Iterable[str], cid_version: int) -> bool:
+    """Whether IPFS makes shards of a directory with these entries.
+
+    The estimate is the bytes of all names and identifiers, without what the encoding adds.
+    """
+    size = _CID_SIZE[cid_version]
+    return sum(len(name.encode()) + size for name in names) >= THRESHOLD
+
+
+def in_order(names: Iterable[str]) -> list[str]:
+    """The names in the order in which they stand in a sharded directory."""
+    return sorted(names, key=hash_of)
+
+
+def hash_of(name: str) -> int:
+    """What `position` takes its bits from: an unsigned 64-bit number."""
+    return murmur64(name.encode())
+
+
+def bits_of(fanout: int) -> int:
+    """The bits that each level takes from the hash.
+
+    Raises:
+        BadBlock: shards cannot have so many positions: it is no power of 2 from 8 to MOST_FANOUT.
+    """
+    if not 8 <= fanout <= MOST_FANOUT or fanout & fanout - 1:
+        raise BadBlock(f"a large directory cannot have {fanout} positions in a node")
+    return fanout.bit_length() - 1
+
+
+def position(hashed: int, level: int, fanout: int = FANOUT) -> int:
+    """Where a name stands in the shard at a level, of which the root has number 0; see `hash_of`.
+
+    Raises:
+        BadBlock: the hash has no bits left for that level, or see `bits_of`.
+    """
+    bits = bits_of(fanout)
+    shift = _HASH_BITS - (level + 1) * bits
+    if shift < 0:
+        raise BadBlock("a large directory has more levels than its hash has bits for")
+    return hashed >> shift & fanout - 1
+
+
+def split_name(name: str, fanout: int = FANOUT) -> tuple[int, str]:
+    """The position, and the entry's name or "" for a shard, that a link's name in a shard is made of.
+
+    Raises:
+        BadBlock: it is not made of them.
+    """
+    size = _prefix_size(fanout)
+    prefix, rest = name[:size], name[size:]
+    try:
+        found = int(prefix, 16)
+    except ValueError:
+        found = fanout
+    if not 0 <= found < fanout or prefix != f"{found:0{size}X}":
+        raise BadBlock(f"a link's name in a large directory begins with {prefix!r}, which is no position")
+    return found, rest
+
+
+def _prefix_size(fanout: int) -> int:
+    return len(f"{fanout - 1:X}")
+
+
+def encode_positions(positions: Iterable[int]) -> bytes:
+    """The bit field of a shard: which positions are taken; without zeros at its beginning."""
+    field = 0
+    for number in positions:
+        field |= 1 << number
+    return field.to_bytes((field.bit_length() + 7) // 8, "big")
+
+
+def decode_positions(field: bytes | memoryview, fanout: int = FANOUT) -> tuple[int, ...]:
+    """The taken positions, in order.
+
+    Raises:
+        BadBlock: the bit field is too large for the number of positions.
+    """
+    if len(field) > fanout // 8:
+        raise BadBlock("the bit field of a large directory is too large")
+    bits = int.from_bytes(field, "big")
+    return tuple(number for number in range(fanout) if bits >> number & 1)
+
+
+def build(links: Collection[Link], store: Store) -> Link:
+    """Make and store the shards of a directory, the root last, and return a link to that.
+
+    Raises:
+        ContentRefused: two names have the same hash, which does not happen by chance.
+    """
+    placed = sorted(((hash_of(link.name), link) for link in links), key=lambda pair: pair[0])
+    for (one, first), (other, second) in itertools.pairwise(placed):
+        if one == other:
+            raise ContentRefused(
+                f"the names {first.name!r} and {second.name!r} cannot be in one large directory: "
+                "they have the same hash. Rename one of them."
+            )
+    return _build(placed, 0, store)
+
+
+def _build(placed: Sequence[tuple[int, Link]], level: int, store: Store) -> Link:
+    links: list[Link] = []
+    positions: list[int] = []
+    for number, together in itertools.groupby(placed, key=lambda pair: position(pair[0], level)):
+        here = list(together)
+        link = here[0][1] if len(here) == 1 else _build(here, level + 1, store)
+        links.append(attrs.evolve(link, name=f"{number:02X}{link.name}"))
+        positions.append(number)
+    data = unixfs.Data(
+        kind=unixfs.Kind.SHARD, data=encode_positions(positions), hash_type=HASH_TYPE, fanout=FANOUT
+    )
+    return store(Node(tuple(links), unixfs.encode(data)))

@@ -1,0 +1,61 @@
+"""Where symbolic links of a tree lead, before there is any of them on a disk."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from ...errors import ContentRefused
+
+MOST_HOPS = 40
+"""Links that follow one another: what Linux takes."""
+MOST_STEPS = 2_000_000
+"""Names looked at on the way from all links to where they lead."""
+
+Names = tuple[str, ...]
+
+
+def check_links(links: Mapping[Names, str]) -> None:
+    """Check that no link of a tree leads out of it, not even through other links.
+
+    Args:
+        links: the target of each, by its own name and those of the directories above it in the tree.
+
+    Raises:
+        ContentRefused: one does, or is absolute, or leads in a circle or through too many others.
+    """
+    steps = 0
+    deepest = max(map(len, links), default=0)
+    for names in links:
+        steps += _follow(names, links, deepest)
+        if steps > MOST_STEPS:
+            raise ContentRefused("its symbolic links are too entangled")
+
+
+def _follow(names: Names, links: Mapping[Names, str], deepest: int) -> int:
+    """Go where one link leads, as the operating system would; returns how many steps that takes."""
+    shown = repr("/".join(names)[:200])
+    here = list(names[:-1])
+    ahead = [names[-1]]  # the next one is the last
+    steps = hops = 0
+    while ahead:
+        name = ahead.pop()
+        steps += 1
+        if name in ("", "."):
+            continue
+        if name == "..":
+            if not here:
+                raise ContentRefused(f"the link {shown} leads out of its directory")
+            here.pop()
+            continue
+        here.append(name)
+        target = links.get(tuple(here)) if len(here) <= deepest else None
+        if target is None:
+            continue
+        hops += 1
+        if hops > MOST_HOPS:
+            raise ContentRefused(f"the link {shown} leads in a circle, or through over {MOST_HOPS} others")
+        if target.startswith("/"):
+            raise ContentRefused(f"the link {shown} is absolute, so it leads out of its directory")
+        here.pop()
+        ahead.extend(reversed(target.split("/")))
+    return steps

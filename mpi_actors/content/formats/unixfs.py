@@ -1,0 +1,113 @@
+"""UnixFS: what the data of a node says of the file or directory that it belongs to.
+
+Source: https://specs.ipfs.tech/unixfs/.
+"""
+
+from __future__ import annotations
+
+import enum
+
+import attrs
+
+from ...errors import BadBlock
+from . import protobuf
+
+_MOST_PIECES = 65_536
+
+
+class Kind(enum.IntEnum):
+    """What a node is."""
+
+    RAW = 0
+    """A piece of a file, as old versions wrote it."""
+    DIRECTORY = 1
+    FILE = 2
+    """A file, or a piece of one."""
+    METADATA = 3
+    SYMLINK = 4
+    SHARD = 5
+    """A part of a large directory: a node of a hash array mapped trie."""
+
+
+@attrs.frozen(kw_only=True)
+class Data:
+    """The data of a node."""
+
+    kind: Kind
+    data: bytes | memoryview = b""
+    """A file's bytes, a link's target, a shard's bit field."""
+    has_data: bool = False
+    """Write the field even when it is empty; set by `decode` when it was there."""
+    filesize: int | None = None
+    """Bytes of the file, or of this piece of it with all below it."""
+    blocksizes: tuple[int, ...] = ()
+    """The same of each piece that the node links to."""
+    hash_type: int | None = None
+    """Of a shard."""
+    fanout: int | None = None
+    """Of a shard."""
+
+
+def encode(data: Data) -> bytes:
+    """It as bytes, in the order of fields that IPFS writes."""
+    out = bytearray(protobuf.encode_number(1, data.kind))
+    if data.data or data.has_data:
+        out += protobuf.encode_bytes(2, bytes(data.data))
+    if data.filesize is not None:
+        out += protobuf.encode_number(3, data.filesize)
+    for size in data.blocksizes:
+        out += protobuf.encode_number(4, size)
+    if data.hash_type is not None:
+        out += protobuf.encode_number(5, data.hash_type)
+    if data.fanout is not None:
+        out += protobuf.encode_number(6, data.fanout)
+    return bytes(out)
+
+
+def decode(raw: bytes | memoryview) -> Data:
+    """What the bytes say; unknown fields (modes, times) are passed over.
+
+    Raises:
+        BadBlock: they make no sense.
+    """
+    found: dict[int, protobuf.Value] = {}
+    sizes: list[int] = []
+    for field, value in protobuf.fields(raw):
+        if field == 4:
+            sizes.extend(_numbers(value))
+            if len(sizes) > _MOST_PIECES:
+                raise BadBlock(f"it has more than {_MOST_PIECES} pieces, for which no block has room")
+        elif field in found:
+            raise BadBlock(f"field {field} of a file or directory is there twice")
+        else:
+            found[field] = value
+    if 1 not in found:
+        raise BadBlock("it does not say whether it is a file or a directory")
+    try:
+        kind = Kind(protobuf.as_number(found[1]))
+    except ValueError:
+        raise BadBlock(f"it is neither file nor directory but of the unknown kind {found[1]!r}") from None
+    return Data(
+        kind=kind,
+        data=protobuf.as_bytes(found[2]) if 2 in found else b"",
+        has_data=2 in found,
+        filesize=_number(found, 3),
+        blocksizes=tuple(sizes),
+        hash_type=_number(found, 5),
+        fanout=_number(found, 6),
+    )
+
+
+def _number(found: dict[int, protobuf.Value], field: int) -> int | None:
+    return protobuf.as_number(found[field]) if field in found else None
+
+
+def _numbers(value: protobuf.Value) -> list[int]:
+    """One number, or many in a row ("packed"), which readers have to take, too."""
+    if isinstance(value, int):
+        return [value]
+    numbers, at = [], 0
+    while at < len(value):
+        number, at = protobuf.decode_varint(value, at)
+        numbers.append(number)
+    return numbers

@@ -1,0 +1,306 @@
+"""The content backend that is an IPFS daemon (Kubo), by way of its RPC API.
+
+What is read is checked here, block by block, as if it came from strangers, which it does: the daemon only
+relays it. What is published is cut into blocks here, too, and only stored by the daemon.
+"""
+
+from __future__ import annotations
+
+import errno
+import math
+import os
+from collections.abc import Awaitable, Callable, Collection, Mapping
+from pathlib import Path
+from typing import TypeVar
+
+import trio
+
+from ...errors import BackendUnavailable, ContentMissing, DialFailed
+from ..formats.cid import Cid
+from ..formats.limits import MAX_BLOCK, TreeLimits
+from ..formats.path import ContentPath
+from ..formats.walk import Walk
+from ..store.backend import PUBLISHED, Collected, Entry, OnAdded, OnProgress, Progress
+from ..store.export import export, list_directory, resolve
+from ..store.publish import publish
+from ..store.threads import check_cancelled, from_thread, reading
+from .ahead import Ahead
+from .errors import DaemonRefused, is_not_here, missing, refusal
+from .forget import forget
+from .pins import KuboPins, PinLedger
+from .rpc import Daemon, Item, Rpc
+from .upload import NOTHING, Batch
+
+TIMEOUT = 20.0
+"""Seconds without any progress after which the daemon counts as unavailable."""
+STALL = 30.0
+"""Seconds for which the daemon searches for a block."""
+COLLECTION = 600.0
+"""Seconds without a sign for which the daemon may collect garbage: it marks before it sweeps."""
+
+_TICK = 0.05
+_T = TypeVar("_T")
+
+
+async def probe(address: str, *, within: float = 5.0) -> Daemon:
+    """The IPFS daemon whose RPC API is at a multiaddr.
+
+    Args:
+        address: see `KuboBackend`.
+        within: seconds without any progress after which it counts as unavailable.
+
+    Raises:
+        BadAddress: the address is none.
+        BackendUnavailable: nobody answers there, or no Kubo, or one that is too old.
+    """
+    rpc = Rpc(address, timeout=within, stall=within)
+    try:
+        return await rpc.identify()
+    finally:
+        rpc.close()
+
+
+class KuboBackend:
+    """Content in an IPFS daemon; see `ContentBackend`.
+
+    It connects when it is first used, and again whenever the daemon has been away.
+
+    Args:
+        address: of the daemon's RPC API: a multiaddr such as `/ip4/127.0.0.1/tcp/5001` or
+            `/dns4/localhost/tcp/5001/http`.
+        ledger: where the owners of pins are kept.
+        timeout: seconds without any progress after which the daemon counts as unavailable.
+        stall: seconds without any progress for which the daemon searches for content.
+    """
+
+    def __init__(
+        self, address: str, ledger: PinLedger, *, timeout: float = TIMEOUT, stall: float = STALL
+    ) -> None:
+        self._rpc = Rpc(address, timeout=timeout, stall=stall)
+        self._pins = KuboPins(self._rpc, ledger)
+
+    def close(self) -> None:
+        """Close idle connections to the daemon. The backend can be used on."""
+        self._rpc.close()
+
+    # --- the daemon ---------------------------------------------------------------------------------------
+
+    @property
+    def description(self) -> str:
+        """See `ContentBackend.description`."""
+        known = self._rpc.known
+        return f"the IPFS daemon at {self._rpc.address}" + (f" (kubo {known.version})" if known else "")
+
+    async def daemon(self) -> Daemon:
+        """Ask the daemon who it is.
+
+        Raises:
+            BadAddress: its address is none.
+            BackendUnavailable: nobody answers there, or no Kubo, or one that is too old.
+        """
+        return await self._rpc.identify()
+
+    async def addresses(self) -> tuple[str, ...]:
+        """Where other IPFS nodes, and peers, can reach the daemon: multiaddrs with its id.
+
+        Raises:
+            BackendUnavailable: it does not answer.
+        """
+        return (await self._rpc.identify()).addresses
+
+    async def dial(self, address: str) -> None:
+        """Have the daemon connect to another IPFS node, or peer, at a multiaddr with its id.
+
+        Raises:
+            DialFailed: the daemon cannot; the text says why.
+            BackendUnavailable: it does not answer.
+        """
+        limit = {"timeout": f"{self._rpc.stall}s"}
+        try:
+            await self._rpc.ask("/swarm/connect", address, options=limit, within=self._patience)
+        except DaemonRefused as error:
+            raise DialFailed(f"the IPFS daemon cannot connect to {address}: {error}") from error
+
+    # --- reading ------------------------------------------------------------------------------------------
+
+    async def block(self, cid: Cid) -> bytes:
+        """See `ContentBackend.block`."""
+        return await self._block(cid, {"timeout": f"{self._rpc.stall}s"}, self._patience)
+
+    async def resolve(self, path: ContentPath) -> Cid:
+        """See `ContentBackend.resolve`."""
+        return await reading(lambda get: resolve(path, get), self.block)
+
+    async def list(self, cid: Cid) -> tuple[Entry, ...]:
+        """See `ContentBackend.list`."""
+        ahead = Ahead(Walk(cid, pieces=False), self.block)
+        return await _beside(ahead.run, lambda: reading(lambda get: list_directory(cid, get), ahead.take))
+
+    async def fetch(
+        self,
+        cid: Cid,
+        destination: Path,
+        *,
+        limits: TreeLimits | None = None,
+        on_progress: OnProgress | None = None,
+    ) -> None:
+        """See `ContentBackend.fetch`."""
+        if await trio.to_thread.run_sync(os.path.lexists, destination):
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(destination))
+        limits = limits or TreeLimits()
+        walk = Walk(cid, limits)
+        ahead = Ahead(walk, self.block, _Meter(walk, on_progress))
+        await _beside(
+            ahead.run, lambda: reading(lambda get: export(cid, get, destination, limits=limits), ahead.take)
+        )
+        if on_progress is not None:
+            on_progress(Progress(walk.size_done, walk.size_done))
+
+    # --- writing ------------------------------------------------------------------------------------------
+
+    async def publish(
+        self,
+        directory: Path,
+        *,
+        cid_version: int = 0,
+        owner: str = PUBLISHED,
+        on_added: OnAdded | None = None,
+        on_progress: OnProgress | None = None,
+    ) -> Cid:
+        """See `ContentBackend.publish`."""
+        await self._rpc.daemon()  # before anything is read
+
+        def work() -> Cid:
+            batch = Batch()
+
+            def put(cid: Cid, block: bytes) -> None:
+                nonlocal batch
+                batch.add(cid, block)
+                if batch.is_full:
+                    full, batch = batch, Batch()
+                    trio.from_thread.run(full.send, self._rpc)
+
+            root = publish(
+                directory,
+                put,
+                cid_version=cid_version,
+                on_added=from_thread(on_added),
+                on_progress=from_thread(on_progress),
+                stopped=check_cancelled,
+            )
+            if not batch.is_empty:
+                trio.from_thread.run(batch.send, self._rpc)
+            return root.cid
+
+        root = await trio.to_thread.run_sync(work)
+        try:
+            await self._pins.add(root, owner, offline=True)
+        except ContentMissing as error:
+            raise BackendUnavailable(
+                f"the IPFS daemon at {self._rpc.address} lost blocks of {directory} before they were pinned: "
+                "its garbage collection ran meanwhile. Publish it again."
+            ) from error
+        return root
+
+    async def pin(self, cid: Cid, owner: str) -> None:
+        """See `ContentBackend.pin`."""
+        await self._pins.add(cid, owner)
+
+    async def pin_blocks(self, cids: Collection[Cid], owner: str) -> None:
+        """See `ContentBackend.pin_blocks`."""
+        await self._pins.keep_blocks(cids, owner)
+
+    async def unpin(self, cid: Cid, owner: str) -> bool:
+        """See `ContentBackend.unpin`."""
+        return await self._pins.remove(cid, owner)
+
+    async def pins(self) -> dict[Cid, frozenset[str]]:
+        """See `ContentBackend.pins`."""
+        return await self._pins.trees()
+
+    async def forget(self, cid: Cid) -> None:
+        """See `ContentBackend.forget`. What the daemon's own file system (`ipfs files`) holds stays, too.
+
+        All may be left to `collect`: when the daemon has so much pinned that removing would take too long.
+        """
+        if not await self._pins.is_pinned(cid, "recursive"):
+            await forget(self._rpc, cid, self._local_block)
+
+    async def collect(self) -> Collected:
+        """See `ContentBackend.collect`. The size is what the daemon's repository has shrunk by."""
+        before, blocks = await self._repository_size(), 0
+        errors: list[str] = []
+
+        def take(item: Item) -> bool:
+            nonlocal blocks
+            if item.get("Error"):
+                errors.append(str(item["Error"]))
+            else:
+                blocks += 1
+            return True
+
+        options = {"stream-errors": "true"}
+        await self._rpc.stream("/repo/gc", on_item=take, options=options, silence=COLLECTION)
+        if errors:
+            raise refusal(f"its garbage collection failed: {errors[0]}", self._rpc.address)
+        return Collected(blocks, max(0, before - await self._repository_size()))
+
+    async def _repository_size(self) -> int:
+        size = (await self._rpc.ask("/repo/stat", options={"size-only": "true"})).get("RepoSize")
+        return size if isinstance(size, int) else 0
+
+    # --- one block ----------------------------------------------------------------------------------------
+
+    @property
+    def _patience(self) -> float:
+        """For calls that the daemon itself ends after `stall`."""
+        return self._rpc.stall + self._rpc.timeout
+
+    async def _local_block(self, cid: Cid) -> bytes:
+        return await self._block(cid, {"offline": "true"}, self._rpc.timeout)
+
+    async def _block(self, cid: Cid, options: Mapping[str, str], within: float) -> bytes:
+        if cid.matches(NOTHING):
+            return NOTHING
+        try:
+            data = await self._rpc.read(
+                "/block/get", str(cid), limit=MAX_BLOCK, options=options, within=within
+            )
+        except DaemonRefused as error:
+            if is_not_here(error):
+                raise missing(cid, self._rpc.stall) from error
+            raise
+        if not cid.matches(data):
+            raise ContentMissing(
+                f"the IPFS daemon at {self._rpc.address} has a damaged {cid}. Run `ipfs repo verify` there."
+            )
+        return data
+
+
+class _Meter:
+    """Tells how far a walk is, but not too often."""
+
+    def __init__(self, walk: Walk, tell: OnProgress | None) -> None:
+        self._walk = walk
+        self._tell = tell
+        self._next = -math.inf
+
+    def __call__(self) -> None:
+        if self._tell is not None and (now := trio.current_time()) >= self._next:
+            self._next = now + _TICK
+            self._tell(Progress(self._walk.size_done, self._walk.size_total))
+
+
+async def _beside(run: Callable[[], Awaitable[None]], work: Callable[[], Awaitable[_T]]) -> _T:
+    """Do `work` while `run`, which raises nothing, runs; then that is cancelled."""
+    failure: Exception | None = None
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(run)
+        try:
+            result = await work()
+        except Exception as error:  # noqa: BLE001 - raised below, without the nursery's group around it
+            failure = error
+        nursery.cancel_scope.cancel()
+    if failure is not None:
+        raise failure
+    return result

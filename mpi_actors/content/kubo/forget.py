@@ -1,0 +1,157 @@
+"""Removing one tree's blocks from an IPFS daemon, and nothing that anybody needs.
+
+The daemon itself refuses to remove what is pinned, but only under the very identifier that was pinned: the
+same block may be needed under another one. And it knows nothing of its own file system (MFS, `ipfs files`)
+then. For each block it searches all pinned trees; where that would take too long, nothing is removed.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Awaitable, Callable, Iterable
+
+import trio
+
+from ...errors import BackendUnavailable, BadBlock, BadCid, ContentMissing, ContentRefused
+from ..formats import dagpb
+from ..formats.cid import Cid
+from .errors import DaemonRefused
+from .rpc import Item, Rpc
+
+PATIENCE = 60.0
+"""Seconds for one tree; what is left then is left to the daemon's garbage collection."""
+
+_AT_ONCE = 50
+_LONGEST_LIST = 16 * 1024 * 1024
+_SLOWER = 4
+"""The daemon lists its pins side by side, and searches them one after the other."""
+_EMPTY_DIRECTORY = Cid.parse("QmUNLLsPACCz1vLxQVkXqqLX5R1X345qqfHbsf67hvA3Nn")
+
+_log = logging.getLogger(__name__)
+
+LocalBlock = Callable[[Cid], Awaitable[bytes]]
+
+
+async def forget(rpc: Rpc, cid: Cid, local_block: LocalBlock) -> bool:
+    """Remove the blocks below `cid` that nothing pinned needs, nor the daemon's own file system.
+
+    Args:
+        rpc: the daemon's API.
+        cid: of the tree, of which any part may be missing.
+        local_block: one block that the daemon has; raises ContentMissing if it has not.
+
+    Returns:
+        False if some are left, for the daemon's garbage collection.
+
+    Raises:
+        BackendUnavailable, DiskFull: see `ContentBackend`.
+    """
+    reason = "it takes too long"
+    with trio.move_on_after(PATIENCE):
+        reason = await _forget(rpc, cid, local_block)
+    if reason:
+        _log.info("%s is left to the IPFS daemon's garbage collection: %s", cid, reason)
+    return not reason
+
+
+async def _forget(rpc: Rpc, cid: Cid, local_block: LocalBlock) -> str:
+    """Returns why nothing was removed; an empty text if it was."""
+    blocks = await _below(rpc, cid)
+    if blocks is None:
+        blocks = await _below_what_is_left(cid, local_block)
+    start = trio.current_time()
+    pinned = await _pinned(rpc)
+    took = trio.current_time() - start
+    files = await _used_by_files(rpc)
+    if pinned is None or files is None:
+        return "not all that is pinned, or in the daemon's own files, can be found"
+    going = [each for digest, each in blocks.items() if digest not in pinned and digest not in files]
+    if took * _SLOWER * len(going) > PATIENCE:
+        return "too much is pinned there to be searched for each block"
+    going.reverse()  # if it ends in the middle, the rest can still be found from the root
+    for at in range(0, len(going), _AT_ONCE):
+        await _remove(rpc, going[at : at + _AT_ONCE])
+    return ""
+
+
+async def _below(rpc: Rpc, root: Cid) -> dict[bytes, Cid] | None:
+    """All blocks of a tree by their digests, each before those that it links to; None if some are missing."""
+    found, whole = {root.digest: root}, True
+
+    def take(item: Item) -> bool:
+        nonlocal whole
+        whole = whole and not item.get("Err")
+        try:
+            cid = Cid.parse(str(item.get("Ref")))
+        except BadCid:  # of a kind that our trees do not have
+            return True
+        found.setdefault(cid.digest, cid)
+        return True
+
+    options = {"recursive": "true", "unique": "true", **_local()}
+    await rpc.stream("/refs", str(root), on_item=take, options=options, silence=PATIENCE)
+    return found if whole else None
+
+
+async def _below_what_is_left(root: Cid, local_block: LocalBlock) -> dict[bytes, Cid]:
+    """Like `_below`, of a tree that is not complete: what is below a missing block is not found."""
+    found: dict[bytes, Cid] = {}
+    waiting = [root]
+    while waiting:
+        cid = waiting.pop()
+        if cid.digest in found:
+            continue
+        found[cid.digest] = cid
+        if dagpb.is_node(cid):
+            try:
+                node = dagpb.decode(await local_block(cid))
+            except (ContentMissing, BadBlock):
+                continue
+            waiting.extend(link.cid for link in reversed(node.links))
+    return found
+
+
+async def _pinned(rpc: Rpc) -> frozenset[bytes] | None:
+    """The digests of all blocks that are pinned; None if that cannot be told, or there are too many."""
+    options = {"type": "all", **_local()}  # not streamed, since then an error would not be seen
+    try:
+        answer = await rpc.read("/pin/ls", limit=_LONGEST_LIST, options=options, within=PATIENCE)
+    except (DaemonRefused, ContentRefused):
+        return None
+    return await trio.to_thread.run_sync(_digests_in, answer, rpc.address)
+
+
+def _digests_in(answer: bytes, address: str) -> frozenset[bytes]:
+    try:
+        return frozenset(_digests(json.loads(answer)["Keys"] if b"Keys" in answer else ()))
+    except (ValueError, KeyError, TypeError) as error:
+        raise BackendUnavailable(f"the IPFS daemon at {address} does not know what is pinned") from error
+
+
+def _digests(texts: Iterable[str]) -> Iterable[bytes]:
+    for text in texts:
+        try:
+            yield Cid.parse(text).digest
+        except BadCid:  # of a kind that our trees do not have
+            continue
+
+
+async def _used_by_files(rpc: Rpc) -> dict[bytes, Cid] | None:
+    """The blocks of the daemon's own file system; None if that cannot be told."""
+    top = await rpc.ask("/files/stat", "/")
+    try:
+        root = Cid.parse(str(top.get("Hash")))
+    except BadCid as error:
+        raise BackendUnavailable(f"the IPFS daemon at {rpc.address} does not know its own files") from error
+    return {} if root == _EMPTY_DIRECTORY else await _below(rpc, root)
+
+
+async def _remove(rpc: Rpc, cids: list[Cid]) -> None:
+    options = {"force": "true", **_local()}
+    await rpc.stream("/block/rm", *map(str, cids), on_item=lambda _: True, options=options, silence=PATIENCE)
+
+
+def _local() -> dict[str, str]:
+    """The daemon searches nowhere else, and ends the call itself, even if nobody waits for it any more."""
+    return {"offline": "true", "timeout": f"{PATIENCE}s"}

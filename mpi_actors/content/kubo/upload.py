@@ -1,0 +1,89 @@
+"""Blocks into an IPFS daemon, many in one call, as archives (CAR, version 1).
+
+The daemon's own `add` answers while it reads, and the client library reads the answer only when it has sent
+everything: with many files both wait for each other for ever. So the blocks are made here, as `ipfs add`
+makes them, and the daemon checks and stores them. Source: https://ipld.io/specs/transport/car/carv1/.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from ...errors import BackendUnavailable
+from ..formats.cid import Cid
+from ..formats.protobuf import encode_varint
+from .rpc import Item, Rpc
+
+BATCH = 32 * 1024 * 1024
+"""Bytes in one call, or one block more; the daemon writes as many at once, and smaller calls cost speed."""
+
+NOTHING = b""
+"""The block of an empty file; one Kubo node never gets it from another, so it has to be put there."""
+
+_OPTIONS = {
+    "pin-roots": "false",
+    "stats": "true",
+    "fast-provide-root": "false",  # the root in each archive's head is any block
+}
+_MAP_OF_2, _ARRAY_OF_1, _CID_TAG, _BYTES = b"\xa2", b"\x81", b"\xd8\x2a", b"\x58"
+
+
+def archive_head(root: Cid) -> bytes:
+    """What an archive begins with; it has to name one root."""
+    named = b"\0" + root.raw  # as DAG-CBOR has it: after the byte that says "no base"
+    roots = b"\x65roots" + _ARRAY_OF_1 + _CID_TAG + _BYTES + bytes((len(named),)) + named
+    head = _MAP_OF_2 + roots + b"\x67version\x01"
+    return encode_varint(len(head)) + head
+
+
+class Batch:
+    """Collects blocks until they are worth a call."""
+
+    def __init__(self) -> None:
+        self._pieces: list[bytes] = []
+        self._seen: set[Cid] = set()
+        self._size = 0
+
+    @property
+    def is_full(self) -> bool:
+        """Whether it is time to send it."""
+        return self._size >= BATCH
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is nothing to send."""
+        return not self._seen
+
+    def add(self, cid: Cid, block: bytes) -> None:
+        """Take a block; one that is in the batch already is not taken twice."""
+        if cid in self._seen:
+            return
+        if not self._seen:
+            self._pieces.append(archive_head(cid))
+        self._seen.add(cid)
+        self._pieces += (encode_varint(len(cid.raw) + len(block)) + cid.raw, block)
+        self._size += len(block)
+
+    async def send(self, rpc: Rpc) -> None:
+        """Store the blocks in the daemon.
+
+        Raises:
+            BackendUnavailable: it did not take them all.
+            DiskFull: it has no room for them.
+        """
+        counts: list[object] = []
+        await rpc.stream("/dag/import", on_item=_stats(counts), options=_OPTIONS, body=self._pieces)
+        if counts != [len(self._seen)]:
+            raise BackendUnavailable(
+                f"the IPFS daemon at {rpc.address} did not store all blocks. Is its disk full? See its log."
+            )
+
+
+def _stats(counts: list[object]) -> Callable[[Item], bool]:
+    def take(item: Item) -> bool:
+        stats = item.get("Stats")
+        if isinstance(stats, dict):
+            counts.append(stats.get("BlockCount"))
+        return True
+
+    return take

@@ -1,0 +1,163 @@
+"""Files that are named after the SHA-256 of what is in them, in 256 subdirectories.
+
+They appear whole or not at all. Nothing that is not a regular file counts, and no symbolic link is followed.
+What goes wrong is an OSError.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import re
+import secrets
+import stat
+import time
+import weakref
+from collections.abc import Iterator
+from pathlib import Path
+
+from ..formats.cid import DIGEST_SIZE, Data
+
+INCOMING = "incoming"
+"""The subdirectory with what is being written."""
+LEFT_OVER = 3600.0
+"""Seconds after which a file in it belongs to nobody any more."""
+
+_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC  # a pipe in a file's place blocks nobody
+_WRITE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+_ABSENT = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP})
+_FOLDER = re.compile("[0-9a-f]{2}")
+_FILE = re.compile(f"[0-9a-f]{{{2 * DIGEST_SIZE}}}")
+
+
+class BlockFiles:
+    """The files in `directory`, which is made if need be."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with self._made(INCOMING) as incoming:
+            self._incoming = os.dup(incoming)
+        weakref.finalize(self, os.close, self._incoming)
+
+    def stat(self, digest: bytes) -> os.stat_result | None:
+        """What the operating system says of a file; None if there is none."""
+        name = digest.hex()
+        try:
+            with self._open(name[:2]) as folder:
+                found = os.stat(name, dir_fd=folder, follow_symlinks=False)
+        except OSError as error:
+            if error.errno in _ABSENT:
+                return None
+            raise
+        return found if stat.S_ISREG(found.st_mode) else None
+
+    def read(self, digest: bytes, most: int) -> bytes | None:
+        """The first `most` bytes of a file; nothing if the disk has lost them; None if there is no file."""
+        name = digest.hex()
+        try:
+            with self._open(name[:2]) as folder:
+                file = os.open(name, _READ, dir_fd=folder)
+        except OSError as error:
+            if error.errno in _ABSENT:
+                return None
+            raise
+        try:
+            found = os.fstat(file)
+            return os.read(file, min(most, found.st_size)) if stat.S_ISREG(found.st_mode) else None
+        except OSError as error:
+            if error.errno == errno.EIO:
+                return b""
+            raise
+        finally:
+            os.close(file)
+
+    def write(self, digest: bytes, data: Data) -> bool:
+        """Make a file, unless there is one of that size; False if there is."""
+        name = digest.hex()
+        # few system calls: after each, a busy program's thread may wait for its turn
+        with self._made(name[:2]) as folder:
+            with contextlib.suppress(FileNotFoundError):
+                found = os.stat(name, dir_fd=folder, follow_symlinks=False)
+                if stat.S_ISREG(found.st_mode) and found.st_size == len(data):
+                    return False
+            temporary = f"{name}.{secrets.token_hex(8)}"
+            file = os.open(temporary, _WRITE, 0o600, dir_fd=self._incoming)
+            try:
+                _write_all(file, data)
+                os.rename(temporary, name, src_dir_fd=self._incoming, dst_dir_fd=folder)
+            except BaseException:
+                with contextlib.suppress(FileNotFoundError):
+                    os.unlink(temporary, dir_fd=self._incoming)
+                raise
+            finally:
+                os.close(file)
+        return True
+
+    def remove(self, digest: bytes) -> bool:
+        """Remove a file; False if there is none."""
+        name = digest.hex()
+        try:
+            with self._open(name[:2]) as folder:
+                os.unlink(name, dir_fd=folder)
+        except OSError as error:
+            if error.errno in _ABSENT:
+                return False
+            raise
+        return True
+
+    def digests(self) -> Iterator[bytes]:
+        """The SHA-256 of every file, in order."""
+        for folder in self._list("."):
+            if _FOLDER.fullmatch(folder):
+                for name in self._list(folder):
+                    if name.startswith(folder) and _FILE.fullmatch(name):
+                        yield bytes.fromhex(name)
+
+    def tidy(self) -> None:
+        """Remove what was left by processes that died while they wrote."""
+        for name in os.listdir(self._incoming):
+            with contextlib.suppress(FileNotFoundError, IsADirectoryError):
+                found = os.stat(name, dir_fd=self._incoming, follow_symlinks=False)
+                if found.st_mtime < time.time() - LEFT_OVER:
+                    os.unlink(name, dir_fd=self._incoming)
+
+    @contextlib.contextmanager
+    def _open(self, name: str) -> Iterator[int]:
+        folder = os.open(self._directory / name, _DIRECTORY)
+        try:
+            yield folder
+        finally:
+            os.close(folder)
+
+    def _list(self, name: str) -> list[str]:
+        try:
+            with self._open(name) as folder:
+                return sorted(os.listdir(folder))
+        except OSError as error:
+            if error.errno in _ABSENT:
+                return []
+            raise
+
+    @contextlib.contextmanager
+    def _made(self, name: str) -> Iterator[int]:
+        """As `_open`; the folder is made if need be."""
+        try:
+            folder = os.open(self._directory / name, _DIRECTORY)
+        except FileNotFoundError:
+            with contextlib.suppress(FileExistsError):
+                os.mkdir(self._directory / name, 0o700)
+            folder = os.open(self._directory / name, _DIRECTORY)
+        try:
+            yield folder
+        finally:
+            os.close(folder)
+
+
+def _write_all(file: int, data: Data) -> None:
+    with memoryview(data) as left:
+        at = 0
+        while at < len(left):
+            at += os.write(file, left[at:])

@@ -1,0 +1,279 @@
+"""From blocks to files: a tree put on a disk, and what is in one, without files. All of it blocks its thread.
+
+Blocks come from strangers. Whatever they say, nothing is written outside of the place that was named, and
+what cannot be written as it should be is not written at all.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import logging
+import os
+import secrets
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from ...errors import BadBlock, ContentRefused
+from ..formats import visit
+from ..formats.budget import Budget
+from ..formats.cid import Cid
+from ..formats.limits import TreeLimits
+from ..formats.links import check_links
+from ..formats.path import ContentPath
+from ..formats.reader import interpret, stored_size
+from ..formats.subtree import TreeKind
+from ..formats.visit import FoundDirectory, FoundFile, FoundLink, Get, Names
+from ..formats.walk import Walk
+from . import tree
+from .backend import Entry, EntryKind, OnProgress, Progress
+from .disk import disk_full, tells_full
+from .publish import Stopped
+
+_NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+_BUFFER = 64 * 1024
+_STEP = 1 << 20
+_MOST_STEPS = 1000
+_NAME_KEPT = 40
+_KINDS: dict[TreeKind, EntryKind] = {
+    TreeKind.FILE: "file",
+    TreeKind.DIRECTORY: "directory",
+    TreeKind.SHARD: "directory",
+    TreeKind.LINK: "link",
+}
+
+_log = logging.getLogger(__name__)
+
+
+def export(
+    cid: Cid,
+    get: Get,
+    destination: Path,
+    *,
+    limits: TreeLimits | None = None,
+    on_progress: OnProgress | None = None,
+    stopped: Callable[[], bool] = lambda: False,
+) -> None:
+    """Put a file or directory at `destination`, entirely or not at all.
+
+    Links in a directory are made, if they do not lead out of it. A link alone always would.
+
+    Args:
+        cid: what to put there.
+        get: gets its blocks, each of which it has checked.
+        destination: where; its directory must exist.
+        limits: of the tree; by default those of `TreeLimits()`.
+        on_progress: told of the bytes of blocks that were read, about every 0.1 % but no more than every MiB,
+            and at the end.
+        stopped: asked between blocks whether to go on.
+
+    Raises:
+        ContentMissing: `get` has not got something.
+        ContentRefused: the tree goes over a limit, makes no sense, has a name that cannot be used, or two
+            that the file system does not tell apart, or a link that leads out of it.
+        DiskFull: there is no room for it.
+        FileExistsError: `destination` exists.
+        OSError: it cannot be written.
+        Stopped: `stopped` returned true.
+    """
+    _require_absent(destination)
+    source = _Source(cid, get, on_progress, stopped)
+    try:
+        with _temporary(destination) as place:
+            _write_tree(visit.visit(cid, source.get, limits or TreeLimits()), place)
+            source.end()
+            _move(place, destination)
+    except BadBlock as error:
+        raise ContentRefused(str(error)) from error
+    except OSError as error:
+        if tells_full(error):
+            raise disk_full(destination.parent) from error
+        raise
+
+
+class _Source:
+    """Gets blocks, and tells how far that is."""
+
+    def __init__(
+        self, root: Cid, get: Get, tell: OnProgress | None, stopped: Callable[[], bool]
+    ) -> None:
+        self._root = root
+        self._get = get
+        self._tell = tell
+        self._stopped = stopped
+        self._total = self._done = self._told = 0
+
+    def get(self, cid: Cid) -> bytes:
+        """The next block."""
+        if self._stopped():
+            raise Stopped
+        block = self._get(cid)
+        if not self._total and self._tell is not None:
+            self._total = stored_size(interpret(cid, block), block)
+        self._done += len(block)
+        if self._done - self._told >= max(_STEP, self._total // _MOST_STEPS):
+            self._say()
+        return block
+
+    def end(self) -> None:
+        """All blocks have been read."""
+        self._total = self._done
+        if self._told < self._done:
+            self._say()
+
+    def _say(self) -> None:
+        self._told = self._done
+        if self._tell is not None:
+            self._tell(Progress(self._done, max(self._total, self._done)))
+
+
+# --- writing ----------------------------------------------------------------------------------------------
+
+
+def _require_absent(destination: Path) -> None:
+    if os.path.lexists(destination):
+        raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(destination))
+
+
+@contextlib.contextmanager
+def _temporary(destination: Path) -> Iterator[Path]:
+    """A place for a new file or directory, in a directory beside `destination` that nobody else may enter."""
+    name = f".{destination.name[:_NAME_KEPT]}.{secrets.token_hex(8)}.part"
+    around = destination.parent / name
+    around.mkdir(mode=0o700)
+    try:
+        yield around / "tree"
+    finally:
+        try:
+            shutil.rmtree(around)
+        except OSError as error:  # the reason why all this failed matters more
+            _log.warning("cannot remove %s: %s", around, error)
+
+
+def _write_tree(entries: Iterator[visit.Found], place: Path) -> None:
+    links: dict[Names, str] = {}
+    for entry in entries:
+        path = os.path.join(place, *entry.names)
+        match entry:
+            case FoundDirectory():
+                with _new(entry.names):
+                    os.mkdir(path)
+            case FoundFile():
+                with _new(entry.names):
+                    file = os.open(path, _NEW, 0o666)
+                _write_file(file, entry)
+            case FoundLink(names, target):
+                if not names:
+                    raise ContentRefused("it is a symbolic link alone, which leads out of wherever it is put")
+                links[names] = target
+    # all directories on the way to them are ours as long as there are none
+    check_links(links)
+    _make_links(links, place)
+
+
+def _make_links(links: dict[Names, str], place: Path) -> None:
+    for names, target in links.items():
+        with _new(names):
+            os.symlink(target, os.path.join(place, *names))
+    # a file system that takes other names for equal may have other ways through them
+    real = os.path.realpath(place)
+    for names in links:
+        if not tree.is_inside(os.path.realpath(os.path.join(place, *names)), real):
+            raise ContentRefused(f"the link {'/'.join(names)[:200]!r} leads out of its directory")
+
+
+def _write_file(file: int, entry: FoundFile) -> None:
+    written = 0
+    with open(file, "wb", buffering=_BUFFER) as out:
+        for piece in entry.pieces:
+            written += out.write(piece)
+    if written != entry.size:
+        raise ContentRefused(f"{_shown(entry.names)} has {written} bytes, and should have {entry.size}")
+
+
+@contextlib.contextmanager
+def _new(names: Names) -> Iterator[None]:
+    """Give errors that come from a name their own."""
+    try:
+        yield
+    except FileExistsError:
+        text = f"{_shown(names)} cannot be told from another name by the file system here"
+        raise ContentRefused(text) from None
+    except UnicodeEncodeError:
+        raise ContentRefused(f"the names of files here cannot be like {_shown(names)}") from None
+    except OSError as error:
+        if error.errno in (errno.ENAMETOOLONG, errno.EILSEQ, errno.EINVAL):
+            text = f"the file system here cannot take {_shown(names)}: {error.strerror}"
+            raise ContentRefused(text) from error
+        raise
+
+
+def _shown(names: Names) -> str:
+    return repr("/".join(names)[:200]) if names else "it"
+
+
+def _move(place: Path, destination: Path) -> None:
+    """Move what is finished to where nothing may be."""
+    if place.is_dir():
+        _require_absent(destination)  # an empty directory would be replaced
+        place.rename(destination)
+        return
+    try:
+        os.link(place, destination)  # unlike a rename it replaces nothing
+    except OSError as error:
+        if error.errno not in (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS):
+            raise
+        _require_absent(destination)
+        place.rename(destination)
+
+
+# --- reading ----------------------------------------------------------------------------------------------
+
+
+def resolve(path: ContentPath, get: Get) -> Cid:
+    """What is at a path. Only directories on the way are read, and of large ones only the parts needed.
+
+    Raises:
+        ContentMissing: `get` has not got one of them, or there is no such entry.
+        ContentRefused: one of them makes no sense, or has a name that cannot be used.
+        NotADirectory: something on the way is a file or link; links are not followed.
+    """
+    try:
+        return visit.resolve(path, get)
+    except BadBlock as error:
+        raise ContentRefused(str(error)) from error
+
+
+def list_directory(cid: Cid, get: Get, *, limits: TreeLimits | None = None) -> tuple[Entry, ...]:
+    """The entries of a directory, sorted by name. Of files below it only the first blocks are read.
+
+    Raises:
+        ContentMissing: `get` has not got something.
+        ContentRefused: the tree goes over a limit, makes no sense, or has a name that cannot be used.
+        NotADirectory: it is a file or link.
+    """
+    limits = limits or TreeLimits()
+    own: dict[Cid, bytes] = {}
+
+    def keep(part: Cid) -> bytes:
+        own[part] = get(part)
+        return own[part]
+
+    try:
+        links, budget = [], Budget(limits)
+        for link in visit.entries(visit.open_directory(cid, keep), keep):
+            budget.add(entries=1)
+            links.append(link)
+        walk = Walk(cid, limits, pieces=False)
+        while not walk.done:
+            (part,) = walk.wanted(1)
+            block = own.pop(part, None)
+            walk.found(part, get(part) if block is None else block)
+    except BadBlock as error:
+        raise ContentRefused(str(error)) from error
+    entries = [(link, walk.totals(link.cid)) for link in links]
+    return tuple(
+        Entry(link.name, link.cid, _KINDS[it.kind], it.size)
+        for link, it in sorted(entries, key=lambda pair: pair[0].name.encode())
+    )

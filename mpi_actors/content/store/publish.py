@@ -1,0 +1,280 @@
+"""A directory on disk to blocks: the walk of `ipfs add -r`, entry by entry, in its order.
+
+What is hidden is left out. Links are stored as links, and only the directory itself may be one that is
+followed. Everything here does blocking work on files, for a thread of its own.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import posixpath
+import stat
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import attrs
+
+from ...errors import BadStore, ContentRefused
+from ..formats import hamt
+from ..formats.importer import Built, FileBuilder, Put, build_directory, build_symlink
+from ..formats.limits import CHUNK, TreeLimits
+from .backend import Added, OnAdded, OnProgress, Progress
+
+_READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC  # a pipe in a file's place blocks nobody
+_SMALLEST_STEP = 1 << 20
+_MOST_STEPS = 1000
+
+
+class Stopped(Exception):
+    """The caller's `stopped` has said so; what blocks were put until then are left to the caller."""
+
+
+def publish(
+    directory: Path,
+    put: Put,
+    *,
+    cid_version: int = 0,
+    on_added: OnAdded | None = None,
+    on_progress: OnProgress | None = None,
+    limits: TreeLimits | None = None,
+    stopped: Callable[[], bool] = lambda: False,
+) -> Added:
+    """Make the blocks of a directory, as `ipfs add -r` does, and return its root.
+
+    Args:
+        directory: what to publish; it may be a link to it.
+        put: takes the blocks, those that others link to first.
+        cid_version: 0, or 1 as with `--cid-version 1 --raw-leaves`.
+        on_added: told of each entry in the order in which IPFS prints them: files and links as they are read,
+            then directories, what is inside first, the root last.
+        on_progress: told of the bytes that were read, about every 0.1 % but no more than every MiB, and at
+            the end.
+        limits: of the tree; by default those of `TreeLimits()`.
+        stopped: asked between pieces of files whether to go on.
+
+    Raises:
+        BadStore: the directory does not exist or is none, something in it cannot be read, is a device, pipe
+            or socket, has a name that is no UTF-8, or changes meanwhile, or a limit is exceeded.
+        Stopped: `stopped` returned true.
+    """
+    root = _scan(directory, limits or TreeLimits(), stopped)
+    meter = _Meter(sum(leaf.size for leaf in _leaves(root)), on_progress)
+    for leaf in _leaves(root):
+        if leaf.target is None:
+            leaf.built = _publish_file(leaf, put, cid_version, meter, stopped)
+        else:
+            leaf.built = build_symlink(leaf.target, put, cid_version=cid_version)
+        _tell(leaf, on_added)
+    for folder in _folders(root, cid_version):
+        if stopped():
+            raise Stopped
+        _publish_folder(folder, put, cid_version)
+        _tell(folder, on_added)
+    meter.end()
+    return _added(root)
+
+
+@attrs.define
+class _Leaf:
+    """A file or link."""
+
+    disk: bytes
+    """Where it is."""
+    shown: str
+    """The path that is told."""
+    size: int = 0
+    """Bytes of a file when the directory was scanned."""
+    target: str | None = None
+    """Of a link; None for files."""
+    built: Built | None = None
+
+
+@attrs.define
+class _Folder:
+    """A directory. Its entries are sorted by the bytes of their names."""
+
+    disk: bytes
+    shown: str
+    depth: int = 1
+    entries: dict[str, _Folder | _Leaf] = attrs.field(factory=dict)
+    built: Built | None = None
+
+
+def _scan(directory: Path, limits: TreeLimits, stopped: Callable[[], bool]) -> _Folder:
+    """Everything that is to be published, checked without opening any file."""
+    root = _Folder(os.fsencode(directory), _own_name(directory))
+    waiting, count, size = [root], 0, 0
+    while waiting:
+        folder = waiting.pop()
+        if stopped():
+            raise Stopped
+        for name, found in _listed(folder):
+            entry = _entry(folder, name, found)
+            folder.entries[name] = entry
+            count += 1
+            if count > limits.entries:
+                raise BadStore(f"{directory} has over {limits.entries} entries. Put them into an archive.")
+            if isinstance(entry, _Leaf):
+                size += entry.size
+                continue
+            if entry.depth > limits.depth:
+                raise BadStore(f"{directory} has more than {limits.depth} directories inside one another")
+            waiting.append(entry)
+        if size > limits.size:
+            raise BadStore(f"{directory} holds more than {limits.size} bytes")
+    return root
+
+
+def _own_name(directory: Path) -> str:
+    name = os.path.basename(os.fsencode(directory))
+    if name in (b"", b".", b".."):
+        name = os.path.basename(os.path.realpath(os.fsencode(directory))) or b"/"
+    return name.decode("utf-8", "backslashreplace")  # it is shown, and no part of what is published
+
+
+def _listed(folder: _Folder) -> list[tuple[str, os.stat_result]]:
+    try:
+        with os.scandir(folder.disk) as entries:
+            raw = [
+                (entry.name, entry.stat(follow_symlinks=False))
+                for entry in entries
+                if not entry.name.startswith(b".")
+            ]
+    except OSError as error:
+        raise BadStore(_cannot_read(folder.disk, error)) from error
+    raw.sort(key=lambda pair: pair[0])
+    return [(_text(name, folder.disk + b"/" + name), found) for name, found in raw]
+
+
+def _entry(parent: _Folder, name: str, found: os.stat_result) -> _Folder | _Leaf:
+    disk, shown = parent.disk + b"/" + name.encode(), posixpath.join(parent.shown, name)
+    if stat.S_ISDIR(found.st_mode):
+        return _Folder(disk, shown, parent.depth + 1)
+    if stat.S_ISREG(found.st_mode):
+        return _Leaf(disk, shown, size=found.st_size)
+    if not stat.S_ISLNK(found.st_mode):
+        raise BadStore(
+            f"{_show(disk)} is a device, pipe or socket. Only files, directories and links can be published."
+        )
+    try:
+        target = os.readlink(disk)
+    except OSError as error:
+        raise BadStore(_cannot_read(disk, error)) from error
+    return _Leaf(disk, shown, target=_text(target, disk))
+
+
+def _leaves(root: _Folder) -> Iterator[_Leaf]:
+    """Files and links, depth first."""
+    waiting: list[_Folder | _Leaf] = [root]
+    while waiting:
+        entry = waiting.pop()
+        if isinstance(entry, _Leaf):
+            yield entry
+        else:
+            waiting.extend(reversed(entry.entries.values()))
+
+
+def _folders(root: _Folder, cid_version: int) -> Iterator[_Folder]:
+    """Directories, those inside first; in a sharded directory they stand in the order of its shards."""
+    waiting, found = [root], []
+    while waiting:
+        folder = waiting.pop()
+        found.append(folder)
+        inside = {name: entry for name, entry in folder.entries.items() if isinstance(entry, _Folder)}
+        if inside and hamt.is_sharded(folder.entries, cid_version):
+            waiting.extend(inside[name] for name in hamt.in_order(inside))
+        else:
+            waiting.extend(inside.values())
+    return reversed(found)
+
+
+def _publish_file(
+    leaf: _Leaf, put: Put, cid_version: int, meter: _Meter, stopped: Callable[[], bool]
+) -> Built:
+    builder, read = FileBuilder(put, cid_version=cid_version), 0
+    buffer = memoryview(bytearray(CHUNK))
+    with _open(leaf) as file:
+        while True:
+            if stopped():
+                raise Stopped
+            try:
+                size = file.readinto(buffer)
+            except OSError as error:
+                raise BadStore(_cannot_read(leaf.disk, error)) from error
+            read += size
+            if read > leaf.size or (not size and read < leaf.size):
+                raise BadStore(f"{_show(leaf.disk)} has changed its size while it was read. Try again.")
+            if not size:
+                return builder.finish()
+            builder.add(buffer[:size])
+            meter.advance(size)
+
+
+def _open(leaf: _Leaf) -> io.FileIO:
+    try:
+        file = io.FileIO(os.open(leaf.disk, _READ))
+    except OSError as error:
+        raise BadStore(_cannot_read(leaf.disk, error)) from error
+    if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+        file.close()
+        raise BadStore(f"{_show(leaf.disk)} is a file no longer")
+    return file
+
+
+def _publish_folder(folder: _Folder, put: Put, cid_version: int) -> None:
+    built = {name: entry.built for name, entry in folder.entries.items() if entry.built is not None}
+    try:
+        folder.built = build_directory(built, put, cid_version=cid_version)
+    except ContentRefused as error:
+        raise BadStore(f"{_show(folder.disk)} cannot be published: {error}") from error
+    folder.entries.clear()
+
+
+class _Meter:
+    """Tells how far it is, but not too often."""
+
+    def __init__(self, total: int, tell: OnProgress | None) -> None:
+        self._total = total
+        self._tell = tell
+        self._step = max(_SMALLEST_STEP, total // _MOST_STEPS)
+        self._done = self._told = 0
+
+    def advance(self, size: int) -> None:
+        self._done += size
+        if self._done - self._told >= self._step:
+            self._say()
+
+    def end(self) -> None:
+        if not self._done or self._told < self._done:
+            self._say()
+
+    def _say(self) -> None:
+        self._told = self._done
+        if self._tell is not None:
+            self._tell(Progress(self._done, self._total))
+
+
+def _tell(entry: _Leaf | _Folder, on_added: OnAdded | None) -> None:
+    if on_added is not None:
+        on_added(_added(entry))
+
+
+def _added(entry: _Leaf | _Folder) -> Added:
+    assert entry.built is not None
+    return Added(entry.built.cid, entry.shown, entry.built.size)
+
+
+def _text(raw: bytes, path: bytes) -> str:
+    try:
+        return raw.decode()
+    except UnicodeDecodeError:
+        raise BadStore(f"{_show(path)} has a name or target that is no UTF-8. Rename it.") from None
+
+
+def _show(path: bytes) -> str:
+    return repr(path.decode("utf-8", "backslashreplace"))
+
+
+def _cannot_read(path: bytes, error: OSError) -> str:
+    return f"cannot read {_show(path)}: {error.strerror}"

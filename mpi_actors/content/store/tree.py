@@ -1,0 +1,203 @@
+"""Directory trees: what one holds, its digest, a copy of it, its size, and its removal.
+
+What is hidden, and what Python compiles for itself, is no part of a tree: it is neither copied nor counted
+in a digest. All functions do blocking work on files.
+"""
+
+from __future__ import annotations
+
+import enum
+import hashlib
+import os
+import stat
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import attrs
+
+from ...errors import BadStore
+
+MAX_ENTRIES = 10_000
+"""Files, directories and links in one tree."""
+MAX_DEPTH = 32
+"""Directories inside one another in one tree."""
+
+_CHUNK = 1 << 20
+_READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC  # a pipe in a file's place blocks nobody
+
+
+class Kind(enum.Enum):
+    """What an entry is; the values are part of the digest."""
+
+    DIRECTORY = b"d"
+    FILE = b"f"
+    EXECUTABLE = b"x"
+    LINK = b"l"
+
+
+@attrs.frozen
+class Node:
+    """One entry of a tree."""
+
+    path: str
+    """From the tree's root, with "/" between names."""
+    kind: Kind
+    size: int = 0
+    """Bytes of a file; 0 for others."""
+    target: str = ""
+    """Of a link, as it stands there."""
+
+
+def scan(root: Path) -> tuple[Node, ...]:
+    """All entries of the tree at `root`, each directory before what it holds.
+
+    Raises:
+        BadStore: something cannot be read or is refused: a device, pipe or socket, a link that leads out of
+            the tree, too many entries or too deep a directory.
+    """
+    real_root = os.path.realpath(root)
+    try:
+        nodes = [_node(root, real_root, path, found) for path, found in _walk(root, everything=False)]
+    except OSError as error:
+        raise BadStore(_cannot_read(error, root)) from error
+    return tuple(sorted(nodes, key=lambda node: os.fsencode(node.path)))
+
+
+def size_of(nodes: Iterable[Node]) -> int:
+    """The bytes in the files of a tree."""
+    return sum(node.size for node in nodes)
+
+
+def digest(root: Path, nodes: Iterable[Node]) -> str:
+    """A SHA-256, as 64 hexadecimal digits, of names, kinds, contents and link targets of a scanned tree.
+
+    Raises:
+        BadStore: a file cannot be read, or is a file no longer.
+    """
+    whole = hashlib.sha256(b"mpi-actors tree 1\n")
+    for node in nodes:
+        path = os.fsencode(node.path)
+        whole.update(node.kind.value + len(path).to_bytes(4, "big") + path)
+        if node.kind is Kind.LINK:
+            whole.update(hashlib.sha256(os.fsencode(node.target)).digest())
+        elif node.kind is not Kind.DIRECTORY:
+            whole.update(_content_digest(root / node.path))
+    return whole.hexdigest()
+
+
+def copy(root: Path, nodes: Iterable[Node], destination: Path) -> None:
+    """Copy a scanned tree; the copy is only for its owner, who may write all of it.
+
+    Of a file that has grown since no more than its former size is copied.
+
+    Raises:
+        BadStore: a file cannot be read, or is a file no longer.
+        OSError: the copy cannot be written, or `destination` exists.
+    """
+    destination.mkdir(mode=0o700)
+    for node in nodes:
+        target = destination / node.path
+        match node.kind:
+            case Kind.DIRECTORY:
+                target.mkdir(mode=0o700)
+            case Kind.LINK:
+                target.symlink_to(node.target)
+            case Kind.FILE | Kind.EXECUTABLE:
+                _copy_file(root / node.path, target, node)
+
+
+def measure(root: Path) -> int:
+    """The bytes in all files at `root`, hidden ones too, wherever links lead.
+
+    Raises:
+        BadStore: there is a device, pipe or socket, too many entries or too deep a directory.
+        OSError: something cannot be read.
+    """
+    size = 0
+    for path, found in _walk(root, everything=True):
+        if stat.S_ISREG(found.st_mode):
+            size += found.st_size
+        elif not (stat.S_ISDIR(found.st_mode) or stat.S_ISLNK(found.st_mode)):
+            raise BadStore(_special(path))
+    return size
+
+
+def _walk(root: Path, *, everything: bool) -> Iterator[tuple[str, os.stat_result]]:
+    waiting, count = [("", 1)], 0
+    while waiting:
+        folder, depth = waiting.pop()
+        with os.scandir(root / folder) as entries:
+            for entry in entries:
+                if not everything and _skipped(entry.name):
+                    continue
+                count += 1
+                if count > MAX_ENTRIES:
+                    raise BadStore(f"{root} holds more than {MAX_ENTRIES} files. Put them into an archive.")
+                path = f"{folder}/{entry.name}" if folder else entry.name
+                found = entry.stat(follow_symlinks=False)
+                yield path, found
+                if stat.S_ISDIR(found.st_mode):
+                    if depth >= MAX_DEPTH:
+                        raise BadStore(f"{root} has more than {MAX_DEPTH} directories inside one another")
+                    waiting.append((path, depth + 1))
+
+
+def _skipped(name: str) -> bool:
+    return name.startswith(".") or name == "__pycache__" or name.endswith(".pyc")
+
+
+def _node(root: Path, real_root: str, path: str, found: os.stat_result) -> Node:
+    if stat.S_ISDIR(found.st_mode):
+        return Node(path, Kind.DIRECTORY)
+    if stat.S_ISREG(found.st_mode):
+        return Node(path, Kind.EXECUTABLE if found.st_mode & stat.S_IXUSR else Kind.FILE, found.st_size)
+    if not stat.S_ISLNK(found.st_mode):
+        raise BadStore(_special(path))
+    target = os.readlink(root / path)
+    if os.path.isabs(target) or not is_inside(os.path.realpath(root / path), real_root):
+        raise BadStore(f"the link {path!r} leads out of {root}. Put a copy of its target in its place.")
+    return Node(path, Kind.LINK, target=target)
+
+
+def is_inside(path: str, directory: str) -> bool:
+    """Whether a path is the directory or below it; both resolved."""
+    return os.path.commonpath([path, directory]) == directory
+
+
+def _open(path: Path) -> int:
+    try:
+        file = os.open(path, _READ)
+    except OSError as error:
+        raise BadStore(_cannot_read(error, path)) from error
+    if not stat.S_ISREG(os.fstat(file).st_mode):
+        os.close(file)
+        raise BadStore(f"{path} is a file no longer")
+    return file
+
+
+def _content_digest(path: Path) -> bytes:
+    with open(_open(path), "rb") as file:
+        try:
+            return hashlib.file_digest(file, "sha256").digest()
+        except OSError as error:
+            raise BadStore(_cannot_read(error, path)) from error
+
+
+def _copy_file(path: Path, target: Path, node: Node) -> None:
+    mode = 0o700 if node.kind is Kind.EXECUTABLE else 0o600
+    with (
+        open(_open(path), "rb", buffering=0) as source,
+        open(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode), "wb") as out,
+    ):
+        left = node.size
+        while left and (data := source.read(min(left, _CHUNK))):
+            out.write(data)
+            left -= len(data)
+
+
+def _cannot_read(error: OSError, path: Path) -> str:
+    return f"cannot read {error.filename or path}: {error.strerror}"
+
+
+def _special(path: str) -> str:
+    return f"{path!r} is a device, pipe or socket. Only files, directories and links can be installed."

@@ -1,0 +1,1 @@
+"""Where interpreters come from: a directory, or a tree in IPFS."""

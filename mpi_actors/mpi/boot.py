@@ -1,8 +1,0 @@
-"""`python -m mpi_actors.mpi.boot [-m module | script] arguments…`: what the process of a rank runs."""
-
-from __future__ import annotations
-
-from mpi_actors.mpi.boot_main import main
-
-if __name__ == "__main__":
-    main()

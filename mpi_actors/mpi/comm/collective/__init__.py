@@ -1,0 +1,1 @@
+"""Collective operations of communicators (MPI 4.1, chapter 6)."""

@@ -1,0 +1,169 @@
+"""Plans of collective operations between two groups.
+
+A root is given as ROOT by itself, as PROC_NULL by the others of its group, which have no part, and as its
+rank by the other group. Data crosses over: what all get is what the other group has.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ... import collectives
+from ...constants import ERR_ROOT, PROC_NULL, ROOT
+from ...datatypes import Message
+from ...engine.schedule import Schedule
+from ...errors.exception import Exception as MPIException
+from ..state import CommState
+from .blocks import After, finished, packed, receive_blocks, send_blocks, target, targets, to_receive, to_send
+from .call import Build
+
+if TYPE_CHECKING:
+    from .reductions import Combine
+
+
+def sizes(state: CommState) -> tuple[int, int, int]:
+    """Rank, size of the local and of the remote group, as builders want them."""
+    assert state.remote is not None
+    return state.rank, len(state.members), len(state.remote)
+
+
+def check_root(state: CommState, root: int) -> None:
+    """ERR_ROOT if an argument is no root."""
+    assert state.remote is not None
+    if not 0 <= root < len(state.remote) and root not in (ROOT, PROC_NULL):
+        raise MPIException(ERR_ROOT, f"root {root} with a remote group of {len(state.remote)}")
+
+
+def barrier(state: CommState) -> Build:
+    """Nothing but the order of things."""
+
+    def build() -> Schedule:
+        schedule = Schedule(collectives.KIND_BARRIER)
+        collectives.inter_barrier(schedule, *sizes(state))
+        return schedule
+
+    return build
+
+
+def nothing(kind: int) -> Build:
+    """What the companions of a root do."""
+    return lambda: Schedule(kind)
+
+
+def bcast(state: CommState, buf: object, root: int) -> Build:
+    """One buffer from the root to the other group."""
+    check_root(state, root)
+    message = None if root == PROC_NULL else to_send(buf) if root == ROOT else to_receive(buf)
+
+    def build() -> Schedule:
+        after: After = []
+        schedule = Schedule(collectives.KIND_BCAST)
+        if message is not None:
+            view = packed(message) if root == ROOT else target(message, after)
+            collectives.inter_bcast(schedule, *sizes(state), view, root)
+        return finished(schedule, after)
+
+    return build
+
+
+def gather(state: CommState, sendbuf: object, recvbuf: object, root: int, form: int, kind: int) -> Build:
+    """A block from each of the other group to the root."""
+    check_root(state, root)
+    places = receive_blocks(recvbuf, state.count, form) if root == ROOT else None
+    own = to_send(sendbuf) if root >= 0 else None
+
+    def build() -> Schedule:
+        after: After = []
+        schedule = Schedule(kind)
+        blocks = None if places is None else targets(places, after)
+        data = None if own is None else packed(own)
+        collectives.inter_gather(schedule, *sizes(state), data, blocks, root)
+        return finished(schedule, after)
+
+    return build
+
+
+def scatter(state: CommState, sendbuf: object, recvbuf: object, root: int, form: int, kind: int) -> Build:
+    """A block from the root to each of the other group."""
+    check_root(state, root)
+    given = send_blocks(sendbuf, state.count, form) if root == ROOT else None
+    own = to_receive(recvbuf) if root >= 0 else None
+
+    def build() -> Schedule:
+        after: After = []
+        schedule = Schedule(kind)
+        blocks = None if given is None else [packed(block) for block in given]
+        place = None if own is None else target(own, after)
+        collectives.inter_scatter(schedule, *sizes(state), blocks, place, root)
+        return finished(schedule, after)
+
+    return build
+
+
+def allgather(state: CommState, sendbuf: object, recvbuf: object, form: int, kind: int) -> Build:
+    """A block from each of the other group to all."""
+    places = receive_blocks(recvbuf, state.count, form)
+    own = to_send(sendbuf)
+
+    def build() -> Schedule:
+        after: After = []
+        schedule = Schedule(kind)
+        collectives.inter_allgather(schedule, *sizes(state), packed(own), targets(places, after))
+        return finished(schedule, after)
+
+    return build
+
+
+def alltoall(state: CommState, sendbuf: object, recvbuf: object, form: int, kind: int) -> Build:
+    """A block to and from each of the other group."""
+    places = receive_blocks(recvbuf, state.count, form)
+    given = send_blocks(sendbuf, state.count, form)
+
+    def build() -> Schedule:
+        after: After = []
+        schedule = Schedule(kind)
+        blocks = [packed(block) for block in given]
+        collectives.inter_alltoall(schedule, *sizes(state), blocks, targets(places, after))
+        return finished(schedule, after)
+
+    return build
+
+
+def reduce(state: CommState, own: Message | None, place: Message | None, how: Combine, root: int) -> Build:
+    """What the other group has, combined, at the root, which gives `place`; those give `own`."""
+
+    def build() -> Schedule:
+        after: After = []
+        schedule = Schedule(collectives.KIND_REDUCE)
+        view = packed(own) if own is not None else target(place, after) if place is not None else None
+        collectives.inter_reduce(schedule, *sizes(state), view, *how, root)
+        return finished(schedule, after)
+
+    return build
+
+
+def allreduce(state: CommState, own: Message, place: Message, how: Combine) -> Build:
+    """What the other group has, combined, at all."""
+
+    def build() -> Schedule:
+        after: After = []
+        schedule = Schedule(collectives.KIND_ALLREDUCE)
+        collectives.inter_allreduce(schedule, *sizes(state), packed(own), target(place, after), *how)
+        return finished(schedule, after)
+
+    return build
+
+
+def reduce_scatter(
+    state: CommState, own: Message, place: Message, counts: list[int], how: Combine, kind: int
+) -> Build:
+    """What the other group has, combined, `counts` elements for each of this one."""
+
+    def build() -> Schedule:
+        after: After = []
+        schedule = Schedule(kind)
+        block = target(place, after)
+        collectives.inter_reduce_scatter(schedule, *sizes(state), packed(own), counts, block, *how)
+        return finished(schedule, after)
+
+    return build

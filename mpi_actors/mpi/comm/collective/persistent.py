@@ -1,0 +1,118 @@
+"""Collective operations on buffers that can be started again and again.
+
+All processes make them in the same order, and start each as often as the others do. They may start
+different ones in different orders. `info` is not looked at.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ...op import SUM, Op
+from ...requests.request import Prequest
+from .call import CollectiveCalls
+from .movements import (
+    allgather,
+    allgatherv,
+    alltoall,
+    alltoallv,
+    alltoallw,
+    barrier,
+    bcast,
+    gather,
+    gatherv,
+    scatter,
+    scatterv,
+)
+from .reductions import allreduce, exscan, reduce, reduce_scatter, reduce_scatter_block, scan
+
+
+class PersistentCollectives(CollectiveCalls):
+    """Barrier_init, Bcast_init … Reduce_scatter_init."""
+
+    __slots__ = ()
+
+    def Barrier_init(self, info: object = None) -> Prequest:
+        """A request that does `Barrier` at each Start."""
+        return self._prepare(barrier)
+
+    def Bcast_init(self, buf: object, root: int = 0, info: object = None) -> Prequest:
+        """A request that does `Bcast` at each Start."""
+        return self._prepare(bcast, buf, root)
+
+    def Gather_init(self, sendbuf: object, recvbuf: object, root: int = 0, info: object = None) -> Prequest:
+        """A request that does `Gather` at each Start."""
+        return self._prepare(gather, sendbuf, recvbuf, root)
+
+    def Gatherv_init(self, sendbuf: object, recvbuf: object, root: int = 0, info: object = None) -> Prequest:
+        """A request that does `Gatherv` at each Start."""
+        return self._prepare(gatherv, sendbuf, recvbuf, root)
+
+    def Scatter_init(self, sendbuf: object, recvbuf: object, root: int = 0, info: object = None) -> Prequest:
+        """A request that does `Scatter` at each Start."""
+        return self._prepare(scatter, sendbuf, recvbuf, root)
+
+    def Scatterv_init(self, sendbuf: object, recvbuf: object, root: int = 0, info: object = None) -> Prequest:
+        """A request that does `Scatterv` at each Start."""
+        return self._prepare(scatterv, sendbuf, recvbuf, root)
+
+    def Allgather_init(self, sendbuf: object, recvbuf: object, info: object = None) -> Prequest:
+        """A request that does `Allgather` at each Start."""
+        return self._prepare(allgather, sendbuf, recvbuf)
+
+    def Allgatherv_init(self, sendbuf: object, recvbuf: object, info: object = None) -> Prequest:
+        """A request that does `Allgatherv` at each Start."""
+        return self._prepare(allgatherv, sendbuf, recvbuf)
+
+    def Alltoall_init(self, sendbuf: object, recvbuf: object, info: object = None) -> Prequest:
+        """A request that does `Alltoall` at each Start."""
+        return self._prepare(alltoall, sendbuf, recvbuf)
+
+    def Alltoallv_init(self, sendbuf: object, recvbuf: object, info: object = None) -> Prequest:
+        """A request that does `Alltoallv` at each Start."""
+        return self._prepare(alltoallv, sendbuf, recvbuf)
+
+    def Alltoallw_init(self, sendbuf: object, recvbuf: object, info: object = None) -> Prequest:
+        """A request that does `Alltoallw` at each Start."""
+        return self._prepare(alltoallw, sendbuf, recvbuf)
+
+    def Reduce_init(
+        self, sendbuf: object, recvbuf: object, op: Op = SUM, root: int = 0, info: object = None
+    ) -> Prequest:
+        """A request that does `Reduce` at each Start."""
+        return self._prepare(reduce, sendbuf, recvbuf, op, root)
+
+    def Allreduce_init(self, sendbuf: object, recvbuf: object, op: Op = SUM, info: object = None) -> Prequest:
+        """A request that does `Allreduce` at each Start."""
+        return self._prepare(allreduce, sendbuf, recvbuf, op)
+
+    def Reduce_scatter_block_init(
+        self, sendbuf: object, recvbuf: object, op: Op = SUM, info: object = None
+    ) -> Prequest:
+        """A request that does `Reduce_scatter_block` at each Start."""
+        return self._prepare(reduce_scatter_block, sendbuf, recvbuf, op)
+
+    def Reduce_scatter_init(
+        self,
+        sendbuf: object,
+        recvbuf: object,
+        recvcounts: Sequence[int] | None = None,
+        op: Op = SUM,
+        info: object = None,
+    ) -> Prequest:
+        """A request that does `Reduce_scatter` at each Start."""
+        return self._prepare(reduce_scatter, sendbuf, recvbuf, recvcounts, op)
+
+
+class PersistentScans(CollectiveCalls):
+    """Scan_init and Exscan_init."""
+
+    __slots__ = ()
+
+    def Scan_init(self, sendbuf: object, recvbuf: object, op: Op = SUM, info: object = None) -> Prequest:
+        """A request that does `Scan` at each Start."""
+        return self._prepare(scan, sendbuf, recvbuf, op)
+
+    def Exscan_init(self, sendbuf: object, recvbuf: object, op: Op = SUM, info: object = None) -> Prequest:
+        """A request that does `Exscan` at each Start."""
+        return self._prepare(exscan, sendbuf, recvbuf, op)

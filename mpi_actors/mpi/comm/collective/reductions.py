@@ -1,0 +1,240 @@
+"""Plans of the collective operations that combine data: reduce, allreduce, reduce-scatter, scan, exscan.
+
+What is combined is a contiguous copy, or the receive buffer itself where that is contiguous.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from operator import index as integer
+from typing import NamedTuple
+
+from ... import collectives
+from ...constants import ERR_ARG, ERR_OP, ROOT
+from ...datatypes import Datatype, Message
+from ...engine.schedule import Schedule
+from ...errors.exception import Exception as MPIException
+from ...op import Op
+from ...op.user import user_reducer
+from ..state import CommState
+from . import inter as inter
+from .blocks import After, copied, filled, finished, in_place, is_root, packed, target, to_receive, to_send
+from .call import Build, execute
+
+Reducer = Callable[[memoryview, memoryview], None]
+
+
+class Combine(NamedTuple):
+    """An operation on elements of a datatype, as builders want it: the last three of their arguments."""
+
+    reducer_for: Callable[[int], Reducer]
+    itemsize: int
+    divisible: bool
+
+
+def combine(op: Op, datatype: Datatype) -> Combine:
+    """An operation for a datatype; ERR_OP if it is not defined for it."""
+    if not isinstance(op, Op):
+        raise TypeError(f"expected an MPI.Op, got {type(op).__name__}")
+    if not op:
+        raise MPIException(ERR_OP, "MPI.OP_NULL combines nothing")
+    op._reducer(datatype, 0)
+    state = op._live()
+    kept = datatype if datatype.is_predefined else Datatype(datatype)  # either may be freed before the start
+    if state.function is not None:
+        return Combine(partial(user_reducer, state.function, kept), kept.size, False)
+    own = Op(op)
+    return Combine(lambda count: own._reducer(kept, count), kept.size, own._divisible)
+
+
+def paired(sendbuf: object, recvbuf: object, intra: bool = True) -> tuple[Message | None, Message]:
+    """Both buffers of a reduction; None as the first of IN_PLACE, which only has a meaning within a group.
+
+    Raises:
+        ValueError: they differ in datatype or count.
+    """
+    place = to_receive(recvbuf)
+    if intra and in_place(sendbuf):
+        return None, place
+    own = to_send(sendbuf)
+    same_type(own, place)
+    if own.count != place.count:
+        raise ValueError(f"{own.count} elements to send, room for {place.count}")
+    return own, place
+
+
+def same_type(own: Message, place: Message) -> None:
+    """ValueError if two buffers have different datatypes."""
+    if own.datatype != place.datatype:
+        raise ValueError("the datatypes of the buffers to send and to receive differ")
+
+
+def contribution(own: Message | None, place: Message, after: After) -> memoryview:
+    """Where to receive the result, holding what this rank contributes."""
+    if own is None:
+        return filled(place, after)
+    view = target(place, after)
+    view[: own.nbytes] = packed(own)
+    return view
+
+
+def reduce(state: CommState, sendbuf: object, recvbuf: object, op: Op, root: int) -> Build:
+    """The result at the root."""
+    if state.remote is not None:
+        return _reduce_across(state, sendbuf, recvbuf, op, root)
+    rank, size = state.rank, len(state.members)
+    here = is_root(state, root)
+    own, place = paired(sendbuf, recvbuf) if here else (to_send(sendbuf), None)
+    message = own or place
+    assert message is not None
+    how = combine(op, message.datatype)
+
+    def build() -> Schedule:
+        after: After = []
+        schedule = Schedule(collectives.KIND_REDUCE)
+        if place is not None:
+            view = contribution(own, place, after)
+        else:
+            assert own is not None
+            view = packed(own)
+        collectives.reduce(schedule, rank, size, view, *how, root)
+        return finished(schedule, after)
+
+    return build
+
+
+def _reduce_across(state: CommState, sendbuf: object, recvbuf: object, op: Op, root: int) -> Build:
+    inter.check_root(state, root)
+    own = to_send(sendbuf) if root >= 0 else None
+    place = to_receive(recvbuf) if root == ROOT else None
+    message = own or place
+    if message is None:
+        return inter.nothing(collectives.KIND_REDUCE)
+    return inter.reduce(state, own, place, combine(op, message.datatype), root)
+
+
+def allreduce(state: CommState, sendbuf: object, recvbuf: object, op: Op) -> Build:
+    """The result at all."""
+    own, place = paired(sendbuf, recvbuf, state.remote is None)
+    how = combine(op, place.datatype)
+    if state.remote is not None:
+        assert own is not None
+        return inter.allreduce(state, own, place, how)
+
+    def build() -> Schedule:
+        after: After = []
+        schedule = Schedule(collectives.KIND_ALLREDUCE)
+        view = contribution(own, place, after)
+        collectives.allreduce(schedule, state.rank, len(state.members), view, *how)
+        return finished(schedule, after)
+
+    return build
+
+
+def reduce_scatter_block(state: CommState, sendbuf: object, recvbuf: object, op: Op) -> Build:
+    """The result in equal blocks."""
+    size = len(state.members)
+    if state.remote is None and in_place(sendbuf):
+        own, place = None, to_receive(recvbuf)
+        if place.datatype.size and place.count % size:
+            raise ValueError(f"{place.count} elements in {size} equal blocks")
+        count = place.count // size
+    else:
+        place, own = to_receive(recvbuf), to_send(sendbuf)
+        same_type(own, place)
+        count = place.count
+        if own.count != count * size:
+            raise ValueError(f"{own.count} elements to send, {size} times room for {count}")
+    return _reduce_scatter(state, own, place, [count] * size, op, collectives.KIND_REDUCE_SCATTER_BLOCK)
+
+
+def reduce_scatter(
+    state: CommState, sendbuf: object, recvbuf: object, recvcounts: Sequence[int] | None, op: Op
+) -> Build:
+    """The result in blocks of the counts given, or of what each has room for."""
+    rank, size = state.rank, len(state.members)
+    own, place = None, to_receive(recvbuf)
+    if state.remote is not None or not in_place(sendbuf):
+        own = to_send(sendbuf)
+        same_type(own, place)
+    if recvcounts is None and own is not None and state.remote is None:
+        counts = _counts(state, place.count)
+    elif recvcounts is None:
+        raise TypeError("Reduce_scatter needs recvcounts here")
+    else:
+        counts = [integer(count) for count in recvcounts]
+        if len(counts) != size:
+            raise ValueError(f"expected {size} counts, got {len(counts)}")
+    if any(count < 0 for count in counts):
+        raise MPIException(ERR_ARG, f"a count of {counts} is negative")
+    whole = place if own is None else own
+    if whole.count != sum(counts):
+        raise ValueError(f"{whole.count} elements for counts {counts}")
+    if own is not None and place.count != counts[rank]:
+        raise ValueError(f"room for {place.count} elements, of {counts[rank]} for rank {rank}")
+    return _reduce_scatter(state, own, place, counts, op, collectives.KIND_REDUCE_SCATTER)
+
+
+def _reduce_scatter(
+    state: CommState, own: Message | None, place: Message, counts: list[int], op: Op, kind: int
+) -> Build:
+    how = combine(op, place.datatype)
+    if state.remote is not None:
+        assert own is not None
+        return inter.reduce_scatter(state, own, place, counts, how, kind)
+
+    def build() -> Schedule:
+        after: After = []
+        schedule = Schedule(kind)
+        view, into = copied(place) if own is None else packed(own), place
+        if own is None:
+            into = Message(place.view, place.offset, counts[state.rank], place.datatype)
+        block = target(into, after)
+        collectives.reduce_scatter(schedule, state.rank, len(state.members), view, counts, block, *how)
+        return finished(schedule, after)
+
+    return build
+
+
+def _counts(state: CommState, count: int) -> list[int]:
+    """How many elements each rank has room for."""
+    size = len(state.members)
+    whole = memoryview(bytearray(8 * size))
+    numbers = whole.cast("q")
+    numbers[state.rank] = count
+    schedule = Schedule(collectives.KIND_ALLGATHER)
+    blocks = [whole[8 * rank : 8 * rank + 8] for rank in range(size)]
+    collectives.allgather(schedule, state.rank, size, blocks)
+    execute(state, schedule)
+    return numbers.tolist()
+
+
+def scan(state: CommState, sendbuf: object, recvbuf: object, op: Op) -> Build:
+    """At each rank the result of the ranks up to and with it."""
+    own, place = paired(sendbuf, recvbuf)
+    how = combine(op, place.datatype)
+
+    def build() -> Schedule:
+        after: After = []
+        schedule = Schedule(collectives.KIND_SCAN)
+        view = contribution(own, place, after)
+        collectives.scan(schedule, state.rank, len(state.members), view, *how)
+        return finished(schedule, after)
+
+    return build
+
+
+def exscan(state: CommState, sendbuf: object, recvbuf: object, op: Op) -> Build:
+    """At each rank the result of the ranks before it; rank 0 keeps what it had."""
+    own, place = paired(sendbuf, recvbuf)
+    how = combine(op, place.datatype)
+
+    def build() -> Schedule:
+        after: After = []
+        schedule = Schedule(collectives.KIND_EXSCAN)
+        view = contribution(own, place, after) if state.rank else copied(own or place)
+        collectives.exscan(schedule, state.rank, len(state.members), view, *how)
+        return finished(schedule, after)
+
+    return build

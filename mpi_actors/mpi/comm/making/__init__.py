@@ -1,0 +1,1 @@
+"""How communicators are made (MPI 4.1, chapter 7)."""

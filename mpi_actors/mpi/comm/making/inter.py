@@ -1,0 +1,104 @@
+"""What only intercommunicators have: a remote group, and a way back to one group."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ...constants import ERR_COMM, ERR_RANK
+from ...engine import engine
+from ...errhandler import Errhandler
+from ...errors.exception import Exception as MPIException
+from ...group import Group
+from ...info import INFO_NULL, Info
+from ..context import derive
+from ..errors import handled
+from ..handle import CommHandle
+from ..state import CommState
+from .agreement import all_pairs
+from .intra import adopt, group_context
+from .lineage import kind, make, union
+
+if TYPE_CHECKING:
+    from ..communicator import Intercomm, Intracomm
+
+
+class InterConstructors(CommHandle):
+    """Get_remote_group, Get_remote_size, Merge, Create_from_groups."""
+
+    __slots__ = ()
+
+    @classmethod
+    def Create_from_groups(
+        cls,
+        local_group: Group,
+        local_leader: int,
+        remote_group: Group,
+        remote_leader: int,
+        stringtag: str = "org.mpi4py",
+        info: Info = INFO_NULL,
+        errhandler: Errhandler | None = None,
+    ) -> Intercomm:
+        """A communicator between the members of two groups, which all call it with the same tag.
+
+        Raises:
+            MPI.Exception: ERR_RANK, for a leader that its group does not have; ERR_COMM, if they overlap.
+        """
+        members, remote = local_group._members(), remote_group._members()
+        for group, leader in ((members, local_leader), (remote, remote_leader)):
+            if not 0 <= leader < len(group):
+                raise MPIException(ERR_RANK, f"leader {leader} of {len(group)}")
+        if not set(remote).isdisjoint(members):
+            raise MPIException(ERR_COMM, "the two groups overlap")
+        inter = kind(inter=True)
+        if engine().rank not in members:
+            return inter()  # type: ignore[no-any-return]
+        context = group_context("inter", stringtag, *sorted((members, remote)))
+        made = CommState(inter)
+        made.attach(engine(), context, members, remote)
+        adopt(made, info, errhandler)
+        made.low = members < remote
+        made.local = make(made, derive(context, "local", members), members)
+        return inter._of(made)  # type: ignore[no-any-return]
+
+    @handled
+    def Get_remote_group(self) -> Group:
+        """The group that this one communicates with."""
+        return Group._with(remote_of(self))
+
+    @handled
+    def Get_remote_size(self) -> int:
+        """Number of processes of the remote group."""
+        return len(remote_of(self))
+
+    @handled
+    def Merge(self, high: bool = False) -> Intracomm:
+        """One communicator of both groups. The group that gives `high` has the higher ranks."""
+        state = self._live()
+        remote = remote_of(self)
+        everybody = union(state)
+        flags = dict(zip(everybody, all_pairs(state, int(bool(high)), 0), strict=True))
+        context = state.child_context("merge")
+        mine, theirs = flags[state.members[0]], flags[remote[0]]
+        if mine < theirs:
+            everybody = state.members + remote
+        elif mine > theirs:
+            everybody = remote + state.members
+        return kind(inter=False)._of(make(state, context, everybody))  # type: ignore[no-any-return]
+
+    @property
+    def remote_group(self) -> Group:
+        """The group that this one communicates with."""
+        return self.Get_remote_group()
+
+    @property
+    def remote_size(self) -> int:
+        """Number of processes of the remote group."""
+        return self.Get_remote_size()
+
+
+def remote_of(comm: CommHandle) -> tuple[int, ...]:
+    """World ranks of the remote group; ERR_COMM of an intracommunicator."""
+    remote = comm._live().remote
+    if remote is None:
+        raise MPIException(ERR_COMM, "an intracommunicator has no remote group")
+    return remote

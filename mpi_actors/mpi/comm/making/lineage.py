@@ -1,0 +1,75 @@
+"""How communicators come from others: the states of duplicates, parts and pairs, without any message."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ...constants import ERR_GROUP
+from ...errors.exception import Exception as MPIException
+from ..context import derive
+from ..state import CommState
+
+
+def kind(inter: bool) -> type[Any]:
+    """The class of a new communicator without a topology."""
+    from ..communicator import Intercomm, Intracomm
+
+    return Intercomm if inter else Intracomm
+
+
+def make(parent: CommState, context: int, members: tuple[int, ...]) -> CommState:
+    """An intracommunicator with the error handler of its parent."""
+    state = CommState(kind(inter=False))
+    state.attach(parent.engine, context, members)
+    state.errhandler = parent.errhandler
+    return state
+
+
+def make_inter(
+    parent: CommState, context: int, members: tuple[int, ...], remote: tuple[int, ...]
+) -> CommState:
+    """An intercommunicator, with its local group as an intracommunicator for its own use."""
+    state = CommState(kind(inter=True))
+    state.attach(parent.engine, context, members, remote)
+    state.errhandler = parent.errhandler
+    state.low = members < remote
+    state.local = make(parent, derive(context, "local", members), members)
+    return state
+
+
+def duplicate(state: CommState, what: str = "dup") -> CommState:
+    """The same groups and neighbours in another context; without attributes."""
+    context = state.child_context(what)
+    if state.remote is None:
+        copy = make(state, context, state.members)
+    else:
+        copy = make_inter(state, context, state.members, state.remote)
+    copy.cls = state.cls
+    copy.topology = state.topology
+    copy.info = dict(state.info)
+    return copy
+
+
+def part(state: CommState, context: int, members: tuple[int, ...]) -> CommState | None:
+    """An intracommunicator of some members; None where this process is not one of them."""
+    if state.engine.rank not in members:
+        return None
+    return make(state, context, members)
+
+
+def subset(state: CommState, members: tuple[int, ...]) -> tuple[int, ...]:
+    """These world ranks, which must all be in the local group.
+
+    Raises:
+        MPI.Exception: ERR_GROUP
+    """
+    if not set(members) <= set(state.members):
+        raise MPIException(ERR_GROUP, "a member of the group is not in the communicator")
+    return members
+
+
+def union(state: CommState) -> tuple[int, ...]:
+    """All members; of an intercommunicator both groups, in an order that both sides agree on."""
+    if state.remote is None:
+        return state.members
+    return state.members + state.remote if state.low else state.remote + state.members

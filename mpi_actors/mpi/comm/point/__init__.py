@@ -1,0 +1,1 @@
+"""Point-to-point communication (MPI 4.1, chapter 3)."""

@@ -1,0 +1,128 @@
+"""Matched messages: what Mprobe has taken out of the queues, and only its holder can receive."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Self
+
+from ...constants import ANY_SOURCE, ANY_TAG, ERR_REQUEST, PROC_NULL
+from ...engine import engine
+from ...engine.transfer import done_transfer
+from ...handle import Handle, constant, forget
+from ...requests.request import Request
+
+if TYPE_CHECKING:
+    from ...engine import Matched, Transfer
+    from ...status import Status
+    from ..communicator import Comm
+    from ..state import CommState
+
+
+class Held:
+    """A matched message and the communicator that it came by; none for MESSAGE_NO_PROC."""
+
+    __slots__ = ("comm", "matched")
+
+    def __init__(self, matched: Matched | None, comm: CommState | None) -> None:
+        self.matched = matched
+        self.comm = comm
+
+
+class Message(Handle):
+    """A handle to a matched message; null once that has been received."""
+
+    __slots__ = ()
+    _error = ERR_REQUEST
+    _h: Held | None
+
+    @classmethod
+    def _of_matched(cls, matched: Matched, comm: CommState) -> Self:
+        """The handle for what the engine's mprobe gave."""
+        return cls._to(Held(matched, comm))
+
+    def _destroy(self) -> None:
+        """A matched message can only be received: dropping the handle is all that `free` can do."""
+        self._h = None
+
+    @classmethod
+    def Probe(
+        cls, comm: Comm, source: int = ANY_SOURCE, tag: int = ANY_TAG, status: Status | None = None
+    ) -> Self:
+        """Wait for a message that matches, and take it."""
+        return cls(comm.Mprobe(source, tag, status))
+
+    @classmethod
+    def Iprobe(
+        cls, comm: Comm, source: int = ANY_SOURCE, tag: int = ANY_TAG, status: Status | None = None
+    ) -> Self | None:
+        """Take a message that matches, if there is one."""
+        message = comm.Improbe(source, tag, status)
+        return None if message is None else cls(message)
+
+    @classmethod
+    def probe(
+        cls, comm: Comm, source: int = ANY_SOURCE, tag: int = ANY_TAG, status: Status | None = None
+    ) -> Self:
+        """Wait for an object that matches, and take it."""
+        return cls(comm.mprobe(source, tag, status))
+
+    @classmethod
+    def iprobe(
+        cls, comm: Comm, source: int = ANY_SOURCE, tag: int = ANY_TAG, status: Status | None = None
+    ) -> Self | None:
+        """Take an object that matches, if there is one."""
+        message = comm.improbe(source, tag, status)
+        return None if message is None else cls(message)
+
+    def _take(self) -> Held:
+        """The message, which leaves this handle."""
+        held: Held = self._require()
+        if self is not MESSAGE_NO_PROC:
+            self._h = None
+        if held.matched is not None:
+            forget(held)
+        return held
+
+    def Irecv(self, buf: Any) -> Request:
+        """Start to receive the message into a buffer."""
+        from ...datatypes import parse_recv
+
+        nobody = self._require().matched is None
+        target = parse_recv(buf, rank=PROC_NULL if nobody else 0)
+        held = self._take()
+        view, unpack = target.target()
+        return Request._of(
+            _start(held, view),
+            held.comm,
+            (lambda transfer: unpack(transfer.count)) if unpack is not None else None,
+            buf,
+        )
+
+    def Recv(self, buf: Any, status: Status | None = None) -> None:
+        """Receive the message into a buffer."""
+        self.Irecv(buf).Wait(status)
+
+    def irecv(self) -> Request:
+        """Start to receive the object."""
+        held = self._take()
+        return Request._of(_start(held, None), held.comm, _load)
+
+    def recv(self, status: Status | None = None) -> Any:
+        """Receive the object."""
+        return self.irecv().wait(status)
+
+
+def _start(held: Held, into: memoryview | None) -> Transfer:
+    if held.matched is None:
+        return done_transfer(PROC_NULL)
+    return engine().imrecv(held.matched, into)
+
+
+def _load(transfer: Transfer) -> Any:
+    from ...pickles.messages import loads
+
+    return None if transfer.payload is None else loads(transfer.payload)
+
+
+Message._kind = Message
+MESSAGE_NULL = constant("MESSAGE_NULL", Message())
+MESSAGE_NO_PROC = constant("MESSAGE_NO_PROC", Message._to(Held(None, None)))

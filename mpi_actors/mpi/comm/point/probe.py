@@ -1,0 +1,88 @@
+"""Probes: what has come and is not received yet; with `Mprobe`, taken out for one receiver."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+from ...constants import ANY_SOURCE, ANY_TAG
+from ..errors import handled
+from .message import MESSAGE_NO_PROC, Message
+from .ranks import NOBODY, Point, nothing_received
+
+if TYPE_CHECKING:
+    from ...engine import Envelope, Matched
+    from ...status import Status
+
+
+class Probes(Point):
+    """Probe, Iprobe, Mprobe, Improbe, and the same in lower case."""
+
+    __slots__ = ()
+
+    @handled
+    def Probe(
+        self, source: int = ANY_SOURCE, tag: int = ANY_TAG, status: Status | None = None
+    ) -> Literal[True]:
+        """Wait until a message can be received; the status says from whom, with which tag, how long."""
+        world = self._source(source, tag)
+        if world == NOBODY:
+            nothing_received(status)
+        else:
+            state = self._h
+            self._describe(state.engine.probe(world, state.context, tag), status)
+        return True
+
+    @handled
+    def Iprobe(
+        self, source: int = ANY_SOURCE, tag: int = ANY_TAG, status: Status | None = None
+    ) -> bool:
+        """Whether a message can be received now."""
+        world = self._source(source, tag)
+        if world == NOBODY:
+            nothing_received(status)
+            return True
+        state = self._h
+        found = state.engine.iprobe(world, state.context, tag)
+        if found is None:
+            return False
+        self._describe(found, status)
+        return True
+
+    @handled
+    def Mprobe(
+        self, source: int = ANY_SOURCE, tag: int = ANY_TAG, status: Status | None = None
+    ) -> Message:
+        """Wait for a message and take it, so that nobody else receives it."""
+        world = self._source(source, tag)
+        if world == NOBODY:
+            nothing_received(status)
+            return Message(MESSAGE_NO_PROC)
+        state = self._h
+        matched = state.engine.mprobe(world, state.context, tag)
+        self._describe(matched, status)
+        return Message._of_matched(matched, state)
+
+    @handled
+    def Improbe(
+        self, source: int = ANY_SOURCE, tag: int = ANY_TAG, status: Status | None = None
+    ) -> Message | None:
+        """Take a message if one can be received now."""
+        world = self._source(source, tag)
+        if world == NOBODY:
+            nothing_received(status)
+            return Message(MESSAGE_NO_PROC)
+        state = self._h
+        matched = state.engine.improbe(world, state.context, tag)
+        if matched is None:
+            return None
+        self._describe(matched, status)
+        return Message._of_matched(matched, state)
+
+    probe = Probe
+    iprobe = Iprobe
+    mprobe = Mprobe
+    improbe = Improbe
+
+    def _describe(self, found: Envelope | Matched, status: Status | None) -> None:
+        if status is not None:
+            status._set(self._h.index[found.source], found.tag, 0, found.count, False)

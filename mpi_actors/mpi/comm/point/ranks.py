@@ -1,0 +1,60 @@
+"""Whom a point-to-point call means: checks of ranks and tags, and the calls that mean nobody.
+
+The quick methods check the common case themselves and come here for everything else.
+"""
+
+from __future__ import annotations
+
+from ...constants import ANY_SOURCE, ANY_TAG, ERR_RANK, ERR_TAG, GREATEST_TAG, PROC_NULL
+from ...errors.exception import Exception as MPIException
+from ...status import Status
+from ..handle import CommHandle
+
+NOBODY = PROC_NULL
+"""In place of a world rank: PROC_NULL was meant."""
+
+
+class Point(CommHandle):
+    """Checks that all point-to-point methods use."""
+
+    __slots__ = ()
+
+    def _dest(self, dest: int, tag: int) -> int:
+        """The world rank to send to, or NOBODY.
+
+        Raises:
+            MPI.Exception: ERR_COMM, ERR_TAG or ERR_RANK.
+        """
+        state = self._h
+        if 0 <= dest < state.count and 0 <= tag <= GREATEST_TAG:
+            return state.peers[dest]
+        state = self._live()
+        if not 0 <= tag <= GREATEST_TAG:
+            raise MPIException(ERR_TAG, f"tag {tag} is not in 0..{GREATEST_TAG}")
+        if dest == PROC_NULL:
+            return NOBODY
+        raise MPIException(ERR_RANK, f"destination {dest} of {state.count}")
+
+    def _source(self, source: int, tag: int) -> int:
+        """The world rank to receive from, ANY_SOURCE, or NOBODY.
+
+        Raises:
+            MPI.Exception: ERR_COMM, ERR_TAG or ERR_RANK.
+        """
+        state = self._h
+        if 0 <= source < state.count and -1 <= tag <= GREATEST_TAG:
+            return state.peers[source]
+        state = self._live()
+        if not ANY_TAG <= tag <= GREATEST_TAG:
+            raise MPIException(ERR_TAG, f"tag {tag} is neither ANY_TAG nor in 0..{GREATEST_TAG}")
+        if source == ANY_SOURCE:
+            return ANY_SOURCE
+        if source == PROC_NULL:
+            return NOBODY
+        raise MPIException(ERR_RANK, f"source {source} of {state.count}")
+
+
+def nothing_received(status: Status | None) -> None:
+    """What a receive from PROC_NULL says."""
+    if status is not None:
+        status._set(PROC_NULL, ANY_TAG, 0, 0, False)

@@ -1,0 +1,156 @@
+"""Another rank, as this one sees it: its incarnation, the lane to it, and the two halves of the traffic."""
+
+from __future__ import annotations
+
+import socket
+from typing import TYPE_CHECKING
+
+from ...errors import BadFrame
+from . import frames
+from .frames import ANNOUNCE, BYE, CREDIT, DIGEST, HELLO, MATCHED, PULL
+from .inlet import Inlet
+from .outlet import Outlet
+from .stream import Lane
+
+if TYPE_CHECKING:
+    from .engine import Engine
+
+
+class Peer:
+    """Args:
+    rank: its world rank.
+    """
+
+    __slots__ = (
+        "ended", "engine", "greeted", "incarnation", "inlet", "lane", "outlet", "rank", "resumed_with",
+        "trouble", "wanted",
+    )  # fmt: skip
+
+    def __init__(self, engine: Engine, rank: int) -> None:
+        self.engine = engine
+        self.rank = rank
+        self.incarnation = 0
+        self.lane: Lane | None = None
+        self.greeted = False
+        """The other end of the lane has said who it is."""
+        self.wanted = False
+        """A lane has been asked for."""
+        self.resumed_with = -1
+        """The incarnation that we were last connected with."""
+        self.ended = False
+        """It has said that its program is over."""
+        self.trouble = ""
+        """Why the last lane ended."""
+        self.outlet = Outlet(engine, self)
+        self.inlet = Inlet(engine, self)
+
+    @property
+    def used(self) -> bool:
+        """Has anything been exchanged with it, or is about to be?"""
+        return self.wanted or self.resumed_with >= 0 or bool(self.outlet.records)
+
+    # --- lanes --------------------------------------------------------------------------------------------
+
+    def want(self) -> None:
+        """See that there is a lane."""
+        if self.lane is None and not self.wanted:
+            self.wanted = True
+            self.engine.wiring.want(self.rank)
+
+    def placed(self, incarnation: int) -> None:
+        """It has a new incarnation: older ones are fenced."""
+        if incarnation > self.incarnation:
+            used = self.used
+            self._drop("it has a new incarnation")
+            self.incarnation = incarnation
+            self.wanted = False
+            if used:
+                self.want()
+
+    def connect(self, sock: socket.socket, incarnation: int, relay: bool) -> None:
+        """There is a lane to that incarnation."""
+        if incarnation < self.incarnation:
+            sock.close()
+            return
+        self._drop("replaced by a new lane")
+        self.incarnation = incarnation
+        self.wanted = False
+        self.lane = Lane(self, sock, relay)
+        self.engine.add(self.lane)
+        numbers = self.inlet.numbers
+        self.lane.write(
+            frames.hello_frame(
+                self.engine.job_bytes, self.engine.rank, self.engine.incarnation,
+                numbers.expected, numbers.beyond,
+            )
+        )  # fmt: skip
+
+    def lost(self, lane: Lane, reason: str) -> None:
+        """A lane is of no use any more: without it, ask for another."""
+        if lane is self.lane:
+            self._drop(reason)
+            if not self.ended:
+                self.want()
+            self.engine.lane_lost(self)
+
+    def _drop(self, reason: str) -> None:
+        if self.lane is not None:
+            self.trouble = reason
+            lane, self.lane = self.lane, None
+            self.greeted = False
+            self.outlet.suspend()
+            lane.close()
+
+    # --- frames -------------------------------------------------------------------------------------------
+
+    def say(self, kind: int, seq: int, length: int = 0) -> None:
+        """Send a frame without a payload. Without a lane it is not needed: the next one begins anew."""
+        if self.lane is not None and self.greeted:
+            self.lane.write(frames.control(kind, seq, length))
+
+    def told(
+        self,
+        kind: int,
+        flags: int,
+        tag: int,
+        context: int,
+        note: int,
+        seq: int,
+        length: int,
+        view: memoryview,
+    ) -> None:
+        """Any frame but DATA and BODY.
+
+        Raises:
+            BadFrame: it makes no sense.
+        """
+        if not self.greeted:
+            if kind != HELLO:
+                raise BadFrame(f"a lane that begins with a frame of kind {kind}")
+            self._greet(frames.decode_hello(bytes(view)))
+        elif kind == PULL:
+            self.outlet.pulled(seq)
+        elif kind == ANNOUNCE:
+            self.inlet.announced(note, flags, tag, context, seq, length)
+        elif kind == MATCHED:
+            self.outlet.matched(seq)
+        elif kind == CREDIT:
+            self.outlet.outstanding = max(0, self.outlet.outstanding - length)
+        elif kind == DIGEST:
+            self.engine.guarded(self.inlet.prove, flags, seq, bytes(view))
+        elif kind == BYE:
+            self.ended = True
+            self.engine.lane_lost(self)
+        else:
+            raise BadFrame(f"a frame of unknown kind {kind} on a lane")
+
+    def _greet(self, hello: frames.Hello) -> None:
+        if hello.job != self.engine.job_bytes or hello.rank != self.rank:
+            raise BadFrame(f"a lane to rank {self.rank} of this job leads to rank {hello.rank} of another")
+        if hello.incarnation != self.incarnation:
+            raise BadFrame(f"a lane to incarnation {self.incarnation} leads to {hello.incarnation}")
+        fresh = hello.incarnation != self.resumed_with
+        self.resumed_with = hello.incarnation
+        self.greeted = True
+        self.outlet.resume(hello.expected, hello.beyond, fresh=fresh)
+        self.inlet.resume()

@@ -1,0 +1,245 @@
+"""One lane: a connected byte stream to another rank's process, its write queue and its reader.
+
+It never waits: what cannot be written is queued, and what is not there is read another time.
+"""
+
+from __future__ import annotations
+
+import socket
+from collections import deque
+from typing import TYPE_CHECKING
+
+from ...errors import BadFrame, ProtocolError
+from ...replay.sequence import running_digest
+from .frames import BODY, DATA, HEADER, HEADER_SIZE, WITH_PAYLOAD
+
+if TYPE_CHECKING:
+    from .matching import Arrival
+    from .partner import Peer
+    from .transfer import Sending
+
+_BUFFER = 16 * 1024
+"""Bytes read at a time; of a longer message the rest is read to where it belongs …"""
+_PIECE = 512 * 1024
+"""… so many at a time at the most: their digest is computed while they are in the processor's cache."""
+_MOST_PARTS = 500
+"""Pieces of one sendmsg call: the system takes 1024."""
+_MOST_SMALL = 16 * 1024 * 1024
+"""The longest payload of a frame that is no message's: a greeting."""
+
+unpack_header = HEADER.unpack_from
+
+Item = tuple[list[memoryview], "Sending | None"]
+
+
+class Lane:
+    """Args:
+    sock: connected; becomes non-blocking, and ours.
+    relay: whether daemons carry it: then to spin would take the processor from them.
+    """
+
+    __slots__ = (
+        "closed", "flushing", "left", "more", "peer", "queue", "recv_into", "relay", "rx", "sink", "sink_at",
+        "sink_mark", "sink_view", "sock", "take", "view", "watched",
+    )  # fmt: skip
+
+    def __init__(self, peer: Peer, sock: socket.socket, relay: bool) -> None:
+        sock.setblocking(False)
+        for option in (socket.SO_SNDBUF, socket.SO_RCVBUF):
+            sock.setsockopt(socket.SOL_SOCKET, option, 4 * 1024 * 1024)
+        self.peer = peer
+        self.sock = sock
+        # of the calls that each message makes, the fewest look-ups
+        self.recv_into = sock.recv_into
+        self.take = peer.inlet.data
+        self.more = False
+        """Whether there may be more to read than the last read has brought."""
+        self.relay = relay
+        self.queue: deque[Item] = deque()
+        self.rx = bytearray(_BUFFER)
+        self.view = memoryview(self.rx)
+        self.left = 0
+        self.sink: Arrival | None = None
+        self.sink_view = memoryview(b"")
+        self.sink_mark = running_digest(0)
+        self.sink_at = 0
+        self.closed = False
+        self.flushing = False
+        self.watched = False
+        """Whether there is more to write as soon as there is room."""
+
+    # --- writing ------------------------------------------------------------------------------------------
+
+    def write(self, *parts: bytes | bytearray | memoryview, sending: Sending | None = None) -> None:
+        """Send a frame, after what is queued. `sending` is told when it is written whole."""
+        if self.closed:
+            return
+        idle = not self.queue and not self.flushing
+        self.queue.append(([memoryview(part) for part in parts if len(part)], sending))
+        if idle:
+            self.flush()
+
+    def flush(self) -> bool:
+        """Write what can be written now; True if something was. What cannot is watched for."""
+        self.flushing = True
+        wrote = self._flush()
+        self.flushing = False
+        if not self.closed and bool(self.queue) != self.watched:
+            self.watched = not self.watched
+            self.peer.engine.watch(self)
+        return wrote
+
+    def _flush(self) -> bool:
+        wrote = False
+        queue = self.queue
+        while not self.closed:
+            if not queue and not self.peer.outlet.refill():
+                break
+            if not queue:
+                continue
+            parts, sending = queue[0]
+            try:
+                if len(parts) == 1:
+                    count = self.sock.send(parts[0])
+                else:
+                    count = self.sock.sendmsg(parts[:_MOST_PARTS])
+            except BlockingIOError:
+                return wrote
+            except OSError as error:
+                self.peer.lost(self, f"cannot write: {error.strerror}")
+                return wrote
+            wrote = True
+            while parts and count >= len(parts[0]):
+                count -= len(parts[0])
+                del parts[0]
+            if parts:
+                parts[0] = parts[0][count:]
+                continue
+            queue.popleft()
+            if sending is not None:
+                self.peer.outlet.written(sending)
+        return wrote
+
+    # --- reading ------------------------------------------------------------------------------------------
+
+    def read(self) -> bool:
+        """Read what is there, once; False when nothing was. `more` tells whether to look again."""
+        try:
+            if self.sink is not None:
+                count = self.sock.recv_into(self.sink_view[self.sink_at : self.sink_at + _PIECE])
+                self.more = True
+            elif self.left:
+                count = self.sock.recv_into(self.view[self.left :])
+                self.more = True
+            else:
+                count = self.recv_into(self.rx)
+                self.more = False
+                if count >= HEADER_SIZE and self.peer.greeted:
+                    # what there is may be one whole message and nothing else: it often is
+                    kind, note, flags, tag, context, seq, length = unpack_header(self.rx)
+                    if kind == DATA and length == count - HEADER_SIZE:
+                        self.take(note, flags, tag, context, seq, self.view[HEADER_SIZE:count])
+                        return True
+        except BlockingIOError:
+            self.more = False
+            return False
+        except OSError as error:
+            self.peer.lost(self, f"cannot read: {error.strerror}")
+            return True
+        except ProtocolError as error:
+            self.peer.lost(self, f"{type(error).__name__}: {error}")
+            return True
+        if not count:
+            self.peer.lost(self, "its end")
+            return True
+        try:
+            if self.sink is not None:
+                self._poured(count)
+            else:
+                self.more |= self.left + count == len(self.rx)
+                self._parse(self.left + count)
+        except ProtocolError as error:
+            self.peer.lost(self, f"{type(error).__name__}: {error}")
+        return True
+
+    def _poured(self, count: int) -> None:
+        at = self.sink_at
+        self.sink_at += count
+        self.sink_mark.update(self.sink_view[at : self.sink_at])
+        if self.sink_at == len(self.sink_view):
+            arrival, self.sink = self.sink, None
+            self.sink_view = memoryview(b"")
+            assert arrival is not None
+            self.peer.inlet.filled(arrival, self.sink_mark.digest())
+
+    def _parse(self, end: int) -> None:
+        at = 0
+        rx, view, peer = self.rx, self.view, self.peer
+        inlet = peer.inlet
+        while end - at >= HEADER_SIZE:
+            kind, note, flags, tag, context, seq, length = unpack_header(rx, at)
+            start = at + HEADER_SIZE
+            stop = start + length if kind in WITH_PAYLOAD else start
+            if kind == DATA and peer.greeted:
+                if stop <= end:
+                    inlet.data(note, flags, tag, context, seq, view[start:stop])
+                else:
+                    self._pour(inlet.begin(note, flags, tag, context, seq, length), start, end)
+                    at = end
+                    break
+            elif kind == BODY and peer.greeted:
+                arrival = inlet.body(seq, length)
+                if length:
+                    self._pour(arrival, start, min(stop, end))
+                else:
+                    inlet.filled(arrival)
+                if stop > end:
+                    at = end
+                    break
+            elif stop > end:
+                if length > _BUFFER - HEADER_SIZE:
+                    self._grow(length)
+                    view = self.view
+                break
+            else:
+                peer.told(kind, flags, tag, context, note, seq, length, view[start:stop])
+            if self.closed:
+                return
+            at = stop
+        if at and at < end:
+            view[: end - at] = bytes(view[at:end])
+        self.left = end - at
+
+    def _grow(self, length: int) -> None:
+        """For a greeting that is longer than our buffer."""
+        if length > _MOST_SMALL:
+            raise BadFrame(f"a frame of {length} bytes on a lane")
+        if len(self.rx) < length + HEADER_SIZE:
+            rx = bytearray(length + HEADER_SIZE + _BUFFER)
+            rx[: len(self.rx)] = self.rx
+            self.rx, self.view = rx, memoryview(rx)
+
+    def _pour(self, arrival: Arrival, start: int, end: int) -> None:
+        """What follows in the stream is this message's: put the first part of it where it belongs."""
+        body = arrival.body
+        assert body is not None
+        target = memoryview(body)
+        part = end - start
+        target[:part] = self.view[start:end]
+        if part == len(target):
+            self.peer.inlet.filled(arrival)
+        else:
+            self.sink, self.sink_view, self.sink_at = arrival, target, part
+            self.sink_mark = running_digest(arrival.context ^ arrival.tag)
+            self.sink_mark.update(target[:part])
+            self.more = True
+
+    def close(self) -> None:
+        """Give the socket back. What was queued is not sent."""
+        if not self.closed:
+            self.closed = True
+            self.peer.engine.unwatch(self)
+            self.queue.clear()
+            self.sink = None
+            self.sink_view = memoryview(b"")
+            self.sock.close()

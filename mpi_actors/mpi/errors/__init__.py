@@ -1,0 +1,1 @@
+"""Error classes and codes, and the exception that carries them (MPI 4.1, chapter 9)."""

@@ -1,0 +1,1 @@
+"""Python objects as messages: pickled, large buffers beside the pickle."""

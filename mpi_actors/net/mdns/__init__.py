@@ -1,0 +1,1 @@
+"""Peers that find each other on one LAN, by multicast DNS."""

@@ -1,0 +1,1 @@
+"""A network in memory: latency, cuts, partitions and deaths under a test's clock."""

@@ -1,0 +1,199 @@
+"""A pool in one process: real daemons on the memory network, async functions as programs.
+
+Made for tests under trio's mock clock; everything above the transport and the programs is the real thing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+
+import attrs
+import trio
+
+from ..config import Settings
+from ..coordination.decisions import RestartPolicy
+from ..daemon.tree import Daemon
+from ..errors import UnknownPeer, UsageError
+from ..ids import PeerId, Rank
+from ..jobs.job import Job
+from ..net.memory.network import MemoryNetwork
+from ..programs.functions import FunctionLauncher, ProgramFunction
+
+_POOL = "memory"
+
+
+@attrs.define(eq=False)
+class MemoryPeer:
+    """A peer of a memory pool."""
+
+    index: int
+    daemon: Daemon
+    launcher: FunctionLauncher
+    scope: trio.CancelScope = attrs.field(factory=trio.CancelScope)
+    ended: trio.Event = attrs.field(factory=trio.Event)
+
+    @property
+    def id(self) -> PeerId:
+        """Its identity."""
+        return self.daemon.local
+
+    @property
+    def alive(self) -> bool:
+        """It was not killed."""
+        return not self.scope.cancel_called
+
+
+class MemoryPool:
+    """See the module's text. Peers are named by number; faults take effect at once.
+
+    It is a `faults.FaultTarget` for the ranks of the last job.
+    """
+
+    def __init__(
+        self,
+        nursery: trio.Nursery,
+        network: MemoryNetwork,
+        launcher: Callable[[int], FunctionLauncher],
+        settings: Settings,
+    ) -> None:
+        self.network = network
+        self.peers: list[MemoryPeer] = []
+        self._nursery = nursery
+        self._launcher = launcher
+        self._settings = settings
+        self._job: Job | None = None
+
+    async def add(self) -> MemoryPeer:
+        """One more peer; returns when it is connected with all that it can reach."""
+        index = len(self.peers)
+        transport = self.network.transport(PeerId(f"peer-{index:03}"))
+        launcher = self._launcher(index)
+        others = [peer for peer in self.peers if peer.alive]
+        daemon = Daemon(
+            transport=transport,
+            launcher=launcher,
+            pool=_POOL,
+            settings=self._settings,
+            bootstrap=[address for peer in others for address in peer.daemon.transport.addresses],
+            daemon_pid=10_000 + index,
+        )
+        peer = MemoryPeer(index, daemon, launcher)
+        self.peers.append(peer)
+        await self._nursery.start(self._live, peer)
+        return peer
+
+    async def settle(self) -> None:
+        """Wait until all living peers are connected with each other."""
+        living = [peer for peer in self.peers if peer.alive]
+        while any(len(peer.daemon.roster) < len(living) - 1 for peer in living):
+            joined = trio.Event()
+            ends = [peer.daemon.bus.listen(lambda _: joined.set()) for peer in living]  # noqa: B023
+            await joined.wait()
+            for end in ends:
+                end()
+
+    async def start(
+        self, program: str, size: int, *args: str, restart: RestartPolicy | None = None, at: int = 0
+    ) -> Job:
+        """Start a job at peer `at`."""
+        self._job = await self.peer(at).daemon.start_job(program, size, args, restart=restart)
+        return self._job
+
+    async def start_script(
+        self, program: object, size: int, *args: str, restart: RestartPolicy | None = None, at: int = 0
+    ) -> Job:
+        """Not possible.
+
+        Raises:
+            UsageError: always.
+        """
+        raise UsageError("a pool in memory runs async functions: mpi4py scripts need real daemons")
+
+    def peer(self, index: int) -> MemoryPeer:
+        """The peer of that number.
+
+        Raises:
+            UnknownPeer: there is none.
+        """
+        if not 0 <= index < len(self.peers):
+            raise UnknownPeer(f"there is no peer {index}; there are {len(self.peers)}")
+        return self.peers[index]
+
+    # --- faults -------------------------------------------------------------------------------------------
+
+    async def kill(self, index: int) -> None:
+        """End a peer as `kill -9` would."""
+        peer = self.peer(index)
+        self.network.kill(peer.id)
+        peer.scope.cancel()
+        await peer.ended.wait()
+
+    async def freeze(self, index: int) -> None:
+        """Stop a peer as SIGSTOP would: its network stands still."""
+        self.network.freeze(self.peer(index).id)
+
+    async def thaw(self, index: int) -> None:
+        """Let a frozen peer go on."""
+        self.network.thaw(self.peer(index).id)
+
+    async def cut(self, i: int, j: int) -> None:
+        """Let nothing pass between two peers; neither sees an end."""
+        self.network.cut(self.peer(i).id, self.peer(j).id)
+
+    async def heal(self, i: int, j: int) -> None:
+        """End a cut."""
+        self.network.heal(self.peer(i).id, self.peer(j).id)
+
+    async def kill_process(self, rank: Rank) -> None:
+        """Kill the program of a rank of the last job, wherever it runs; harmless when it does not."""
+        if self._job is not None:
+            for peer in self.peers:
+                peer.launcher.kill(self._job.id, rank)
+
+    async def kill_peer(self, i: int) -> None:
+        """`kill`, under the name that fault plans use."""
+        await self.kill(i)
+
+    async def freeze_peer(self, i: int) -> None:
+        """`freeze`, under the name that fault plans use."""
+        await self.freeze(i)
+
+    async def thaw_peer(self, i: int) -> None:
+        """`thaw`, under the name that fault plans use."""
+        await self.thaw(i)
+
+    async def _live(self, peer: MemoryPeer, *, task_status: trio.TaskStatus[None]) -> None:
+        try:
+            with peer.scope:
+                await peer.daemon.run(task_status=task_status)
+        finally:
+            peer.ended.set()
+
+
+@asynccontextmanager
+async def open_memory_pool(
+    programs: Mapping[str, ProgramFunction],
+    *,
+    peers: int = 3,
+    settings: Settings | None = None,
+    network: MemoryNetwork | None = None,
+    launcher: Callable[[int], FunctionLauncher] | None = None,
+) -> AsyncIterator[MemoryPool]:
+    """A pool of connected peers; all are stopped on leaving.
+
+    Args:
+        programs: what each peer can run.
+        peers: how many there are at first.
+        launcher: makes the launcher of the peer of that number, instead of one for `programs`.
+    """
+    make = launcher or (lambda _: FunctionLauncher(programs))
+    async with trio.open_nursery() as nursery:
+        pool = MemoryPool(nursery, network or MemoryNetwork(), make, settings or Settings())
+        for _ in range(peers):
+            await pool.add()
+        await pool.settle()
+        yield pool
+        for peer in pool.peers:
+            pool.network.thaw(peer.id)
+        nursery.cancel_scope.cancel()

@@ -1,0 +1,74 @@
+"""What a rank's process is started with, for each sort of program."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+from ..process.limits import OPEN_FILES, ResourceLimits, clean_environment, interpreter_argv, python_argv
+from ..process.spec import ProcessSpec
+from ..process.warden import CHANNEL
+from .program import Order
+from .script import ScriptProgram
+
+_PACKAGE = Path(__file__).parent.parent
+SHIM = _PACKAGE / "shim"
+"""Where ranks find the package `mpi4py`."""
+_BOOT = "mpi_actors.mpi.boot"
+
+
+def stdio_spec(order: Order, directory: Path, limits: ResourceLimits) -> ProcessSpec:
+    """An interpreter that speaks lines, in its private copy: `directory` has `program` and `home`."""
+    return ProcessSpec(
+        argv=interpreter_argv(order.size, order.rank, order.args),
+        cwd=str(directory / "program"),
+        env=clean_environment(_about(order), home=str(directory / "home"), seed=order.seed),
+        limits=limits,
+    )
+
+
+def mpi_spec(order: Order, directory: Path, limits: ResourceLimits) -> ProcessSpec:
+    """An interpreter that speaks MPI, in its private copy: `directory` has `program` and `home`."""
+    about = {**_about(order), **_about_channel(order), "PYTHONPATH": python_path({})}
+    return ProcessSpec(
+        argv=python_argv("-m", _BOOT, "run.py", *order.args),
+        cwd=str(directory / "program"),
+        env=clean_environment(about, home=str(directory / "home"), seed=order.seed),
+        limits=limits,
+    )
+
+
+def script_spec(order: Order, script: ScriptProgram) -> ProcessSpec:
+    """A script where it lies, with what its caller has; limits are those of the daemon."""
+    given = {"PYTHONHASHSEED": str(order.seed), "PYTHONUNBUFFERED": "1", **script.env}
+    about = {**_about(order), **_about_channel(order), "PYTHONPATH": python_path(script.env)}
+    return ProcessSpec(
+        argv=(script.python, "-m", _BOOT, *script.command(), *order.args),
+        cwd=script.cwd,
+        env=given | about,
+        limits=ResourceLimits(open_files=OPEN_FILES, core=None),
+        umask=script.umask,
+    )
+
+
+def python_path(env: Mapping[str, str]) -> str:
+    """PYTHONPATH for a rank that speaks MPI: the shim comes first, then what is in `env`."""
+    return os.pathsep.join(filter(None, [str(SHIM), env.get("PYTHONPATH", "")]))
+
+
+def _about(order: Order) -> dict[str, str]:
+    return {
+        "MPI_ACTORS_JOB": order.job,
+        "MPI_ACTORS_RANK": str(order.rank),
+        "MPI_ACTORS_SIZE": str(order.size),
+        "MPI_ACTORS_INCARNATION": str(order.incarnation),
+    }
+
+
+def _about_channel(order: Order) -> dict[str, str]:
+    return {
+        "MPI_ACTORS_CHANNEL": str(CHANNEL),
+        "MPI_ACTORS_SEED": str(order.seed),
+        "MPI_ACTORS_PROCESSOR": order.processor,
+    }

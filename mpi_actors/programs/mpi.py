@@ -1,0 +1,84 @@
+"""A process that speaks MPI: a channel for what concerns its daemon, lines of output, standard input."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+
+import trio
+
+from ..process.exit import Exit
+from ..process.warden import Process
+from .channel import Channel
+from .lines import LineReader
+
+_ERROR_LINE = 16 * 1024
+
+
+class MpiProgram:
+    """See `program.ChannelTalk`.
+
+    Args:
+        process: it was given a channel.
+        max_line: bytes of the longest line of its standard output.
+        stdin: what it is to read; None for nothing.
+    """
+
+    def __init__(
+        self, process: Process, max_line: int, stdin: Callable[[], AsyncIterator[bytes]] | None = None
+    ) -> None:
+        assert process.channel is not None
+        self._process = process
+        self._stdin = stdin
+        self._output = LineReader(process.stdout, max_line)
+        self._errors = LineReader(process.stderr, _ERROR_LINE, cut=True)
+        self._finished = trio.Event()
+        self.channel = Channel(process.channel)
+        """Our end of its channel."""
+
+    @property
+    def pid(self) -> int:
+        """The process id."""
+        return self._process.pid
+
+    async def lines(self) -> list[bytes]:
+        """See `ChannelTalk.lines`."""
+        lines = await self._output.next()
+        if not lines and self._output.pending:
+            # half a line of a killed program is none: its next incarnation writes all of it under its number
+            exit = await self._process.wait()
+            rest = self._output.rest()
+            lines = [] if exit.killed else rest
+        if not lines:
+            self._finished.set()
+        return lines
+
+    async def errors(self) -> str:
+        """See `Running.errors`. A line that never ends is cut."""
+        lines = await self._errors.next() or self._errors.rest()
+        return "".join(line.decode(errors="replace") + "\n" for line in lines)
+
+    async def settle(self) -> None:
+        """See `ChannelTalk.settle`."""
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._output.settle)
+            nursery.start_soon(self._errors.settle)
+        if self._output.pending:
+            await self._finished.wait()  # its last line is at its end
+
+    async def feed(self) -> None:
+        """See `ChannelTalk.feed`."""
+        try:
+            if self._stdin is not None:
+                async for data in self._stdin():
+                    await self._process.stdin.send_all(data)
+            await self._process.stdin.aclose()
+        except (trio.BrokenResourceError, trio.ClosedResourceError):
+            return  # it has closed its standard input, or ended: `wait` tells
+
+    async def wait(self) -> Exit:
+        """See `Running.wait`."""
+        return await self._process.wait()
+
+    def kill(self) -> None:
+        """See `Running.kill`."""
+        self._process.kill()

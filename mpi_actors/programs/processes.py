@@ -1,0 +1,178 @@
+"""Runs programs as processes: interpreters in a private copy, scripts where they are."""
+
+from __future__ import annotations
+
+import functools
+import logging
+import shutil
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from pathlib import Path
+from typing import Protocol
+
+import trio
+
+from ..errors import CannotSpawn
+from ..process.limits import ResourceLimits
+from ..process.removal import remove
+from ..process.spec import ProcessSpec
+from ..process.warden import Process, Warden
+from .command import mpi_spec, script_spec, stdio_spec
+from .manifest import protocol_of
+from .mpi import MpiProgram
+from .program import Order, Program
+from .script import ScriptProgram
+from .stdio import StdioProgram
+
+logger = logging.getLogger(__name__)
+
+
+class Installed(Protocol):
+    """What a launcher needs of the place where interpreters are installed."""
+
+    def interpreters(self) -> tuple[str, ...]:
+        """Names of those that are offered."""
+        ...
+
+    def could_install(self) -> tuple[str, ...]:
+        """Names of those that are not, and that `ensure` would install."""
+        ...
+
+    async def ensure(self, name: str) -> None:
+        """Install an interpreter, unless it is.
+
+        Raises:
+            UnknownInterpreter: there is none of that name.
+            InstallFailed: it cannot be installed.
+        """
+        ...
+
+    def using(self, name: str) -> AbstractAsyncContextManager[Path]:
+        """The interpreter's directory; it stays as it is, and installed, inside the context.
+
+        Raises:
+            UnknownInterpreter: there is none of that name.
+        """
+        ...
+
+
+class ProcessLauncher:
+    """Starts interpreters of a depot, and scripts.
+
+    `python3 run.py <n> <rank> <args…>` for interpreters that speak lines; what speaks MPI is booted by the
+    rank library.
+
+    Args:
+        warden: spawns the processes.
+        depot: where interpreters are installed.
+        scratch: a directory for the private copies that processes run in.
+        limits: of each process.
+        max_line: bytes of the longest line that a program may write.
+        scripts: programs that are no interpreters, by name. They come first. More may be added later.
+        inputs: what rank 0 of a program that speaks MPI reads, from its beginning: called for each
+            incarnation of it. Nothing if it is not there when that starts.
+    """
+
+    def __init__(
+        self,
+        warden: Warden,
+        depot: Installed,
+        scratch: Path,
+        *,
+        limits: ResourceLimits | None = None,
+        max_line: int = 64 * 1024 * 1024 + 32,
+        scripts: Mapping[str, ScriptProgram] | None = None,
+        inputs: Mapping[str, Callable[[], AsyncIterator[bytes]]] | None = None,
+    ) -> None:
+        self._warden = warden
+        self._depot = depot
+        self._scratch = scratch
+        self._limits = limits or ResourceLimits()
+        self._max_line = max_line
+        self._scripts = scripts if scripts is not None else {}
+        self._inputs = inputs if inputs is not None else {}
+
+    def interpreters(self) -> tuple[str, ...]:
+        """The names that can be launched here now."""
+        return tuple(sorted({*self._depot.interpreters(), *self._scripts}))
+
+    def installable(self) -> tuple[str, ...]:
+        """See `Launcher.installable`."""
+        return self._depot.could_install()
+
+    async def ensure(self, program: str) -> None:
+        """See `Launcher.ensure`."""
+        if program not in self._scripts:
+            await self._depot.ensure(program)
+
+    @asynccontextmanager
+    async def launch(self, order: Order) -> AsyncIterator[Program]:
+        """See `Launcher.launch`."""
+        script = self._scripts.get(order.program)
+        if script is not None:
+            async with self._speaking_mpi(order, script_spec(order, script)) as program:
+                yield program
+            return
+        # for the whole life of the process, though it runs in a copy: in use means that a job uses it
+        async with self._depot.using(order.program) as source, self._copy(order, source) as directory:
+            if await trio.to_thread.run_sync(protocol_of, directory / "program") == "mpi":
+                async with self._speaking_mpi(order, mpi_spec(order, directory, self._limits)) as program:
+                    yield program
+                return
+            process = await self._warden.spawn(stdio_spec(order, directory, self._limits))
+            async with _ended(process):
+                yield StdioProgram(process, order.size, self._max_line)
+
+    @asynccontextmanager
+    async def _speaking_mpi(self, order: Order, spec: ProcessSpec) -> AsyncIterator[MpiProgram]:
+        stdin = self._inputs.get(order.program) if order.rank == 0 else None
+        process = await self._warden.spawn(spec, channel=True)
+        async with _ended(process):
+            program = MpiProgram(process, self._max_line, stdin)
+            try:
+                yield program
+            finally:
+                program.channel.close()
+
+    @asynccontextmanager
+    async def _copy(self, order: Order, source: Path) -> AsyncIterator[Path]:
+        directory = self._scratch / f"{order.job}-{order.rank}-{order.incarnation}"
+        try:
+            await _in_thread(_prepare, source, directory)
+            yield directory
+        finally:
+            with trio.CancelScope(shield=True):
+                await _in_thread(_remove_or_log, directory)
+
+
+@asynccontextmanager
+async def _ended(process: Process) -> AsyncIterator[None]:
+    try:
+        yield
+    finally:
+        process.kill()
+        with trio.CancelScope(shield=True):
+            await process.wait()
+        process.close()
+
+
+def _prepare(source: Path, directory: Path) -> None:
+    try:
+        # one that a killed daemon left behind under the same name
+        remove(directory)
+        directory.mkdir(parents=True, mode=0o700)
+        (directory / "home").mkdir(mode=0o700)
+        shutil.copytree(source, directory / "program", symlinks=True)
+    except (OSError, shutil.Error) as error:
+        raise CannotSpawn(f"cannot prepare {directory}: {error}") from error
+
+
+def _remove_or_log(directory: Path) -> None:
+    try:
+        remove(directory)
+    except OSError as error:
+        logger.warning("what a program left in %s cannot be removed: %s", directory, error)
+
+
+async def _in_thread(function: Callable[..., object], *args: object) -> None:
+    await trio.to_thread.run_sync(functools.partial(function, *args))

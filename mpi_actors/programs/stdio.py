@@ -1,0 +1,75 @@
+"""A process that speaks lines over standard input and output."""
+
+from __future__ import annotations
+
+import trio
+
+from ..process.exit import Exit
+from ..process.warden import Process
+from ..wire.stdio import Command, LineSplitter, encode_message, parse
+
+_READ = 256 * 1024
+_ERROR_TEXT = 16 * 1024
+
+
+class StdioProgram:
+    """See `program.StdioTalk`."""
+
+    def __init__(self, process: Process, size: int, max_line: int) -> None:
+        self._process = process
+        self._size = size
+        self._splitter = LineSplitter(max_line)
+        self._error_tail = b""
+        self._ended = False
+
+    @property
+    def pid(self) -> int:
+        """The process id."""
+        return self._process.pid
+
+    async def commands(self) -> list[Command]:
+        """See `StdioTalk.commands`."""
+        while not self._ended:
+            data = await _read(self._process.stdout, _READ)
+            if data:
+                lines = self._splitter.feed(data)
+            else:
+                self._ended = True
+                # half a line of a killed program is none: its next incarnation writes the whole line
+                exit = await self._process.wait()
+                lines = [] if exit.killed else self._splitter.end()
+            if lines:
+                return [parse(line, self._size) for line in lines]
+        return []
+
+    async def errors(self) -> str:
+        """See `Running.errors`. A line that never ends is cut."""
+        while True:
+            data = await _read(self._process.stderr, _ERROR_TEXT)
+            text = self._error_tail + data
+            end = len(text) if not data or len(text) >= _ERROR_TEXT else text.rfind(b"\n") + 1
+            self._error_tail = text[end:]
+            if end or not data:
+                return text[:end].decode(errors="replace")
+
+    async def deliver(self, payload: bytes) -> None:
+        """See `StdioTalk.deliver`."""
+        try:
+            await self._process.stdin.send_all(encode_message(payload))
+        except (trio.BrokenResourceError, trio.ClosedResourceError):
+            return  # it has closed its standard input, or ended: `wait` tells
+
+    async def wait(self) -> Exit:
+        """See `Running.wait`."""
+        return await self._process.wait()
+
+    def kill(self) -> None:
+        """See `Running.kill`."""
+        self._process.kill()
+
+
+async def _read(stream: trio.abc.ReceiveStream, most: int) -> bytes:
+    try:
+        return bytes(await stream.receive_some(most))
+    except (trio.BrokenResourceError, trio.ClosedResourceError):
+        return b""

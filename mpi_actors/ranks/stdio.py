@@ -1,0 +1,85 @@
+"""The conversation with a program that speaks lines: its messages go by its endpoint here."""
+
+from __future__ import annotations
+
+import trio
+
+from ..errors import BadProgramLine, MpiActorsError, SendLogFull
+from ..ids import Rank
+from ..programs.program import StdioTalk
+from ..wire.reports import LogReport, ResetReport
+from ..wire.stdio import Command, Log, Req, Reset, Send
+from .desk import Desk, Ending
+
+
+class StdioConversation:
+    """Serves one program of an incarnation."""
+
+    def __init__(self, desk: Desk, program: StdioTalk) -> None:
+        self._desk = desk
+        self._program = program
+        self._endpoint = desk.endpoint
+        self._delivered = trio.Event()
+        self._since = trio.current_time()
+
+    async def run(self) -> Ending | None:
+        """Serve it until it has ended, or until its endpoint is broken (then None)."""
+        program, desk = self._program, self._desk
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._feed)
+            async with trio.open_nursery() as readers:
+                readers.start_soon(desk.read_errors, program)
+                try:
+                    while commands := await program.commands():
+                        self._obey(commands)
+                except (BadProgramLine, SendLogFull) as error:
+                    desk.break_off(error)
+                exit = await program.wait()
+            nursery.cancel_scope.cancel()
+        if desk.broken is None and exit.ok:
+            try:
+                self._endpoint.finish()
+            except MpiActorsError as error:
+                desk.break_off(error)
+        return None if desk.broken is not None else Ending.of(exit)
+
+    def delivered(self, source: Rank) -> None:
+        """A message of that rank can be taken."""
+        if source == self._endpoint.waiting_for:
+            self._delivered.set()
+
+    async def state(self) -> str:
+        """What the program does."""
+        source = self._endpoint.waiting_for
+        doing = "computes"
+        if source is not None:
+            seconds = trio.current_time() - self._since
+            doing = f"waits for a message from rank {source}, for {seconds:.1f} s"
+        await trio.lowlevel.checkpoint()
+        return f"{doing}; {self._desk.lanes()}"
+
+    def _obey(self, commands: list[Command]) -> None:
+        endpoint = self._endpoint
+        for command in commands:
+            match command:
+                case Send(rank, payload):
+                    self._desk.router.ready(endpoint, endpoint.send(rank, payload))
+                case Log(payload):
+                    self._desk.log(LogReport(payload))
+                case Reset(rank):
+                    self._desk.log(ResetReport(rank))
+                case Req(rank):
+                    endpoint.request(rank)
+                    self._delivered.set()
+
+    async def _feed(self) -> None:
+        while True:
+            answer = self._endpoint.answer()
+            if answer is None:
+                self._since = trio.current_time()
+                self._delivered = trio.Event()
+                await self._delivered.wait()
+                continue
+            lane, payload = answer
+            self._desk.router.ready(self._endpoint, lane)
+            await self._program.deliver(payload)

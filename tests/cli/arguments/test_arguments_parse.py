@@ -1,0 +1,198 @@
+"""The command line."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import pytest
+
+from mpi_actors.cli.arguments.parse import (
+    DEFAULT_KEEP,
+    BenchArguments,
+    ConsoleOptions,
+    DemoArguments,
+    RunArguments,
+    parse_arguments,
+)
+from mpi_actors.cli.run.launch import RunOptions
+from mpi_actors.cli.text.duration import parse_duration
+from mpi_actors.content.formats.path import ContentPath
+from mpi_actors.errors import UsageError
+
+PEER = "/ip4/192.0.2.7/tcp/4001/p2p/12D3KooWD3eckifWpRn9wQpMG9R9hX3sD158z7EqHWmweQAJU5SA"
+V0 = "QmYwAPJzv5CZsnA625s3Xf2nemtYgPpHdWEz79ojWKv3nG"
+V1 = "bafybeigdyrzt5sfp7udm7hu76uh7y26nf3efuylqabf3oclgtqy55fbzdi"
+
+
+def test_no_arguments_are_a_console_with_defaults() -> None:
+    """Loopback only, 10 MB, mDNS, no store, and IPFS as it comes."""
+    assert parse_arguments([]) == ConsoleOptions()
+    assert ConsoleOptions().listen == ("/ip4/127.0.0.1/tcp/0",)
+    assert ConsoleOptions().keep == parse_duration(DEFAULT_KEEP)
+    assert ConsoleOptions().api is None
+
+
+@pytest.mark.parametrize("dash", ["-", "--"])
+def test_flags_have_one_dash_or_two(dash: str) -> None:
+    """Both spellings mean the same."""
+    flags = {
+        "ipfs-store": "s", "ipfs-api": "/dns4/localhost/tcp/5001/http", "ipfs-peer": PEER, "path": "p",
+        "maxsize": "2kB", "keep": "2h", "peer": PEER, "listen": "/ip4/127.0.0.1/tcp/4001", "slots": "3",
+        "pool": "ours", "events": "e",
+    }  # fmt: skip
+    argv = [word for name, value in flags.items() for word in (dash + name, value)]
+    argv += [dash + "no-mdns", "-q", dash + "debug"]
+    assert parse_arguments(argv) == ConsoleOptions(
+        store=Path("s"), api="/dns4/localhost/tcp/5001/http", ipfs_peers=(PEER,), path=Path("p"),
+        max_size=2000, keep=7200.0, peers=(PEER,), listen=("/ip4/127.0.0.1/tcp/4001",), mdns=False, slots=3,
+        pool="ours", events=Path("e"), quiet=True, debug=True,
+    )  # fmt: skip
+
+
+def test_peers_and_listening_addresses_may_be_given_again() -> None:
+    """All of them count, in order."""
+    found = parse_arguments(["-peer", PEER, "-peer", "/dns4/a/tcp/1", "--listen", "/ip4/0.0.0.0/tcp/1"])
+    assert isinstance(found, ConsoleOptions)
+    assert found.peers == (PEER, "/dns4/a/tcp/1")
+    assert found.listen == ("/ip4/0.0.0.0/tcp/1",)
+
+
+@pytest.mark.parametrize(
+    ("argv", "part"),
+    [
+        (["-bogus"], "'-bogus'"),
+        (["strat"], "no command 'strat'"),
+        (["-q", "run", "echo"], "'run' has to come first"),
+        (["-maxsize", "ten"], "'ten' is no size"),
+        (["-maxsize"], "-maxsize"),
+        (["-peer", "nonsense"], "no usable address"),
+        (["-peer", "/ip4/1.2.3.4/tcp/0"], "port 0"),
+        (["--listen", "/dns4/localhost/tcp/1"], "to listen"),
+        (["-ipfs-api", "localhost:5001"], "no usable address"),
+        (["--slots", "0"], "from 1"),
+        (["--slots", "٣"], "from 1"),
+        (["--pool", ""], "pool's name"),
+        (["-path", ""], "no path"),
+        (["-keep", "3"], "'3' is no duration"),
+        (["-ipfs-peer", "x"], "no usable address"),
+        (["-ipfs-store", V0[:-1]], "no content identifier"),
+        (["-ipfs-store", V0[:20]], "copied entirely"),
+        (["-ipfs-store", V0[:-1] + "0"], "no content identifier"),
+        (["-ipfs-store", V1[:-3]], "copied entirely"),
+        (["-ipfs-store", f"/ipfs/{V0}/../x"], "made of dots"),
+        (["-ipfs-store", "/ipfs/"], "no content identifier"),
+        (["-ipfs-store", "ipfs://example"], "no content identifier"),
+        (["-ipfs-store", ""], "no path"),
+        (["run", "-ipfs-store", V0, "echo"], f"mpi-actors get {V0} DIR"),
+        (["-path", "p", "list"], "'list' has to come first"),
+        (["run"], "PROGRAM"),
+        (["run", "-n", "2", "--prefix"], "PROGRAM"),
+        (["run", "-m"], "MODULE"),
+        (["run", "--bogus", "echo"], "--bogus"),
+        (["run", "-n"], "-n"),
+        (["run", "-n", "0", "echo"], "from 1 to 4096"),
+        (["run", "-n", "two", "echo"], "'two'"),
+        (["run", "-n", "-1", "echo"], "from 1 to 4096"),
+        (["run", "--restart", "never", "echo"], "never"),
+        (["demo", "--jsn"], "--jsn"),
+    ],
+)
+def test_what_makes_no_sense_is_refused_in_one_line(argv: list[str], part: str) -> None:
+    """The text names what is wrong."""
+    with pytest.raises(UsageError) as caught:
+        parse_arguments(argv)
+    assert part in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "path"),
+    [
+        (V0, V0), (f"{V0}/", V0), (f"/ipfs/{V0}/sub", f"{V0}/sub"), (f"ipfs://{V1}/a/b", f"{V1}/a/b"),
+        (V1, V1), (f"{V0}/.hidden/x", f"{V0}/.hidden/x"),
+    ],
+)  # fmt: skip
+def test_a_store_can_be_in_ipfs(text: str, path: str) -> None:
+    """In every notation of an address."""
+    found = parse_arguments(["-ipfs-store", text])
+    assert isinstance(found, ConsoleOptions)
+    assert found.store == ContentPath.parse(path)
+
+
+@pytest.mark.parametrize("name", ["example", "Qm", "bafy", "./x", "a/b", V0, V0[:-1]])
+def test_a_store_can_be_a_directory(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is like no identifier, and whatever is there, even if it is like one."""
+    monkeypatch.chdir(tmp_path)
+    Path(name).mkdir(parents=True)
+    found = parse_arguments(["-ipfs-store", name])
+    assert isinstance(found, ConsoleOptions)
+    assert found.store == Path(name)
+
+
+@pytest.mark.parametrize("text", ["forever", "0"])
+def test_interpreters_can_be_kept_for_ever(text: str) -> None:
+    """Then none is removed since it was not used."""
+    found = parse_arguments(["--keep", text])
+    assert isinstance(found, ConsoleOptions)
+    assert found.keep == math.inf
+
+
+ARGUMENTS = pytest.mark.parametrize(
+    "args",
+    [
+        [], ["hi"], ["-n", "5"], ["--help"], ["-v", "--", "x"], ["--", "x"], ["a", "--restart", "b"],
+        ["-m", "x"], [""],
+    ],
+)  # fmt: skip
+
+
+@ARGUMENTS
+@pytest.mark.parametrize("end", [[], ["--"]], ids=["", "--"])
+def test_what_follows_the_program_is_the_programs(args: list[str], end: list[str]) -> None:
+    """Dashes or not."""
+    found = parse_arguments(["run", "-n", "2", "--restart", "lost", *end, "echo", *args])
+    assert isinstance(found, RunArguments)
+    assert (found.size, found.restart, found.program, found.args) == (2, "lost", "echo", tuple(args))
+    assert not found.module
+
+
+@ARGUMENTS
+@pytest.mark.parametrize("words", [["-m", "package.module"], ["-mpackage.module"]], ids=["-m x", "-mx"])
+def test_a_module_ends_the_options(args: list[str], words: list[str]) -> None:
+    """As after `python -m`: what follows it is the module's."""
+    found = parse_arguments(["run", "-np", "2", "--prefix", *words, *args])
+    assert isinstance(found, RunArguments)
+    assert (found.size, found.prefix, found.program, found.args) == (2, True, "package.module", tuple(args))
+    assert found.module
+
+
+@pytest.mark.parametrize("words", [["-n", "3"], ["-n3"], ["-np", "3"], ["-n=3"]], ids=" ".join)
+def test_the_number_of_ranks_can_be_said_as_to_mpiexec(words: list[str]) -> None:
+    """In each of the usual ways."""
+    found = parse_arguments(["run", *words, "--peers=2", "script.py"])
+    assert isinstance(found, RunArguments)
+    assert (found.size, found.peers, found.program) == (3, 2, "script.py")
+
+
+def test_run_has_the_fields_of_the_launcher() -> None:
+    """So that one can be made from the other."""
+    assert {a.name for a in RunArguments.__attrs_attrs__} == {a.name for a in RunOptions.__attrs_attrs__}
+
+
+def test_demo_and_bench() -> None:
+    """The one has a flag, the other reads its arguments itself."""
+    assert parse_arguments(["demo"]) == DemoArguments()
+    assert parse_arguments(["demo", "--json"]) == DemoArguments(json=True)
+    assert parse_arguments(["bench", "--help", "x"]) == BenchArguments(("--help", "x"))
+
+
+@pytest.mark.parametrize("argv", [["--help"], ["-h"], ["-help"], ["run", "--help"], ["demo", "--help"]])
+def test_help_has_examples_and_ends_well(argv: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    """Exit code 0, on standard output."""
+    with pytest.raises(SystemExit) as end:
+        parse_arguments(argv)
+    assert end.value.code == 0
+    assert "mpi-actors" in capsys.readouterr().out

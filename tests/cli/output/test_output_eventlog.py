@@ -1,0 +1,63 @@
+"""The file of `--events`."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from pathlib import Path
+
+import pytest
+
+from mpi_actors.cli.output.eventlog import EventLog
+from mpi_actors.errors import UsageError
+from mpi_actors.events import Notice
+
+
+def test_each_event_is_a_line_at_once(tmp_path: Path) -> None:
+    """It is there before the file is closed, with the time of the day, after what was there before."""
+    path = tmp_path / "events"
+    path.write_text("before\n")
+    log = EventLog(path)
+    before = time.time()
+    log(Notice(text="grüße\nzwei"))
+    first, second = path.read_text().splitlines()
+    log.close()
+    assert first == "before"
+    fields = json.loads(second)
+    assert before - 1 <= fields.pop("time") <= time.time() + 1
+    assert fields == {"event": "notice", "text": "grüße\nzwei"}
+
+
+def test_closed_it_takes_no_more(tmp_path: Path) -> None:
+    """Closing twice is harmless, events after it are not written."""
+    log = EventLog(tmp_path / "events")
+    log.close()
+    log.close()
+    log(Notice(text="late"))
+    assert (tmp_path / "events").read_text() == ""
+
+
+@pytest.mark.parametrize("name", ["", "missing/events", "file/events", "a\0b"])
+def test_an_unusable_file_is_a_usage_error(tmp_path: Path, name: str) -> None:
+    """A directory, a missing one, a file in its place, no name at all."""
+    (tmp_path / "file").touch()
+    with pytest.raises(UsageError, match="cannot write events"):
+        EventLog(tmp_path / name)
+
+
+def test_a_pipe_that_nobody_reads_does_not_stop_us(tmp_path: Path) -> None:
+    """It is refused at once."""
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(UsageError, match="nobody reads"):
+        EventLog(tmp_path / "pipe")
+
+
+def test_a_full_disk_is_told_once_and_raises_nothing(caplog: pytest.LogCaptureFixture) -> None:
+    """Events are told inside of jobs, which must go on."""
+    log = EventLog(Path("/dev/full"))
+    log(Notice(text="one"))
+    log(Notice(text="two"))
+    assert [record.message for record in caplog.records] == [
+        "no more events are written to /dev/full: No space left on device"
+    ]

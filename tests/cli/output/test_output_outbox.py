@@ -1,0 +1,81 @@
+"""What waits to be shown."""
+
+from __future__ import annotations
+
+import trio
+from trio.testing import wait_all_tasks_blocked
+
+from mpi_actors.cli.output.outbox import FEW, MANY, Outbox, Piece
+from mpi_actors.events import EventBus
+
+
+class Screen:
+    """Shows pieces when it may."""
+
+    def __init__(self) -> None:
+        self.shown: list[Piece] = []
+        self.may = trio.Event()
+
+    async def write(self, pieces: list[Piece]) -> None:
+        """See `outbox.Write`."""
+        await self.may.wait()
+        self.shown += pieces
+
+
+async def test_texts_come_in_order_and_drained_waits_for_them(nursery: trio.Nursery) -> None:
+    """Whatever stream they are for."""
+    outbox, screen = Outbox(EventBus()), Screen()
+    nursery.start_soon(outbox.pump, screen.write)
+    await outbox.drained()
+    outbox.put("a")
+    outbox.put("b", error=True)
+    await wait_all_tasks_blocked()
+    outbox.put("c")
+    nursery.start_soon(outbox.drained)
+    await wait_all_tasks_blocked()
+    assert screen.shown == []
+    screen.may.set()
+    await outbox.drained()
+    assert screen.shown == [Piece("a\n", False), Piece("b\n", True), Piece("c\n", False)]
+    nursery.cancel_scope.cancel()
+
+
+async def test_too_much_holds_the_bus_until_it_is_shown(nursery: trio.Nursery) -> None:
+    """Meanwhile standard error is dropped and counted, and nothing else is."""
+    bus = EventBus()
+    outbox, screen = Outbox(bus), Screen()
+    nursery.start_soon(outbox.pump, screen.write)
+    line = "x" * (FEW // 2)
+    while not bus.held:
+        outbox.put(line)
+    count = MANY // len(line) + 1
+    outbox.put("lost", error=True, droppable=True)
+    outbox.put("kept")
+    screen.may.set()
+    await outbox.drained()
+    await wait_all_tasks_blocked()
+    await outbox.drained()
+    assert not bus.held
+    texts = [piece.text for piece in screen.shown if piece.text != line + "\n"]
+    assert sorted(texts) == ["1 lines of standard error, shown too slowly, were dropped\n", "kept\n"]
+    assert len(screen.shown) in (count + 1, count + 2)
+    nursery.cancel_scope.cancel()
+
+
+async def test_closing_shows_what_is_left_even_when_cancelled(autojump_clock: trio.abc.Clock) -> None:
+    """But not for longer than it may take, and the bus is let go."""
+    bus = EventBus()
+    outbox, screen = Outbox(bus), Screen()
+    screen.may.set()
+    with trio.CancelScope() as scope:
+        scope.cancel()
+        outbox.put("last words")
+        await outbox.close(screen.write, 1.0)
+    assert screen.shown == [Piece("last words\n", False)]
+    stuck = Screen()
+    outbox.put("x" * MANY)
+    assert bus.held
+    start = trio.current_time()
+    await outbox.close(stuck.write, 1.0)
+    assert trio.current_time() - start == 1.0
+    assert not bus.held

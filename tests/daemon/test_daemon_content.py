@@ -1,0 +1,165 @@
+"""Whom a daemon asks for content, and for how long it waits for them, in virtual time."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+import trio
+from pool_scenes import PROGRAMS, eventually
+
+from mpi_actors.content.bitswap.exchange import Exchange
+from mpi_actors.content.bitswap.offload import Offload
+from mpi_actors.content.fetcher import PATIENCE, PeerFetcher
+from mpi_actors.content.formats.cid import Cid
+from mpi_actors.content.formats.limits import TreeLimits
+from mpi_actors.content.store.blocks import BlockStore
+from mpi_actors.daemon.providers import ContentPeers
+from mpi_actors.daemon.tree import Daemon
+from mpi_actors.errors import ContentMissing, NoProvider
+from mpi_actors.ids import PeerId
+from mpi_actors.net.memory.network import MemoryNetwork
+from mpi_actors.net.transport import ByteStream
+from mpi_actors.programs.functions import FunctionLauncher
+from mpi_actors.wire.messages import Stock
+
+DATA = b"a block"
+CID = Cid.of(DATA)
+NODE = PeerId("node")
+
+
+class World:
+    """Daemons of one pool, which find each other, and IPFS nodes that are no peers."""
+
+    def __init__(self, nursery: trio.Nursery) -> None:
+        self.network = MemoryNetwork()
+        self.nursery = nursery
+        self._bootstrap: list[str] = []
+
+    async def daemon(self, name: str, stock: Stock = Stock()) -> Daemon:  # noqa: B008 - it is frozen
+        """A new peer."""
+        daemon = Daemon(
+            transport=self.network.transport(PeerId(name)),
+            launcher=FunctionLauncher(PROGRAMS),
+            pool="memory",
+            bootstrap=tuple(self._bootstrap),
+            daemon_pid=1,
+            stock=lambda: stock,
+        )
+        await self.nursery.start(daemon.run)
+        self._bootstrap += daemon.transport.addresses
+        return daemon
+
+    async def node(self) -> str:
+        """An IPFS node; returns its address. Its life can be ended with `network.kill`."""
+
+        async def hang_up(_: ByteStream) -> None:
+            await trio.lowlevel.checkpoint()
+
+        transport = self.network.transport(NODE)
+        await self.nursery.start(transport.run, hang_up)
+        return transport.addresses[0]
+
+    def peers(self, daemon: Daemon, *addresses: str) -> ContentPeers:
+        """Whom a daemon may ask, kept up to date."""
+        peers = ContentPeers(daemon, addresses)
+        daemon.stock_bus.listen(peers.changed)
+        self.nursery.start_soon(peers.run, None)
+        return peers
+
+
+@asynccontextmanager
+async def world() -> AsyncIterator[World]:
+    """Some peers and nodes."""
+    async with trio.open_nursery() as nursery:
+        yield World(nursery)
+        nursery.cancel_scope.cancel()
+
+
+async def test_who_says_that_it_has_it_is_asked_first(autojump_clock) -> None:
+    """Then the other peers of the pool, then whoever else there is a connection to."""
+    async with world() as on:
+        ann = await on.daemon("ann")
+        await on.daemon("bob")
+        await on.daemon("cid", Stock((), (str(CID),)))
+        await on.node()
+        peers = on.peers(ann)
+        assert NODE not in peers.providers(CID)
+        await on.network.transport(NODE).connect(ann.transport.addresses[0])
+        await eventually(lambda: peers.providers(CID) == ("cid", "bob", NODE), within=5)
+
+
+async def test_nodes_are_dialled_until_they_answer(autojump_clock) -> None:
+    """A node that a person named is reached once it is there, and again when it has come back."""
+    async with world() as on:
+        ann = await on.daemon("ann")
+        address = await on.node()
+        on.network.kill(NODE)
+        peers = on.peers(ann, address)
+        await trio.sleep(30)
+        assert peers.providers(CID) == ()
+        for _ in range(2):
+            change = peers.next_change()
+            await on.node()
+            with trio.fail_after(100):
+                await change.wait()
+            assert peers.providers(CID) == (NODE,)
+            on.network.kill(NODE)
+            await eventually(lambda: peers.providers(CID) == (), within=100)
+
+
+async def test_nodes_that_peers_tell_of_are_dialled(autojump_clock) -> None:
+    """As long as somebody tells of them; an address that is none harms nobody."""
+    async with world() as on:
+        address = await on.node()
+        ann = await on.daemon("ann")
+        peers = on.peers(ann)
+        bob = await on.daemon("bob", Stock((), (), (address, "nonsense")))
+        await eventually(lambda: peers.providers(CID) == ("bob", NODE), within=20)
+        bob.stop()
+        await eventually(lambda: "bob" not in peers.providers(CID), within=20)
+
+
+async def test_at_first_there_is_patience(autojump_clock, tmp_path: Path) -> None:
+    """What nobody has is waited for while a daemon starts, and later on is missing at once."""
+    async with world() as on:
+        ann = await on.daemon("ann")
+        peers = on.peers(ann)
+        here = BlockStore(tmp_path / "here")
+        exchange = Exchange(ann.transport, here, offload=Offload(0))
+        on.nursery.start_soon(exchange.run)
+        fetcher = PeerFetcher(here, exchange, peers.providers, peers.next_change)
+        on.nursery.start_soon(_bring, on, BlockStore(tmp_path / "there"))
+        assert await fetcher.fetch_block(CID) == DATA
+        assert trio.current_time() < PATIENCE
+        assert here.get(CID) == DATA
+        other = Cid.of(b"another block")
+        with pytest.raises(ContentMissing):
+            await fetcher.fetch_block(other)
+        assert PATIENCE <= trio.current_time() < PATIENCE + 5
+        before = trio.current_time()
+        with pytest.raises(ContentMissing):
+            await fetcher.fetch_tree(other, TreeLimits())
+        assert trio.current_time() - before < 1
+
+
+async def _bring(on: World, blocks: BlockStore) -> None:
+    await trio.sleep(PATIENCE / 2)
+    blocks.put(CID, DATA)
+    bob = await on.daemon("bob")
+    await Exchange(bob.transport, blocks, offload=Offload(0)).run()
+
+
+async def test_without_news_nobody_waits(autojump_clock, tmp_path: Path) -> None:
+    """A command that ends when it is done asks who there is, and no more."""
+    async with world() as on:
+        ann = await on.daemon("ann")
+        here = BlockStore(tmp_path / "here")
+        exchange = Exchange(ann.transport, here, offload=Offload(0))
+        on.nursery.start_soon(exchange.run)
+        fetcher = PeerFetcher(here, exchange, lambda _: ())
+        with pytest.raises(NoProvider):
+            await fetcher.fetch_block(CID)
+        assert trio.current_time() == 0

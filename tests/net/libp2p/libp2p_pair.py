@@ -1,0 +1,89 @@
+"""Peers on loopback for the tests of the real transport."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from functools import partial
+from pathlib import Path
+
+import trio
+
+from mpi_actors.net.libp2p import identity
+from mpi_actors.net.libp2p.transport import Libp2pTransport
+from mpi_actors.net.transport import Accept, ByteStream
+
+LIMIT = 30.0  # seconds after which a test is taken to hang
+CHILD = Path(__file__).with_name("libp2p_child.py")
+
+
+def new_peer(**options: object) -> Libp2pTransport:
+    """A transport with a new identity, not yet running."""
+    return Libp2pTransport(identity.ephemeral(), **options)  # type: ignore[arg-type]
+
+
+@asynccontextmanager
+async def running(transport: Libp2pTransport, accept: Accept) -> AsyncIterator[Libp2pTransport]:
+    """`transport`, running inside the block; a block that hangs fails."""
+    with trio.fail_after(LIMIT):
+        async with trio.open_nursery() as nursery:
+            await nursery.start(transport.run, accept)
+            yield transport
+            nursery.cancel_scope.cancel()
+
+
+async def echo(stream: ByteStream) -> None:
+    """Send back what comes, until the end."""
+    while data := await stream.receive_some(1 << 20):
+        await stream.send_all(data)
+
+
+async def send_for_ever(stream: ByteStream) -> None:
+    """Send until that fails."""
+    while True:
+        await stream.send_all(bytes(1 << 20))
+
+
+async def keep(_stream: ByteStream) -> None:
+    """Neither read nor write, until cancelled."""
+    await trio.sleep_forever()
+
+
+async def refuse(_stream: ByteStream) -> None:
+    """For a side that nobody should open a stream to."""
+    raise AssertionError("nobody should come here")
+
+
+@asynccontextmanager
+async def pair(accept: Accept) -> AsyncIterator[tuple[Libp2pTransport, Libp2pTransport]]:
+    """Two connected peers; `accept` serves what the first opens to the second."""
+    async with running(new_peer(), refuse) as near, running(new_peer(), accept) as far:
+        assert await near.connect(far.addresses[0]) == far.local
+        yield near, far
+
+
+@asynccontextmanager
+async def child() -> AsyncIterator[tuple[trio.Process, str]]:
+    """An echoing peer in a process of its own, and its address. Killed at the end."""
+    async with trio.open_nursery() as nursery:
+        command = [sys.executable, str(CHILD)]
+        process = await nursery.start(partial(trio.run_process, command, stdout=subprocess.PIPE, check=False))
+        try:
+            line = b""
+            while not line.endswith(b"\n"):
+                line += await process.stdout.receive_some()
+            yield process, line.decode().strip()
+        finally:
+            process.kill()
+
+
+async def receive_exactly(stream: ByteStream, n: int) -> bytes:
+    """The next `n` bytes."""
+    data = bytearray()
+    while len(data) < n:
+        piece = await stream.receive_some(n - len(data))
+        assert piece, f"the end came after {len(data)} of {n} bytes"
+        data += piece
+    return bytes(data)

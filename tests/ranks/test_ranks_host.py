@@ -1,0 +1,209 @@
+"""A peer as a host, seen by a coordinator that speaks by hand: what it takes, refuses, stops and reports."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import attrs
+import pytest
+import trio
+from pool_scenes import PROGRAMS, RawLink, Stranger, children, eventually, running_transport
+
+from mpi_actors.config import PeerLimits, Settings
+from mpi_actors.daemon.tree import Daemon
+from mpi_actors.ids import JobId
+from mpi_actors.pool.memory import open_memory_pool
+from mpi_actors.programs.functions import RankContext
+from mpi_actors.programs.program import Order
+from mpi_actors.wire.messages import (
+    AskRank,
+    Capacity,
+    EndJob,
+    Ping,
+    Placed,
+    Placement,
+    Pong,
+    RankExited,
+    RankRefused,
+    RankStarted,
+    RankState,
+    RankStderr,
+    StartRank,
+    StopRank,
+)
+
+JOB = JobId("a" * 16)
+START = StartRank(JOB, 1, 0, 2, "idle", (), ())
+
+
+async def loud(rank: RankContext) -> None:
+    """It fails with more to say than one message holds."""
+    raise RuntimeError(chr(233) * 300_000)
+
+
+async def done(rank: RankContext) -> None:
+    """It ends at once."""
+
+
+@attrs.frozen
+class Hosting:
+    """A daemon, and the link of a coordinator to it."""
+
+    daemon: Daemon
+    link: RawLink
+
+    async def order(self, message: StartRank) -> RankStarted | RankRefused:
+        """Give an order to start, and wait for the answer."""
+        self.link.heard.clear()
+        await self.link.say(message)
+        while True:
+            for heard in self.link.heard:
+                if isinstance(heard, RankStarted | RankRefused):
+                    return heard
+            self.link.heard += self.link.decoder.feed(await self.link.control.receive_some())
+
+
+@asynccontextmanager
+async def hosting(settings: Settings | None = None) -> AsyncIterator[Hosting]:
+    """A pool of one peer, and a stranger who coordinates a job there."""
+    programs = PROGRAMS | {"loud": loud, "done": done}
+    async with (
+        open_memory_pool(programs, peers=1, settings=settings) as pool,
+        running_transport(pool.network, "stranger") as transport,
+        trio.open_nursery() as nursery,
+    ):
+        daemon = pool.peer(0).daemon
+        link = await Stranger(transport).greeted(daemon)
+
+        @nursery.start_soon
+        async def beat() -> None:
+            while True:
+                await link.say(Ping(0))
+                await trio.sleep(0.2)
+
+        yield Hosting(daemon, link)
+        assert not daemon.protocol_errors()
+        nursery.cancel_scope.cancel()
+
+
+async def test_an_order_is_carried_out_and_reported(autojump_clock) -> None:
+    """The process is started, and its end told with its exit code and the number of its reports."""
+    async with hosting() as scene:
+        assert isinstance(await scene.order(attrs.evolve(START, program="done")), RankStarted)
+        exited = await scene.link.hear(RankExited)
+        assert exited == RankExited(JOB, 1, 0, False, 0, 0, "exit code 0", "")
+
+
+@pytest.mark.parametrize(
+    ("order", "why"),
+    [
+        (attrs.evolve(START, program="nothing"), "no interpreter 'nothing' is installed here"),
+        (attrs.evolve(START, rank=2), "rank 2 is none of 2"),
+    ],
+)
+async def test_what_cannot_be_started_is_refused(autojump_clock, order: StartRank, why: str) -> None:
+    """The coordinator is told why, and nothing of the job stays."""
+    async with hosting() as scene:
+        answer = await scene.order(order)
+        assert isinstance(answer, RankRefused)
+        assert (answer.reason, answer.incarnation) == (why, 0)
+        assert scene.daemon.router.coordinator_of(JOB) is None
+
+
+async def test_a_full_peer_refuses(autojump_clock) -> None:
+    """It takes no more than it is told to, says so to all, and takes more when there is room."""
+    async with hosting(Settings(peer=PeerLimits(max_ranks=2))) as scene:
+        for rank in (0, 1):
+            assert isinstance(await scene.order(attrs.evolve(START, rank=rank)), RankStarted)
+        other = attrs.evolve(START, job="b" * 16)
+        assert (await scene.order(other)).reason == "it hosts 2 ranks and takes no more"  # type: ignore[union-attr]
+        assert scene.daemon.capacity().full
+        await scene.link.say(StopRank(JOB, 0, 0))
+        await eventually(lambda: not scene.daemon.capacity().full)
+        assert isinstance(await scene.order(other), RankStarted)
+
+
+async def test_a_new_incarnation_replaces_the_old_one(autojump_clock) -> None:
+    """Never two of one rank: the old one is stopped first, and an order that comes late is refused."""
+    async with hosting() as scene:
+        for incarnation in (0, 1, 5):
+            answer = await scene.order(attrs.evolve(START, incarnation=incarnation))
+            assert isinstance(answer, RankStarted)
+            assert children(scene.daemon, "ranks") == scene.daemon.host.running == 1
+        answer = await scene.order(attrs.evolve(START, incarnation=4))
+        assert isinstance(answer, RankRefused)
+        assert answer.reason == "a newer incarnation is here already"
+        assert scene.daemon.router.coordinator_of(JOB) == "stranger"
+
+
+async def test_stopping_an_older_incarnation_spares_the_newer(autojump_clock) -> None:
+    """What is fenced is stopped; what took its place is not."""
+    async with hosting() as scene:
+        await scene.order(attrs.evolve(START, incarnation=3))
+        await scene.link.say(StopRank(JOB, 1, 2), Placed(JOB, Placement(1, 2, "elsewhere")))
+        await trio.sleep(1)
+        assert scene.daemon.host.running == 1
+        await scene.link.say(StopRank(JOB, 1, 3))
+        await eventually(lambda: children(scene.daemon, "ranks") == 0)
+        assert scene.daemon.host.running == 0
+
+
+async def test_the_end_of_a_job_leaves_nothing(autojump_clock) -> None:
+    """All its ranks are stopped, and it is forgotten; others go on."""
+    async with hosting() as scene:
+        for rank in (0, 1):
+            await scene.order(attrs.evolve(START, rank=rank))
+        await scene.order(attrs.evolve(START, job="b" * 16))
+        await scene.link.say(EndJob(JOB), EndJob(JOB))
+        await eventually(lambda: children(scene.daemon, "ranks") == 1)
+        assert scene.daemon.router.coordinator_of(JOB) is None
+        assert scene.daemon.router.coordinator_of(JobId("b" * 16)) == "stranger"
+
+
+async def test_a_long_last_word_arrives_in_parts(autojump_clock) -> None:
+    """Whatever a program writes to standard error, it does not cost its host the link."""
+    async with hosting() as scene:
+        await scene.order(attrs.evolve(START, program="loud"))
+        exited = await scene.link.hear(RankExited)
+        assert (exited.code, exited.killed) == (1, False)
+        text = "".join(told.text for told in scene.link.heard if isinstance(told, RankStderr))
+        assert text.count("é") == 300_000
+        await scene.link.hear(Pong)
+
+
+async def test_what_goes_wrong_here_is_told_there(autojump_clock, monkeypatch, caplog) -> None:
+    """Even an error that nobody thought of does not leave the coordinator waiting."""
+
+    def launch(order: Order) -> object:
+        raise OSError(28, "no space left on device")
+
+    async with hosting() as scene:
+        monkeypatch.setattr(scene.daemon.launcher, "launch", launch)
+        answer = await scene.order(START)
+        assert isinstance(answer, RankRefused)
+        assert "no space left on device" in answer.reason
+        assert "failed on this peer" in caplog.text
+
+
+async def test_what_a_rank_does_is_told(autojump_clock) -> None:
+    """The answer names the question; a rank that is not here is said not to be."""
+    async with hosting() as scene:
+        await scene.order(START)
+        await scene.link.say(AskRank(JOB, 1, 7))
+        assert await scene.link.hear(RankState) == RankState(
+            JOB, 1, 0, 7, "computes; messages by rank: none"
+        )
+        await scene.link.say(AskRank(JOB, 0, 8))
+        while (told := await scene.link.hear(RankState)).question != 8:  # type: ignore[union-attr]
+            scene.link.heard += scene.link.decoder.feed(await scene.link.control.receive_some())
+        assert told == RankState(JOB, 0, 0, 8, "is not here any more")
+
+
+async def test_what_runs_here_is_told_to_all(autojump_clock) -> None:
+    """A peer's capacity follows what it hosts."""
+    async with hosting() as scene:
+        await scene.order(START)
+        capacity = await scene.link.hear(Capacity)
+        assert capacity.running == 1  # type: ignore[union-attr]
+        assert "idle" in capacity.interpreters  # type: ignore[union-attr]

@@ -1,0 +1,201 @@
+"""Trees of files and directories, made up and put into blocks, with and without mistakes in them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+import attrs
+from hypothesis import strategies as st
+from hypothesis.strategies import SearchStrategy
+
+from mpi_actors.content.formats import dagpb, hamt, unixfs
+from mpi_actors.content.formats.cid import Cid, Codec
+from mpi_actors.content.formats.dagpb import Link, Node
+from mpi_actors.content.formats.importer import Built, FileBuilder, Put, build_directory, build_symlink
+from mpi_actors.content.formats.unixfs import Kind
+from mpi_actors.errors import ContentMissing
+
+
+@attrs.frozen
+class Folder:
+    """A directory."""
+
+    entries: Mapping[str, Tree]
+    sharded: bool = False
+
+
+@attrs.frozen
+class LinkTo:
+    """A symbolic link."""
+
+    target: str
+
+
+Tree = bytes | Folder | LinkTo
+"""Bytes are a file."""
+
+# few names and few contents, so that much is equal
+NAMES = st.one_of(
+    st.sampled_from(["a", "b", "A", ".hidden", "ä", "x y", "a" * 255, "\U0001f600", "-", "ab"]),
+    st.integers(0, 99).map("n{}".format),
+)
+FILES = st.one_of(
+    st.binary(max_size=40),
+    st.integers(0, 300).map(bytes),
+    st.integers(0, 300).map(lambda size: b"".join(b"%5d" % number for number in range(size // 5))),
+)
+LINKS = st.sampled_from(["a", "b/a", "n1", ".", "./a/../b"]).map(LinkTo)
+
+
+def folders(inside: SearchStrategy[Tree]) -> SearchStrategy[Folder]:
+    """Directories that hold such things."""
+    return st.builds(Folder, st.dictionaries(NAMES, inside, max_size=5), st.booleans())
+
+
+TREES: SearchStrategy[Tree] = st.recursive(FILES | LINKS, folders, max_leaves=12)
+_NUMBERED = st.integers(0, 9999).map("n{}".format)
+WIDE: SearchStrategy[Tree] = st.builds(
+    Folder, st.dictionaries(_NUMBERED, FILES, min_size=30, max_size=60), st.just(True)
+)
+"""So many names that some are in shards below shards."""
+
+
+class Memory(dict[Cid, bytes]):
+    """Blocks in memory, and which of them were asked for."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked: list[Cid] = []
+
+    def put(self, cid: Cid, block: bytes) -> None:
+        """Take a block."""
+        self[cid] = block
+
+    def fetch(self, cid: Cid) -> bytes:
+        """Give one back."""
+        self.asked.append(cid)
+        try:
+            return self[cid]
+        except KeyError:
+            raise ContentMissing(f"no {cid}") from None
+
+
+def build(tree: Tree, put: Put, *, version: int = 0, chunk: int = 10, links: int = 3) -> Built:
+    """Make blocks of a tree; files are cut into small pieces."""
+    match tree:
+        case bytes():
+            builder = FileBuilder(put, cid_version=version, chunk=chunk, links=links)
+            builder.add(tree)
+            return builder.finish()
+        case LinkTo():
+            return build_symlink(tree.target, put, cid_version=version)
+        case Folder():
+            inside = {
+                name: build(below, put, version=version, chunk=chunk, links=links)
+                for name, below in tree.entries.items()
+            }
+            if tree.sharded:
+                return _build_shards(inside, put, version)
+            return build_directory(inside, put, cid_version=version)
+
+
+def _build_shards(inside: Mapping[str, Built], put: Put, version: int) -> Built:
+    def store(node: Node) -> Link:
+        return node_link(node, put, version)
+
+    links = [Link(built.cid, name, built.tsize) for name, built in inside.items()]
+    root = hamt.build(links, store)
+    return Built(root.cid, sum(built.size for built in inside.values()), root.tsize)
+
+
+def node_link(node: Node, put: Put, version: int = 0) -> Link:
+    """Put a node, and link to it."""
+    block = dagpb.encode(node)
+    cid = Cid.of(block, Codec.DAG_PB, version)
+    put(cid, block)
+    return Link(cid, "", min(len(block) + sum(link.tsize for link in node.links), 2**63))
+
+
+def raw(data: bytes, put: Put) -> Link:
+    """Put plain bytes, and link to them."""
+    cid = Cid.of(data, Codec.RAW, 1)
+    put(cid, data)
+    return Link(cid, "", len(data))
+
+
+def unixfs_node(put: Put, *links: Link, **data: object) -> Link:
+    """Put a node of a kind, with any links and any data, however senseless."""
+    return node_link(Node(links, unixfs.encode(unixfs.Data(**data))), put)  # type: ignore[arg-type]
+
+
+def branch(put: Put, *children: tuple[Link, int], filesize: int | None = None, data: bytes = b"") -> Link:
+    """Put a branch of a file, whose children have the sizes that are said."""
+    sizes = tuple(size for _, size in children)
+    return unixfs_node(
+        put,
+        *(attrs.evolve(link, name="") for link, _ in children),
+        kind=Kind.FILE,
+        data=data,
+        filesize=len(data) + sum(sizes) if filesize is None else filesize,
+        blocksizes=sizes,
+    )
+
+
+def directory(put: Put, entries: Mapping[str, Link]) -> Link:
+    """Put a directory, whose names may be any."""
+    return unixfs_node(
+        put, *(attrs.evolve(link, name=name) for name, link in entries.items()), kind=Kind.DIRECTORY
+    )
+
+
+def symlink(put: Put, target: bytes) -> Link:
+    """Put a symbolic link to anything."""
+    return unixfs_node(put, kind=Kind.SYMLINK, data=target)
+
+
+def shard(put: Put, at: Mapping[int, Link], fanout: int = 256, **other: object) -> Link:
+    """Put a shard with anything in any places; the link's name is what follows the position."""
+    width = len(f"{fanout - 1:X}")
+    links = [attrs.evolve(link, name=f"{place:0{width}X}{link.name}") for place, link in sorted(at.items())]
+    said: dict[str, object] = {
+        "kind": Kind.SHARD,
+        "data": hamt.encode_positions(at),
+        "hash_type": hamt.HASH_TYPE,
+        "fanout": fanout,
+    }
+    return unixfs_node(put, *links, **said | other)
+
+
+def size_of(tree: Tree) -> int:
+    """Bytes of all files."""
+    if isinstance(tree, Folder):
+        return sum(map(size_of, tree.entries.values()))
+    return len(tree) if isinstance(tree, bytes) else 0
+
+
+def count(tree: Tree) -> int:
+    """Entries below a tree's root."""
+    return sum(1 + count(below) for below in tree.entries.values()) if isinstance(tree, Folder) else 0
+
+
+def depth_of(tree: Tree) -> int:
+    """Directories inside one another."""
+    return 1 + max(map(depth_of, tree.entries.values()), default=0) if isinstance(tree, Folder) else 0
+
+
+def on_disk(path: Path) -> Tree:
+    """What is at a path."""
+    if path.is_symlink():
+        return LinkTo(os.readlink(path))
+    if path.is_dir():
+        return Folder({each.name: on_disk(each) for each in path.iterdir()})
+    return path.read_bytes()
+
+
+def plain(tree: Tree) -> Tree:
+    """A tree without what cannot be seen on a disk."""
+    if isinstance(tree, Folder):
+        return Folder({name: plain(below) for name, below in tree.entries.items()})
+    return tree
