@@ -92,8 +92,6 @@ async def _lose_one(pool: LocalPool, job: LocalJob, loss: Loss, rng: random.Rand
 
 async def _next_start(job: LocalJob, after: float) -> float:
     async for seen in job.events():
-        if isinstance(seen.event, RankStarted) and (
-            seen.time > after if after else len(job.ranks) == _PEERS
-        ):
+        if isinstance(seen.event, RankStarted) and (seen.time > after if after else len(job.ranks) == _PEERS):
             return seen.time
     raise MpiActorsError("the job ended before the loss was mended")

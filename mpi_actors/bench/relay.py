@@ -74,9 +74,7 @@ async def measure(size: int = 1 << 20, count: int = 64, runs: int = 5) -> RelayR
         daemon.stop()
     if not result.ok:
         raise MpiActorsError(f"the benchmark's job failed: {result.reason}")
-    return RelayResult(
-        size, statistics.median(speeds[1:]), tuple(speeds[1:]), statistics.median(trips[20:])
-    )
+    return RelayResult(size, statistics.median(speeds[1:]), tuple(speeds[1:]), statistics.median(trips[20:]))
 
 
 def _daemon(program: ProgramFunction) -> Daemon:

@@ -234,9 +234,7 @@ class Node:
             await start(ChildSpec(id="collector", run=self._collect, backoff=Backoff()))
         if self._kubo is not None:
             await start(ChildSpec(id="introducer", run=self._introduce, backoff=Backoff()))
-        await start(
-            ChildSpec(id="depot", run=self._keep_depot, restart=Restart.TRANSIENT, backoff=Backoff())
-        )
+        await start(ChildSpec(id="depot", run=self._keep_depot, restart=Restart.TRANSIENT, backoff=Backoff()))
         if self.options.mdns:
             await start(self._discovery())
 

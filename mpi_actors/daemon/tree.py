@@ -96,9 +96,7 @@ class Daemon:
         self._sessions = 0
         self._pairing = Pairing(self.settings.timing, self.settings.peer)
 
-        hosting: Mailbox[HostNews] = Mailbox(
-            "host", control_capacity=100_000, dead_letters=self.dead_letters
-        )
+        hosting: Mailbox[HostNews] = Mailbox("host", control_capacity=100_000, dead_letters=self.dead_letters)
         self._hosting = hosting
         self.router = Router(self.local, hosting, self.dead_letters)
         # children of these three come and go, and are never started again by their supervisor

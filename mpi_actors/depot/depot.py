@@ -79,9 +79,7 @@ class Depot:
         )
         limits = InitLimits(seconds=init_timeout, output=init_output_limit, file_size=max_size)
         self._installer = (
-            None
-            if source is None
-            else Installer(source, warden, self._shelf, self._retention, limits, clock)
+            None if source is None else Installer(source, warden, self._shelf, self._retention, limits, clock)
         )
         self._trouble = ""
         self._adopted = False

@@ -208,4 +208,3 @@ def Wtick() -> float:
 def Pcontrol(level: int) -> None:
     """For profilers; does nothing."""
     int(level)
-

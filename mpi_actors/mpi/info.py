@@ -146,9 +146,7 @@ class Info(Handle):
         """Pairs of key and value, in order."""
         return list((self._h or {}).items())
 
-    def update(
-        self, items: Info | Mapping[str, str] | Iterable[tuple[str, str]] = (), **kwds: str
-    ) -> None:
+    def update(self, items: Info | Mapping[str, str] | Iterable[tuple[str, str]] = (), **kwds: str) -> None:
         """Set many keys. KeyError for a null handle."""
         if self._h is None:
             raise KeyError("null Info")

@@ -103,9 +103,7 @@ class Status:
         return dict(zip(("source", "tag", "error", "count", "cancelled"), self._fields(), strict=True))
 
     def __setstate__(self, state: dict[str, int]) -> None:
-        self._set(
-            state["source"], state["tag"], state["error"], state["count"], bool(state["cancelled"])
-        )
+        self._set(state["source"], state["tag"], state["error"], state["count"], bool(state["cancelled"]))
 
     def Get_source(self) -> int:
         """The rank of the sender."""
@@ -234,4 +232,3 @@ class Status:
         for place, value in enumerate(arg):
             memory[place] = value
         return status
-

@@ -344,8 +344,12 @@ class Guard:
 
 
 def _become(
-    parent: int, marker: str, resets: list[signal.Signals],
-    descriptors: list[int], errors: int, program: tuple[Any, ...],
+    parent: int,
+    marker: str,
+    resets: list[signal.Signals],
+    descriptors: list[int],
+    errors: int,
+    program: tuple[Any, ...],
 ) -> NoReturn:
     """In the fork: turn into the program, or tell why not."""
     executable, argv, env, cwd, umask, limits = program

@@ -1,11 +1,11 @@
 """Async functions as programs, for pools that live in one process under a test's clock.
 
-    async def echo(rank: RankContext) -> None:
-        if rank.rank == 0:
-            await rank.send(1, "hello")
-            rank.log(await rank.receive(1))
-        else:
-            await rank.send(0, await rank.receive(0))
+async def echo(rank: RankContext) -> None:
+    if rank.rank == 0:
+        await rank.send(1, "hello")
+        rank.log(await rank.receive(1))
+    else:
+        await rank.send(0, await rank.receive(0))
 """
 
 from __future__ import annotations

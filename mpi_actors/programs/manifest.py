@@ -1,6 +1,6 @@
 """`mpi-actors.toml`: what an interpreter's directory says of itself. It need not be there.
 
-    protocol = "mpi"        # run.py is an mpi4py program; without the line, or with "stdio", it speaks lines
+protocol = "mpi"        # run.py is an mpi4py program; without the line, or with "stdio", it speaks lines
 """
 
 from __future__ import annotations

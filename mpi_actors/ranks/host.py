@@ -108,9 +108,7 @@ class Host:
             case StartRank() as order:
                 await self._start(order, news.sender)
             case Placed(job, placement):
-                self._router.place(
-                    JobId(job), placement.rank, placement.incarnation, PeerId(placement.peer)
-                )
+                self._router.place(JobId(job), placement.rank, placement.incarnation, PeerId(placement.peer))
             case StopRank(job, rank, incarnation):
                 await self._stop(JobId(job), rank, incarnation)
             case EndJob(job):

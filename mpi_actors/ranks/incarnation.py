@@ -144,9 +144,7 @@ class Incarnation:
                 conversation = self._conversation = self._begin(program)
                 mpi = isinstance(program, ChannelTalk)
                 pids = (program.pid, self._daemon_pid)
-                desk.tell(
-                    RankStarted(order.job, order.rank, order.incarnation, *pids, mpi, order.processor)
-                )
+                desk.tell(RankStarted(order.job, order.rank, order.incarnation, *pids, mpi, order.processor))
                 ending = await conversation.run()
         except Exception as error:
             # whatever it is, the coordinator must know

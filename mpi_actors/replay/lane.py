@@ -142,9 +142,7 @@ class Lane:
         try:
             return self.incoming.repeat(frame.seq, frame.payload)
         except ReplayDivergence:
-            raise divergence(
-                self.here, self.there, frame.src_incarnation, frame.seq
-            ) from None
+            raise divergence(self.here, self.there, frame.src_incarnation, frame.seq) from None
 
     def _frame(
         self,

@@ -365,4 +365,3 @@ ToCoordinator = (
     RankStarted | RankRefused | RankExited | RankBroke | RankStderr | RankState | RankPreparing | RankChose
 )
 """What a host sends to a coordinator."""
-

@@ -145,9 +145,7 @@ def in_virtual_time(function: Callable[..., Awaitable[None]], *args: object) -> 
 
 
 @settings(deadline=None, max_examples=150)
-@given(
-    st.sampled_from(Strategy), st.lists(RESTARTS, max_size=4), STEPS, st.sampled_from(["stop", "cancel"])
-)
+@given(st.sampled_from(Strategy), st.lists(RESTARTS, max_size=4), STEPS, st.sampled_from(["stop", "cancel"]))
 def test_any_schedule_leaves_what_the_model_says(
     strategy: Strategy, first: list[Restart], steps: list[Start | Together], end: str
 ) -> None:

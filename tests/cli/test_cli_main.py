@@ -20,8 +20,18 @@ def test_version(capsys: pytest.CaptureFixture[str]) -> None:
 
 @pytest.mark.parametrize(
     "argv",
-    [["-bogus"], ["-peer", "x"], ["run"], ["-ipfs-store", "/does/not/exist"], ["-events", "/does/not/exist"],
-     ["-ipfs-store", "QmYwAPJzv5CZsnA625"], ["publish"], ["get", "x", "y"], ["list", "-bogus"], ["pin"]],
+    [
+        ["-bogus"],
+        ["-peer", "x"],
+        ["run"],
+        ["-ipfs-store", "/does/not/exist"],
+        ["-events", "/does/not/exist"],
+        ["-ipfs-store", "QmYwAPJzv5CZsnA625"],
+        ["publish"],
+        ["get", "x", "y"],
+        ["list", "-bogus"],
+        ["pin"],
+    ],
 )
 def test_usage_errors_are_one_line_and_exit_code_2(
     argv: list[str], capsys: pytest.CaptureFixture[str]
@@ -49,9 +59,7 @@ def test_help_and_usage_errors_load_neither_trio_nor_libp2p(argv: list[str]) -> 
     assert done.stdout.splitlines()[-1] == "[]"
 
 
-def test_a_usage_error_is_found_inside_of_groups(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_usage_error_is_found_inside_of_groups(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Whoever raises it, among whatever tasks: the address is not of this machine."""
     argv = ["-path", str(tmp_path), "--no-mdns", "--listen", "/ip4/203.0.113.77/tcp/0"]
     assert main(argv) == 2

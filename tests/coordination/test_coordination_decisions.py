@@ -25,9 +25,7 @@ PATIENCE = 4.0
 
 
 def spec(size: int, restart: RestartPolicy | None = "failed", limits: JobLimits = LIMITS) -> JobSpec:
-    return JobSpec(
-        job=JobId("0" * 16), program="echo", size=size, restart=restart, home=HOME, limits=limits
-    )
+    return JobSpec(job=JobId("0" * 16), program="echo", size=size, restart=restart, home=HOME, limits=limits)
 
 
 def view(
@@ -184,9 +182,7 @@ class LedgerMachine(RuleBasedStateMachine):
         rank, incarnation = self.draw_live(data, Phase.ENDED)
         known = self.end is None and rank in self.live
         assert self.ledger.exited(rank, incarnation, killed=False, code=code, text="", now=self.now) == []
-        actions = self.ledger.exited(
-            rank, incarnation, killed=True, code=137, text="the end", now=self.now
-        )
+        actions = self.ledger.exited(rank, incarnation, killed=True, code=137, text="the end", now=self.now)
         if known:
             self.check_exit(rank, "killed", 137, actions)
         self.take(actions)
@@ -300,9 +296,7 @@ class LedgerMachine(RuleBasedStateMachine):
 
     def able(self, rank: int) -> set[PeerId]:
         return {
-            peer
-            for peer, known in self.present.items()
-            if known.able and (rank, peer) not in self.refusing
+            peer for peer, known in self.present.items() if known.able and (rank, peer) not in self.refusing
         }
 
     @invariant()
@@ -491,9 +485,7 @@ def test_failures_are_forgiven_after_their_period() -> None:
         assert isinstance(ledger.exited(0, number, killed=False, code=1, text="x", now=now)[-1], Place)
     ledger.started(0, 4, 17.0)
     (end,) = ledger.exited(0, 4, killed=False, code=1, text="the last words", now=17.0)
-    assert end.reason == (
-        "rank 0 was given up after 3 ends within 10 s, the last on …home: the last words"
-    )
+    assert end.reason == ("rank 0 was given up after 3 ends within 10 s, the last on …home: the last words")
 
 
 def test_failures_and_losses_are_counted_apart_and_by_rank() -> None:

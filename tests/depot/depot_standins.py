@@ -155,5 +155,3 @@ def _run(program: Path) -> Exit:
 def quick_warden() -> Warden:
     """One, where a real one is taken."""
     return cast(Warden, QuickWarden())
-
-

@@ -10,9 +10,7 @@ from mpi_actors.depot.chores import Chore, Chores
 from mpi_actors.errors import BadStore, ContentError, ContentMissing
 
 
-async def test_each_at_its_own_pace(
-    nursery: trio.Nursery, autojump_clock: trio.testing.MockClock
-) -> None:
+async def test_each_at_its_own_pace(nursery: trio.Nursery, autojump_clock: trio.testing.MockClock) -> None:
     """All are done at once, then each when it is due; to wake does all of them now."""
     done: list[tuple[str, float]] = []
 

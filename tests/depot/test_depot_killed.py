@@ -91,9 +91,10 @@ def test_a_disk_that_is_full(tmp_path: Path) -> None:
     """What does not fit fails by name and leaves nothing; without any room one can still delete."""
     mount = 'mount -t tmpfs -o size=1300k tmpfs "$1"'
     alone = ["unshare", "--map-root-user", "--mount", "sh", "-e", "-c"]
-    if shutil.which("unshare") is None or subprocess.run(
-        [*alone, mount, "sh", str(tmp_path)], capture_output=True, check=False
-    ).returncode:
+    if (
+        shutil.which("unshare") is None
+        or subprocess.run([*alone, mount, "sh", str(tmp_path)], capture_output=True, check=False).returncode
+    ):
         pytest.skip("this user cannot mount a small disk of its own")
     path = os.pathsep.join([str(HERE.parents[1]), str(HERE.parent / "support"), str(HERE)])
     result = subprocess.run(

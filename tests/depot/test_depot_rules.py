@@ -33,9 +33,7 @@ def made(
     keep: float = 30 * DAY,
 ) -> Depot:
     """A depot, not yet prepared."""
-    return depot_of(
-        directory, source, quick_warden(), max_size=max_size, clock=clock or Clock(), keep=keep
-    )
+    return depot_of(directory, source, quick_warden(), max_size=max_size, clock=clock or Clock(), keep=keep)
 
 
 @pytest.fixture

@@ -44,9 +44,7 @@ def kubo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KuboDaemon]:
 def command(name: str, path: Path, *args: str | Path) -> str:
     """Run a one-shot command of our own; returns what it prints."""
     line = [sys.executable, "-m", "mpi_actors", name, "-path", path, *EMBEDDED, *args]
-    done = subprocess.run(
-        list(map(str, line)), capture_output=True, text=True, timeout=PATIENCE, check=False
-    )
+    done = subprocess.run(list(map(str, line)), capture_output=True, text=True, timeout=PATIENCE, check=False)
     assert done.returncode == 0, f"{line}: {done.stderr}"
     return done.stdout
 

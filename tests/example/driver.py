@@ -23,8 +23,10 @@ import trio
 RESTART_WINDOW = 60.0
 """Seconds over which a rank's own failures are counted."""
 
-_LINE = re.compile(r"(?:Log,(?P<log>.*)|Send,(?P<to>\d+),(?P<text>.*)|Req,(?P<req>\d+)|Reset,(?P<reset>\d+))",
-                   re.ASCII | re.DOTALL)
+_LINE = re.compile(
+    r"(?:Log,(?P<log>.*)|Send,(?P<to>\d+),(?P<text>.*)|Req,(?P<req>\d+)|Reset,(?P<reset>\d+))",
+    re.ASCII | re.DOTALL,
+)
 
 
 class RunFailed(Exception):
@@ -127,8 +129,15 @@ async def run_init(
         DeadlineExpired: it did not end within `deadline` seconds.
     """
     with trio.move_on_after(deadline):
-        done = await trio.run_process(["python3", "init.py"], cwd=directory, env=env, check=False,
-                                      capture_stdout=True, capture_stderr=True, deliver_cancel=_kill)
+        done = await trio.run_process(
+            ["python3", "init.py"],
+            cwd=directory,
+            env=env,
+            check=False,
+            capture_stdout=True,
+            capture_stderr=True,
+            deliver_cancel=_kill,
+        )
         return done.returncode, done.stderr.decode(errors="replace")
     raise DeadlineExpired(f"{directory.name}/init.py did not end")
 
@@ -198,8 +207,16 @@ class _Run:
         seat.starts += 1
         seat.doing = "runs"
         command = ["python3", "run.py", str(self.n), str(rank), *self.args]
-        start = partial(trio.run_process, command, cwd=self.directory, check=False, deliver_cancel=_kill,
-                        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        start = partial(
+            trio.run_process,
+            command,
+            cwd=self.directory,
+            check=False,
+            deliver_cancel=_kill,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
         wanted, requests = trio.open_memory_channel[int](math.inf)
         async with trio.open_nursery() as nursery:
             process: trio.Process = await nursery.start(start)

@@ -23,8 +23,18 @@ def program(directory: Path, body: str) -> Path:
 
 
 BAD_LINES = [
-    "", "log,x", " Log,x", "Log", "Send,0", "Send,2,x", "Send,-1,x",
-    "Req,", "Req,2", "Req,0,x", "Reset,2", "Reset,a",
+    "",
+    "log,x",
+    " Log,x",
+    "Log",
+    "Send,0",
+    "Send,2,x",
+    "Send,-1,x",
+    "Req,",
+    "Req,2",
+    "Req,0,x",
+    "Reset,2",
+    "Reset,a",
 ]
 
 

@@ -143,7 +143,14 @@ async def test_words_counts_over_all_ranks(n: int) -> None:
     """The count is the same for any number of ranks: most frequent first, then by letters, case ignored."""
     outcome = await run_example(EXAMPLE / "words", n, *RUNNABLE["words"][1])
     assert outcome.output == (
-        "3 the", "2 10", "1 9", "1 a", "1 cat", "1 cat,", "1 dog", "10 words, 7 different"
+        "3 the",
+        "2 10",
+        "1 9",
+        "1 a",
+        "1 cat",
+        "1 cat,",
+        "1 dog",
+        "10 words, 7 different",
     )
 
 

@@ -63,9 +63,7 @@ def test_a_function_is_called_with_object_and_code_then_the_error_is_raised() ->
     ("option", "expected"),
     [("exception", "return"), ("default", "fatal"), ("abort", "abort"), ("fatal", "fatal")],
 )
-def test_rc_says_what_objects_begin_with(
-    option: str, expected: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_rc_says_what_objects_begin_with(option: str, expected: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """`mpi4py.rc.errors`."""
     monkeypatch.setitem(errhandler.rc.__dict__, "errors", option)
     assert errhandler.initial_state().kind == expected

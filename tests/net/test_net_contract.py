@@ -36,9 +36,7 @@ def _memory() -> Backend:
 
 
 def _memory_at_its_worst() -> Backend:
-    return MemoryBackend(
-        MemoryNetwork(latency=0.05, bandwidth=1e6, capacity=5000, short_reads=0.5, seed=1)
-    )
+    return MemoryBackend(MemoryNetwork(latency=0.05, bandwidth=1e6, capacity=5000, short_reads=0.5, seed=1))
 
 
 class Libp2pBackend:

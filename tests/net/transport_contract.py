@@ -277,9 +277,7 @@ class TransportContract:
             await trio.testing.wait_all_tasks_blocked()
             await here.aclose()
 
-    async def test_closing_works_when_cancelled(
-        self, backend: Backend, clock: trio.abc.Clock | None
-    ) -> None:
+    async def test_closing_works_when_cancelled(self, backend: Backend, clock: trio.abc.Clock | None) -> None:
         """Closing is done even by a task that is being cancelled, and raises nothing."""
         async with connected(backend) as pair:
             here, there = await pair.streams()

@@ -191,9 +191,7 @@ async def test_what_a_rank_does_is_told(autojump_clock) -> None:
     async with hosting() as scene:
         await scene.order(START)
         await scene.link.say(AskRank(JOB, 1, 7))
-        assert await scene.link.hear(RankState) == RankState(
-            JOB, 1, 0, 7, "computes; messages by rank: none"
-        )
+        assert await scene.link.hear(RankState) == RankState(JOB, 1, 0, 7, "computes; messages by rank: none")
         await scene.link.say(AskRank(JOB, 0, 8))
         while (told := await scene.link.hear(RankState)).question != 8:  # type: ignore[union-attr]
             scene.link.heard += scene.link.decoder.feed(await scene.link.control.receive_some())

@@ -46,6 +46,7 @@ examples:
 Flags may have one dash or two: -path and --path are the same, and so on.
 """
 
+
 @attrs.frozen(kw_only=True)
 class ConsoleOptions:
     """`mpi-actors` with flags only."""

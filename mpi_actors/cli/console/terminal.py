@@ -99,9 +99,7 @@ class TerminalFront:
                 nursery.cancel_scope.cancel()
                 self.restore()
 
-    async def _converse(
-        self, console: Console, lines: trio.MemoryReceiveChannel[str | None]
-    ) -> None:
+    async def _converse(self, console: Console, lines: trio.MemoryReceiveChannel[str | None]) -> None:
         while True:
             self.vocabulary = console.vocabulary()
             self._ask()
@@ -272,9 +270,7 @@ def _keep_keys(before: list[Any]) -> None:
     lflag &= ~(termios.ICANON | termios.ECHO)
     characters = list(characters)
     characters[termios.VMIN], characters[termios.VTIME] = 1, 0
-    termios.tcsetattr(
-        STDIN, termios.TCSANOW, [iflag, oflag, cflag, lflag, ispeed, ospeed, characters]
-    )
+    termios.tcsetattr(STDIN, termios.TCSANOW, [iflag, oflag, cflag, lflag, ispeed, ospeed, characters])
 
 
 def _bindings() -> KeyBindings:

@@ -97,9 +97,7 @@ class _Life:
         except OSError as error:
             raise OutputLost(f"cannot write: {error.strerror}") from error
 
-    async def _watch_signals(
-        self, scope: trio.CancelScope, *, task_status: trio.TaskStatus[None]
-    ) -> None:
+    async def _watch_signals(self, scope: trio.CancelScope, *, task_status: trio.TaskStatus[None]) -> None:
         # what was ignored when we were started (nohup, background jobs) stays ignored
         wanted = [number for number in _SIGNALS if signal.getsignal(number) is not signal.SIG_IGN]
         with trio.open_signal_receiver(*wanted) as signals:

@@ -34,9 +34,7 @@ _READERS = 8
 class Fetcher(Protocol):
     """How what is not here is had from others."""
 
-    async def fetch_tree(
-        self, root: Cid, limits: TreeLimits, on_progress: OnProgress | None = None
-    ) -> None:
+    async def fetch_tree(self, root: Cid, limits: TreeLimits, on_progress: OnProgress | None = None) -> None:
         """Get all blocks below `root` that are not here into the store of blocks.
 
         Raises:
@@ -119,9 +117,7 @@ class EmbeddedBackend:
 
     async def list(self, cid: Cid) -> tuple[Entry, ...]:
         """See `ContentBackend.list`."""
-        return await trio.to_thread.run_sync(
-            list_directory, cid, self._get_anywhere, limiter=self._readers
-        )
+        return await trio.to_thread.run_sync(list_directory, cid, self._get_anywhere, limiter=self._readers)
 
     async def fetch(
         self,
@@ -255,5 +251,3 @@ def _is_alive(pid: str) -> bool:
     except (PermissionError, ValueError):
         return True
     return True
-
-

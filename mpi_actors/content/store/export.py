@@ -95,9 +95,7 @@ def export(
 class _Source:
     """Gets blocks, and tells how far that is."""
 
-    def __init__(
-        self, root: Cid, get: Get, tell: OnProgress | None, stopped: Callable[[], bool]
-    ) -> None:
+    def __init__(self, root: Cid, get: Get, tell: OnProgress | None, stopped: Callable[[], bool]) -> None:
         self._root = root
         self._get = get
         self._tell = tell

@@ -59,9 +59,7 @@ class Hello(NamedTuple):
     def encode(self) -> bytes:
         """As a whole frame."""
         beyond = tuple(self.beyond)
-        fixed = _HELLO.pack(
-            LANE_VERSION, self.job, self.rank, self.incarnation, self.expected, len(beyond)
-        )
+        fixed = _HELLO.pack(LANE_VERSION, self.job, self.rank, self.incarnation, self.expected, len(beyond))
         body = fixed + struct.pack(f"<{len(beyond)}Q", *beyond)
         return HEADER.pack(HELLO, 0, 0, 0, 0, 0, len(body)) + body
 

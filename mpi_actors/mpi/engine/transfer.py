@@ -52,9 +52,7 @@ class Receive(Transfer):
 
     __slots__ = ("arrival", "context", "into", "note", "want_source", "want_tag")
 
-    def __init__(
-        self, source: int, context: int, tag: int, into: memoryview | None, note: int = 0
-    ) -> None:
+    def __init__(self, source: int, context: int, tag: int, into: memoryview | None, note: int = 0) -> None:
         self.done = False
         self.error = 0
         self.exception = None

@@ -126,9 +126,7 @@ def _results_of_all(active: Active, statuses: list[Status] | None) -> list[Any]:
     own = None
     if filled is not None:
         own = [filled[place] if place < len(filled) else Status() for place in active.places]
-    for place, result in zip(
-        active.places, active.several(range(len(active.transfers)), own), strict=True
-    ):
+    for place, result in zip(active.places, active.several(range(len(active.transfers)), own), strict=True):
         results[place] = result
     return results
 
@@ -160,9 +158,7 @@ def some(
     active = Active(requests)
     if not active.transfers:
         return None, None
-    indices = sorted(
-        engine().wait_some(active.transfers) if wait else engine().test_some(active.transfers)
-    )
+    indices = sorted(engine().wait_some(active.transfers) if wait else engine().test_some(active.transfers))
     filled = room(statuses, len(indices))
     return [active.places[index] for index in indices], active.several(indices, filled)
 

@@ -118,9 +118,7 @@ class SafeYamux(yamux.Yamux):
             await self._cleanup_on_error()
             self.event_started.set()  # whoever waits for the start finds a closed connection
 
-    async def _handle_incoming_with_ready_signal(
-        self, task_status: Any = trio.TASK_STATUS_IGNORED
-    ) -> None:
+    async def _handle_incoming_with_ready_signal(self, task_status: Any = trio.TASK_STATUS_IGNORED) -> None:
         try:
             await super()._handle_incoming_with_ready_signal(task_status)
         except Exception:

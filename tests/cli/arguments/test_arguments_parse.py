@@ -121,9 +121,7 @@ def test_a_store_can_be_in_ipfs(text: str, path: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["example", "Qm", "bafy", "./x", "a/b", V0, V0[:-1]])
-def test_a_store_can_be_a_directory(
-    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_store_can_be_a_directory(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What is like no identifier, and whatever is there, even if it is like one."""
     monkeypatch.chdir(tmp_path)
     Path(name).mkdir(parents=True)

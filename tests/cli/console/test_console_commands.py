@@ -40,8 +40,14 @@ def test_an_unknown_command_names_the_closest(word: str, part: str) -> None:
 @pytest.mark.parametrize(
     ("name", "arguments"),
     [
-        ("start", ["echo"]), ("list", ["x", "y"]), ("get", ["x"]), ("publish", []), ("gc", ["x"]),
-        ("logs", []), ("logs", ["a", "b"]), ("add", []),
+        ("start", ["echo"]),
+        ("list", ["x", "y"]),
+        ("get", ["x"]),
+        ("publish", []),
+        ("gc", ["x"]),
+        ("logs", []),
+        ("logs", ["a", "b"]),
+        ("add", []),
     ],
 )
 def test_wrong_counts_of_arguments_show_the_usage(name: str, arguments: list[str]) -> None:

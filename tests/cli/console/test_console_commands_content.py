@@ -251,9 +251,7 @@ class SlowBackend(FakeBackend):
             await trio.sleep(1)
 
 
-async def test_progress_is_a_line_now_and_then(
-    nursery: trio.Nursery, autojump_clock: trio.abc.Clock
-) -> None:
+async def test_progress_is_a_line_now_and_then(nursery: trio.Nursery, autojump_clock: trio.abc.Clock) -> None:
     """Not for each piece, and no bar: there is a prompt."""
     scene = Scene(SlowBackend())
     nursery.start_soon(scene.outbox.pump, scene.write)

@@ -129,9 +129,7 @@ class Scene:
         self._addresses.append(transport.addresses[0])
         return transport
 
-    async def _run(
-        self, *what: object, task_status: trio.TaskStatus[trio.CancelScope]
-    ) -> None:
+    async def _run(self, *what: object, task_status: trio.TaskStatus[trio.CancelScope]) -> None:
         run, *args = what
         with trio.CancelScope() as scope:
             async with trio.open_nursery() as nursery:

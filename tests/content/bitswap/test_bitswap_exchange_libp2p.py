@@ -69,9 +69,7 @@ async def test_a_tree_comes_over_libp2p(tmp_path: Path) -> None:
         root = far.publish(tree)
         peer = await near.transport.connect(far.transport.addresses[0])
         for _ in range(2):
-            await fetch_tree(
-                root, blocks=near.blocks, exchange=near.exchange, providers=lambda: [peer]
-            )
+            await fetch_tree(root, blocks=near.blocks, exchange=near.exchange, providers=lambda: [peer])
             assert near.blocks.missing(root) == []
         assert sorted(near.blocks) == sorted(far.blocks)
         assert near.transport.connected() == (peer,)

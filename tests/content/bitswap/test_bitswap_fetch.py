@@ -281,9 +281,7 @@ async def test_a_peer_that_comes_later_is_asked(autojump_clock: MockClock) -> No
         root = blocks.add_tree(FILES, chunk=CHUNK)
         async with trio.open_nursery() as nursery:
             nursery.start_soon(
-                lambda: fetch_tree(
-                    root, blocks=near.blocks, exchange=near.exchange, providers=lambda: found
-                )
+                lambda: fetch_tree(root, blocks=near.blocks, exchange=near.exchange, providers=lambda: found)
             )
             await trio.sleep(1)
             late = await on.peer("late")

@@ -21,6 +21,7 @@ EMPTY_BLOCK = bytes.fromhex("0a020801")
 RAW = "bafkreihdwdcefgh4dqkjv67uzcmw7ojee6xedzdetojuzjevtenxquvyku"
 """No bytes at all."""
 
+
 def test_cid_of_known_blocks() -> None:
     """The identifiers of well-known blocks are the ones that everybody uses."""
     assert str(Cid.of(EMPTY_BLOCK)) == EMPTY_V0

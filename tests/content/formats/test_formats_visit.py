@@ -115,9 +115,7 @@ PLACE_BELOW = hamt.position(hamt.hash_of("x"), 1)
 
 HOSTILE: dict[str, Callable[[Memory], Link]] = {
     "an entry elsewhere": lambda blocks: shard(blocks.put, {PLACE ^ 1: X}),
-    "a shard elsewhere": lambda blocks: shard(
-        blocks.put, {PLACE: shard(blocks.put, {PLACE_BELOW ^ 1: X})}
-    ),
+    "a shard elsewhere": lambda blocks: shard(blocks.put, {PLACE: shard(blocks.put, {PLACE_BELOW ^ 1: X})}),
     "a file for a shard": lambda blocks: shard(blocks.put, {PLACE: raw(b"abc", blocks.put)}),
     "an empty shard": lambda blocks: shard(blocks.put, {PLACE: shard(blocks.put, {})}),
     "another fanout": lambda blocks: shard(blocks.put, {PLACE: shard(blocks.put, {1: X}, 8)}),

@@ -153,7 +153,7 @@ def test_of_an_exception_the_daemon_is_told_first(start: type[Rank], tmp_path: P
     assert unmarked(failed.text) == (
         "Traceback (most recent call last):\n"
         f'  File "{script}", line 6, in <module>\n    f()\n'
-        f'  File "{script}", line 5, in f\n    raise ValueError(\'no\')\n'
+        f"  File \"{script}\", line 5, in f\n    raise ValueError('no')\n"
         "ValueError: no\n"
     )
 

@@ -45,9 +45,7 @@ def owner(index: int, size: int, kind: int, block: int, processes: int) -> int:
 
 @given(dims=st.lists(dimensions(), min_size=1, max_size=3), order=st.sampled_from([ORDER_C, ORDER_FORTRAN]))
 @settings(max_examples=60, deadline=None)
-def test_everybody_has_the_own_elements(
-    dims: list[tuple[int, int, int, int]], order: int
-) -> None:
+def test_everybody_has_the_own_elements(dims: list[tuple[int, int, int, int]], order: int) -> None:
     """Each rank packs just the elements that it owns, in the order of the array; together these are all."""
     sizes, kinds, blocks, grid = (list(values) for values in zip(*dims, strict=True))
     total = 1

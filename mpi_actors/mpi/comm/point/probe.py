@@ -33,9 +33,7 @@ class Probes(Point):
         return True
 
     @handled
-    def Iprobe(
-        self, source: int = ANY_SOURCE, tag: int = ANY_TAG, status: Status | None = None
-    ) -> bool:
+    def Iprobe(self, source: int = ANY_SOURCE, tag: int = ANY_TAG, status: Status | None = None) -> bool:
         """Whether a message can be received now."""
         world = self._source(source, tag)
         if world == NOBODY:
@@ -49,9 +47,7 @@ class Probes(Point):
         return True
 
     @handled
-    def Mprobe(
-        self, source: int = ANY_SOURCE, tag: int = ANY_TAG, status: Status | None = None
-    ) -> Message:
+    def Mprobe(self, source: int = ANY_SOURCE, tag: int = ANY_TAG, status: Status | None = None) -> Message:
         """Wait for a message and take it, so that nobody else receives it."""
         world = self._source(source, tag)
         if world == NOBODY:

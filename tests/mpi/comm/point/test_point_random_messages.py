@@ -42,9 +42,7 @@ def plans(draw: st.DrawFn) -> tuple[int, list[Message], list[Receive]]:
     """A number of ranks, messages in the order of their sends, receives in the order of their posts."""
     size = draw(st.integers(1, 3))
     rank = st.integers(0, size - 1)
-    message = st.builds(
-        Message, rank, rank, st.integers(0, 2), st.sampled_from(SIZES), st.sampled_from(HOWS)
-    )
+    message = st.builds(Message, rank, rank, st.integers(0, 2), st.sampled_from(SIZES), st.sampled_from(HOWS))
     messages = draw(st.lists(message, max_size=12))
     wanted = draw(st.permutations(range(len(messages))))
     wild = [draw(st.booleans()) for _ in wanted]

@@ -128,5 +128,3 @@ def test_chosen_dimensions_are_the_nearest_to_each_other(number: int, parts: int
     divisors = [divisor for divisor in range(1, number + 1) if number % divisor == 0]
     every = [dims for dims in product(divisors, repeat=parts) if prod(dims) == number]
     assert compute_dims(number, parts) == list(min(sorted(dims, reverse=True) for dims in every))
-
-
