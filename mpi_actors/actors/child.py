@@ -17,7 +17,7 @@ MAX_ERROR_TEXT = 300
 
 
 @attrs.define(eq=False)
-class Run:
+class ChildRun:
     """One run of a child: from its start to its end."""
 
     actor: Actor
@@ -62,7 +62,7 @@ class Child:
     generation: int = -1
     restarts: int = 0
     last_error: str = ""
-    run: Run | None = None
+    run: ChildRun | None = None
     recovery: Recovery | None = None
     """The recovery that will start it. Until then, its end is no news."""
     unwanted: bool = False
@@ -78,12 +78,12 @@ class Child:
         self.gone = trio.Event()
         self._wait = 0.0
 
-    def begin(self, supervisor: str) -> Run:
+    def begin(self, supervisor: str) -> ChildRun:
         """Make the next run: the next generation behind the same address."""
         self.recovery = None
         self.generation += 1
         self.spec.mailbox.reopen()
-        self.run = Run(Actor(supervisor, self.spec.id, self.generation), trio.current_time())
+        self.run = ChildRun(Actor(supervisor, self.spec.id, self.generation), trio.current_time())
         return self.run
 
     def ask_to_stop(self) -> None:
@@ -99,7 +99,7 @@ class Child:
             self.ask_to_stop()
             await run.done.wait()
 
-    def end(self, run: Run, error: Exception | None) -> Exited:
+    def end(self, run: ChildRun, error: Exception | None) -> Exited:
         """Note how `run` ended."""
         self.run = None
         if error is not None:

@@ -17,7 +17,7 @@ import attrs
 import trio
 
 from ..errors import DuplicateChild, RestartIntensityExceeded, SupervisorStopped, UnknownChild
-from .child import Child, Recovery, Run, describe
+from .child import Child, ChildRun, Recovery, describe
 from .context import current_actor, enter
 from .decide import RestartWindow, affected
 from .mailbox import Mailbox
@@ -237,7 +237,7 @@ class Supervisor:
         self._spawn(self._live, child, run, name=f"{self.name}/{child.spec.id}")
         await run.actor.wait_ready()
 
-    async def _live(self, child: Child, run: Run) -> None:
+    async def _live(self, child: Child, run: ChildRun) -> None:
         enter(run.actor)
         try:
             # The scope is inside: it takes its Cancelled out of a group, and what is left is caught.
@@ -255,7 +255,7 @@ class Supervisor:
             run.done.set()
             run.actor.ready()
 
-    def _ended(self, child: Child, run: Run, error: Exception | None) -> None:
+    def _ended(self, child: Child, run: ChildRun, error: Exception | None) -> None:
         exited = child.end(run, error)
         if not child.spec.restart.applies_to(exited.reason) or not self._keeps(child):
             self._retire(child, exited)

@@ -15,7 +15,7 @@ from ..config import JobLimits
 from ..errors import NotReplayable
 from ..ids import Incarnation, JobId, PeerId, Rank
 from .elect import Candidate, elect
-from .seats import Action, Announce, End, Fence, Noted, Place, Preparing, SeatRecord
+from .seats import Action, Announce, ChoiceRecorded, End, Fence, PlaceRank, Preparing, SeatRecord
 from .seats import Phase as Phase
 
 RestartPolicy = Literal["lost", "failed"]
@@ -142,7 +142,7 @@ class JobLedger:
         if seat is None or seat.phase is not Phase.RUNNING or seat.peer is None:
             return []
         seat.choice = seat.choice or what or "a choice"
-        return [Noted(rank, incarnation, seat.peer)]
+        return [ChoiceRecorded(rank, incarnation, seat.peer)]
 
     def aborted(
         self, rank: Rank, incarnation: Incarnation, code: int, text: str, traceback: str = ""
@@ -319,7 +319,7 @@ class JobLedger:
             if peer is None:
                 continue
             seat.starts(peer, now)
-            actions.append(Place(seat.rank, seat.incarnation, peer))
+            actions.append(PlaceRank(seat.rank, seat.incarnation, peer))
         return actions
 
     def _candidates(self, seat: SeatRecord) -> Iterator[Candidate]:

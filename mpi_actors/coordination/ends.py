@@ -13,7 +13,7 @@ from ..wire.messages import RankExited
 
 
 @attrs.define
-class Ends:
+class PendingEnds:
     """Told by hosts, and not yet decided about."""
 
     incoming: Callable[[Rank], Incoming]

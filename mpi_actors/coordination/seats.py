@@ -106,7 +106,7 @@ class SeatRecord:
 
 
 @attrs.frozen
-class Place:
+class PlaceRank:
     """Start this incarnation there."""
 
     rank: Rank
@@ -156,7 +156,7 @@ class Preparing:
 
 
 @attrs.frozen
-class Noted:
+class ChoiceRecorded:
     """It is recorded that this incarnation made a choice: its host is to know."""
 
     rank: Rank
@@ -164,4 +164,4 @@ class Noted:
     peer: PeerId
 
 
-Action = Place | Announce | Fence | End | Preparing | Noted
+Action = PlaceRank | Announce | Fence | End | Preparing | ChoiceRecorded

@@ -56,7 +56,7 @@ NO_STORE = "none"
 
 
 @attrs.frozen(kw_only=True)
-class NodeOptions:
+class DaemonOptions:
     """What a person decides about a daemon."""
 
     path: Path
@@ -82,8 +82,8 @@ class NodeOptions:
     """The pool's name; None for that of the store."""
 
 
-class Node:
-    """A daemon, its depot and its content. Made by `open_node`.
+class RealDaemon:
+    """A daemon, its depot and its content. Made by `open_daemon`.
 
     Args:
         options: what a person decided.
@@ -94,7 +94,7 @@ class Node:
 
     def __init__(
         self,
-        options: NodeOptions,
+        options: DaemonOptions,
         key_pair: KeyPair,
         access: Access | None,
         source: InterpreterSource | None,
@@ -317,7 +317,7 @@ class Node:
 
 
 @asynccontextmanager
-async def open_node(options: NodeOptions) -> AsyncIterator[Node]:
+async def open_daemon(options: DaemonOptions) -> AsyncIterator[RealDaemon]:
     """Take hold of a daemon's directory and identity, and of its content.
 
     Raises:
@@ -330,7 +330,7 @@ async def open_node(options: NodeOptions) -> AsyncIterator[Node]:
     with hold(options.path):
         key_pair = load_or_create(options.path)
         if options.source is not None:
-            yield Node(options, key_pair, None, options.source)
+            yield RealDaemon(options, key_pair, None, options.source)
             return
         store = options.store
         async with open_access(options.path, options.api, local=isinstance(store, Path)) as access:
@@ -339,4 +339,4 @@ async def open_node(options: NodeOptions) -> AsyncIterator[Node]:
                 source = await publish_store(access.backend, store, options.pool)
             elif store is not None:
                 source = IpfsSource(access.backend, store, options.pool)
-            yield Node(options, key_pair, access, source)
+            yield RealDaemon(options, key_pair, access, source)

@@ -18,7 +18,7 @@ from . import upkeep
 from .chores import Chore, Chores
 from .install import InitLimits
 from .installer import Installer
-from .listing import Entry as Entry
+from .listing import InterpreterEntry as InterpreterEntry
 from .listing import installed_entry
 from .retention import Retention
 from .shelf import Shelf
@@ -134,12 +134,12 @@ class Depot:
             with trio.CancelScope(shield=True):
                 await shelf.usage.write(shelf.database, name)
 
-    def listing(self) -> list[Entry]:
+    def listing(self) -> list[InterpreterEntry]:
         """All that are installed, or in the store, or both, sorted by name."""
         in_store = () if self._source is None else self._source.names()
         return [self._entry(name) for name in sorted({*self._shelf.rows(), *in_store})]
 
-    def _entry(self, name: str) -> Entry:
+    def _entry(self, name: str) -> InterpreterEntry:
         usage, pinned = self._shelf.usage, name in self._shelf.records.pinned
         row = self._shelf.rows().get(name)
         if row is not None:
@@ -147,10 +147,10 @@ class Depot:
         assert self._installer is not None
         size, failure = self._installer.source.size(name), self._installer.failure(name)
         if name == self._installer.current:
-            return Entry(name, size, "installing", pinned=pinned)
+            return InterpreterEntry(name, size, "installing", pinned=pinned)
         if failure is not None:
-            return Entry(name, size, "failed", detail=failure, pinned=pinned)
-        return Entry(name, size, "available", detail=self._shelf.shortage(size), pinned=pinned)
+            return InterpreterEntry(name, size, "failed", detail=failure, pinned=pinned)
+        return InterpreterEntry(name, size, "available", detail=self._shelf.shortage(size), pinned=pinned)
 
     def _tell(self) -> None:
         now = (self.interpreters(), self.could_install())

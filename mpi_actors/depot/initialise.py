@@ -17,7 +17,7 @@ _DRAIN = 2.0  # seconds for the rest of the output to arrive once nobody is left
 
 
 @attrs.frozen
-class Outcome:
+class InitOutcome:
     """How a run of `init.py` went."""
 
     exit: Exit
@@ -39,7 +39,7 @@ class Outcome:
 
 async def run_init(
     warden: Warden, program: Path, home: Path, *, seconds: float, output_limit: int, file_size: int
-) -> Outcome:
+) -> InitOutcome:
     """Run `python3 init.py` in `program`; when this returns, raises or is cancelled, nothing of it runs.
 
     Args:
@@ -83,7 +83,7 @@ async def run_init(
         flaw = f"wrote more than {output_limit} bytes"
     elif not in_time:
         flaw = f"did not end within {seconds:g} s"
-    return Outcome(end, flaw, printable(bytes(output.tail)))
+    return InitOutcome(end, flaw, printable(bytes(output.tail)))
 
 
 class _Output:

@@ -12,7 +12,7 @@ State = Literal["installed", "failed", "available", "installing"]
 
 
 @attrs.frozen
-class Entry:
+class InterpreterEntry:
     """One interpreter, for `list`."""
 
     name: str
@@ -30,9 +30,11 @@ class Entry:
     """Unix time at which a job last used it; None if none has since it was installed."""
 
 
-def installed_entry(row: Installed, *, pinned: bool, in_use: int = 0, last_use: float | None = None) -> Entry:
+def installed_entry(
+    row: Installed, *, pinned: bool, in_use: int = 0, last_use: float | None = None
+) -> InterpreterEntry:
     """The entry of an installed interpreter."""
-    return Entry(
+    return InterpreterEntry(
         name=row.name,
         size=row.size,
         state="installed",
@@ -42,7 +44,7 @@ def installed_entry(row: Installed, *, pinned: bool, in_use: int = 0, last_use: 
     )
 
 
-def recorded_entries(records: Records) -> list[Entry]:
+def recorded_entries(records: Records) -> list[InterpreterEntry]:
     """What the database alone tells, sorted by name: without what is in use, and what the store has besides.
 
     The sizes of failed ones are not known, and 0.
@@ -52,7 +54,9 @@ def recorded_entries(records: Records) -> list[Entry]:
     return sorted(found, key=lambda entry: entry.name)
 
 
-def failed_entry(failure: Failure, size: int, records: Records) -> Entry:
+def failed_entry(failure: Failure, size: int, records: Records) -> InterpreterEntry:
     """The entry of an interpreter that cannot be installed."""
     pinned = failure.name in records.pinned
-    return Entry(name=failure.name, size=size, state="failed", detail=failure.detail, pinned=pinned)
+    return InterpreterEntry(
+        name=failure.name, size=size, state="failed", detail=failure.detail, pinned=pinned
+    )

@@ -14,7 +14,7 @@ from ..content.store.database import DATABASE_NAME, Database, Installed, Records
 from ..errors import DiskFull, InstallFailed, InterpreterInUse, UnknownInterpreter
 from . import files, quota
 from .quota import Tenant
-from .usage import Usage
+from .usage import UsageCounter
 
 _NOTHING = Records(
     installed={}, failures={}, unwanted=frozenset(), pinned=frozenset(), pool=None, chosen=False
@@ -55,7 +55,7 @@ class Shelf:
         """As the database was when it was last looked at."""
         self.offered = False
         """Whether it is sure that what is installed is what the pool's store has."""
-        self.usage = Usage(clock)
+        self.usage = UsageCounter(clock)
         self._database = database
         self._clock = clock
         self._changed = changed

@@ -17,7 +17,7 @@ SELDOM = 60.0
 _log = logging.getLogger(__name__)
 
 
-class Usage:
+class UsageCounter:
     """Counts users, and remembers last uses in memory at once and in the database now and then.
 
     Args:

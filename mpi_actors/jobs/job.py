@@ -11,11 +11,11 @@ import trio
 from ..actors import Mailbox
 from ..config import Settings
 from ..coordination.decisions import JobLedger, JobSpec, PeerView
-from ..coordination.ends import Ends
+from ..coordination.ends import PendingEnds
 from ..coordination.result import JobLog
 from ..coordination.result import JobResult as JobResult
 from ..coordination.result import LogLine as LogLine
-from ..coordination.seats import Action, Announce, End, Fence, Noted, Phase, Place, Preparing
+from ..coordination.seats import Action, Announce, ChoiceRecorded, End, Fence, Phase, PlaceRank, Preparing
 from ..errors import BadFrame, Impostor
 from ..events import (
     EventBus,
@@ -46,7 +46,7 @@ from ..wire.messages import (
     StartRank,
     StopRank,
 )
-from ..wire.messages import RankStarted as RankStartedMessage
+from ..wire.messages import RankIsUp as RankStartedMessage
 from ..wire.reports import LogReport, ResetReport, decode_report
 from .inquiry import Inquiry
 
@@ -111,7 +111,7 @@ class Job:
         self._postponed: set[Rank] = set()
         self._preparing: dict[Rank, Incarnation] = {}
         """Whose news of preparation are in the mailbox."""
-        self._ends = Ends(lambda rank: self._endpoint.lane(rank).incoming, settings.timing.flush)
+        self._ends = PendingEnds(lambda rank: self._endpoint.lane(rank).incoming, settings.timing.flush)
         self._hosts: set[PeerId] = set()
         self._waiting_said: set[tuple[Rank, Incarnation]] = set()
         self._began = 0.0
@@ -301,7 +301,7 @@ class Job:
     def _act(self, actions: Iterable[Action]) -> None:
         for action in actions:
             match action:
-                case Place(rank, incarnation, peer):
+                case PlaceRank(rank, incarnation, peer):
                     self._hosts.add(peer)
                     self._router.tell(peer, self._order(rank, incarnation))
                 case Announce(rank, incarnation, peer):
@@ -322,7 +322,7 @@ class Job:
                             peer=peer, program=self.spec.program,
                         )
                     )  # fmt: skip
-                case Noted(rank, incarnation, peer):
+                case ChoiceRecorded(rank, incarnation, peer):
                     self._router.tell(peer, ChoiceNoted(self.id, rank, incarnation))
                 case End():
                     self._finish(action)

@@ -17,10 +17,10 @@ from ..errors import BadFrame
 from ..ids import Incarnation, JobId, PeerId, Rank
 from ..net.link import Link
 from ..wire.channel import ChannelKind, ChannelMessage
-from ..wire.frame import Frame, Kind
+from ..wire.frame import Frame, FrameKind
 from .flow import Opening
 from .router import Router
-from .tunnel import Ends, Tunnel
+from .tunnel import Tunnel, TunnelEnds
 
 logger = logging.getLogger(__name__)
 
@@ -57,7 +57,7 @@ class _Refusals:
         return self.frames.popleft() if self.frames else None
 
 
-class Lanes:
+class LaneBroker:
     """See the module's text. Its `run` is an actor: tunnels live only while that runs.
 
     Args:
@@ -193,11 +193,11 @@ class Lanes:
             return "no such rank"
         tunnel = self._tunnels.get((frame.job, frame.dst, frame.src))
         try:
-            if frame.kind is Kind.TUNNEL_OPEN:
+            if frame.kind is FrameKind.TUNNEL_OPEN:
                 self._opened(client, tunnel, frame, sender)
             elif tunnel is not None and _concerns(frame, tunnel):
                 tunnel.receive(frame)
-            elif frame.kind is not Kind.TUNNEL_CLOSE:
+            elif frame.kind is not FrameKind.TUNNEL_CLOSE:
                 self._refuse(frame, sender)
         except BadFrame:
             if direct:
@@ -230,8 +230,8 @@ class Lanes:
         link = self._router.path(frame.job, frame.src)
         if link is not None:
             refusals = self._refusals.setdefault(link.remote, _Refusals())
-            ends = Ends(frame.job, frame.dst, frame.dst_incarnation, frame.src, frame.src_incarnation)
-            refusals.frames.append(ends.frame(Kind.TUNNEL_CLOSE, 0, frame.seq))
+            ends = TunnelEnds(frame.job, frame.dst, frame.dst_incarnation, frame.src, frame.src_incarnation)
+            refusals.frames.append(ends.frame(FrameKind.TUNNEL_CLOSE, 0, frame.seq))
             link.mark_ready(refusals)
 
     def _settle_all(self) -> None:
@@ -283,7 +283,7 @@ class Lanes:
         if pair is None:
             client.wanted.add(rank)
             return None
-        ends = Ends(client.job, client.rank, client.incarnation, rank, incarnation)
+        ends = TunnelEnds(client.job, client.rank, client.incarnation, rank, incarnation)
         tunnel = Tunnel(ends, next(self._numbers), link, pair[0], self._forget)
         self._tunnels[client.job, client.rank, rank] = tunnel
         client.wanted.discard(rank)
@@ -320,7 +320,7 @@ class Lanes:
 def _concerns(frame: Frame, tunnel: Tunnel) -> bool:
     if tunnel.ends.there_incarnation != frame.src_incarnation:
         return False
-    if frame.kind is Kind.TUNNEL_CLOSE:
+    if frame.kind is FrameKind.TUNNEL_CLOSE:
         # the other side may know only one of both numbers: what it refuses, or what it never heard of
         return frame.total == tunnel.flow.mine or (frame.total == 0 and frame.seq == tunnel.flow.theirs)
     return tunnel.flow.names(frame)

@@ -25,7 +25,7 @@ from ..replay.endpoint import Endpoint
 from ..replay.lane import Lane
 from ..wire.frame import TUNNEL_KINDS, Frame
 from ..wire.messages import ControlMessage, ToCoordinator, ToHost
-from .routes import Attachment, FromPeer, HostNews, JobView, LaneKeeper, Place
+from .routes import Attachment, FromPeer, HostNews, JobView, LaneKeeper, Location
 
 logger = logging.getLogger(__name__)
 
@@ -85,7 +85,7 @@ class Router:
         """
         view = self._jobs.get(job)
         if view is None:
-            self._jobs[job] = JobView(coordinator, {COORDINATOR: Place(0, coordinator)})
+            self._jobs[job] = JobView(coordinator, {COORDINATOR: Location(0, coordinator)})
         elif view.coordinator != coordinator:
             raise Impostor(f"job {job} is coordinated by {view.coordinator}, not by {coordinator}")
 
@@ -112,19 +112,19 @@ class Router:
         known = view.places.get(rank)
         if known is not None and known.incarnation >= incarnation:
             return
-        view.places[rank] = Place(incarnation, peer)
+        view.places[rank] = Location(incarnation, peer)
         for attachment in view.endpoints.values():
             self._connect(view, attachment, rank)
         self._flush()
         if self.lanes is not None:
             self.lanes.placed(job, rank, incarnation)
 
-    def place_of(self, job: JobId, rank: Rank) -> Place | None:
+    def place_of(self, job: JobId, rank: Rank) -> Location | None:
         """Where a rank sits now, as far as is known here."""
         view = self._jobs.get(job)
         return view.places.get(rank) if view else None
 
-    def places(self, job: JobId) -> Iterator[tuple[Rank, Place]]:
+    def places(self, job: JobId) -> Iterator[tuple[Rank, Location]]:
         """Where all the ranks sit that are placed."""
         view = self._jobs.get(job)
         return iter([pair for pair in view.places.items() if pair[0] != COORDINATOR] if view else [])

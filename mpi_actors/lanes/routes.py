@@ -35,7 +35,7 @@ HostNews = FromPeer | PeerGone
 
 
 @attrs.frozen
-class Place:
+class Location:
     """Where a rank sits now."""
 
     incarnation: Incarnation
@@ -47,7 +47,7 @@ class JobView:
     """What this peer knows of a job that it takes part in."""
 
     coordinator: PeerId
-    places: dict[Rank, Place]
+    places: dict[Rank, Location]
     endpoints: dict[Rank, Attachment] = attrs.field(factory=dict)
 
 

@@ -12,7 +12,7 @@ import trio
 
 from ..ids import Incarnation, JobId, Rank
 from ..net.link import Link
-from ..wire.frame import Frame, Kind
+from ..wire.frame import Frame, FrameKind
 from .flow import Flow, Opening
 
 _SAY_AGAIN = 0.05
@@ -22,7 +22,7 @@ _SAY_AGAIN_MOST = 2.0
 
 
 @attrs.frozen
-class Ends:
+class TunnelEnds:
     """Whose ends a tunnel has."""
 
     job: JobId
@@ -32,7 +32,14 @@ class Ends:
     there_incarnation: Incarnation
 
     def frame(
-        self, kind: Kind, seq: int, total: int, offset: int = 0, payload: bytes = b"", *, ask: bool = False
+        self,
+        kind: FrameKind,
+        seq: int,
+        total: int,
+        offset: int = 0,
+        payload: bytes = b"",
+        *,
+        ask: bool = False,
     ) -> Frame:
         """A frame from here to there."""
         return Frame(
@@ -54,7 +61,7 @@ class Tunnel:
     """
 
     def __init__(
-        self, ends: Ends, number: int, link: Link, sock: socket.socket, closed: Callable[[Tunnel], None]
+        self, ends: TunnelEnds, number: int, link: Link, sock: socket.socket, closed: Callable[[Tunnel], None]
     ) -> None:
         self.ends = ends
         self.link = link
@@ -117,9 +124,9 @@ class Tunnel:
         if flow.open_due:
             flow.open_due, self._said = False, True
             grant, ask = flow.grant(), not flow.answered
-            return ends.frame(Kind.TUNNEL_OPEN, flow.mine, flow.theirs, grant, ask=ask)
+            return ends.frame(FrameKind.TUNNEL_OPEN, flow.mine, flow.theirs, grant, ask=ask)
         if flow.credit_due:
-            return ends.frame(Kind.TUNNEL_CREDIT, flow.mine, flow.theirs, flow.grant())
+            return ends.frame(FrameKind.TUNNEL_CREDIT, flow.mine, flow.theirs, flow.grant())
         if self._draining or not self._readable or flow.room <= 0:
             return None
         try:
@@ -134,13 +141,13 @@ class Tunnel:
             self.close()
             return self._last_frame()
         position, flow.sent = flow.sent, flow.sent + len(data)
-        return ends.frame(Kind.TUNNEL_DATA, flow.mine, flow.theirs, position, data)
+        return ends.frame(FrameKind.TUNNEL_DATA, flow.mine, flow.theirs, position, data)
 
     def _last_frame(self) -> Frame | None:
         if not self._close_due:
             return None
         self._close_due = False
-        return self.ends.frame(Kind.TUNNEL_CLOSE, self.flow.mine, self.flow.theirs)
+        return self.ends.frame(FrameKind.TUNNEL_CLOSE, self.flow.mine, self.flow.theirs)
 
     # --- from the other daemon ----------------------------------------------------------------------------
 
@@ -160,9 +167,9 @@ class Tunnel:
         Raises:
             BadFrame: it makes no sense.
         """
-        if frame.kind is Kind.TUNNEL_CLOSE:
+        if frame.kind is FrameKind.TUNNEL_CLOSE:
             self._drain()
-        elif frame.kind is Kind.TUNNEL_CREDIT:
+        elif frame.kind is FrameKind.TUNNEL_CREDIT:
             self.flow.credited(frame)
             self._heard()
         elif self._draining:

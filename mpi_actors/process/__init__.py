@@ -5,7 +5,7 @@ helper (`warden_main`) that kills them when the daemon dies, however that happen
 """
 
 from .exit import Exit as Exit
-from .exit import Usage as Usage
+from .exit import ResourceUsage as ResourceUsage
 from .limits import ResourceLimits as ResourceLimits
 from .limits import clean_environment as clean_environment
 from .limits import interpreter_argv as interpreter_argv

@@ -24,7 +24,7 @@ _CRASHES = frozenset(
 
 
 @attrs.frozen
-class Usage:
+class ResourceUsage:
     """What a program used, without its descendants that it did not wait for."""
 
     user_seconds: float
@@ -41,7 +41,7 @@ class Exit:
     """The exit code, 0 … 255."""
     signal: int | None = None
     """The number of the signal that ended it."""
-    usage: Usage | None = None
+    usage: ResourceUsage | None = None
     """None if lost."""
     lost: bool = False
     """Its warden died, so it was killed and nobody knows how far it had come."""

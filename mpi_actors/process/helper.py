@@ -17,7 +17,7 @@ import trio
 
 from ..errors import CannotSpawn, WardenLost
 from . import warden_main
-from .exit import Exit, Usage
+from .exit import Exit, ResourceUsage
 from .limits import KEPT_VARIABLES
 from .spec import ProcessSpec
 from .stragglers import kill_marked
@@ -30,7 +30,7 @@ _PATIENCE = 10.0  # seconds that a warden gets to end its processes and itself
 
 
 @attrs.define(eq=False)
-class Ward:
+class WardState:
     """What is known of one program, from the request to its end."""
 
     ident: int
@@ -50,7 +50,7 @@ class _Request:
 
     frame: bytes
     descriptors: Sequence[int] = ()
-    ward: Ward | None = None
+    ward: WardState | None = None
 
     def close(self) -> None:
         for fd in self.descriptors:
@@ -58,20 +58,20 @@ class _Request:
         self.descriptors = ()
 
 
-class Helper:
+class WardenProcess:
     """One running warden process. Made by `start`, served by `run`."""
 
     def __init__(self, process: trio.Process, sock: trio.socket.SocketType, token: str) -> None:
         self._process = process
         self._socket = sock
         self._token = token
-        self._wards: dict[int, Ward] = {}
+        self._wards: dict[int, WardState] = {}
         self._last_ident = 0
         self._outgoing, self._queue = trio.open_memory_channel[_Request](math.inf)
         self.gone = False
 
     @classmethod
-    async def start(cls) -> Helper:
+    async def start(cls) -> WardenProcess:
         """Start a warden process.
 
         Raises:
@@ -110,7 +110,7 @@ class Helper:
         """The warden's pid."""
         return self._process.pid
 
-    def request_spawn(self, spec: ProcessSpec, executable: str, descriptors: Sequence[int]) -> Ward:
+    def request_spawn(self, spec: ProcessSpec, executable: str, descriptors: Sequence[int]) -> WardState:
         """Ask for a program to be started; takes over the descriptors (its 0, 1, 2 …) once it returns.
 
         Raises:
@@ -120,7 +120,7 @@ class Helper:
         if self.gone:
             raise WardenLost("the warden process ended")
         self._last_ident += 1
-        ward = Ward(self._last_ident)
+        ward = WardState(self._last_ident)
         frame = warden_main.pack(
             (
                 "spawn",
@@ -140,7 +140,7 @@ class Helper:
         self._outgoing.send_nowait(_Request(frame, descriptors, ward))
         return ward
 
-    def signal(self, ward: Ward, number: int) -> None:
+    def signal(self, ward: WardState, number: int) -> None:
         """Send a signal to the ward's process group. Nothing happens if it has ended."""
         if not self.gone and not ward.ended.is_set():
             self._outgoing.send_nowait(_Request(warden_main.pack(("signal", ward.ident, int(number)))))
@@ -190,7 +190,7 @@ class Helper:
                 for kind, ident, *details in warden_main.take_frames(buffer):
                     self._report(kind, self._wards[ident], details)
 
-    def _report(self, kind: str, ward: Ward, details: Sequence[object]) -> None:
+    def _report(self, kind: str, ward: WardState, details: Sequence[object]) -> None:
         match kind, details:
             case "started", [int(pid)]:
                 ward.pid = pid
@@ -201,10 +201,10 @@ class Helper:
                 self._forget(ward, None)
             case "ended", [int(status), float(user), float(system), int(max_rss)]:
                 code = os.waitstatus_to_exitcode(status)
-                usage = Usage(user, system, max_rss)
+                usage = ResourceUsage(user, system, max_rss)
                 self._forget(ward, Exit(code, None, usage) if code >= 0 else Exit(None, -code, usage))
 
-    def _forget(self, ward: Ward, result: Exit | None) -> None:
+    def _forget(self, ward: WardState, result: Exit | None) -> None:
         del self._wards[ward.ident]
         ward.exit = result
         ward.ended.set()

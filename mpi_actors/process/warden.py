@@ -11,7 +11,7 @@ import trio
 
 from ..errors import CannotSpawn, WardenLost
 from .exit import Exit
-from .helper import Helper, Ward
+from .helper import WardenProcess, WardState
 from .spec import ProcessSpec
 
 CHANNEL = 3
@@ -25,7 +25,11 @@ class Process:
     """
 
     def __init__(
-        self, helper: Helper, ward: Ward, pipes: tuple[int, int, int], channel: socket.socket | None = None
+        self,
+        helper: WardenProcess,
+        ward: WardState,
+        pipes: tuple[int, int, int],
+        channel: socket.socket | None = None,
     ) -> None:
         self._helper = helper
         self._ward = ward
@@ -83,7 +87,7 @@ class Warden:
 
     def __init__(self) -> None:
         self._nursery: trio.Nursery | None = None
-        self._helper: Helper | None = None
+        self._helper: WardenProcess | None = None
         self._starting = trio.Lock()
 
     @property
@@ -142,17 +146,17 @@ class Warden:
             ours.pop_all()
             return process
 
-    async def _running_helper(self) -> Helper:
+    async def _running_helper(self) -> WardenProcess:
         async with self._starting:
             if self._nursery is None:
                 raise WardenLost("the warden is not running")
             if self._helper is None or self._helper.gone:
-                helper: Helper = await self._nursery.start(self._run_helper)
+                helper: WardenProcess = await self._nursery.start(self._run_helper)
                 return helper
             return self._helper
 
-    async def _run_helper(self, *, task_status: trio.TaskStatus[Helper]) -> None:
-        helper = await Helper.start()
+    async def _run_helper(self, *, task_status: trio.TaskStatus[WardenProcess]) -> None:
+        helper = await WardenProcess.start()
         self._helper = helper
         task_status.started(helper)
         await helper.run()

@@ -20,7 +20,7 @@ import trio
 
 from ..errors import BadProgramLine, UnknownInterpreter
 from ..process.exit import Exit
-from ..wire.stdio import Command, Log, Req, Reset, Send
+from ..wire.stdio import Command, LogText, Req, Reset, Send
 from .program import Order, Program
 
 _SIGKILL = 9
@@ -54,14 +54,14 @@ class RankContext:
 
     async def log(self, text: str) -> None:
         """Log a line."""
-        await self._say(Log(_bytes(text)))
+        await self._say(LogText(_bytes(text)))
 
     async def reset(self, rank: int) -> None:
         """Ask that another incarnation take over that rank."""
         await self._say(Reset(rank))
 
     async def _say(self, command: Command) -> None:
-        if not isinstance(command, Log) and not 0 <= command.rank < self.size:
+        if not isinstance(command, LogText) and not 0 <= command.rank < self.size:
             raise BadProgramLine(f"{command}: a rank must be from 0 to {self.size - 1}")
         self._said.append(command)
         self._speak.set()

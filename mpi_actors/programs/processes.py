@@ -27,7 +27,7 @@ from .stdio import StdioProgram
 logger = logging.getLogger(__name__)
 
 
-class Installed(Protocol):
+class InstalledPrograms(Protocol):
     """What a launcher needs of the place where interpreters are installed."""
 
     def interpreters(self) -> tuple[str, ...]:
@@ -76,7 +76,7 @@ class ProcessLauncher:
     def __init__(
         self,
         warden: Warden,
-        depot: Installed,
+        depot: InstalledPrograms,
         scratch: Path,
         *,
         limits: ResourceLimits | None = None,

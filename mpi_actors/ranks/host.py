@@ -13,19 +13,19 @@ from ..config import Settings
 from ..coordination.decisions import PeerView
 from ..errors import MpiActorsError
 from ..ids import JobId, PeerId, Rank
-from ..lanes import Lanes
+from ..lanes import LaneBroker
 from ..lanes.router import Router
 from ..lanes.routes import FromPeer, HostNews, PeerGone
 from ..programs.program import Launcher
 from ..wire.messages import AskRank, ChoiceNoted, EndJob, Placed, RankRefused, RankState, StartRank, StopRank
-from .incarnation import AskState, Incarnation, Noted, RankNews
+from .incarnation import AskState, Noted, RankActor, RankNews
 
 logger = logging.getLogger(__name__)
 
 
 @attrs.define
 class _Hosted:
-    incarnation: Incarnation
+    incarnation: RankActor
     number: int
     child: str
     mailbox: Mailbox[RankNews]
@@ -54,7 +54,7 @@ class Host:
     ) -> None:
         self._launcher = launcher
         self._router = router
-        self.lanes = Lanes(router, cores=settings.peer.cores)
+        self.lanes = LaneBroker(router, cores=settings.peer.cores)
         """Where ranks that speak MPI get theirs. It is an actor of its own."""
         self._supervisor = supervisor
         self._settings = settings
@@ -142,7 +142,7 @@ class Host:
             return
         # its own place is known before others are told, so that its lanes to itself and to them can begin
         self._router.place(job, order.rank, order.incarnation, self._router.local)
-        incarnation = Incarnation(
+        incarnation = RankActor(
             order,
             coordinator,
             launcher=self._launcher,

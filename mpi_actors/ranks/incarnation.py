@@ -15,12 +15,12 @@ from ..actors import Mailbox
 from ..config import Settings
 from ..errors import MpiActorsError, UnknownInterpreter
 from ..ids import JobId, PeerId, Rank
-from ..lanes import Lanes
+from ..lanes import LaneBroker
 from ..lanes.router import Router
 from ..lanes.routes import Attachment
 from ..programs.program import ChannelTalk, Launcher, Order, Program
 from ..replay.endpoint import Endpoint
-from ..wire.messages import RankPreparing, RankRefused, RankStarted, RankState, StartRank
+from ..wire.messages import RankIsUp, RankPreparing, RankRefused, RankState, StartRank
 from .desk import Desk, Ending
 from .mpi import MpiConversation
 from .stdio import StdioConversation
@@ -54,7 +54,7 @@ RankNews = AskState | Noted
 """What an incarnation takes."""
 
 
-class Conversation(Protocol):
+class ProgramConversation(Protocol):
     """What is said with one program."""
 
     async def run(self) -> Ending | None:
@@ -70,7 +70,7 @@ class Conversation(Protocol):
         ...
 
 
-class Incarnation:
+class RankActor:
     """The actor of one incarnation: starts the program, serves it, reports its end, then keeps its endpoint.
 
     The endpoint stays in service after the program's end, since others may need its messages again. So the
@@ -84,7 +84,7 @@ class Incarnation:
         *,
         launcher: Launcher,
         router: Router,
-        lanes: Lanes,
+        lanes: LaneBroker,
         settings: Settings,
         daemon_pid: int,
         changed: Callable[[], None],
@@ -111,7 +111,7 @@ class Incarnation:
         )
         self._desk = Desk(self.order, self._endpoint, router, coordinator, self._broken)
         self._program: Program | None = None
-        self._conversation: Conversation | None = None
+        self._conversation: ProgramConversation | None = None
         self._asked: set[AskState] = set()
         self._asking = trio.Event()
         self._since = 0.0
@@ -144,7 +144,7 @@ class Incarnation:
                 conversation = self._conversation = self._begin(program)
                 mpi = isinstance(program, ChannelTalk)
                 pids = (program.pid, self._daemon_pid)
-                desk.tell(RankStarted(order.job, order.rank, order.incarnation, *pids, mpi, order.processor))
+                desk.tell(RankIsUp(order.job, order.rank, order.incarnation, *pids, mpi, order.processor))
                 ending = await conversation.run()
         except Exception as error:
             # whatever it is, the coordinator must know
@@ -159,8 +159,8 @@ class Incarnation:
         if ending is not None:
             desk.end(ending)
 
-    def _begin(self, program: Program) -> Conversation:
-        conversation: Conversation
+    def _begin(self, program: Program) -> ProgramConversation:
+        conversation: ProgramConversation
         if isinstance(program, ChannelTalk):
             conversation = MpiConversation(
                 self._desk, program, self._lanes, flush=self._flush, ended=self._ended

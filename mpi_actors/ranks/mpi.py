@@ -14,7 +14,7 @@ import trio
 
 from ..errors import BadMessage, LineTooLong, MpiActorsError, ProtocolError, SendLogFull
 from ..ids import Rank
-from ..lanes import Client, Lanes
+from ..lanes import Client, LaneBroker
 from ..programs.program import ChannelTalk
 from ..wire.channel import ChannelKind, ChannelMessage
 from ..wire.messages import RankChose
@@ -41,7 +41,7 @@ class MpiConversation:
     """
 
     def __init__(
-        self, desk: Desk, program: ChannelTalk, lanes: Lanes, *, flush: float, ended: Callable[[], None]
+        self, desk: Desk, program: ChannelTalk, lanes: LaneBroker, *, flush: float, ended: Callable[[], None]
     ) -> None:
         order = desk.order
         self._desk = desk

@@ -8,7 +8,7 @@ from ..errors import BadProgramLine, MpiActorsError, SendLogFull
 from ..ids import Rank
 from ..programs.program import StdioTalk
 from ..wire.reports import LogReport, ResetReport
-from ..wire.stdio import Command, Log, Req, Reset, Send
+from ..wire.stdio import Command, LogText, Req, Reset, Send
 from .desk import Desk, Ending
 
 
@@ -64,7 +64,7 @@ class StdioConversation:
             match command:
                 case Send(rank, payload):
                     self._desk.router.ready(endpoint, endpoint.send(rank, payload))
-                case Log(payload):
+                case LogText(payload):
                     self._desk.log(LogReport(payload))
                 case Reset(rank):
                     self._desk.log(ResetReport(rank))

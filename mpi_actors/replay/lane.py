@@ -7,7 +7,7 @@ import attrs
 from ..config import LaneLimits
 from ..errors import ReplayDivergence
 from ..ids import Incarnation, JobId, Rank
-from ..wire.frame import MAX_CHUNK, Frame, Kind
+from ..wire.frame import MAX_CHUNK, Frame, FrameKind
 from .incoming import Incoming, Verdict
 from .log import SendLog
 from .outgoing import Outgoing
@@ -85,13 +85,15 @@ class Lane:
         if self._resume_due:
             ask, self._resume_due, self._ask = self._ask, False, False
             seq, position = self.incoming.expected, self.incoming.position
-            return self._frame(Kind.RESUME, seq=seq, offset=self.incoming.grant(), total=position, ask=ask)
+            return self._frame(
+                FrameKind.RESUME, seq=seq, offset=self.incoming.grant(), total=position, ask=ask
+            )
         if self.incoming.credit_due:
-            return self._frame(Kind.CREDIT, offset=self.incoming.grant())
+            return self._frame(FrameKind.CREDIT, offset=self.incoming.grant())
         piece = self.outgoing.next_piece(most)
         if piece is None:
             return None
-        kind = Kind.DIGEST if piece.is_digest else Kind.DATA
+        kind = FrameKind.DIGEST if piece.is_digest else FrameKind.DATA
         return self._frame(kind, piece.seq, piece.offset, piece.total, piece.payload)
 
     def receive(self, frame: Frame) -> bool:
@@ -101,12 +103,12 @@ class Lane:
             BadFrame: the frame makes no sense.
             ReplayDivergence: the other rank's new incarnation sent something else than its old one.
         """
-        if frame.kind is Kind.DATA:
+        if frame.kind is FrameKind.DATA:
             verdict = self.incoming.data(frame.seq, frame.offset, frame.total, frame.payload)
-        elif frame.kind is Kind.DIGEST:
+        elif frame.kind is FrameKind.DIGEST:
             verdict = self._compare(frame)
         else:
-            if frame.kind is Kind.RESUME:
+            if frame.kind is FrameKind.RESUME:
                 self.outgoing.resume(frame.seq, frame.offset, frame.total)
                 self._resume_due = self._resume_due or frame.ask
             else:
@@ -146,7 +148,7 @@ class Lane:
 
     def _frame(
         self,
-        kind: Kind,
+        kind: FrameKind,
         seq: int = 0,
         offset: int = 0,
         total: int = 0,

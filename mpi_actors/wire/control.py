@@ -62,7 +62,7 @@ class LogEntry:
 
 
 @attrs.frozen(kw_only=True)
-class JobLog:
+class LogTail:
     """The end of a job's log."""
 
     lines: tuple[LogEntry, ...]
@@ -84,7 +84,7 @@ class PeerStatus:
 
 
 @attrs.frozen(kw_only=True)
-class Status:
+class DaemonStatus:
     """A daemon at one moment."""
 
     peer: PeerId
@@ -124,7 +124,7 @@ class Script:
 
 
 @attrs.frozen
-class Request(Generic[T]):
+class ControlRequest(Generic[T]):
     """What a launcher wants; `T` is the type of the answer."""
 
     name: ClassVar[str]
@@ -132,7 +132,7 @@ class Request(Generic[T]):
 
 
 @attrs.frozen(kw_only=True)
-class Open(Request[Opened]):
+class Open(ControlRequest[Opened]):
     """The first request: open the daemon. Answered when it listens."""
 
     name = "open"
@@ -150,7 +150,7 @@ class Open(Request[Opened]):
 
 
 @attrs.frozen(kw_only=True)
-class Start(Request[JobId]):
+class Start(ControlRequest[JobId]):
     """Start a job. Answered with its id."""
 
     name = "start"
@@ -163,7 +163,7 @@ class Start(Request[JobId]):
 
 
 @attrs.frozen(kw_only=True)
-class Offer(Request[tuple[str, ...]]):
+class Offer(ControlRequest[tuple[str, ...]]):
     """Offer a script besides the interpreters of the store. Answered with all that is offered now."""
 
     name = "offer"
@@ -172,7 +172,7 @@ class Offer(Request[tuple[str, ...]]):
 
 
 @attrs.frozen(kw_only=True)
-class Feed(Request[None]):
+class Feed(ControlRequest[None]):
     """Rank 0 of an MPI program reads this file, which grows, as its standard input, from its beginning for
     each incarnation. Answered when more of it is wanted, or the next `Feed` has come.
 
@@ -189,7 +189,7 @@ class Feed(Request[None]):
 
 
 @attrs.frozen(kw_only=True)
-class Why(Request[tuple[str, ...]]):
+class Why(ControlRequest[tuple[str, ...]]):
     """What does each rank of a job do or wait for?"""
 
     name = "why"
@@ -200,16 +200,16 @@ class Why(Request[tuple[str, ...]]):
 
 
 @attrs.frozen(kw_only=True)
-class Logs(Request[JobLog]):
+class Logs(ControlRequest[LogTail]):
     """A job's log."""
 
     name = "logs"
-    answer = JobLog
+    answer = LogTail
     job: str
 
 
 @attrs.frozen(kw_only=True)
-class Kill(Request[None]):
+class Kill(ControlRequest[None]):
     """Ask that a job end. Answered at once."""
 
     name = "kill"
@@ -218,7 +218,7 @@ class Kill(Request[None]):
 
 
 @attrs.frozen(kw_only=True)
-class Connect(Request[PeerId]):
+class Connect(ControlRequest[PeerId]):
     """Connect to a peer. Answered with who it is."""
 
     name = "connect"
@@ -227,15 +227,15 @@ class Connect(Request[PeerId]):
 
 
 @attrs.frozen
-class GetStatus(Request[Status]):
+class GetStatus(ControlRequest[DaemonStatus]):
     """How is the daemon?"""
 
     name = "status"
-    answer = Status
+    answer = DaemonStatus
 
 
 @attrs.frozen
-class WaitPrepared(Request[Prepared]):
+class WaitPrepared(ControlRequest[Prepared]):
     """Answered when all that fits of the store is installed, or has failed to be."""
 
     name = "wait-prepared"
@@ -243,13 +243,13 @@ class WaitPrepared(Request[Prepared]):
 
 
 @attrs.frozen
-class Stop(Request[None]):
+class Stop(ControlRequest[None]):
     """End in an orderly way. Answered at once."""
 
     name = "stop"
 
 
-_REQUESTS: dict[str, type[Request[Any]]] = {
+_REQUESTS: dict[str, type[ControlRequest[Any]]] = {
     request.name: request
     for request in (Open, Start, Offer, Feed, Why, Logs, Kill, Connect, GetStatus, WaitPrepared, Stop)
 }
@@ -267,12 +267,12 @@ class Answer:
 # --- lines ------------------------------------------------------------------------------------------------
 
 
-def encode_request(id: int, request: Request[Any]) -> bytes:
+def encode_request(id: int, request: ControlRequest[Any]) -> bytes:
     """A request as a line, with its end."""
     return _line({"id": id, "ask": request.name, **attrs.asdict(request)})
 
 
-def decode_request(line: bytes) -> tuple[int, Request[Any]]:
+def decode_request(line: bytes) -> tuple[int, ControlRequest[Any]]:
     """The reverse of `encode_request`.
 
     Raises:
@@ -283,7 +283,7 @@ def decode_request(line: bytes) -> tuple[int, Request[Any]]:
     cls = _REQUESTS.get(name) if isinstance(name, str) else None
     if cls is None or not isinstance(id, int):
         raise BadMessage(f"a request that asks for {name!r}, with the id {id!r}")
-    return id, cast(Request[Any], _convert(fields, cls))
+    return id, cast(ControlRequest[Any], _convert(fields, cls))
 
 
 def encode_answer(id: int, value: object) -> bytes:
@@ -310,7 +310,7 @@ def decode_answer(line: bytes) -> Answer:
     raise BadMessage(f"an answer that begins with {line[:60]!r}")
 
 
-def take_value(answer: Answer, request: Request[T]) -> T:
+def take_value(answer: Answer, request: ControlRequest[T]) -> T:
     """The answer to that request.
 
     Raises:

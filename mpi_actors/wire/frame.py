@@ -26,7 +26,7 @@ microseconds on either side, whatever its size; larger ones would make others wa
 MAX_CHUNK = MAX_FRAME - HEADER_SIZE
 
 
-class Kind(enum.IntEnum):
+class FrameKind(enum.IntEnum):
     """What a frame says."""
 
     DATA = 1
@@ -50,7 +50,9 @@ class Kind(enum.IntEnum):
     """The end of the stream, wherever it is."""
 
 
-TUNNEL_KINDS = frozenset({Kind.TUNNEL_OPEN, Kind.TUNNEL_DATA, Kind.TUNNEL_CREDIT, Kind.TUNNEL_CLOSE})
+TUNNEL_KINDS = frozenset(
+    {FrameKind.TUNNEL_OPEN, FrameKind.TUNNEL_DATA, FrameKind.TUNNEL_CREDIT, FrameKind.TUNNEL_CLOSE}
+)
 """What tunnels say; all else is said by endpoints."""
 
 
@@ -61,7 +63,7 @@ class Frame:
     Positions count payload bytes since a lane's beginning, plus `MESSAGE_COST` for each message.
     """
 
-    kind: Kind
+    kind: FrameKind
     job: JobId
     src: Rank
     dst: Rank
@@ -147,4 +149,4 @@ class FrameDecoder:
         return frames
 
 
-_KINDS = {int(kind): kind for kind in Kind}
+_KINDS = {int(kind): kind for kind in FrameKind}

@@ -243,7 +243,7 @@ class ChoiceNoted:
 
 @_numbered(40)
 @attrs.frozen
-class RankStarted:
+class RankIsUp:
     """The incarnation's process runs."""
 
     job: JobName
@@ -355,13 +355,13 @@ class RankChose:
 ControlMessage = (
     Capacity | Hello | Accepted | Goodbye | Ping | Pong | KnownPeers | Stock
     | StartRank | Placed | StopRank | EndJob | AskRank | ChoiceNoted
-    | RankStarted | RankRefused | RankExited | RankBroke | RankStderr | RankState | RankPreparing | RankChose
+    | RankIsUp | RankRefused | RankExited | RankBroke | RankStderr | RankState | RankPreparing | RankChose
 )  # fmt: skip
 
 ToHost = StartRank | Placed | StopRank | EndJob | AskRank | ChoiceNoted
 """What a coordinator sends to a host."""
 
 ToCoordinator = (
-    RankStarted | RankRefused | RankExited | RankBroke | RankStderr | RankState | RankPreparing | RankChose
+    RankIsUp | RankRefused | RankExited | RankBroke | RankStderr | RankState | RankPreparing | RankChose
 )
 """What a host sends to a coordinator."""

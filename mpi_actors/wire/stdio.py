@@ -23,7 +23,7 @@ _QUOTED = 60
 
 
 @attrs.frozen
-class Log:
+class LogText:
     """The program says something to people."""
 
     payload: bytes
@@ -51,7 +51,7 @@ class Reset:
     rank: int
 
 
-Command = Log | Send | Req | Reset
+Command = LogText | Send | Req | Reset
 
 
 class LineSplitter:
@@ -118,7 +118,7 @@ def parse(line: bytes, size: int) -> Command:
     if comma:
         match word:
             case b"Log":
-                return Log(line[start:])
+                return LogText(line[start:])
             case b"Send":
                 end = line.find(b",", start)
                 if end < 0:

@@ -12,7 +12,16 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from mpi_actors.config import JobLimits
 from mpi_actors.coordination.decisions import EXIT_JOB_FAILED, JobLedger, JobSpec, PeerView, RestartPolicy
-from mpi_actors.coordination.seats import Action, Announce, End, Fence, Noted, Phase, Place, Preparing
+from mpi_actors.coordination.seats import (
+    Action,
+    Announce,
+    ChoiceRecorded,
+    End,
+    Fence,
+    Phase,
+    PlaceRank,
+    Preparing,
+)
 from mpi_actors.ids import JobId, PeerId
 
 HOME = PeerId("home")
@@ -192,7 +201,7 @@ class LedgerMachine(RuleBasedStateMachine):
         rank, incarnation = self.draw_live(data, Phase.RUNNING)
         actions = self.ledger.chose(rank, incarnation, what)
         if self.end is None and rank in self.live:
-            assert actions == [Noted(rank, incarnation, self.live[rank][1])]
+            assert actions == [ChoiceRecorded(rank, incarnation, self.live[rank][1])]
             self.choices.setdefault(rank, what)
         self.take(actions)
 
@@ -266,7 +275,7 @@ class LedgerMachine(RuleBasedStateMachine):
         for action in actions:
             assert self.end is None, "nothing is done after the end"
             match action:
-                case Place(rank, incarnation, peer):
+                case PlaceRank(rank, incarnation, peer):
                     self.check_place(rank, incarnation, peer)
                     self.live[rank] = (incarnation, peer)
                     self.newest[rank] = incarnation
@@ -279,7 +288,7 @@ class LedgerMachine(RuleBasedStateMachine):
                     self.fenced.append((rank, incarnation))
                     self.tried.add((rank, peer))
                     assert rank not in self.choices, "who made a choice is not replaced"
-                case Announce(rank, incarnation, peer) | Noted(rank, incarnation, peer):
+                case Announce(rank, incarnation, peer) | ChoiceRecorded(rank, incarnation, peer):
                     assert self.live[rank] == (incarnation, peer)
                 case End():
                     self.end = action
@@ -348,9 +357,9 @@ def test_a_rank_that_chose_is_not_replaced(how: str) -> None:
     ledger, _ = begun(3, view(OTHERS[0], slots=8))
     for rank in range(3):
         ledger.started(rank, 0, 1.0)
-    assert ledger.chose(1, 0, "ANY_SOURCE") == [Noted(1, 0, OTHERS[0])]
-    assert ledger.chose(1, 0, "Iprobe") == [Noted(1, 0, OTHERS[0])]
-    assert ledger.exited(0, 0, killed=True, code=137, text="killed", now=1.0)[-1] == Place(0, 1, HOME)
+    assert ledger.chose(1, 0, "ANY_SOURCE") == [ChoiceRecorded(1, 0, OTHERS[0])]
+    assert ledger.chose(1, 0, "Iprobe") == [ChoiceRecorded(1, 0, OTHERS[0])]
+    assert ledger.exited(0, 0, killed=True, code=137, text="killed", now=1.0)[-1] == PlaceRank(0, 1, HOME)
     if how == "peer":
         actions = ledger.peer_lost(OTHERS[0], "it was unplugged", 2.0)
     elif how == "reset":
@@ -360,7 +369,7 @@ def test_a_rank_that_chose_is_not_replaced(how: str) -> None:
     (end,) = [action for action in actions if isinstance(action, End)]
     assert (end.ok, end.exit_code, end.rank) == (False, EXIT_JOB_FAILED, 1)
     assert end.reason.startswith("NotReplayable: rank 1 used ANY_SOURCE and was lost on …ann")
-    assert not [action for action in actions if isinstance(action, Place)]
+    assert not [action for action in actions if isinstance(action, PlaceRank)]
 
 
 def test_a_new_incarnation_has_not_chosen_yet() -> None:
@@ -368,9 +377,9 @@ def test_a_new_incarnation_has_not_chosen_yet() -> None:
     ledger, _ = begun(1)
     assert ledger.chose(0, 0, "ANY_SOURCE") == [], "it has not started"
     ledger.started(0, 0, 1.0)
-    assert ledger.exited(0, 0, killed=True, code=137, text="killed", now=1.0)[-1] == Place(0, 1, HOME)
+    assert ledger.exited(0, 0, killed=True, code=137, text="killed", now=1.0)[-1] == PlaceRank(0, 1, HOME)
     ledger.started(0, 1, 1.0)
-    assert ledger.exited(0, 1, killed=True, code=137, text="killed", now=1.0)[-1] == Place(0, 2, HOME)
+    assert ledger.exited(0, 1, killed=True, code=137, text="killed", now=1.0)[-1] == PlaceRank(0, 2, HOME)
 
 
 def test_rank_0_comes_home_again_after_a_failure() -> None:
@@ -378,19 +387,19 @@ def test_rank_0_comes_home_again_after_a_failure() -> None:
     ledger, _ = begun(1, view(OTHERS[0]))
     ledger.started(0, 0, 1.0)
     actions = ledger.exited(0, 0, killed=False, code=1, text="exit code 1", now=2.0)
-    assert actions == [Fence(0, 0, HOME, "exit code 1"), Place(0, 1, HOME)]
+    assert actions == [Fence(0, 0, HOME, "exit code 1"), PlaceRank(0, 1, HOME)]
 
 
 def test_a_peer_that_lost_a_rank_is_tried_last() -> None:
     """The next incarnation goes to a peer that has not lost this rank, even if it is busy."""
     ledger, actions = begun(2, view(OTHERS[0]), view(OTHERS[1], running=2))
-    assert actions[1] == Place(1, 0, OTHERS[0])
+    assert actions[1] == PlaceRank(1, 0, OTHERS[0])
     ledger.started(1, 0, 1.0)
     actions = ledger.exited(1, 0, killed=True, code=137, text="killed", now=2.0)
-    assert actions == [Fence(1, 0, OTHERS[0], "killed"), Place(1, 1, HOME)]
+    assert actions == [Fence(1, 0, OTHERS[0], "killed"), PlaceRank(1, 1, HOME)]
     ledger.started(1, 1, 2.5)
     actions = ledger.exited(1, 1, killed=True, code=137, text="killed", now=3.0)
-    assert actions[1] == Place(1, 2, OTHERS[1])
+    assert actions[1] == PlaceRank(1, 2, OTHERS[1])
 
 
 def test_it_waits_and_then_names_each_peer_and_its_reason() -> None:
@@ -398,7 +407,7 @@ def test_it_waits_and_then_names_each_peer_and_its_reason() -> None:
     full, bare, other = (PeerId("12D3Koo" + name) for name in ("fullpeer", "barepeer", "thirdone"))
     ledger = JobLedger(spec(1))
     views = [view(HOME, able=False), view(full, full=True), view(bare, able=False), view(other)]
-    assert ledger.begin(views, 0.0) == [Place(0, 0, other)]
+    assert ledger.begin(views, 0.0) == [PlaceRank(0, 0, other)]
     assert ledger.refused(0, 0, "no disk", 1.0) == [Fence(0, 0, other, "refused by its peer: no disk")]
     assert ledger.next_deadline(PATIENCE) == 5.0
     assert ledger.time_passed(4.9, PATIENCE) == []
@@ -417,7 +426,7 @@ def test_who_refused_for_want_of_room_is_asked_again_when_there_is_room() -> Non
     ledger.refused(0, 0, "it hosts 9 ranks and takes no more", 0.1)
     assert ledger.peer_changed(view(HOME, running=3), 0.2) == []
     assert ledger.peer_changed(view(HOME, full=True), 0.3) == []
-    assert ledger.peer_changed(view(HOME), 0.4) == [Place(0, 1, HOME)]
+    assert ledger.peer_changed(view(HOME), 0.4) == [PlaceRank(0, 1, HOME)]
 
 
 def test_refusals_without_end_do_not_keep_a_job_waiting_for_ever() -> None:
@@ -439,7 +448,7 @@ def test_a_peer_that_comes_takes_what_waits() -> None:
     """A rank that waits is placed as soon as somebody can take it."""
     ledger = JobLedger(spec(1))
     assert ledger.begin([view(HOME, full=True)], 0.0) == []
-    assert ledger.peer_changed(view(OTHERS[0]), 4.9) == [Place(0, 0, OTHERS[0])]
+    assert ledger.peer_changed(view(OTHERS[0]), 4.9) == [PlaceRank(0, 0, OTHERS[0])]
     assert ledger.next_deadline(PATIENCE) == 4.9 + PATIENCE
 
 
@@ -449,7 +458,7 @@ def test_a_host_that_does_not_start_a_rank_is_passed_over() -> None:
     ledger.started(0, 0, 0.0)
     assert ledger.time_passed(PATIENCE, PATIENCE) == [
         Fence(1, 0, OTHERS[0], "its peer did not start it in time"),
-        Place(1, 1, HOME),
+        PlaceRank(1, 1, HOME),
     ]
 
 
@@ -482,7 +491,7 @@ def test_failures_are_forgiven_after_their_period() -> None:
     ledger, _ = begun(1)
     for number, now in enumerate([0.0, 5.0, 11.0, 16.0]):
         ledger.started(0, number, now)
-        assert isinstance(ledger.exited(0, number, killed=False, code=1, text="x", now=now)[-1], Place)
+        assert isinstance(ledger.exited(0, number, killed=False, code=1, text="x", now=now)[-1], PlaceRank)
     ledger.started(0, 4, 17.0)
     (end,) = ledger.exited(0, 4, killed=False, code=1, text="the last words", now=17.0)
     assert end.reason == ("rank 0 was given up after 3 ends within 10 s, the last on …home: the last words")
@@ -504,14 +513,14 @@ def test_a_rank_that_has_ended_well_is_started_again_when_its_peer_goes() -> Non
     ledger.started(1, 0, 1.0)
     assert ledger.exited(1, 0, killed=False, code=0, text="", now=2.0) == []
     actions = ledger.peer_lost(OTHERS[0], "no sign of life", 3.0)
-    assert actions == [Fence(1, 0, OTHERS[0], "lost its peer: no sign of life"), Place(1, 1, HOME)]
+    assert actions == [Fence(1, 0, OTHERS[0], "lost its peer: no sign of life"), PlaceRank(1, 1, HOME)]
 
 
 def test_a_reset_blames_nobody_and_moves_on() -> None:
     """Who is asked to hand a rank over has done nothing wrong, but another takes it if there is one."""
     ledger, _ = begun(2, view(OTHERS[0]))
     ledger.started(1, 0, 1.0)
-    assert ledger.reset(1, 0, 2.0) == [Fence(1, 0, OTHERS[0], "reset by rank 0"), Place(1, 1, HOME)]
+    assert ledger.reset(1, 0, 2.0) == [Fence(1, 0, OTHERS[0], "reset by rank 0"), PlaceRank(1, 1, HOME)]
     assert ledger.blame[OTHERS[0]] == 0
 
 
@@ -545,7 +554,7 @@ def test_a_peer_that_could_install_it_is_used_rather_than_waited_for() -> None:
     """A rank that nobody has the program for goes to who would install it."""
     ledger = JobLedger(spec(1))
     lazy = view(OTHERS[0], able=False, lazy=True)
-    assert ledger.begin([view(HOME, able=False), lazy], 0.0) == [Place(0, 0, OTHERS[0])]
+    assert ledger.begin([view(HOME, able=False), lazy], 0.0) == [PlaceRank(0, 0, OTHERS[0])]
 
 
 def test_news_of_preparation_give_a_host_more_time() -> None:
@@ -569,7 +578,7 @@ def test_news_of_preparation_do_not_help_for_ever() -> None:
     assert ledger.next_deadline(PATIENCE) == 1.0 + LIMITS.prepare
     assert ledger.time_passed(10.0, PATIENCE) == [
         Fence(0, 0, HOME, "its peer did not start it in time: 9 s of installing echo"),
-        Place(0, 1, OTHERS[0]),
+        PlaceRank(0, 1, OTHERS[0]),
     ]
 
 
@@ -582,7 +591,7 @@ def test_preparation_is_no_waiting_for_a_host() -> None:
     ledger.preparing(0, 0, "installing echo", 6.0)
     ledger.refused(0, 0, "InstallFailed: no", 8.0)
     assert ledger.next_deadline(PATIENCE) == 13.0
-    assert ledger.peer_changed(view(OTHERS[0]), 12.9) == [Place(0, 1, OTHERS[0])]
+    assert ledger.peer_changed(view(OTHERS[0]), 12.9) == [PlaceRank(0, 1, OTHERS[0])]
 
 
 def test_preparations_without_end_do_not_keep_a_job_waiting_for_ever() -> None:
@@ -607,4 +616,4 @@ def test_who_could_not_install_it_is_asked_again_when_it_has_it() -> None:
     ledger.begin([view(HOME, able=False, lazy=True)], 0.0)
     ledger.refused(0, 0, "InstallFailed: no", 0.1)
     assert ledger.peer_changed(view(HOME, able=False, lazy=True, running=1), 0.2) == []
-    assert ledger.peer_changed(view(HOME), 0.3) == [Place(0, 1, HOME)]
+    assert ledger.peer_changed(view(HOME), 0.3) == [PlaceRank(0, 1, HOME)]

@@ -22,7 +22,7 @@ from mpi_actors.pool.memory import MemoryPool, open_memory_pool
 from mpi_actors.programs.functions import FunctionLauncher
 from mpi_actors.programs.program import Order, Program
 from mpi_actors.wire.messages import Capacity, Ping, RankPreparing, RankRefused, StartRank, Stock, StopRank
-from mpi_actors.wire.messages import RankStarted as Started
+from mpi_actors.wire.messages import RankIsUp as Started
 
 ONE_SLOT = Settings(peer=PeerLimits(slots=1))
 SLOW = 30.0

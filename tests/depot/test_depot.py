@@ -30,7 +30,7 @@ from mpi_actors.ids import JobId
 from mpi_actors.process import Warden
 from mpi_actors.programs.processes import ProcessLauncher
 from mpi_actors.programs.program import Order
-from mpi_actors.wire.stdio import Log
+from mpi_actors.wire.stdio import LogText
 
 
 async def test_the_examples_install(tmp_path: Path, warden: Warden) -> None:
@@ -58,7 +58,7 @@ async def test_a_launcher_runs_what_is_installed(tmp_path: Path, warden: Warden)
     with trio.fail_after(DEADLINE):
         async with launcher.launch(order) as program:
             (command,) = await program.commands()
-            assert isinstance(command, Log)
+            assert isinstance(command, LogText)
             assert (await program.wait()).ok
 
 

@@ -17,7 +17,7 @@ from mpi_actors.content.formats.cid import Cid, Codec
 from mpi_actors.content.formats.limits import CHUNK, LINKS, TreeLimits
 from mpi_actors.content.formats.path import ContentPath
 from mpi_actors.content.kubo.backend import KuboBackend, probe
-from mpi_actors.content.store.backend import Added, Progress
+from mpi_actors.content.store.backend import Added, TransferProgress
 from mpi_actors.errors import (
     BackendUnavailable,
     BadStore,
@@ -148,7 +148,7 @@ async def test_publish_is_ipfs_add(
     """The same roots, told in the same order; it is pinned, and the daemon serves the same bytes."""
     source = tree(tmp_path / "a store", large=True)
     added: list[Added] = []
-    told: list[Progress] = []
+    told: list[TransferProgress] = []
     root = await backend.publish(source, cid_version=version, on_added=added.append, on_progress=told.append)
     printed = kubo.ipfs(*ADD[version], "--only-hash", source).splitlines()
     assert [f"added {each.cid} {each.path}" for each in added] == printed
@@ -426,7 +426,7 @@ async def test_a_daemon_that_goes_and_comes(tmp_path: Path) -> None:
         os.kill(daemon.pid, signal.SIGCONT)
         assert await backend.list(root)
 
-        def die(now: Progress) -> None:
+        def die(now: TransferProgress) -> None:
             if now.done > 10_000_000:
                 daemon.kill()
 
@@ -457,7 +457,7 @@ async def test_content_that_another_node_has(tmp_path: Path) -> None:
         await backend.dial(there.addresses()[0])
         assert (await backend.list(root))[0].name == "dangling"
 
-        def die(now: Progress) -> None:
+        def die(now: TransferProgress) -> None:
             if now.done > 5_000_000:
                 there.kill()
 

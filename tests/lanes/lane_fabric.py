@@ -12,7 +12,7 @@ import trio
 
 from mpi_actors.actors import Mailbox
 from mpi_actors.ids import JobId, PeerId
-from mpi_actors.lanes import Client, Lanes
+from mpi_actors.lanes import Client, LaneBroker
 from mpi_actors.lanes.router import Router
 from mpi_actors.lanes.routes import HostNews
 from mpi_actors.net.link import FrameSource
@@ -102,7 +102,7 @@ class Fabric:
     def __init__(self) -> None:
         boxes: dict[PeerId, Mailbox[HostNews]] = {peer: Mailbox(peer) for peer in (HOME, ANN, BOB)}
         self.routers = {peer: Router(peer, box) for peer, box in boxes.items()}
-        self.lanes = {peer: Lanes(router, cores=4) for peer, router in self.routers.items()}
+        self.lanes = {peer: LaneBroker(router, cores=4) for peer, router in self.routers.items()}
         self.cables: dict[tuple[PeerId, PeerId], Cable] = {}
         self.seats: list[Seat] = []
         self._bell = trio.Event()

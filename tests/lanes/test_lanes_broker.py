@@ -11,7 +11,7 @@ import trio
 from lane_fabric import ANN, BOB, HOME, JOB, receive, receive_all, running_fabric, send_all
 
 from mpi_actors.wire.channel import ChannelKind, ChannelMessage
-from mpi_actors.wire.frame import Kind
+from mpi_actors.wire.frame import FrameKind
 
 LANE, PLACED, COMPANY = ChannelKind.LANE, ChannelKind.PLACED, ChannelKind.COMPANY
 
@@ -109,7 +109,7 @@ async def test_tunnels_that_cross_are_one(autojump_clock) -> None:
         assert (await receive(two.lane(1)), await receive(one.lane(2))) == (b"ping", b"pong")
         assert (len(one.lanes[2]), len(two.lanes[1])) == (1, 1)
         await trio.sleep(10)
-        opened = [f for f in fabric.cables[ANN, BOB].carried if f.kind is Kind.TUNNEL_OPEN]
+        opened = [f for f in fabric.cables[ANN, BOB].carried if f.kind is FrameKind.TUNNEL_OPEN]
         assert len(opened) <= 3, "once both know each other, neither says its number again"
 
 

@@ -17,7 +17,7 @@ from mpi_actors.lanes.router import Router
 from mpi_actors.lanes.routes import Attachment, FromPeer, HostNews
 from mpi_actors.net.link import FrameSource
 from mpi_actors.replay.endpoint import Endpoint
-from mpi_actors.wire.frame import Frame, Kind
+from mpi_actors.wire.frame import Frame, FrameKind
 from mpi_actors.wire.messages import AskRank, EndJob, Ping, RankRefused, StopRank
 
 JOB = JobId("0" * 16)
@@ -130,7 +130,7 @@ class Fabric:
 
 
 def frame(src: int = 1, dst: int = 2, **changes: object) -> Frame:
-    return attrs.evolve(Frame(Kind.DATA, JOB, src, dst, 0, 0, total=1, payload=b"x"), **changes)
+    return attrs.evolve(Frame(FrameKind.DATA, JOB, src, dst, 0, 0, total=1, payload=b"x"), **changes)
 
 
 # --- ways -------------------------------------------------------------------------------------------------

@@ -22,7 +22,7 @@ from trio.testing import MockClock
 from mpi_actors.errors import BadFrame, Impostor, ProtocolError
 from mpi_actors.ids import COORDINATOR, PeerId
 from mpi_actors.lanes.flow import WINDOW
-from mpi_actors.wire.frame import TUNNEL_KINDS, Frame, Kind
+from mpi_actors.wire.frame import TUNNEL_KINDS, Frame, FrameKind
 
 
 async def test_a_slow_rank_holds_up_only_its_own_tunnel(autojump_clock) -> None:
@@ -37,7 +37,9 @@ async def test_a_slow_rank_holds_up_only_its_own_tunnel(autojump_clock) -> None:
         nursery.start_soon(send_all, one.lane(2), data)
         nursery.start_soon(send_all, one.lane(3), data)
         assert await receive_all(quick.lane(1), len(data)) == data
-        carried = [f for f in fabric.cables[ANN, BOB].carried if f.kind is Kind.TUNNEL_DATA and f.dst == 2]
+        carried = [
+            f for f in fabric.cables[ANN, BOB].carried if f.kind is FrameKind.TUNNEL_DATA and f.dst == 2
+        ]
         assert WINDOW <= sum(len(f.payload) for f in carried) <= WINDOW + 2 * (1 << 20)
         assert await receive_all(slow.lane(1), len(data)) == data
 
@@ -279,8 +281,8 @@ async def opened(fabric: Fabric) -> _Open:
     two = fabric.seat(2, BOB)
     fabric.want(two, 1)
     await trio.sleep(1)
-    (first, *_) = [f for f in fabric.cables[ANN, BOB].carried if f.kind is Kind.TUNNEL_OPEN]
-    return _Open(fabric, attrs.evolve(first, kind=Kind.TUNNEL_DATA, offset=0, payload=b"x"))
+    (first, *_) = [f for f in fabric.cables[ANN, BOB].carried if f.kind is FrameKind.TUNNEL_OPEN]
+    return _Open(fabric, attrs.evolve(first, kind=FrameKind.TUNNEL_DATA, offset=0, payload=b"x"))
 
 
 async def test_bytes_without_credit_are_an_offence(autojump_clock) -> None:
@@ -306,13 +308,13 @@ async def test_an_empty_piece_is_an_offence(autojump_clock) -> None:
         with pytest.raises(BadFrame, match="without a byte"):
             fabric.routers[BOB].route(attrs.evolve(frame, payload=b""), ANN)
         with pytest.raises(BadFrame, match="without a number"):
-            fabric.routers[BOB].route(attrs.evolve(frame, kind=Kind.TUNNEL_OPEN, seq=0), ANN)
+            fabric.routers[BOB].route(attrs.evolve(frame, kind=FrameKind.TUNNEL_OPEN, seq=0), ANN)
 
 
 async def test_the_coordinator_is_no_rank(autojump_clock) -> None:
     """A tunnel leads to another rank of the job, whatever else may send frames."""
     async with running_fabric() as fabric:
-        frame = attrs.evolve((await opened(fabric)).frame, kind=Kind.TUNNEL_OPEN, total=0)
+        frame = attrs.evolve((await opened(fabric)).frame, kind=FrameKind.TUNNEL_OPEN, total=0)
         router = fabric.routers[BOB]
         for src in (COORDINATOR, 2):
             router.route(attrs.evolve(frame, src=src), HOME)

@@ -16,7 +16,7 @@ from mpi_actors.ids import JobId, PeerId
 from mpi_actors.net.link import Link
 from mpi_actors.net.memory.network import MemoryNetwork
 from mpi_actors.net.pairing import StreamPair
-from mpi_actors.wire.frame import MAX_CHUNK, MAX_WRITE, Frame, Kind
+from mpi_actors.wire.frame import MAX_CHUNK, MAX_WRITE, Frame, FrameKind
 from mpi_actors.wire.messages import Capacity, ControlMessage, EndJob, Goodbye, Ping
 
 JOB = JobId("00" * 8)
@@ -24,7 +24,7 @@ BIG = Capacity(tuple(f"{n:0200}" for n in range(5000)))
 
 
 def frame(payload: bytes, src: int = 0) -> Frame:
-    return Frame(Kind.DATA, JOB, src, 1, 0, 0, total=len(payload), payload=payload)
+    return Frame(FrameKind.DATA, JOB, src, 1, 0, 0, total=len(payload), payload=payload)
 
 
 @attrs.define(eq=False)
@@ -221,7 +221,7 @@ async def test_what_is_relayed_is_bounded(autojump_clock) -> None:
     async with accepting(MemoryNetwork()) as acceptor:
         _, far = await acceptor.pairs()
         link = Link(far, on_control=lambda _: None, on_frame=lambda *_: None, most_forwarded=1000)
-        frame = Frame(Kind.DATA, JobId("00" * 8), 0, 1, 0, 0, payload=b"x" * 400)
+        frame = Frame(FrameKind.DATA, JobId("00" * 8), 0, 1, 0, 0, payload=b"x" * 400)
         for _ in range(3):
             link.forward(frame)
         with pytest.raises(TooMuchRelayed):

@@ -19,7 +19,7 @@ from mpi_actors.events import PeerJoined, PeerLost
 from mpi_actors.ids import COORDINATOR, JobId
 from mpi_actors.net.memory.network import MemoryNetwork
 from mpi_actors.wire.codec import MAX_CONTROL
-from mpi_actors.wire.frame import MAX_CHUNK, Frame, Kind
+from mpi_actors.wire.frame import MAX_CHUNK, Frame, FrameKind
 from mpi_actors.wire.messages import (
     Accepted,
     AskRank,
@@ -34,9 +34,9 @@ from mpi_actors.wire.messages import (
     Pong,
     RankBroke,
     RankExited,
+    RankIsUp,
     RankPreparing,
     RankRefused,
-    RankStarted,
     RankState,
     RankStderr,
     StartRank,
@@ -158,13 +158,13 @@ async def garbage_in_data(scene: Scene) -> None:
 
 async def oversize_frame(scene: Scene) -> None:
     link = await scene.stranger.greeted(scene.home)
-    frame = Frame(Kind.DATA, FOREIGN, 0, 1, 0, 0, payload=bytes(MAX_CHUNK + 1))
+    frame = Frame(FrameKind.DATA, FOREIGN, 0, 1, 0, 0, payload=bytes(MAX_CHUNK + 1))
     await link.data.send_all(frame.header())
     await link.closed()
 
 
 def forged(scene: Scene, src: int, dst: int) -> Frame:
-    return Frame(Kind.DATA, scene.job.id, src, dst, 0, 0, seq=0, total=1, payload=b"7")
+    return Frame(FrameKind.DATA, scene.job.id, src, dst, 0, 0, seq=0, total=1, payload=b"7")
 
 
 async def speaks_as_a_rank_to_the_coordinator(scene: Scene) -> None:
@@ -226,7 +226,7 @@ OFFENCES: list[tuple[Attack, str]] = [
     (speaks_as_the_coordinator_to_a_host, "Impostor"),
 ]
 FORGERIES = {
-    "started": tells_of_a_rank(lambda job: RankStarted(job, 1, 0, 1, 1)),
+    "started": tells_of_a_rank(lambda job: RankIsUp(job, 1, 0, 1, 1)),
     "exited": tells_of_a_rank(lambda job: RankExited(job, 1, 0, False, 0, 0, "exit code 0", "")),
     "refused": tells_of_a_rank(lambda job: RankRefused(job, 1, 0, "no")),
     "broke": tells_of_a_rank(lambda job: RankBroke(job, 1, 0, "ReplayDivergence", "no")),
@@ -269,7 +269,9 @@ async def test_frames_for_unknown_jobs_are_counted_and_dropped(autojump_clock) -
     """A job may have ended here while its frames were on their way: that is no offence."""
     async with under_attack() as scene:
         link = await scene.stranger.greeted(scene.home)
-        await link.send(*(Frame(Kind.DATA, FOREIGN, 0, n, 0, 0, total=1, payload=b"x") for n in range(100)))
+        await link.send(
+            *(Frame(FrameKind.DATA, FOREIGN, 0, n, 0, 0, total=1, payload=b"x") for n in range(100))
+        )
         await eventually(lambda: scene.home.router.dropped["no such job"] == 100)
         await link.say(Ping(77))
         await link.hear(Pong)
@@ -281,13 +283,13 @@ async def test_news_of_incarnations_that_are_not_are_dropped(autojump_clock) -> 
     async with under_attack() as scene:
         link = await scene.stranger.greeted(scene.home)
         job, early = scene.job.id, scene.home.router.dropped["early"]
-        await link.send(Frame(Kind.DATA, job, 1, COORDINATOR, 5, 0, total=1, payload=b"x"))
+        await link.send(Frame(FrameKind.DATA, job, 1, COORDINATOR, 5, 0, total=1, payload=b"x"))
         for rank in (1, 4095):
             await link.say(
                 RankExited(job, rank, 5, False, 1, 0, "exit code 1", "forged"),
                 RankBroke(job, rank, 5, "Forged", "forged"),
                 RankRefused(job, rank, 5, "forged"),
-                RankStarted(job, rank, 5, 1, 1),
+                RankIsUp(job, rank, 5, 1, 1),
                 RankPreparing(job, rank, 5, "forged"),
             )
         await link.say(Ping(1))
@@ -446,7 +448,7 @@ async def test_an_own_job_of_a_stranger_ends_with_its_link(autojump_clock) -> No
     async with under_attack() as scene:
         link = await scene.stranger.greeted(scene.host)
         await link.say(StartRank(FOREIGN, 0, 0, 1, "idle", (), ()))
-        await link.hear(RankStarted)
+        await link.hear(RankIsUp)
         assert scene.host.router.coordinator_of(FOREIGN) == "stranger"
         await link.say(Goodbye("that was all"))
         await eventually(lambda: scene.host.router.coordinator_of(FOREIGN) is None, within=5)
@@ -471,13 +473,13 @@ async def test_what_is_sent_without_credit_costs_the_connection(autojump_clock) 
     async with under_attack() as scene:
         link = await scene.stranger.greeted(scene.host)
         await link.say(StartRank(FOREIGN, 0, 0, 2, "idle", (), (Placement(1, 0, "stranger"),)))
-        await link.hear(RankStarted)
+        await link.hear(RankIsUp)
         window = scene.host.settings.lanes.window
         chunk = bytes(MAX_CHUNK)
         sent = 0
         with trio.move_on_after(10):
             while sent < 4 * window and not scene.host.protocol_errors():
-                frame = Frame(Kind.DATA, FOREIGN, 1, 0, 0, 0, sent // MAX_CHUNK, 0, MAX_CHUNK, chunk)
+                frame = Frame(FrameKind.DATA, FOREIGN, 1, 0, 0, 0, sent // MAX_CHUNK, 0, MAX_CHUNK, chunk)
                 try:
                     await link.send(frame)
                 except ConnectionLost:

@@ -16,7 +16,7 @@ from process_harness import DEADLINE, children_of, ended, python, read_all, read
 
 from mpi_actors.errors import CannotSpawn
 from mpi_actors.process import Exit, ProcessSpec, Warden
-from mpi_actors.process.helper import Helper
+from mpi_actors.process.helper import WardenProcess
 from mpi_actors.process.warden_main import children_by_scan
 
 
@@ -270,7 +270,7 @@ async def _spawn_and_forget(warden: Warden) -> None:
 
 async def test_an_abandoned_request_is_not_sent(nursery: trio.Nursery, tmp_path: Path) -> None:
     """A program that nobody wants any more before its request is sent never starts."""
-    helper = await Helper.start()
+    helper = await WardenProcess.start()
     nursery.start_soon(helper.run)
     touch = spec("touch", str(tmp_path / "started"))
     ward = helper.request_spawn(touch, "/usr/bin/touch", _nulls())

@@ -25,8 +25,8 @@ from mpi_actors.wire.messages import (
     Placement,
     Pong,
     RankExited,
+    RankIsUp,
     RankRefused,
-    RankStarted,
     RankState,
     RankStderr,
     StartRank,
@@ -53,13 +53,13 @@ class Hosting:
     daemon: Daemon
     link: RawLink
 
-    async def order(self, message: StartRank) -> RankStarted | RankRefused:
+    async def order(self, message: StartRank) -> RankIsUp | RankRefused:
         """Give an order to start, and wait for the answer."""
         self.link.heard.clear()
         await self.link.say(message)
         while True:
             for heard in self.link.heard:
-                if isinstance(heard, RankStarted | RankRefused):
+                if isinstance(heard, RankIsUp | RankRefused):
                     return heard
             self.link.heard += self.link.decoder.feed(await self.link.control.receive_some())
 
@@ -90,7 +90,7 @@ async def hosting(settings: Settings | None = None) -> AsyncIterator[Hosting]:
 async def test_an_order_is_carried_out_and_reported(autojump_clock) -> None:
     """The process is started, and its end told with its exit code and the number of its reports."""
     async with hosting() as scene:
-        assert isinstance(await scene.order(attrs.evolve(START, program="done")), RankStarted)
+        assert isinstance(await scene.order(attrs.evolve(START, program="done")), RankIsUp)
         exited = await scene.link.hear(RankExited)
         assert exited == RankExited(JOB, 1, 0, False, 0, 0, "exit code 0", "")
 
@@ -115,13 +115,13 @@ async def test_a_full_peer_refuses(autojump_clock) -> None:
     """It takes no more than it is told to, says so to all, and takes more when there is room."""
     async with hosting(Settings(peer=PeerLimits(max_ranks=2))) as scene:
         for rank in (0, 1):
-            assert isinstance(await scene.order(attrs.evolve(START, rank=rank)), RankStarted)
+            assert isinstance(await scene.order(attrs.evolve(START, rank=rank)), RankIsUp)
         other = attrs.evolve(START, job="b" * 16)
         assert (await scene.order(other)).reason == "it hosts 2 ranks and takes no more"  # type: ignore[union-attr]
         assert scene.daemon.capacity().full
         await scene.link.say(StopRank(JOB, 0, 0))
         await eventually(lambda: not scene.daemon.capacity().full)
-        assert isinstance(await scene.order(other), RankStarted)
+        assert isinstance(await scene.order(other), RankIsUp)
 
 
 async def test_a_new_incarnation_replaces_the_old_one(autojump_clock) -> None:
@@ -129,7 +129,7 @@ async def test_a_new_incarnation_replaces_the_old_one(autojump_clock) -> None:
     async with hosting() as scene:
         for incarnation in (0, 1, 5):
             answer = await scene.order(attrs.evolve(START, incarnation=incarnation))
-            assert isinstance(answer, RankStarted)
+            assert isinstance(answer, RankIsUp)
             assert children(scene.daemon, "ranks") == scene.daemon.host.running == 1
         answer = await scene.order(attrs.evolve(START, incarnation=4))
         assert isinstance(answer, RankRefused)

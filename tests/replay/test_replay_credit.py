@@ -12,7 +12,7 @@ from mpi_actors.ids import COORDINATOR, JobId
 from mpi_actors.replay.endpoint import Endpoint
 from mpi_actors.replay.lane import Lane
 from mpi_actors.replay.log import SendLog
-from mpi_actors.wire.frame import Frame, Kind
+from mpi_actors.wire.frame import Frame, FrameKind
 
 JOB = JobId("00" * 8)
 LIMITS = LaneLimits(message=5000, window=1000, log_memory=100)
@@ -50,7 +50,7 @@ def test_news_that_come_late_take_no_credit_back() -> None:
     connect(sender, receiver)
     late = receiver.next_frame()
     assert late is not None
-    assert late.kind is Kind.RESUME
+    assert late.kind is FrameKind.RESUME
     connect(sender, receiver)  # a shorter path has opened
     assert pump(sender, receiver) == 3
     for _ in range(20):
@@ -81,7 +81,7 @@ def test_lines_of_another_length_than_before_do_not_stop_the_log(first: int, sec
 
 def data(seq: int, total: int, offset: int = 0, size: int | None = None) -> Frame:
     payload = bytes(total - offset if size is None else size)
-    return Frame(Kind.DATA, JOB, 0, 1, 0, 0, seq, offset, total, payload)
+    return Frame(FrameKind.DATA, JOB, 0, 1, 0, 0, seq, offset, total, payload)
 
 
 def test_what_is_sent_without_credit_is_refused() -> None:
@@ -102,7 +102,7 @@ def test_what_is_sent_without_credit_is_refused() -> None:
         (data(0, 5001), "the limit is 5000"),
         (data(0, 100, offset=0, size=101), "101 bytes at 0"),
         (data(0, 100, offset=0, size=0), "0 bytes at 0"),
-        (Frame(Kind.DIGEST, JOB, 0, 1, 0, 0, payload=b"short"), "a digest of 5 bytes"),
+        (Frame(FrameKind.DIGEST, JOB, 0, 1, 0, 0, payload=b"short"), "a digest of 5 bytes"),
     ],
 )
 def test_frames_that_contradict_themselves_are_refused(frame: Frame, why: str) -> None:

@@ -14,8 +14,16 @@ import trio
 from mpi_actors.content.formats.cid import Cid, Codec
 from mpi_actors.content.formats.limits import TreeLimits
 from mpi_actors.content.formats.path import ContentPath
-from mpi_actors.content.store.backend import PUBLISHED, Added, Collected, Entry, OnAdded, OnProgress, Progress
-from mpi_actors.depot.listing import Entry as Interpreter
+from mpi_actors.content.store.backend import (
+    PUBLISHED,
+    Added,
+    Collected,
+    DirectoryEntry,
+    OnAdded,
+    OnProgress,
+    TransferProgress,
+)
+from mpi_actors.depot.listing import InterpreterEntry as Interpreter
 from mpi_actors.errors import BadStore, ContentMissing, MpiActorsError, NotADirectory, UnknownInterpreter
 
 ROOT = Cid.of(b"root")
@@ -23,8 +31,11 @@ ECHO = Cid.of(b"echo")
 RUN = Cid.of(b"run.py", Codec.RAW, 1)
 NAMES = {"": ROOT, "echo": ECHO, "echo/run.py": RUN}
 LISTS = {
-    ROOT: (Entry("echo", ECHO, "directory", 1234), Entry("link", Cid.of(b"link"), "link", 4)),
-    ECHO: (Entry("run.py", RUN, "file", 1234),),
+    ROOT: (
+        DirectoryEntry("echo", ECHO, "directory", 1234),
+        DirectoryEntry("link", Cid.of(b"link"), "link", 4),
+    ),
+    ECHO: (DirectoryEntry("run.py", RUN, "file", 1234),),
     Cid.of(b"empty"): (),
 }
 ADDED = (Added(RUN, "store/echo/run.py", 1234), Added(ECHO, "store/echo", 1234), Added(ROOT, "store", 1234))
@@ -77,7 +88,7 @@ class FakeBackend:
         try:
             for done in (0, SIZE // 2, SIZE):
                 if on_progress is not None:
-                    on_progress(Progress(done, SIZE))
+                    on_progress(TransferProgress(done, SIZE))
                 if place.name == "stuck" and done:
                     await trio.sleep_forever()
                 await trio.lowlevel.checkpoint()
@@ -92,7 +103,7 @@ class FakeBackend:
             raise ContentMissing(f"there is no {path}")
         return cid
 
-    async def list(self, cid: Cid) -> tuple[Entry, ...]:
+    async def list(self, cid: Cid) -> tuple[DirectoryEntry, ...]:
         if cid == RUN:
             raise NotADirectory(f"{cid} is a file")
         if cid not in LISTS:

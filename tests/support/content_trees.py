@@ -12,9 +12,9 @@ from hypothesis.strategies import SearchStrategy
 
 from mpi_actors.content.formats import dagpb, hamt, unixfs
 from mpi_actors.content.formats.cid import Cid, Codec
-from mpi_actors.content.formats.dagpb import Link, Node
+from mpi_actors.content.formats.dagpb import DagLink, DagNode
 from mpi_actors.content.formats.importer import Built, FileBuilder, Put, build_directory, build_symlink
-from mpi_actors.content.formats.unixfs import Kind
+from mpi_actors.content.formats.unixfs import NodeKind
 from mpi_actors.errors import ContentMissing
 
 
@@ -102,65 +102,67 @@ def build(tree: Tree, put: Put, *, version: int = 0, chunk: int = 10, links: int
 
 
 def _build_shards(inside: Mapping[str, Built], put: Put, version: int) -> Built:
-    def store(node: Node) -> Link:
+    def store(node: DagNode) -> DagLink:
         return node_link(node, put, version)
 
-    links = [Link(built.cid, name, built.tsize) for name, built in inside.items()]
+    links = [DagLink(built.cid, name, built.tsize) for name, built in inside.items()]
     root = hamt.build(links, store)
     return Built(root.cid, sum(built.size for built in inside.values()), root.tsize)
 
 
-def node_link(node: Node, put: Put, version: int = 0) -> Link:
+def node_link(node: DagNode, put: Put, version: int = 0) -> DagLink:
     """Put a node, and link to it."""
     block = dagpb.encode(node)
     cid = Cid.of(block, Codec.DAG_PB, version)
     put(cid, block)
-    return Link(cid, "", min(len(block) + sum(link.tsize for link in node.links), 2**63))
+    return DagLink(cid, "", min(len(block) + sum(link.tsize for link in node.links), 2**63))
 
 
-def raw(data: bytes, put: Put) -> Link:
+def raw(data: bytes, put: Put) -> DagLink:
     """Put plain bytes, and link to them."""
     cid = Cid.of(data, Codec.RAW, 1)
     put(cid, data)
-    return Link(cid, "", len(data))
+    return DagLink(cid, "", len(data))
 
 
-def unixfs_node(put: Put, *links: Link, **data: object) -> Link:
+def unixfs_node(put: Put, *links: DagLink, **data: object) -> DagLink:
     """Put a node of a kind, with any links and any data, however senseless."""
-    return node_link(Node(links, unixfs.encode(unixfs.Data(**data))), put)  # type: ignore[arg-type]
+    return node_link(DagNode(links, unixfs.encode(unixfs.Data(**data))), put)  # type: ignore[arg-type]
 
 
-def branch(put: Put, *children: tuple[Link, int], filesize: int | None = None, data: bytes = b"") -> Link:
+def branch(
+    put: Put, *children: tuple[DagLink, int], filesize: int | None = None, data: bytes = b""
+) -> DagLink:
     """Put a branch of a file, whose children have the sizes that are said."""
     sizes = tuple(size for _, size in children)
     return unixfs_node(
         put,
         *(attrs.evolve(link, name="") for link, _ in children),
-        kind=Kind.FILE,
+        kind=NodeKind.FILE,
         data=data,
         filesize=len(data) + sum(sizes) if filesize is None else filesize,
         blocksizes=sizes,
     )
 
 
-def directory(put: Put, entries: Mapping[str, Link]) -> Link:
+def directory(put: Put, entries: Mapping[str, DagLink]) -> DagLink:
     """Put a directory, whose names may be any."""
     return unixfs_node(
-        put, *(attrs.evolve(link, name=name) for name, link in entries.items()), kind=Kind.DIRECTORY
+        put, *(attrs.evolve(link, name=name) for name, link in entries.items()), kind=NodeKind.DIRECTORY
     )
 
 
-def symlink(put: Put, target: bytes) -> Link:
+def symlink(put: Put, target: bytes) -> DagLink:
     """Put a symbolic link to anything."""
-    return unixfs_node(put, kind=Kind.SYMLINK, data=target)
+    return unixfs_node(put, kind=NodeKind.SYMLINK, data=target)
 
 
-def shard(put: Put, at: Mapping[int, Link], fanout: int = 256, **other: object) -> Link:
+def shard(put: Put, at: Mapping[int, DagLink], fanout: int = 256, **other: object) -> DagLink:
     """Put a shard with anything in any places; the link's name is what follows the position."""
     width = len(f"{fanout - 1:X}")
     links = [attrs.evolve(link, name=f"{place:0{width}X}{link.name}") for place, link in sorted(at.items())]
     said: dict[str, object] = {
-        "kind": Kind.SHARD,
+        "kind": NodeKind.SHARD,
         "data": hamt.encode_positions(at),
         "hash_type": hamt.HASH_TYPE,
         "fanout": fanout,

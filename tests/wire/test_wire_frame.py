@@ -12,15 +12,15 @@ from strategies import cut
 
 from mpi_actors.errors import BadFrame, FrameTooLarge, ProtocolError
 from mpi_actors.ids import JobId
-from mpi_actors.wire.frame import HEADER_SIZE, MAX_CHUNK, MAX_FRAME, Frame, FrameDecoder, Kind
+from mpi_actors.wire.frame import HEADER_SIZE, MAX_CHUNK, MAX_FRAME, Frame, FrameDecoder, FrameKind
 
 u32, u64 = st.integers(0, 2**32 - 1), st.integers(0, 2**64 - 1)
 jobs = st.binary(min_size=8, max_size=8).map(lambda raw: JobId(raw.hex()))
 payloads = st.binary(max_size=300) | st.sampled_from([b"", bytes(5000), bytes(MAX_CHUNK)])
 frames: SearchStrategy[Frame] = st.builds(
-    Frame, st.sampled_from(Kind), jobs, u32, u32, u32, u32, u64, u64, u64, payloads, st.booleans()
+    Frame, st.sampled_from(FrameKind), jobs, u32, u32, u32, u32, u64, u64, u64, payloads, st.booleans()
 )
-FRAME = Frame(Kind.DATA, JobId("00" * 8), 1, 2, 0, 0, payload=b"text")
+FRAME = Frame(FrameKind.DATA, JobId("00" * 8), 1, 2, 0, 0, payload=b"text")
 
 
 def encode(frame: Frame) -> bytes:

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mpi_actors.errors import BadProgramLine, LineTooLong
-from mpi_actors.wire.stdio import Command, LineSplitter, Log, Req, Reset, Send, encode_message, parse
+from mpi_actors.wire.stdio import Command, LineSplitter, LogText, Req, Reset, Send, encode_message, parse
 
 texts = st.binary().map(lambda data: data.replace(b"\n", b""))
 ranks = st.integers(0, 7)
@@ -75,7 +75,7 @@ def test_a_large_line_in_small_chunks() -> None:
 def test_parse_gives_back_what_was_written(text: bytes, rank: int) -> None:
     """Every command comes out of its line; texts keep their commas and carriage returns."""
     lines: dict[bytes, Command] = {
-        b"Log,%s" % text: Log(text),
+        b"Log,%s" % text: LogText(text),
         b"Send,%d,%s" % (rank, text): Send(rank, text),
         b"Req,%d" % rank: Req(rank),
         b"Reset,%d" % rank: Reset(rank),
@@ -94,7 +94,7 @@ def test_any_other_line_is_refused(line: bytes, size: int) -> None:
         with pytest.raises(BadProgramLine, match=re.escape(repr(line))):
             parse(line, size)
     else:
-        assert isinstance(command, Log) or command.rank < size
+        assert isinstance(command, LogText) or command.rank < size
 
 
 @pytest.mark.parametrize(

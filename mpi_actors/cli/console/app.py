@@ -21,7 +21,7 @@ from ..output.eventlog import EventLog
 from ..output.streams import STDIN, STDOUT
 
 if TYPE_CHECKING:
-    from ...daemon.real import Node, NodeOptions
+    from ...daemon.real import DaemonOptions, RealDaemon
     from ..output.outbox import Outbox
     from .console import Console
     from .front import Front
@@ -46,9 +46,9 @@ def run_console(options: ConsoleOptions) -> int:
         path = options.path or platformdirs.user_data_path("mpi-actors", appauthor=False)
         with loading():
             # libp2p takes more than a second to load; whatever is wrong so far was said before
-            from ...daemon.real import NodeOptions
+            from ...daemon.real import DaemonOptions
         peer = PeerLimits() if options.slots is None else PeerLimits(slots=options.slots)
-        node_options = NodeOptions(
+        node_options = DaemonOptions(
             path=path,
             store=options.store,
             api=options.api,
@@ -80,7 +80,7 @@ class _App:
 
     def __init__(
         self,
-        options: NodeOptions,
+        options: DaemonOptions,
         handler: logs.ConsoleHandler,
         event_log: EventLog | None,
         *,
@@ -112,11 +112,11 @@ class _App:
         return 128 + self._signal if self._signal else code
 
     async def _live(self) -> int:
-        from ...daemon.real import open_node
+        from ...daemon.real import open_daemon
         from ..output.outbox import Outbox
         from .console import Console
 
-        async with open_node(self._options) as node:
+        async with open_daemon(self._options) as node:
             bus = node.daemon.bus
             outbox = Outbox(bus)
             console = Console(node, outbox, quiet=self._quiet, interactive=self._interactive)
@@ -160,7 +160,7 @@ class _Session:
     """The console of a running daemon, and its front."""
 
     def __init__(
-        self, node: Node, console: Console, outbox: Outbox, front: Front, handler: logs.ConsoleHandler
+        self, node: RealDaemon, console: Console, outbox: Outbox, front: Front, handler: logs.ConsoleHandler
     ) -> None:
         self._node = node
         self._console = console

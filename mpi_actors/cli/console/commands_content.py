@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import trio
 
-from ...content.store.backend import OnProgress, Progress
+from ...content.store.backend import OnProgress, TransferProgress
 from ...errors import UsageError
 from ..arguments import values
 from ..content import acts
@@ -144,7 +144,7 @@ def _reporter(console: Console, verb: str) -> OnProgress:
     said = trio.current_time()
     speed = Speed(said)
 
-    def told(progress: Progress) -> None:
+    def told(progress: TransferProgress) -> None:
         nonlocal said
         now = trio.current_time()
         rate = speed.tell(now, progress.done)

@@ -10,13 +10,13 @@ import trio
 from ..._version import __version__
 from ...content.store.backend import ContentBackend
 from ...coordination.decisions import EXIT_JOB_FAILED
-from ...daemon.real import Node
+from ...daemon.real import RealDaemon
 from ...errors import MpiActorsError, UsageError
 from ...events import Event, JobStarted, Log
 from ...ids import JobId
 from ...jobs.job import Job
 from ..output.outbox import Outbox
-from ..text.show import Kind, show
+from ..text.show import TextKind, show
 from ..text.tables import one_line
 from .completion import Vocabulary
 from .registry import check_count, find, split
@@ -36,7 +36,7 @@ class Console:
         interactive: a person sits there, who sees by themselves what failed.
     """
 
-    def __init__(self, node: Node, outbox: Outbox, *, quiet: bool, interactive: bool) -> None:
+    def __init__(self, node: RealDaemon, outbox: Outbox, *, quiet: bool, interactive: bool) -> None:
         self.node = node
         self.outbox = outbox
         self.interactive = interactive
@@ -73,7 +73,7 @@ class Console:
         if isinstance(event, JobStarted):
             self._began[event.job] = trio.current_time()
         shown = show(event, several=self.interactive and self._several())
-        if shown is None or (self._quiet and shown.kind is Kind.NEWS):
+        if shown is None or (self._quiet and shown.kind is TextKind.NEWS):
             return
         droppable = isinstance(event, Log) and event.stream == "stderr"
         self.outbox.put(shown.text, error=shown.kind.is_error, droppable=droppable)

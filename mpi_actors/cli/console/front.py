@@ -6,7 +6,7 @@ from typing import Protocol
 
 import trio
 
-from ..output.outbox import Piece
+from ..output.outbox import OutputPiece
 from ..output.streams import read_lines, write_pieces
 from .console import Console
 
@@ -18,7 +18,7 @@ class Front(Protocol):
         """Have all commands executed, to the end."""
         ...
 
-    async def write(self, pieces: list[Piece]) -> None:
+    async def write(self, pieces: list[OutputPiece]) -> None:
         """Show pieces; returns when they are shown.
 
         Raises:
@@ -46,7 +46,7 @@ class LineFront:
                 break
         await console.finish()
 
-    async def write(self, pieces: list[Piece]) -> None:
+    async def write(self, pieces: list[OutputPiece]) -> None:
         """See `Front.write`."""
         await trio.to_thread.run_sync(write_pieces, pieces, abandon_on_cancel=True)
 

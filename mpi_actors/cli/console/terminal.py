@@ -26,7 +26,7 @@ from prompt_toolkit.document import Document
 from prompt_toolkit.history import FileHistory, History, InMemoryHistory
 from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
 
-from ..output.outbox import Piece
+from ..output.outbox import OutputPiece
 from ..output.streams import STDIN, write_pieces
 from .completion import Vocabulary, complete
 from .console import Console
@@ -40,7 +40,7 @@ _PAUSE = 0.03  # seconds between two times that the prompt makes room for output
 
 @attrs.frozen
 class _Writing:
-    pieces: list[Piece]
+    pieces: list[OutputPiece]
     done: Callable[[OSError | None], object]
     """Called in the terminal's thread."""
 
@@ -113,7 +113,7 @@ class TerminalFront:
                 await console.outbox.drained()
                 return
 
-    async def write(self, pieces: list[Piece]) -> None:
+    async def write(self, pieces: list[OutputPiece]) -> None:
         """See `Front.write`."""
         token = trio.lowlevel.current_trio_token()
         shown = trio.Event()

@@ -9,7 +9,7 @@ import attrs
 
 from ...content.formats.cid import Cid
 from ...content.formats.path import ContentPath
-from ...content.store.backend import PUBLISHED, ContentBackend, Entry, OnProgress
+from ...content.store.backend import PUBLISHED, ContentBackend, DirectoryEntry, OnProgress
 from ...errors import ContentError, UsageError
 
 PERSON = "person"
@@ -61,7 +61,7 @@ async def fetch(
     return Fetched(cid, place)
 
 
-async def entries(backend: ContentBackend, content: ContentPath) -> tuple[Entry, ...]:
+async def entries(backend: ContentBackend, content: ContentPath) -> tuple[DirectoryEntry, ...]:
     """What is in a directory.
 
     Raises:

@@ -10,7 +10,7 @@ from ..arguments.content import ContentArguments
 
 if TYPE_CHECKING:
     from ...content.store.backend import ContentBackend
-    from ...depot.listing import Entry
+    from ...depot.listing import InterpreterEntry
 
 
 class CollectedReport(Protocol):
@@ -45,7 +45,7 @@ class Content(Protocol):
         """Which backend that is, and why."""
         ...
 
-    async def interpreters(self) -> list[Entry]:
+    async def interpreters(self) -> list[InterpreterEntry]:
         """Those that are installed here, or failed to be, sorted by name."""
         ...
 

@@ -16,7 +16,7 @@ from ...content.formats.cid import Cid
 from ...content.store.backend import ContentBackend
 from ...content.store.blocks import BlockStore
 from ...content.store.embedded import EmbeddedBackend
-from ...depot.depot import Entry
+from ...depot.depot import InterpreterEntry
 from ...depot.listing import recorded_entries
 from ...errors import BadAddress, DialFailed, UnknownInterpreter
 from ...ids import PeerId
@@ -61,7 +61,7 @@ class Content:
         """Which backend it is, and why that one."""
         return self._access.why
 
-    async def interpreters(self) -> list[Entry]:
+    async def interpreters(self) -> list[InterpreterEntry]:
         """Those that are installed in the peer's directory, or could not be."""
         records = await trio.to_thread.run_sync(self._access.database.records)
         return recorded_entries(records)

@@ -19,7 +19,7 @@ _BATCH = 64 * 1024
 
 
 @attrs.frozen
-class Piece:
+class OutputPiece:
     """One text, with its lines' ends."""
 
     text: str
@@ -27,7 +27,7 @@ class Piece:
     """It goes to standard error."""
 
 
-Write = Callable[[list[Piece]], Awaitable[None]]
+Write = Callable[[list[OutputPiece]], Awaitable[None]]
 """Shows pieces, and returns when that is done."""
 
 
@@ -40,7 +40,7 @@ class Outbox:
 
     def __init__(self, bus: EventBus) -> None:
         self._bus = bus
-        self._waiting: deque[Piece] = deque()
+        self._waiting: deque[OutputPiece] = deque()
         self._size = 0
         self._busy = False
         self._dropped = 0
@@ -52,7 +52,7 @@ class Outbox:
         if droppable and self._size >= MANY:
             self._dropped += 1
             return
-        self._waiting.append(Piece(text + "\n", error))
+        self._waiting.append(OutputPiece(text + "\n", error))
         self._size += len(text) + 1
         if self._size >= MANY and self._let_go is None:
             self._let_go = self._bus.hold()
@@ -80,7 +80,7 @@ class Outbox:
         self._release()
 
     async def _write_some(self, write: Write, most: float) -> None:
-        batch: list[Piece] = []
+        batch: list[OutputPiece] = []
         size = 0
         while self._waiting and size < most:
             batch.append(self._waiting.popleft())

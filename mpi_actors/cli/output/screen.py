@@ -11,9 +11,9 @@ from collections.abc import Callable, Iterator
 
 import trio
 
-from ...content.store.backend import OnProgress, Progress
+from ...content.store.backend import OnProgress, TransferProgress
 from ..text.progress import Speed, render
-from .outbox import Piece
+from .outbox import OutputPiece
 from .streams import STDERR, write_all, write_pieces
 
 _TICK = 0.1
@@ -42,11 +42,11 @@ class Screen:
 
     def say(self, text: str) -> None:
         """Show a text, whose last line's end is added."""
-        self._put(Piece(text + "\n", error=False))
+        self._put(OutputPiece(text + "\n", error=False))
 
     def complain(self, text: str) -> None:
         """Show a text on standard error, whose last line's end is added."""
-        self._put(Piece(text + "\n", error=True))
+        self._put(OutputPiece(text + "\n", error=True))
 
     @contextlib.contextmanager
     def progress(self, verb: str) -> Iterator[OnProgress | None]:
@@ -54,10 +54,10 @@ class Screen:
         if not self._may_draw:
             yield None
             return
-        now: Progress | None = None
+        now: TransferProgress | None = None
         speed = Speed(trio.current_time())
 
-        def told(progress: Progress) -> None:
+        def told(progress: TransferProgress) -> None:
             nonlocal now
             now = progress
 
@@ -99,7 +99,7 @@ class Screen:
         with trio.move_on_after(_LAST_WORDS, shield=True), contextlib.suppress(OSError):
             await self._write()
 
-    def _put(self, piece: Piece) -> None:
+    def _put(self, piece: OutputPiece) -> None:
         self._paper.put(piece)
         self._show()
 
@@ -126,10 +126,10 @@ class _Paper:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._waiting: deque[Piece] = deque()
+        self._waiting: deque[OutputPiece] = deque()
         self._drawn = ""
 
-    def put(self, piece: Piece) -> None:
+    def put(self, piece: OutputPiece) -> None:
         self._waiting.append(piece)
 
     def write(self, bar: str) -> None:

@@ -12,7 +12,7 @@ import trio
 
 from ...errors import UsageError
 from ..text.show import printable
-from .outbox import Piece
+from .outbox import OutputPiece
 
 STDIN, STDOUT, STDERR = 0, 1, 2
 MAX_LINE = 4 * 1024 * 1024
@@ -21,7 +21,7 @@ MAX_LINE = 4 * 1024 * 1024
 _READ = 64 * 1024
 
 
-def write_pieces(pieces: Iterable[Piece]) -> None:
+def write_pieces(pieces: Iterable[OutputPiece]) -> None:
     """Write to standard output and standard error, in order. Blocks.
 
     Raises:

@@ -10,8 +10,8 @@ from .size import format_size
 from .tables import one_line, table
 
 if TYPE_CHECKING:
-    from ...content.store.backend import Entry as ContentEntry
-    from ...depot.listing import Entry as Interpreter
+    from ...content.store.backend import DirectoryEntry as ContentEntry
+    from ...depot.listing import InterpreterEntry as Interpreter
 
 _MOST_LINES = 10
 _INDENT = "    "

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 
-from ...content.store.backend import Progress
+from ...content.store.backend import TransferProgress
 from .size import format_size
 
 _WINDOW = 5.0
@@ -36,12 +36,12 @@ class Speed:
         return (done - before) / (now - then) if now - then >= _SOON else None
 
 
-def describe(verb: str, progress: Progress, speed: float | None) -> str:
+def describe(verb: str, progress: TransferProgress, speed: float | None) -> str:
     """The same in words, however long; see `render`."""
     return _GAP.join(_parts(verb, progress, speed))
 
 
-def render(verb: str, progress: Progress, speed: float | None, width: int) -> str:
+def render(verb: str, progress: TransferProgress, speed: float | None, width: int) -> str:
     """One line of at most `width` characters, with as much as fits in it.
 
     Args:
@@ -62,7 +62,7 @@ def render(verb: str, progress: Progress, speed: float | None, width: int) -> st
     return _longest([parts, parts[1:], [percent, *rest], [percent, *rest[:1]], [percent]], width)
 
 
-def _parts(verb: str, progress: Progress, speed: float | None) -> list[str]:
+def _parts(verb: str, progress: TransferProgress, speed: float | None) -> list[str]:
     """What is done, per cent if they are known, bytes, and if they are known speed and time."""
     how_fast = [] if speed is None else [f"{format_size(int(speed))}/s"]
     if progress.total is None:
@@ -73,7 +73,7 @@ def _parts(verb: str, progress: Progress, speed: float | None) -> list[str]:
     return [verb, percent, sizes, *how_fast, *_left(progress.total - done, speed)]
 
 
-def _share(progress: Progress) -> float:
+def _share(progress: TransferProgress) -> float:
     return min(1.0, progress.done / progress.total) if progress.total else 1.0
 
 

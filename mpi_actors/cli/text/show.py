@@ -23,7 +23,7 @@ from ...ids import JobId, PeerId
 from .tables import seconds_text
 
 
-class Kind(enum.Enum):
+class TextKind(enum.Enum):
     """What a text is, which decides where it goes and whether a quiet console shows it."""
 
     LOG = "log"
@@ -38,7 +38,7 @@ class Kind(enum.Enum):
     @property
     def is_error(self) -> bool:
         """It goes to standard error."""
-        return self in (Kind.STDERR, Kind.FAILURE)
+        return self in (TextKind.STDERR, TextKind.FAILURE)
 
 
 @attrs.frozen
@@ -46,7 +46,7 @@ class Shown:
     """An event as text, without the last line's end."""
 
     text: str
-    kind: Kind
+    kind: TextKind
 
 
 def show(event: Event, *, several: bool = False) -> Shown | None:
@@ -59,15 +59,15 @@ def show(event: Event, *, several: bool = False) -> Shown | None:
         case Log(job=job, rank=rank, text=text, stream=stream):
             of_job = f"{short_job(job)} " if several else ""
             if stream == "stderr":
-                return Shown(f"{of_job}[{rank} stderr] {text}", Kind.STDERR)
-            return Shown(of_job + (f"[{rank}] " if rank or several else "") + text, Kind.LOG)
+                return Shown(f"{of_job}[{rank} stderr] {text}", TextKind.STDERR)
+            return Shown(of_job + (f"[{rank}] " if rank or several else "") + text, TextKind.LOG)
         case JobStarted(job=job, program=program, ranks=ranks):
             return _news(f"job {job} started: {program}, {ranks} rank{'s' if ranks > 1 else ''}")
         case JobFinished(job=job, ok=True, seconds=seconds):
             return _news(f"job {job} finished after {seconds_text(seconds)}")
         case JobFinished(job=job, reason=reason, seconds=seconds):
             text = f"job {job} failed after {seconds_text(seconds)}: {reason}"
-            return Shown(text.rstrip().replace("\n", "\n    "), Kind.FAILURE)
+            return Shown(text.rstrip().replace("\n", "\n    "), TextKind.FAILURE)
         case RankLost(job=job, rank=rank, peer=peer, reason=reason):
             # the rest of the reason is the program's standard error, which was shown as it came
             why = reason.split("\n", 1)[0]
@@ -86,7 +86,7 @@ def show(event: Event, *, several: bool = False) -> Shown | None:
         case PeerLost(peer=peer, reason=reason):
             return _news(f"peer {short_peer(peer)} left: {reason}")
         case Notice(text=text):
-            return Shown(f"note: {text}", Kind.FAILURE)
+            return Shown(f"note: {text}", TextKind.FAILURE)
     return None
 
 
@@ -106,4 +106,4 @@ def printable(text: str) -> str:
 
 
 def _news(text: str) -> Shown:
-    return Shown(text, Kind.NEWS)
+    return Shown(text, TextKind.NEWS)

@@ -13,7 +13,7 @@ from ...errors import BadMessage, ConnectionLost, ProviderFailed
 from ...ids import PeerId
 from ...net.transport import ByteStream
 from ..formats import bitswap
-from ..formats.bitswap import Block, Decoder, Message
+from ..formats.bitswap import BitswapMessage, Block, Decoder
 from .asking import AskTable
 from .offload import Offload
 from .wantlist import BlockSource, Wantlist, look_up
@@ -50,7 +50,7 @@ class ExchangeLimits:
     """Without a sign of life of a peer that owes us blocks, after which it is given up."""
 
 
-class Conversation:
+class PeerConversation:
     """Everything between us and one peer.
 
     Args:
@@ -66,7 +66,7 @@ class Conversation:
         blocks: BlockSource,
         offload: Offload,
         limits: ExchangeLimits,
-        wake: Callable[[Conversation], None],
+        wake: Callable[[PeerConversation], None],
     ) -> None:
         self.peer = peer
         self.wants = Wantlist(limits.wants, limits.want_lifetime)
@@ -129,7 +129,7 @@ class Conversation:
         if decoder.midway:
             self.asked.fail("hung up in the middle of a message")
 
-    async def _take(self, message: Message) -> None:
+    async def _take(self, message: BitswapMessage) -> None:
         self.wants.update(message.wants, full=message.full)
         if self.wants.ready:
             self.ring()
@@ -206,17 +206,17 @@ class Conversation:
                 return self.has_news
         return True
 
-    async def _next(self) -> list[Message]:
+    async def _next(self) -> list[BitswapMessage]:
         ours = self.asked.take_news()
-        messages = [Message(wants=ours)] if ours else []
+        messages = [BitswapMessage(wants=ours)] if ours else []
         if not self.wants.ready:
             return messages
         wants = self.wants.first()
         answers = await self._offload.run(look_up, self._blocks, wants, self._limits.batch)
         self.wants.settle(answers, trio.current_time())
         if answers.presences:
-            messages.append(Message(presences=answers.presences))
-        return messages + [Message(blocks=group) for group in _groups(answers.blocks)]
+            messages.append(BitswapMessage(presences=answers.presences))
+        return messages + [BitswapMessage(blocks=group) for group in _groups(answers.blocks)]
 
 
 def _groups(blocks: Sequence[Block]) -> Iterator[list[Block]]:

@@ -14,7 +14,7 @@ from ...net.transport import ByteStream, Transport
 from ..formats import bitswap
 from ..formats.cid import Cid
 from .asking import Got, Lacks, Provider
-from .conversation import Conversation, ExchangeLimits
+from .conversation import ExchangeLimits, PeerConversation
 from .offload import Offload
 from .wantlist import BlockSource
 
@@ -44,7 +44,7 @@ class Exchange:
         self.limits = limits or ExchangeLimits()
         self._transport = transport
         self._blocks = blocks
-        self._peers: dict[PeerId, Conversation] = {}
+        self._peers: dict[PeerId, PeerConversation] = {}
         self._nursery: trio.Nursery | None = None
         self.offload = offload or Offload()
 
@@ -98,14 +98,14 @@ class Exchange:
             provider.close()
             self._tidy(talk)
 
-    def _talk(self, peer: PeerId) -> Conversation:
+    def _talk(self, peer: PeerId) -> PeerConversation:
         found = self._peers.get(peer)
         if found is None:
-            found = Conversation(peer, self._blocks, self.offload, self.limits, self._wake)
+            found = PeerConversation(peer, self._blocks, self.offload, self.limits, self._wake)
             self._peers[peer] = found
         return found
 
-    def _tidy(self, talk: Conversation) -> None:
+    def _tidy(self, talk: PeerConversation) -> None:
         """Forget a peer if there is nothing to remember."""
         if talk.quiet and not talk.wants and self._peers.get(talk.peer) is talk:
             del self._peers[talk.peer]
@@ -133,12 +133,12 @@ class Exchange:
                 talk.reading.discard(scope)
                 self._tidy(talk)
 
-    def _wake(self, talk: Conversation) -> None:
+    def _wake(self, talk: PeerConversation) -> None:
         if not talk.speaking and self._nursery is not None:
             talk.speaking = True
             self._nursery.start_soon(self._speak, talk)
 
-    async def _speak(self, talk: Conversation) -> None:
+    async def _speak(self, talk: PeerConversation) -> None:
         try:
             stream = await self._transport.open_stream(talk.peer, bitswap.PROTOCOL)
             try:

@@ -15,7 +15,7 @@ from ...ids import PeerId
 from ..formats.cid import Cid
 from ..formats.limits import CHUNK, TreeLimits
 from ..formats.walk import Walk
-from ..store.backend import OnProgress, Progress
+from ..store.backend import OnProgress, TransferProgress
 from .asking import Got, Lacks, Provider
 from .exchange import Exchange
 from .wantlist import BlockSource
@@ -42,7 +42,7 @@ Providers = Callable[[], Sequence[PeerId]]
 """Whom to ask, the best first. It is asked again and again: who is new in it counts, too."""
 
 
-class Blocks(BlockSource, Protocol):
+class BlockSink(BlockSource, Protocol):
     """Where blocks are kept: `store.blocks.BlockStore`."""
 
     def put(self, cid: Cid, data: bytes | memoryview, *, checked: bool = False) -> bool:
@@ -88,7 +88,7 @@ class Plan(Protocol):
 async def fetch_tree(
     root: Cid,
     *,
-    blocks: Blocks,
+    blocks: BlockSink,
     exchange: Exchange,
     providers: Providers,
     limits: TreeLimits | None = None,
@@ -105,7 +105,7 @@ async def fetch_tree(
     await _Fetch(root, Walk(root, limits), blocks, exchange, providers, on_progress).run()
 
 
-async def fetch_block(cid: Cid, *, blocks: Blocks, exchange: Exchange, providers: Providers) -> bytes:
+async def fetch_block(cid: Cid, *, blocks: BlockSink, exchange: Exchange, providers: Providers) -> bytes:
     """Get one block, if it is not here.
 
     Raises:
@@ -150,7 +150,7 @@ class _One:
 class _Fetch:
     root: Cid
     plan: Plan
-    blocks: Blocks
+    blocks: BlockSink
     exchange: Exchange
     providers: Providers
     on_progress: OnProgress | None
@@ -277,7 +277,7 @@ class _Fetch:
         now = trio.current_time()
         if self.on_progress is not None and (last or now >= self.next_report):
             self.next_report = now + _SEEN
-            self.on_progress(Progress(self.plan.size_done, self.plan.size_total))
+            self.on_progress(TransferProgress(self.plan.size_done, self.plan.size_total))
 
     def _missing(self) -> ContentMissing:
         if not self.said:

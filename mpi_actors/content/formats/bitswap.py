@@ -66,7 +66,7 @@ class Block:
 
 
 @attrs.frozen(kw_only=True)
-class Message:
+class BitswapMessage:
     """One message."""
 
     wants: Sequence[Want] = ()
@@ -81,7 +81,7 @@ class Message:
 # --- writing ----------------------------------------------------------------------------------------------
 
 
-def encode(*messages: Message) -> bytes:
+def encode(*messages: BitswapMessage) -> bytes:
     """The messages, each with its length before it. The data of blocks is copied once."""
     found: list[bytes | memoryview] = []
     for message in messages:
@@ -90,7 +90,7 @@ def encode(*messages: Message) -> bytes:
     return b"".join(found)
 
 
-def _parts(message: Message) -> Iterator[bytes | memoryview]:
+def _parts(message: BitswapMessage) -> Iterator[bytes | memoryview]:
     if message.wants or message.full:
         wantlist = b"".join(protobuf.encode_bytes(1, _encode_want(want)) for want in message.wants)
         yield protobuf.encode_bytes(1, wantlist + _flag(2, message.full))
@@ -156,13 +156,13 @@ class Decoder:
         """Bytes of a message that has not ended."""
         return len(self._buffer)
 
-    def feed(self, data: bytes) -> list[Message]:
+    def feed(self, data: bytes) -> list[BitswapMessage]:
         """The messages that end in `data`, the stream's next bytes. Their blocks are views.
 
         Raises:
             BadMessage: what came is too long, or makes no sense.
         """
-        found: list[Message] = []
+        found: list[BitswapMessage] = []
         rest = memoryview(data)
         while True:
             if self._length is None:
@@ -196,7 +196,7 @@ class Decoder:
         return data[end - known :]
 
 
-def decode(data: bytes | bytearray | memoryview) -> Message:
+def decode(data: bytes | bytearray | memoryview) -> BitswapMessage:
     """The message that stands in `data`, without a length; its blocks are views.
 
     Raises:
@@ -214,7 +214,7 @@ class _Reader:
     def __init__(self) -> None:
         self._left = _MAX_FIELDS
 
-    def message(self, data: memoryview) -> Message:
+    def message(self, data: memoryview) -> BitswapMessage:
         wants: list[Want] = []
         blocks: list[Block] = []
         presences: list[Presence] = []
@@ -239,7 +239,9 @@ class _Reader:
                 pending = protobuf.as_number(value)
             if len(blocks) > MAX_BLOCKS:
                 raise BadBlock(f"it has more than {MAX_BLOCKS} blocks")
-        return Message(wants=wants, full=full, blocks=blocks, presences=presences, pending_bytes=pending)
+        return BitswapMessage(
+            wants=wants, full=full, blocks=blocks, presences=presences, pending_bytes=pending
+        )
 
     def _want(self, value: protobuf.Value) -> Want:
         _, cid, priority, cancel, kind, send_dont_have = self._pick(value, 5)

@@ -13,7 +13,7 @@ from .cid import Cid, Codec
 
 
 @attrs.frozen
-class Link:
+class DagLink:
     """To another block."""
 
     cid: Cid
@@ -23,15 +23,15 @@ class Link:
 
 
 @attrs.frozen
-class Node:
+class DagNode:
     """One block."""
 
-    links: tuple[Link, ...] = ()
+    links: tuple[DagLink, ...] = ()
     data: bytes | memoryview = b""
     """For files and directories: see `unixfs`."""
 
 
-def encode(node: Node) -> bytes:
+def encode(node: DagNode) -> bytes:
     """The node as a block. The links stand before the data, as the format wants it."""
     out = bytearray()
     for link in node.links:
@@ -40,7 +40,7 @@ def encode(node: Node) -> bytes:
     return bytes(out)
 
 
-def _encode_link(link: Link) -> bytes:
+def _encode_link(link: DagLink) -> bytes:
     return (
         protobuf.encode_bytes(1, link.cid.raw)
         + protobuf.encode_bytes(2, link.name.encode())
@@ -48,13 +48,13 @@ def _encode_link(link: Link) -> bytes:
     )
 
 
-def decode(block: bytes | memoryview) -> Node:
+def decode(block: bytes | memoryview) -> DagNode:
     """The node that a block is; its data is a view of the block.
 
     Raises:
         BadBlock: it makes no sense.
     """
-    links: list[Link] = []
+    links: list[DagLink] = []
     data: memoryview | None = None
     for field, value in protobuf.fields(block):
         if field == 2:
@@ -63,10 +63,10 @@ def decode(block: bytes | memoryview) -> Node:
             data = protobuf.as_bytes(value)
         else:
             raise BadBlock(f"field {field} has no place in a node, or not twice")
-    return Node(tuple(links), b"" if data is None else data)
+    return DagNode(tuple(links), b"" if data is None else data)
 
 
-def _decode_link(view: memoryview) -> Link:
+def _decode_link(view: memoryview) -> DagLink:
     found: dict[int, protobuf.Value] = {}
     for field, value in protobuf.fields(view):
         if field in found or field not in (1, 2, 3):
@@ -78,7 +78,7 @@ def _decode_link(view: memoryview) -> Link:
         cid = Cid.from_bytes(bytes(protobuf.as_bytes(found[1])))
     except BadCid as error:
         raise BadBlock(f"a link cannot be followed: {error}") from None
-    return Link(cid, protobuf.as_text(found.get(2, memoryview(b""))), protobuf.as_number(found.get(3, 0)))
+    return DagLink(cid, protobuf.as_text(found.get(2, memoryview(b""))), protobuf.as_number(found.get(3, 0)))
 
 
 def is_node(cid: Cid) -> bool:

@@ -15,7 +15,7 @@ import attrs
 
 from ...errors import BadBlock, ContentRefused
 from . import unixfs
-from .dagpb import Link, Node
+from .dagpb import DagLink, DagNode
 from .murmur import murmur64
 
 FANOUT = 256
@@ -30,7 +30,7 @@ THRESHOLD = 256 * 1024
 _HASH_BITS = 64
 _CID_SIZE = {0: 34, 1: 36}
 
-Store = Callable[[Node], Link]
+Store = Callable[[DagNode], DagLink]
 """Puts a node where blocks are kept, and makes a link to it, without a name."""
 
 
@@ -118,7 +118,7 @@ def decode_positions(field: bytes | memoryview, fanout: int = FANOUT) -> tuple[i
     return tuple(number for number in range(fanout) if bits >> number & 1)
 
 
-def build(links: Collection[Link], store: Store) -> Link:
+def build(links: Collection[DagLink], store: Store) -> DagLink:
     """Make and store the shards of a directory, the root last, and return a link to that.
 
     Raises:
@@ -134,8 +134,8 @@ def build(links: Collection[Link], store: Store) -> Link:
     return _build(placed, 0, store)
 
 
-def _build(placed: Sequence[tuple[int, Link]], level: int, store: Store) -> Link:
-    links: list[Link] = []
+def _build(placed: Sequence[tuple[int, DagLink]], level: int, store: Store) -> DagLink:
+    links: list[DagLink] = []
     positions: list[int] = []
     for number, together in itertools.groupby(placed, key=lambda pair: position(pair[0], level)):
         here = list(together)
@@ -143,6 +143,6 @@ def _build(placed: Sequence[tuple[int, Link]], level: int, store: Store) -> Link
         links.append(attrs.evolve(link, name=f"{number:02X}{link.name}"))
         positions.append(number)
     data = unixfs.Data(
-        kind=unixfs.Kind.SHARD, data=encode_positions(positions), hash_type=HASH_TYPE, fanout=FANOUT
+        kind=unixfs.NodeKind.SHARD, data=encode_positions(positions), hash_type=HASH_TYPE, fanout=FANOUT
     )
-    return store(Node(tuple(links), unixfs.encode(data)))
+    return store(DagNode(tuple(links), unixfs.encode(data)))

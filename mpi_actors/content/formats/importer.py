@@ -12,7 +12,7 @@ import attrs
 
 from . import dagpb, hamt, protobuf, unixfs
 from .cid import Cid, Codec, Data
-from .dagpb import Link, Node
+from .dagpb import DagLink, DagNode
 from .limits import CHUNK, LINKS
 from .path import flaw_of_entry
 
@@ -93,7 +93,7 @@ class FileBuilder:
         else:
             self._append(0, _put_block(bytes(data), self._put, Codec.RAW, self._version), len(data))
 
-    def _append(self, number: int, link: Link, size: int) -> None:
+    def _append(self, number: int, link: DagLink, size: int) -> None:
         self._levels[number].append(_Part(link, size))
         if len(self._levels[number]) == self._links:
             self._branch(number)
@@ -105,8 +105,8 @@ class FileBuilder:
             self._levels.append([])
         sizes = tuple(part.size for part in parts)
         size = sum(sizes)
-        data = unixfs.Data(kind=unixfs.Kind.FILE, filesize=size, blocksizes=sizes)
-        node = Node(tuple(part.link for part in parts), unixfs.encode(data))
+        data = unixfs.Data(kind=unixfs.NodeKind.FILE, filesize=size, blocksizes=sizes)
+        node = DagNode(tuple(part.link for part in parts), unixfs.encode(data))
         self._append(number + 1, _put_node(node, self._put, self._version), size)
 
 
@@ -114,7 +114,7 @@ class FileBuilder:
 class _Part:
     """A node or piece of a file, with all below it."""
 
-    link: Link
+    link: DagLink
     size: int
     """Bytes of the file."""
 
@@ -129,40 +129,40 @@ def build_directory(entries: Mapping[str, Built], put: Put, *, cid_version: int 
     for name in entries:
         if flaw := flaw_of_entry(name):
             raise ValueError(f"the name {name!r} {flaw}")
-    links = [Link(built.cid, name, built.tsize) for name, built in entries.items()]
+    links = [DagLink(built.cid, name, built.tsize) for name, built in entries.items()]
     if hamt.is_sharded(entries, cid_version):
         link = hamt.build(links, lambda node: _put_node(node, put, cid_version))
     else:
         links.sort(key=lambda link: link.name.encode())
-        data = unixfs.encode(unixfs.Data(kind=unixfs.Kind.DIRECTORY))
-        link = _put_node(Node(tuple(links), data), put, cid_version)
+        data = unixfs.encode(unixfs.Data(kind=unixfs.NodeKind.DIRECTORY))
+        link = _put_node(DagNode(tuple(links), data), put, cid_version)
     return Built(link.cid, sum(built.size for built in entries.values()), link.tsize)
 
 
 def build_symlink(target: str, put: Put, *, cid_version: int = 0) -> Built:
     """Make a symbolic link."""
-    data = unixfs.encode(unixfs.Data(kind=unixfs.Kind.SYMLINK, data=target.encode()))
-    link = _put_node(Node(data=data), put, cid_version)
+    data = unixfs.encode(unixfs.Data(kind=unixfs.NodeKind.SYMLINK, data=target.encode()))
+    link = _put_node(DagNode(data=data), put, cid_version)
     return Built(link.cid, 0, link.tsize)
 
 
-def _put_node(node: Node, put: Put, version: int) -> Link:
+def _put_node(node: DagNode, put: Put, version: int) -> DagLink:
     link = _put_block(dagpb.encode(node), put, Codec.DAG_PB, version)
     return attrs.evolve(link, tsize=link.tsize + sum(below.tsize for below in node.links))
 
 
-def _put_block(block: bytes, put: Put, codec: Codec, version: int) -> Link:
+def _put_block(block: bytes, put: Put, codec: Codec, version: int) -> DagLink:
     cid = Cid.of(block, codec, version)
     put(cid, block)
-    return Link(cid, "", len(block))
+    return DagLink(cid, "", len(block))
 
 
 def _leaf_node(data: Data) -> bytes:
     """What `dagpb` and `unixfs` make of a piece of a file; its bytes are copied once, not five times."""
     size = len(data)
     if not size:
-        return dagpb.encode(Node(data=unixfs.encode(unixfs.Data(kind=unixfs.Kind.FILE, filesize=0))))
-    inner_head = protobuf.encode_number(1, unixfs.Kind.FILE) + _head(2, size)
+        return dagpb.encode(DagNode(data=unixfs.encode(unixfs.Data(kind=unixfs.NodeKind.FILE, filesize=0))))
+    inner_head = protobuf.encode_number(1, unixfs.NodeKind.FILE) + _head(2, size)
     inner_tail = protobuf.encode_number(3, size)
     head = _head(1, len(inner_head) + size + len(inner_tail))
     return b"".join((head, inner_head, data, inner_tail))

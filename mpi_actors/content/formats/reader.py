@@ -11,10 +11,10 @@ import attrs
 from ...errors import BadBlock, ContentRefused
 from . import dagpb, hamt, protobuf, unixfs
 from .cid import Cid
-from .dagpb import Link, is_node
+from .dagpb import DagLink, is_node
 from .limits import MAX_BLOCK
 from .path import flaw_of_entry
-from .unixfs import Kind
+from .unixfs import NodeKind
 
 MAX_TARGET = 4095
 """Bytes of a link's target: what file systems take."""
@@ -36,7 +36,7 @@ class Leaf:
 
 
 @attrs.frozen
-class Child:
+class FilePiece:
     """A piece of a file, in a block of its own."""
 
     cid: Cid
@@ -48,7 +48,7 @@ class Child:
 class Branch:
     """A file, or a piece of one: first `data`, then what is in the children, one after the other."""
 
-    children: tuple[Child, ...]
+    children: tuple[FilePiece, ...]
     """Never empty."""
     size: int
     """Bytes of the file in it and all below it: the sum of what it says of its children."""
@@ -61,7 +61,7 @@ class Branch:
 class Directory:
     """A directory in one block."""
 
-    links: tuple[Link, ...]
+    links: tuple[DagLink, ...]
     """The names can be used for files, and no two are equal."""
     stored: int = 0
     """Like that of `Branch`."""
@@ -72,7 +72,7 @@ class ShardLink:
     """What is at one position of a shard: an entry, or a shard of its own if `link` has no name."""
 
     position: int
-    link: Link
+    link: DagLink
 
 
 @attrs.frozen
@@ -121,19 +121,19 @@ def _interpret_node(block: bytes | memoryview) -> Meaning:
     data = unixfs.decode(node.data)
     stored = len(block) + sum(link.tsize for link in node.links)
     match data.kind:
-        case Kind.FILE | Kind.RAW:
+        case NodeKind.FILE | NodeKind.RAW:
             return _file(node, data, stored)
-        case Kind.DIRECTORY:
+        case NodeKind.DIRECTORY:
             return _directory(node, data, stored)
-        case Kind.SHARD:
+        case NodeKind.SHARD:
             return _shard(node, data, stored)
-        case Kind.SYMLINK:
+        case NodeKind.SYMLINK:
             return _symlink(node, data)
         case _:
             raise ContentRefused("it is neither a file nor a directory, but metadata of one")
 
 
-def _file(node: dagpb.Node, data: unixfs.Data, stored: int) -> Leaf | Branch:
+def _file(node: dagpb.DagNode, data: unixfs.Data, stored: int) -> Leaf | Branch:
     if len(data.blocksizes) != len(node.links):
         raise BadBlock(f"it gives {len(data.blocksizes)} sizes for {len(node.links)} pieces of a file")
     size = len(data.data) + sum(data.blocksizes)
@@ -141,20 +141,22 @@ def _file(node: dagpb.Node, data: unixfs.Data, stored: int) -> Leaf | Branch:
         raise BadBlock(f"it says that it is {data.filesize} bytes of a file, and that its pieces are {size}")
     if not node.links:
         return Leaf(data.data)
-    if data.kind is Kind.RAW:
+    if data.kind is NodeKind.RAW:
         raise BadBlock("a plain piece of a file has no pieces of its own")
-    children = tuple(Child(link.cid, each) for link, each in zip(node.links, data.blocksizes, strict=True))
+    children = tuple(
+        FilePiece(link.cid, each) for link, each in zip(node.links, data.blocksizes, strict=True)
+    )
     return Branch(children, size, data.data, stored)
 
 
-def _directory(node: dagpb.Node, data: unixfs.Data, stored: int) -> Directory:
+def _directory(node: dagpb.DagNode, data: unixfs.Data, stored: int) -> Directory:
     if data.data or data.blocksizes:
         raise BadBlock("a directory has no bytes of its own")
     _check_names([link.name for link in node.links])
     return Directory(node.links, stored)
 
 
-def _shard(node: dagpb.Node, data: unixfs.Data, stored: int) -> Shard:
+def _shard(node: dagpb.DagNode, data: unixfs.Data, stored: int) -> Shard:
     if data.hash_type != hamt.HASH_TYPE or data.fanout is None:
         raise BadBlock(f"a large directory needs the hash {hamt.HASH_TYPE:#x} and a number of positions")
     hamt.bits_of(data.fanout)
@@ -168,7 +170,7 @@ def _shard(node: dagpb.Node, data: unixfs.Data, stored: int) -> Shard:
     return Shard(tuple(links), data.fanout, stored)
 
 
-def _symlink(node: dagpb.Node, data: unixfs.Data) -> Symlink:
+def _symlink(node: dagpb.DagNode, data: unixfs.Data) -> Symlink:
     if node.links:
         raise BadBlock("a symbolic link has no pieces")
     raw = bytes(data.data)

@@ -15,7 +15,7 @@ from . import protobuf
 _MOST_PIECES = 65_536
 
 
-class Kind(enum.IntEnum):
+class NodeKind(enum.IntEnum):
     """What a node is."""
 
     RAW = 0
@@ -33,7 +33,7 @@ class Kind(enum.IntEnum):
 class Data:
     """The data of a node."""
 
-    kind: Kind
+    kind: NodeKind
     data: bytes | memoryview = b""
     """A file's bytes, a link's target, a shard's bit field."""
     has_data: bool = False
@@ -84,7 +84,7 @@ def decode(raw: bytes | memoryview) -> Data:
     if 1 not in found:
         raise BadBlock("it does not say whether it is a file or a directory")
     try:
-        kind = Kind(protobuf.as_number(found[1]))
+        kind = NodeKind(protobuf.as_number(found[1]))
     except ValueError:
         raise BadBlock(f"it is neither file nor directory but of the unknown kind {found[1]!r}") from None
     return Data(

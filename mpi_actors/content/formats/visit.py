@@ -14,10 +14,10 @@ from ...errors import BadBlock, ContentMissing, NotADirectory
 from . import hamt, reader
 from .budget import Budget, check_level
 from .cid import Cid
-from .dagpb import Link
+from .dagpb import DagLink
 from .limits import TreeLimits
 from .path import ContentPath
-from .reader import Branch, Child, Directory, Leaf, Meaning, Shard, Symlink
+from .reader import Branch, Directory, FilePiece, Leaf, Meaning, Shard, Symlink
 
 Get = Callable[[Cid], bytes]
 """Gets a block, whose identifier it has checked; raises ContentMissing."""
@@ -111,14 +111,14 @@ def _pieces(root: Leaf | Branch, get: Get, budget: Budget) -> Iterator[bytes | m
 
 
 def _children(branch: Branch, get: Get) -> Iterator[Leaf | Branch]:
-    last: tuple[Child, Leaf | Branch] | None = None
+    last: tuple[FilePiece, Leaf | Branch] | None = None
     for child in branch.children:
         if last is None or last[0] != child:  # else a file full of zeros, perhaps
             last = child, _piece(child, get)
         yield last[1]
 
 
-def _piece(child: Child, get: Get) -> Leaf | Branch:
+def _piece(child: FilePiece, get: Get) -> Leaf | Branch:
     it = reader.interpret(child.cid, get(child.cid))
     if not isinstance(it, Leaf | Branch):
         raise BadBlock(f"the block {child.cid} is no piece of a file, and stands for one")
@@ -127,7 +127,7 @@ def _piece(child: Child, get: Get) -> Leaf | Branch:
     return it
 
 
-def entries(directory: Directory | Shard, get: Get) -> Iterator[Link]:
+def entries(directory: Directory | Shard, get: Get) -> Iterator[DagLink]:
     """The entries of a directory, in the order in which they stand there.
 
     Raises:
@@ -141,7 +141,7 @@ def entries(directory: Directory | Shard, get: Get) -> Iterator[Link]:
         yield from _shard_entries(directory, (), get)
 
 
-def _shard_entries(shard: Shard, trail: tuple[int, ...], get: Get) -> Iterator[Link]:
+def _shard_entries(shard: Shard, trail: tuple[int, ...], get: Get) -> Iterator[DagLink]:
     reader.check_places(shard, trail)
     for each in shard.links:
         if each.link.name:

@@ -20,7 +20,7 @@ from ..formats.cid import Cid
 from ..formats.limits import MAX_BLOCK, TreeLimits
 from ..formats.path import ContentPath
 from ..formats.walk import Walk
-from ..store.backend import PUBLISHED, Collected, Entry, OnAdded, OnProgress, Progress
+from ..store.backend import PUBLISHED, Collected, DirectoryEntry, OnAdded, OnProgress, TransferProgress
 from ..store.export import export, list_directory, resolve
 from ..store.publish import publish
 from ..store.threads import check_cancelled, from_thread, reading
@@ -28,7 +28,7 @@ from .ahead import Ahead
 from .errors import DaemonRefused, is_not_here, missing, refusal
 from .forget import forget
 from .pins import KuboPins, PinLedger
-from .rpc import Daemon, Item, Rpc
+from .rpc import Item, KuboIdentity, Rpc
 from .upload import NOTHING, Batch
 
 TIMEOUT = 20.0
@@ -42,7 +42,7 @@ _TICK = 0.05
 _T = TypeVar("_T")
 
 
-async def probe(address: str, *, within: float = 5.0) -> Daemon:
+async def probe(address: str, *, within: float = 5.0) -> KuboIdentity:
     """The IPFS daemon whose RPC API is at a multiaddr.
 
     Args:
@@ -91,7 +91,7 @@ class KuboBackend:
         known = self._rpc.known
         return f"the IPFS daemon at {self._rpc.address}" + (f" (kubo {known.version})" if known else "")
 
-    async def daemon(self) -> Daemon:
+    async def daemon(self) -> KuboIdentity:
         """Ask the daemon who it is.
 
         Raises:
@@ -131,7 +131,7 @@ class KuboBackend:
         """See `ContentBackend.resolve`."""
         return await reading(lambda get: resolve(path, get), self.block)
 
-    async def list(self, cid: Cid) -> tuple[Entry, ...]:
+    async def list(self, cid: Cid) -> tuple[DirectoryEntry, ...]:
         """See `ContentBackend.list`."""
         ahead = Ahead(Walk(cid, pieces=False), self.block)
         return await _beside(ahead.run, lambda: reading(lambda get: list_directory(cid, get), ahead.take))
@@ -154,7 +154,7 @@ class KuboBackend:
             ahead.run, lambda: reading(lambda get: export(cid, get, destination, limits=limits), ahead.take)
         )
         if on_progress is not None:
-            on_progress(Progress(walk.size_done, walk.size_done))
+            on_progress(TransferProgress(walk.size_done, walk.size_done))
 
     # --- writing ------------------------------------------------------------------------------------------
 
@@ -288,7 +288,7 @@ class _Meter:
     def __call__(self) -> None:
         if self._tell is not None and (now := trio.current_time()) >= self._next:
             self._next = now + _TICK
-            self._tell(Progress(self._walk.size_done, self._walk.size_total))
+            self._tell(TransferProgress(self._walk.size_done, self._walk.size_total))
 
 
 async def _beside(run: Callable[[], Awaitable[None]], work: Callable[[], Awaitable[_T]]) -> _T:

@@ -35,7 +35,7 @@ _Client = Any  # the library has no types
 
 
 @attrs.frozen
-class Daemon:
+class KuboIdentity:
     """An IPFS daemon as it describes itself."""
 
     peer: PeerId
@@ -82,15 +82,15 @@ class Rpc:
         self.stall = stall
         self._limiter = trio.CapacityLimiter(MOST_AT_ONCE)
         self._idle: list[_Client] = []
-        self._daemon: Daemon | None = None
+        self._daemon: KuboIdentity | None = None
         self._library: Any = None
 
     @property
-    def known(self) -> Daemon | None:
+    def known(self) -> KuboIdentity | None:
         """The daemon as it was when it was last checked; None before that, and while it is away."""
         return self._daemon
 
-    async def daemon(self) -> Daemon:
+    async def daemon(self) -> KuboIdentity:
         """Who answers, asked once until it has been away.
 
         Raises:
@@ -99,7 +99,7 @@ class Rpc:
         """
         return self._daemon or await self.identify()
 
-    async def identify(self) -> Daemon:
+    async def identify(self) -> KuboIdentity:
         """Ask who answers, whatever is known.
 
         Raises:
@@ -118,7 +118,9 @@ class Rpc:
         if not isinstance(peer, str) or not peer:
             raise BackendUnavailable(f"what answers at {self.address} has no identity of an IPFS daemon")
         texts = addresses if isinstance(addresses, list) else []
-        self._daemon = Daemon(PeerId(peer), version, tuple(text for text in texts if isinstance(text, str)))
+        self._daemon = KuboIdentity(
+            PeerId(peer), version, tuple(text for text in texts if isinstance(text, str))
+        )
         return self._daemon
 
     async def ask(

@@ -19,7 +19,7 @@ EntryKind = Literal["file", "directory", "link"]
 
 
 @attrs.frozen
-class Entry:
+class DirectoryEntry:
     """One entry of a directory, as `ContentBackend.list` tells it."""
 
     name: str
@@ -41,7 +41,7 @@ class Added:
 
 
 @attrs.frozen
-class Progress:
+class TransferProgress:
     """How far a publication or fetch is."""
 
     done: int
@@ -59,7 +59,7 @@ class Collected:
     """Bytes."""
 
 
-OnProgress = Callable[[Progress], None]
+OnProgress = Callable[[TransferProgress], None]
 OnAdded = Callable[[Added], None]
 """Both are called in trio's thread, progress not more often than a person can see."""
 
@@ -110,7 +110,7 @@ class ContentBackend(Protocol):
         """
         ...
 
-    async def list(self, cid: Cid) -> tuple[Entry, ...]:
+    async def list(self, cid: Cid) -> tuple[DirectoryEntry, ...]:
         """The entries of a directory, sorted by name.
 
         Raises:

@@ -15,7 +15,7 @@ from ...errors import BadCid, ContentMissing
 from ..formats.cid import Cid
 from ..formats.limits import TreeLimits
 from ..formats.path import ContentPath
-from .backend import PUBLISHED, Collected, Entry, OnAdded, OnProgress
+from .backend import PUBLISHED, Collected, DirectoryEntry, OnAdded, OnProgress
 from .blocks import BlockStore
 from .database import Pins
 from .export import export, list_directory, resolve
@@ -115,7 +115,7 @@ class EmbeddedBackend:
         """See `ContentBackend.resolve`."""
         return await trio.to_thread.run_sync(resolve, path, self._get_anywhere, limiter=self._readers)
 
-    async def list(self, cid: Cid) -> tuple[Entry, ...]:
+    async def list(self, cid: Cid) -> tuple[DirectoryEntry, ...]:
         """See `ContentBackend.list`."""
         return await trio.to_thread.run_sync(list_directory, cid, self._get_anywhere, limiter=self._readers)
 

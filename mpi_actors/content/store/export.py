@@ -27,7 +27,7 @@ from ..formats.subtree import TreeKind
 from ..formats.visit import FoundDirectory, FoundFile, FoundLink, Get, Names
 from ..formats.walk import Walk
 from . import tree
-from .backend import Entry, EntryKind, OnProgress, Progress
+from .backend import DirectoryEntry, EntryKind, OnProgress, TransferProgress
 from .disk import disk_full, tells_full
 from .publish import Stopped
 
@@ -123,7 +123,7 @@ class _Source:
     def _say(self) -> None:
         self._told = self._done
         if self._tell is not None:
-            self._tell(Progress(self._done, max(self._total, self._done)))
+            self._tell(TransferProgress(self._done, max(self._total, self._done)))
 
 
 # --- writing ----------------------------------------------------------------------------------------------
@@ -243,7 +243,7 @@ def resolve(path: ContentPath, get: Get) -> Cid:
         raise ContentRefused(str(error)) from error
 
 
-def list_directory(cid: Cid, get: Get, *, limits: TreeLimits | None = None) -> tuple[Entry, ...]:
+def list_directory(cid: Cid, get: Get, *, limits: TreeLimits | None = None) -> tuple[DirectoryEntry, ...]:
     """The entries of a directory, sorted by name. Of files below it only the first blocks are read.
 
     Raises:
@@ -272,6 +272,6 @@ def list_directory(cid: Cid, get: Get, *, limits: TreeLimits | None = None) -> t
         raise ContentRefused(str(error)) from error
     entries = [(link, walk.totals(link.cid)) for link in links]
     return tuple(
-        Entry(link.name, link.cid, _KINDS[it.kind], it.size)
+        DirectoryEntry(link.name, link.cid, _KINDS[it.kind], it.size)
         for link, it in sorted(entries, key=lambda pair: pair[0].name.encode())
     )

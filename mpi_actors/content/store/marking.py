@@ -47,7 +47,7 @@ def reachable(blocks: Blocks, roots: Iterable[Cid]) -> set[bytes]:
     return found
 
 
-def _links(blocks: Blocks, cid: Cid) -> tuple[dagpb.Link, ...]:
+def _links(blocks: Blocks, cid: Cid) -> tuple[dagpb.DagLink, ...]:
     if blocks.leaf_size(cid) is not None:
         return ()
     try:

@@ -19,7 +19,7 @@ from ...errors import BadStore, ContentRefused
 from ..formats import hamt
 from ..formats.importer import Built, FileBuilder, Put, build_directory, build_symlink
 from ..formats.limits import CHUNK, TreeLimits
-from .backend import Added, OnAdded, OnProgress, Progress
+from .backend import Added, OnAdded, OnProgress, TransferProgress
 
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC  # a pipe in a file's place blocks nobody
 _SMALLEST_STEP = 1 << 20
@@ -252,7 +252,7 @@ class _Meter:
     def _say(self) -> None:
         self._told = self._done
         if self._tell is not None:
-            self._tell(Progress(self._done, self._total))
+            self._tell(TransferProgress(self._done, self._total))
 
 
 def _tell(entry: _Leaf | _Folder, on_added: OnAdded | None) -> None:

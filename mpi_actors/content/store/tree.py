@@ -26,7 +26,7 @@ _CHUNK = 1 << 20
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC  # a pipe in a file's place blocks nobody
 
 
-class Kind(enum.Enum):
+class TreeKind(enum.Enum):
     """What an entry is; the values are part of the digest."""
 
     DIRECTORY = b"d"
@@ -36,19 +36,19 @@ class Kind(enum.Enum):
 
 
 @attrs.frozen
-class Node:
+class TreeEntry:
     """One entry of a tree."""
 
     path: str
     """From the tree's root, with "/" between names."""
-    kind: Kind
+    kind: TreeKind
     size: int = 0
     """Bytes of a file; 0 for others."""
     target: str = ""
     """Of a link, as it stands there."""
 
 
-def scan(root: Path) -> tuple[Node, ...]:
+def scan(root: Path) -> tuple[TreeEntry, ...]:
     """All entries of the tree at `root`, each directory before what it holds.
 
     Raises:
@@ -63,12 +63,12 @@ def scan(root: Path) -> tuple[Node, ...]:
     return tuple(sorted(nodes, key=lambda node: os.fsencode(node.path)))
 
 
-def size_of(nodes: Iterable[Node]) -> int:
+def size_of(nodes: Iterable[TreeEntry]) -> int:
     """The bytes in the files of a tree."""
     return sum(node.size for node in nodes)
 
 
-def digest(root: Path, nodes: Iterable[Node]) -> str:
+def digest(root: Path, nodes: Iterable[TreeEntry]) -> str:
     """A SHA-256, as 64 hexadecimal digits, of names, kinds, contents and link targets of a scanned tree.
 
     Raises:
@@ -78,14 +78,14 @@ def digest(root: Path, nodes: Iterable[Node]) -> str:
     for node in nodes:
         path = os.fsencode(node.path)
         whole.update(node.kind.value + len(path).to_bytes(4, "big") + path)
-        if node.kind is Kind.LINK:
+        if node.kind is TreeKind.LINK:
             whole.update(hashlib.sha256(os.fsencode(node.target)).digest())
-        elif node.kind is not Kind.DIRECTORY:
+        elif node.kind is not TreeKind.DIRECTORY:
             whole.update(_content_digest(root / node.path))
     return whole.hexdigest()
 
 
-def copy(root: Path, nodes: Iterable[Node], destination: Path) -> None:
+def copy(root: Path, nodes: Iterable[TreeEntry], destination: Path) -> None:
     """Copy a scanned tree; the copy is only for its owner, who may write all of it.
 
     Of a file that has grown since no more than its former size is copied.
@@ -98,11 +98,11 @@ def copy(root: Path, nodes: Iterable[Node], destination: Path) -> None:
     for node in nodes:
         target = destination / node.path
         match node.kind:
-            case Kind.DIRECTORY:
+            case TreeKind.DIRECTORY:
                 target.mkdir(mode=0o700)
-            case Kind.LINK:
+            case TreeKind.LINK:
                 target.symlink_to(node.target)
-            case Kind.FILE | Kind.EXECUTABLE:
+            case TreeKind.FILE | TreeKind.EXECUTABLE:
                 _copy_file(root / node.path, target, node)
 
 
@@ -146,17 +146,19 @@ def _skipped(name: str) -> bool:
     return name.startswith(".") or name == "__pycache__" or name.endswith(".pyc")
 
 
-def _node(root: Path, real_root: str, path: str, found: os.stat_result) -> Node:
+def _node(root: Path, real_root: str, path: str, found: os.stat_result) -> TreeEntry:
     if stat.S_ISDIR(found.st_mode):
-        return Node(path, Kind.DIRECTORY)
+        return TreeEntry(path, TreeKind.DIRECTORY)
     if stat.S_ISREG(found.st_mode):
-        return Node(path, Kind.EXECUTABLE if found.st_mode & stat.S_IXUSR else Kind.FILE, found.st_size)
+        return TreeEntry(
+            path, TreeKind.EXECUTABLE if found.st_mode & stat.S_IXUSR else TreeKind.FILE, found.st_size
+        )
     if not stat.S_ISLNK(found.st_mode):
         raise BadStore(_special(path))
     target = os.readlink(root / path)
     if os.path.isabs(target) or not is_inside(os.path.realpath(root / path), real_root):
         raise BadStore(f"the link {path!r} leads out of {root}. Put a copy of its target in its place.")
-    return Node(path, Kind.LINK, target=target)
+    return TreeEntry(path, TreeKind.LINK, target=target)
 
 
 def is_inside(path: str, directory: str) -> bool:
@@ -183,8 +185,8 @@ def _content_digest(path: Path) -> bytes:
             raise BadStore(_cannot_read(error, path)) from error
 
 
-def _copy_file(path: Path, target: Path, node: Node) -> None:
-    mode = 0o700 if node.kind is Kind.EXECUTABLE else 0o600
+def _copy_file(path: Path, target: Path, node: TreeEntry) -> None:
+    mode = 0o700 if node.kind is TreeKind.EXECUTABLE else 0o600
     with (
         open(_open(path), "rb", buffering=0) as source,
         open(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode), "wb") as out,

@@ -9,7 +9,7 @@ import attrs
 import trio
 
 from ...content.formats.cid import Cid
-from ...content.formats.dagpb import Link
+from ...content.formats.dagpb import DagLink
 from ...content.formats.visit import entries, open_directory
 from ...content.store import tree
 from ...content.store.threads import reading
@@ -64,7 +64,7 @@ async def read_spine(root: Cid, block: GetBlock) -> Spine:
     found: dict[str, Interpreter] = {}
     errors: list[ContentError] = []
 
-    async def look_at(link: Link) -> None:
+    async def look_at(link: DagLink) -> None:
         try:
             if await reader.is_interpreter(link):
                 found[link.name] = Interpreter(link.cid, link.tsize)
@@ -91,7 +91,7 @@ class _Reader:
         self._threads = trio.CapacityLimiter(_AT_ONCE)  # they wait for others, so they are of their own
         self.read: dict[Cid, None] = {}
 
-    async def is_interpreter(self, link: Link) -> bool:
+    async def is_interpreter(self, link: DagLink) -> bool:
         flaw = flaw_of(link.name)
         try:
             names = {below.name for below in await self.links(link.cid, tree.MAX_ENTRIES)}
@@ -106,7 +106,7 @@ class _Reader:
             _log.warning("%r is no interpreter: its name %s", link.name, flaw)
         return flaw is None
 
-    async def links(self, root: Cid, most: int) -> list[Link]:
+    async def links(self, root: Cid, most: int) -> list[DagLink]:
         """The entries of a directory, be it in one block or many."""
         read: list[Cid] = []
 
@@ -115,8 +115,8 @@ class _Reader:
             read.append(cid)
             return found
 
-        def work(get: Callable[[Cid], bytes]) -> list[Link]:
-            found: list[Link] = []
+        def work(get: Callable[[Cid], bytes]) -> list[DagLink]:
+            found: list[DagLink] = []
             for link in entries(open_directory(root, get), get):
                 if len(found) >= most:
                     raise ContentRefused(f"{root} has more than {most} entries")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple, NoReturn
 
 from .. import environment
 from ..engine import engine
-from .program import UsageError, parse, run, without_us
+from .program import NoProgramNamed, parse, run, without_us
 from .seeds import seed_when_imported
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ _INTERRUPTED = 130
 _CANNOT_FLUSH = 120
 
 
-class Outcome(NamedTuple):
+class ProgramOutcome(NamedTuple):
     """How the program ended."""
 
     code: int
@@ -34,7 +34,7 @@ def main() -> NoReturn:
     """Run the program that the command line names; does not return."""
     try:
         name, module, arguments = parse(sys.argv[1:])
-    except UsageError as error:
+    except NoProgramNamed as error:
         print(f"{sys.executable} -m mpi_actors.mpi.boot: {error}", file=sys.stderr)
         sys.exit(2)
     environment.booted()
@@ -51,7 +51,7 @@ def main() -> NoReturn:
 
 def outcome_of(
     name: str, module: bool, arguments: list[str], watched: Callable[[], bool] = lambda: False
-) -> Outcome:
+) -> ProgramOutcome:
     """Run the program; an exception is shown on standard error, as Python does, unless the daemon does.
 
     Args:
@@ -63,7 +63,7 @@ def outcome_of(
     try:
         run(name, module, arguments)
     except SystemExit as error:
-        return Outcome(exit_code(error.code))
+        return ProgramOutcome(exit_code(error.code))
     except BaseException as error:  # noqa: BLE001  # whatever it is, it has ended the program
         code = _INTERRUPTED if isinstance(error, KeyboardInterrupt) else 1
         error.__traceback__ = without_us(error.__traceback__)
@@ -71,10 +71,10 @@ def outcome_of(
             # of ranks that fail side by side, only the first one's is shown
             from traceback import format_exception
 
-            return Outcome(code, True, "".join(format_exception(error)))
+            return ProgramOutcome(code, True, "".join(format_exception(error)))
         show(error)
-        return Outcome(code, True)
-    return Outcome(0)
+        return ProgramOutcome(code, True)
+    return ProgramOutcome(0)
 
 
 def exit_code(code: object) -> int:
@@ -101,7 +101,7 @@ def show(error: BaseException) -> None:
         sys.__excepthook__(type(error), error, error.__traceback__)
 
 
-def finish(outcome: Outcome, *, ours: bool) -> NoReturn:
+def finish(outcome: ProgramOutcome, *, ours: bool) -> NoReturn:
     """What Python does at its end, then leave. `ours`: this is the rank's process, not a child of it."""
     code = outcome.code
     endpoint = engine()

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from types import ModuleType, TracebackType
 
 
-class UsageError(ValueError):
+class NoProgramNamed(ValueError):
     """The command line names no program."""
 
 
@@ -25,7 +25,7 @@ def parse(arguments: Sequence[str]) -> tuple[str, bool, list[str]]:
     if module:
         del words[0]
     if not words:
-        raise UsageError("a script, or -m and a module, is missing")
+        raise NoProgramNamed("a script, or -m and a module, is missing")
     return words[0], module, words[1:]
 
 

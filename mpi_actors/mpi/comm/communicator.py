@@ -8,8 +8,8 @@ from .collective.nonblocking import NonblockingCollectives, NonblockingScans
 from .collective.objects import ObjectCollectives, ObjectScans
 from .collective.persistent import PersistentCollectives, PersistentScans
 from .handle import CommHandle
-from .inquiry import Inquiry
-from .making.constructors import Constructors
+from .inquiry import CommInquiry
+from .making.constructors import CommConstructors
 from .making.inter import InterConstructors
 from .making.intra import IntraConstructors
 from .point.bsend import BufferedSends
@@ -35,8 +35,8 @@ class Comm(
     PersistentCollectives,
     ObjectCollectives,
     # the communicator itself
-    Inquiry,
-    Constructors,
+    CommInquiry,
+    CommConstructors,
     Absent,
 ):
     """A communicator: a group of processes, and a context that keeps its messages apart from all others.

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from .communicator import Comm, Intercomm
 
 
-class Inquiry(CommHandle):
+class CommInquiry(CommHandle):
     """Accessors of a communicator."""
 
     __slots__ = ()

@@ -21,7 +21,7 @@ from .datatype import _datatype_create as _datatype_create
 from .datatype import _datatype_decode as _datatype_decode
 from .datatype import _typealign as _typealign
 from .datatype import _typecode as _typecode
-from .message import Message as Message
+from .message import BufferMessage as BufferMessage
 from .message import VMessage as VMessage
 from .message import WMessage as WMessage
 from .predefined import NAMED as NAMED

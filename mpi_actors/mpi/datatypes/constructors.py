@@ -30,7 +30,7 @@ def counted(*numbers: int) -> None:
             raise MPIException(ERR_COUNT, f"{number} items")
 
 
-class Constructors(Handle):
+class TypeConstructors(Handle):
     """Base of `Datatype`: the methods that make a datatype from others. It must be committed before its use.
 
     All raise MPI.Exception: ERR_TYPE for a null datatype, ERR_COUNT for a negative count, and ERR_ARG.
@@ -225,7 +225,7 @@ class Constructors(Handle):
 
 def checked(datatype: Any) -> Definition:
     """What an argument that is a datatype refers to; TypeError if it is none, ERR_TYPE if it is null."""
-    if not isinstance(datatype, Constructors):
+    if not isinstance(datatype, TypeConstructors):
         raise TypeError(f"expected Datatype, got {type(datatype).__name__}")
     definition: Definition = datatype._require()
     return definition

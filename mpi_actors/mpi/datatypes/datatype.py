@@ -8,7 +8,7 @@ from typing import Any, Self
 from ..constants import COMBINER_NAMED, ERR_TYPE, MAX_OBJECT_NAME
 from ..errors.exception import Exception as MPIException
 from ..handle import constant, forget
-from .constructors import Constructors
+from .constructors import TypeConstructors
 from .contents import NAME_OF, addresses_of, copied, integers_of
 from .definition import Definition
 from .packers import Packers
@@ -16,7 +16,7 @@ from .packers import Packers
 KIND = "Datatype"
 
 
-class Datatype(Constructors, Packers):
+class Datatype(TypeConstructors, Packers):
     """A datatype: predefined, or derived from others by a constructor.
 
     Objects are handles: several may refer to one datatype. Methods of a null one raise MPI.Exception

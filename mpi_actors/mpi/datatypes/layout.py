@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 
-class Run(NamedTuple):
+class ByteRun(NamedTuple):
     """Contiguous bytes at a displacement from where an item begins."""
 
     disp: int
@@ -25,10 +25,10 @@ class Loop(NamedTuple):
     rounds: int
     stride: int
     nbytes: int  # that one round packs
-    body: tuple[Run | Loop, ...]
+    body: tuple[ByteRun | Loop, ...]
 
 
-Node = Run | Loop
+Node = ByteRun | Loop
 Body = tuple[Node, ...]
 
 
@@ -74,7 +74,7 @@ class Layout:
         self.lb_set = lb_set
         self.ub_set = ub_set
         self.runs, self.leaves, self.depth = _measure(body)
-        self.start = body[0].disp if len(body) == 1 and type(body[0]) is Run else None
+        self.start = body[0].disp if len(body) == 1 and type(body[0]) is ByteRun else None
 
     @property
     def extent(self) -> int:
@@ -102,7 +102,7 @@ EMPTY = Layout((), 0, (0, 0), (0, 0), 1)
 
 def basic(size: int, align: int) -> Layout:
     """Of a basic type."""
-    return Layout((Run(0, size),), size, (0, size), (0, size), align)
+    return Layout((ByteRun(0, size),), size, (0, size), (0, size), align)
 
 
 def shifted(body: Body, by: int) -> Body:
@@ -114,7 +114,7 @@ def shifted(body: Body, by: int) -> Body:
         if isinstance(node, Loop):
             moved.append(Loop(node.disp + by, *node[1:]))
         else:
-            moved.append(Run(node.disp + by, node.nbytes))
+            moved.append(ByteRun(node.disp + by, node.nbytes))
     return tuple(moved)
 
 
@@ -128,7 +128,7 @@ def looped(body: Body, count: int, stride: int, nbytes: int) -> Body:
             if only.rounds * only.stride == stride:
                 return (only._replace(rounds=count * only.rounds),)
         elif only.nbytes == stride:
-            return (Run(only.disp, count * stride),)
+            return (ByteRun(only.disp, count * stride),)
     return (Loop(0, count, stride, nbytes, body),)
 
 
@@ -137,10 +137,10 @@ def joined(bodies: Iterable[Body]) -> Body:
     nodes: list[Node] = []
     for body in bodies:
         for node in body:
-            if nodes and type(node) is Run:
+            if nodes and type(node) is ByteRun:
                 last = nodes[-1]
-                if type(last) is Run and last.disp + last.nbytes == node.disp:
-                    nodes[-1] = Run(last.disp, last.nbytes + node.nbytes)
+                if type(last) is ByteRun and last.disp + last.nbytes == node.disp:
+                    nodes[-1] = ByteRun(last.disp, last.nbytes + node.nbytes)
                     continue
             nodes.append(node)
     return tuple(nodes)

@@ -10,7 +10,7 @@ from .packing import check, pack, unpack
 Target = tuple[memoryview, Callable[[int], None] | None]
 
 
-class Message:
+class BufferMessage:
     """Items in memory. `count` is that of one block if the specification was parsed for several.
 
     view: all the memory, bytes; offset: where the first item begins in it. The datatype may be freed while
@@ -69,12 +69,12 @@ class Message:
 
         return received, spread
 
-    def block(self, number: int) -> Message:
+    def block(self, number: int) -> BufferMessage:
         """The block of this number: blocks of `count` items follow each other."""
         if number == 0:
             return self
         extent: int = self._definition.extent  # type: ignore[union-attr]
-        return Message(self.view, self.offset + number * self.count * extent, self.count, self.datatype)
+        return BufferMessage(self.view, self.offset + number * self.count * extent, self.count, self.datatype)
 
 
 class VMessage:
@@ -95,10 +95,10 @@ class VMessage:
         """Bytes that all blocks have in messages."""
         return sum(self.counts) * self.datatype._h.size  # type: ignore[union-attr]
 
-    def block(self, number: int) -> Message:
+    def block(self, number: int) -> BufferMessage:
         """The block of this number."""
         extent: int = self.datatype._h.extent  # type: ignore[union-attr]
-        return Message(self.view, self.displs[number] * extent, self.counts[number], self.datatype)
+        return BufferMessage(self.view, self.displs[number] * extent, self.counts[number], self.datatype)
 
 
 class WMessage:
@@ -119,6 +119,6 @@ class WMessage:
         """Bytes that all blocks have in messages."""
         return sum(self.block(number).nbytes for number in range(len(self.counts)))
 
-    def block(self, number: int) -> Message:
+    def block(self, number: int) -> BufferMessage:
         """The block of this number."""
-        return Message(self.view, self.displs[number], self.counts[number], self.datatypes[number])
+        return BufferMessage(self.view, self.displs[number], self.counts[number], self.datatypes[number])

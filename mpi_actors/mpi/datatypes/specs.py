@@ -18,7 +18,7 @@ from .acquire import acquire, native
 from .datatype import Datatype
 from .exports import raw
 from .memory import everything
-from .message import Message
+from .message import BufferMessage
 from .predefined import BYTE, _typedict
 from .sentinels import BOTTOM, IN_PLACE
 
@@ -51,7 +51,7 @@ def fast_target(buf: Any) -> memoryview | None:
     return None if view is None or view.readonly else view
 
 
-def parse_send(spec: Any, *, rank: int = 0, blocks: int = 1) -> Message:
+def parse_send(spec: Any, *, rank: int = 0, blocks: int = 1) -> BufferMessage:
     """Parse what is to be sent.
 
     rank: the destination; nothing is looked at if it is PROC_NULL.
@@ -60,14 +60,14 @@ def parse_send(spec: Any, *, rank: int = 0, blocks: int = 1) -> Message:
     return _parse(spec, False, rank, blocks)
 
 
-def parse_recv(spec: Any, *, rank: int = 0, blocks: int = 1) -> Message:
+def parse_recv(spec: Any, *, rank: int = 0, blocks: int = 1) -> BufferMessage:
     """Parse where to receive; BufferError if the memory is read-only. Parameters as of `parse_send`."""
     return _parse(spec, True, rank, blocks)
 
 
-def _parse(spec: Any, writable: bool, rank: int, blocks: int) -> Message:
+def _parse(spec: Any, writable: bool, rank: int, blocks: int) -> BufferMessage:
     if rank == PROC_NULL:
-        return Message(NOTHING, 0, 0, BYTE)
+        return BufferMessage(NOTHING, 0, 0, BYTE)
     count = displ = kind = None
     if isinstance(spec, SEQUENCES):
         given = len(spec)
@@ -121,7 +121,7 @@ def _parse(spec: Any, writable: bool, rank: int, blocks: int) -> Message:
         count = 0
     if definition is None or not definition.ready:
         unusable(datatype)
-    return Message(view, offset, count, datatype)
+    return BufferMessage(view, offset, count, datatype)
 
 
 def whole(spec: Any) -> Any:

@@ -22,8 +22,8 @@ from .choices import Choices
 from .inlet import Inlet, hand_over
 from .matching import Arrival, Envelope, Matched, Matching
 from .outlet import Outlet
-from .partner import Peer
-from .runs import Run
+from .partner import Partner
+from .runs import ScheduleRun
 from .schedule import Data, Schedule
 from .transfer import STANDARD, SYNCHRONOUS, Receive, Sending, Transfer, size_of
 from .wiring import NoWiring, Wiring
@@ -64,7 +64,7 @@ class Engine(Choices):
         self.wiring = wiring or NoWiring()
         self.log = SendLog(limits, directory=spill_directory)
         self.matching = Matching()
-        self.peers = [Peer(self, other) for other in range(size)]
+        self.peers = [Partner(self, other) for other in range(size)]
         self.outlets: list[Outlet] = [peer.outlet for peer in self.peers]
         self.inlets: list[Inlet] = [peer.inlet for peer in self.peers]
         self.prewired = prewired
@@ -253,7 +253,7 @@ class Engine(Choices):
         with self.lock:
             if get_ident() != self.thread:
                 self.other_thread()
-            run = Run(self, schedule, context, tag, members, later=False)
+            run = ScheduleRun(self, schedule, context, tag, members, later=False)
             run.go_on()
             while not run.done:
                 receive = run.receive
@@ -270,7 +270,7 @@ class Engine(Choices):
         with self.lock:
             if get_ident() != self.thread:
                 self.other_thread()
-            run = Run(self, schedule, context, tag, members, later=True)
+            run = ScheduleRun(self, schedule, context, tag, members, later=True)
             run.go_on()
             self.advance()
             return run
@@ -309,7 +309,7 @@ class Engine(Choices):
         except ReplayDivergence as error:
             self.broke(error)
 
-    def lane_lost(self, peer: Peer) -> None:
+    def lane_lost(self, peer: Partner) -> None:
         """A lane has ended, or a program."""
         if self.prewired and peer.lane is None:
             peer.ended = True

@@ -30,7 +30,7 @@ DIGEST = 6
 CREDIT = 7
 """Receiver: `length` bytes of what was sent unasked have been taken."""
 HELLO = 8
-"""The first frame both ways on each lane: `Hello` follows."""
+"""The first frame both ways on each lane: `StreamHello` follows."""
 BYE = 9
 """The sender's program has ended (only where no daemon tells when all have)."""
 
@@ -47,7 +47,7 @@ LANE_VERSION = 1
 _HELLO = struct.Struct("<H8sIIQI")
 
 
-class Hello(NamedTuple):
+class StreamHello(NamedTuple):
     """Who is at this end of a lane, and what it has of the other's messages."""
 
     job: bytes
@@ -64,8 +64,8 @@ class Hello(NamedTuple):
         return HEADER.pack(HELLO, 0, 0, 0, 0, 0, len(body)) + body
 
 
-def decode_hello(body: bytes) -> Hello:
-    """The reverse of `Hello.encode`, of what follows the header.
+def decode_hello(body: bytes) -> StreamHello:
+    """The reverse of `StreamHello.encode`, of what follows the header.
 
     Raises:
         BadFrame: it is none, or of another version.
@@ -77,7 +77,7 @@ def decode_hello(body: bytes) -> Hello:
         raise BadFrame(f"a lane of version {version}; this is {LANE_VERSION}: install the same release")
     if count > MOST_BEYOND or len(body) != _HELLO.size + 8 * count:
         raise BadFrame("a greeting on a lane whose length is wrong")
-    return Hello(job, rank, incarnation, expected, struct.unpack_from(f"<{count}Q", body, _HELLO.size))
+    return StreamHello(job, rank, incarnation, expected, struct.unpack_from(f"<{count}Q", body, _HELLO.size))
 
 
 def control(kind: int, seq: int = 0, length: int = 0) -> bytes:
@@ -86,5 +86,5 @@ def control(kind: int, seq: int = 0, length: int = 0) -> bytes:
 
 
 def hello_frame(job: bytes, rank: int, incarnation: int, expected: int, beyond: Collection[int]) -> bytes:
-    """See `Hello`."""
-    return Hello(job, rank, incarnation, expected, tuple(sorted(beyond))).encode()
+    """See `StreamHello`."""
+    return StreamHello(job, rank, incarnation, expected, tuple(sorted(beyond))).encode()

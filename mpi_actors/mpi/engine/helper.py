@@ -22,7 +22,7 @@ _IDLE = 50
 _ORPHAN_EXIT = 70
 
 
-class Helper:
+class ProgressHelper:
     """Args:
     wiring: the channel to the daemon; None when there is none.
     """

@@ -15,7 +15,7 @@ from .transfer import Receive
 
 if TYPE_CHECKING:
     from .engine import Engine
-    from .partner import Peer
+    from .partner import Partner
 
 WINDOW = 8 * 1024 * 1024
 """Bytes that one rank sends another unasked; what is beyond is announced, and pulled when it is matched."""
@@ -30,7 +30,7 @@ class Inlet:
 
     __slots__ = ("arrivals", "consumed", "engine", "numbers", "peer", "posted", "rank")
 
-    def __init__(self, engine: Engine, peer: Peer) -> None:
+    def __init__(self, engine: Engine, peer: Partner) -> None:
         self.engine = engine
         self.peer = peer
         self.rank = peer.rank

@@ -17,7 +17,7 @@ from .transfer import SYNCHRONOUS, Sending
 
 if TYPE_CHECKING:
     from .engine import Engine
-    from .partner import Peer
+    from .partner import Partner
     from .schedule import Bytes, Data
 
 EAGER = 1024 * 1024
@@ -42,7 +42,7 @@ class Outlet:
         "wanted",
     )  # fmt: skip
 
-    def __init__(self, engine: Engine, peer: Peer) -> None:
+    def __init__(self, engine: Engine, peer: Partner) -> None:
         self.engine = engine
         self.peer = peer
         self.log = engine.log

@@ -10,13 +10,13 @@ from . import frames
 from .frames import ANNOUNCE, BYE, CREDIT, DIGEST, HELLO, MATCHED, PULL
 from .inlet import Inlet
 from .outlet import Outlet
-from .stream import Lane
+from .stream import Stream
 
 if TYPE_CHECKING:
     from .engine import Engine
 
 
-class Peer:
+class Partner:
     """Args:
     rank: its world rank.
     """
@@ -30,7 +30,7 @@ class Peer:
         self.engine = engine
         self.rank = rank
         self.incarnation = 0
-        self.lane: Lane | None = None
+        self.lane: Stream | None = None
         self.greeted = False
         """The other end of the lane has said who it is."""
         self.wanted = False
@@ -75,7 +75,7 @@ class Peer:
         self._drop("replaced by a new lane")
         self.incarnation = incarnation
         self.wanted = False
-        self.lane = Lane(self, sock, relay)
+        self.lane = Stream(self, sock, relay)
         self.engine.add(self.lane)
         numbers = self.inlet.numbers
         self.lane.write(
@@ -85,7 +85,7 @@ class Peer:
             )
         )  # fmt: skip
 
-    def lost(self, lane: Lane, reason: str) -> None:
+    def lost(self, lane: Stream, reason: str) -> None:
         """A lane is of no use any more: without it, ask for another."""
         if lane is self.lane:
             self._drop(reason)
@@ -144,7 +144,7 @@ class Peer:
         else:
             raise BadFrame(f"a frame of unknown kind {kind} on a lane")
 
-    def _greet(self, hello: frames.Hello) -> None:
+    def _greet(self, hello: frames.StreamHello) -> None:
         if hello.job != self.engine.job_bytes or hello.rank != self.rank:
             raise BadFrame(f"a lane to rank {self.rank} of this job leads to rank {hello.rank} of another")
         if hello.incarnation != self.incarnation:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 _QUICK = 16 * 1024
 
 
-class Run(Transfer):
+class ScheduleRun(Transfer):
     """One run of a schedule.
 
     A step that fails does not stop it: others wait for what comes after. The first failure is kept.

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from ...wire.channel import ChannelKind, ChannelMessage
 from .engine import Engine
-from .helper import Helper
+from .helper import ProgressHelper
 from .wiring import ChannelWiring, prewired
 
 _MIB = 1024 * 1024
@@ -44,6 +44,6 @@ def from_environment(environment: Mapping[str, str]) -> Engine:
         engine.spin = 1 < size <= (os.cpu_count() or 1)
         for other, sock in lanes.items():
             engine.peers[other].connect(sock, 0, False)
-    Helper(engine, wiring).start()
+    ProgressHelper(engine, wiring).start()
     engine.wiring.say(ChannelMessage(ChannelKind.READY))
     return engine

@@ -15,7 +15,7 @@ from .frames import BODY, DATA, HEADER, HEADER_SIZE, WITH_PAYLOAD
 
 if TYPE_CHECKING:
     from .matching import Arrival
-    from .partner import Peer
+    from .partner import Partner
     from .transfer import Sending
 
 _BUFFER = 16 * 1024
@@ -32,7 +32,7 @@ unpack_header = HEADER.unpack_from
 Item = tuple[list[memoryview], "Sending | None"]
 
 
-class Lane:
+class Stream:
     """Args:
     sock: connected; becomes non-blocking, and ours.
     relay: whether daemons carry it: then to spin would take the processor from them.
@@ -43,7 +43,7 @@ class Lane:
         "sink_mark", "sink_view", "sock", "take", "view", "watched",
     )  # fmt: skip
 
-    def __init__(self, peer: Peer, sock: socket.socket, relay: bool) -> None:
+    def __init__(self, peer: Partner, sock: socket.socket, relay: bool) -> None:
         sock.setblocking(False)
         for option in (socket.SO_SNDBUF, socket.SO_RCVBUF):
             sock.setsockopt(socket.SOL_SOCKET, option, 4 * 1024 * 1024)

@@ -1,7 +1,8 @@
 """The arithmetic of the in-memory network: when do which bytes arrive? No tasks, no clock, no waiting.
 
-A `Link` is one direction between two peers, a `Pipe` one direction of one stream. Every piece of data gets
-its due time when it is sent; a blocked link gives "never", and what it holds gets new times when it opens.
+A `MemoryPath` is one direction between two peers, a `Pipe` one direction of one stream. Every piece of data
+gets its due time when it is sent; a blocked path gives "never", and what it holds gets new times when it
+opens.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from math import inf
 from random import Random
 
 
-class Link:
+class MemoryPath:
     """One direction between two peers: how long bytes take, and whether they pass at all."""
 
     def __init__(self, latency: Callable[[], float], bandwidth: float | None, name: str) -> None:
@@ -73,7 +74,7 @@ class Pipe:
     """
 
     def __init__(
-        self, link: Link, capacity: int, wake: Callable[[], None], short_reads: float, seed: str
+        self, link: MemoryPath, capacity: int, wake: Callable[[], None], short_reads: float, seed: str
     ) -> None:
         self._link = link
         self._capacity = capacity

@@ -15,8 +15,8 @@ import trio
 
 from ...errors import BadAddress
 from ...ids import PeerId
-from .arrivals import Link
-from .stream import MemoryStream, Node
+from .arrivals import MemoryPath
+from .stream import MemoryStream, PeerLife
 from .transport import MemoryTransport
 
 _ADDRESS = re.compile(r"/memory/([0-9]{1,9})(?:/p2p/([^/\s]+))?")
@@ -55,7 +55,7 @@ class MemoryNetwork:
         self._short_reads = short_reads
         self._peers: list[PeerId] = []
         self._transports: dict[PeerId, MemoryTransport] = {}
-        self._links: dict[tuple[PeerId, PeerId], Link] = {}
+        self._links: dict[tuple[PeerId, PeerId], MemoryPath] = {}
         self._connections = count()
 
     def transport(self, peer: PeerId) -> MemoryTransport:
@@ -70,7 +70,7 @@ class MemoryNetwork:
                 address = f"/memory/{len(self._peers)}/p2p/{peer}"
             else:
                 address = found.node.address
-            found = MemoryTransport(self, Node(peer, address))
+            found = MemoryTransport(self, PeerLife(peer, address))
             self._transports[peer] = found
         return found
 
@@ -136,7 +136,7 @@ class MemoryNetwork:
 
     # --- for the transports -------------------------------------------------------------------------------
 
-    def find(self, address: str) -> tuple[Node | None, PeerId | None]:
+    def find(self, address: str) -> tuple[PeerLife | None, PeerId | None]:
         """Who is at `address`, if anybody, and who ought to be, if it says so.
 
         Raises:
@@ -150,7 +150,7 @@ class MemoryNetwork:
         found = 1 <= number <= len(self._peers)
         return (self._node(self._peers[number - 1]) if found else None), wanted
 
-    async def travel(self, sender: Node, receiver: Node, waiting: Node) -> None:
+    async def travel(self, sender: PeerLife, receiver: PeerLife, waiting: PeerLife) -> None:
         """Wait as long as one small packet takes; `waiting` is whose task this is.
 
         Raises:
@@ -166,7 +166,7 @@ class MemoryNetwork:
             if not link.blocked:
                 return
 
-    def join(self, a: Node, b: Node) -> None:
+    def join(self, a: PeerLife, b: PeerLife) -> None:
         """Connect two peers that are not connected, or no longer."""
         old = [node.connections.pop(far.peer, None) for node, far in ((a, b), (b, a))]
         for end in old:
@@ -174,7 +174,7 @@ class MemoryNetwork:
                 end.close()
         a.connections[b.peer], b.connections[a.peer] = self.open(a, b, next(self._connections))
 
-    def open(self, a: Node, b: Node, connection: int) -> tuple[MemoryStream, MemoryStream]:
+    def open(self, a: PeerLife, b: PeerLife, connection: int) -> tuple[MemoryStream, MemoryStream]:
         """A new stream over a connection: its end at `a`, its end at `b`."""
         here, there = MemoryStream(a, b.peer, connection), MemoryStream(b, a.peer, connection)
         make = (self._capacity, self._short_reads, self._seed)
@@ -184,19 +184,21 @@ class MemoryNetwork:
         there.attach(here, inbound=forth, outbound=back)
         return here, there
 
-    def _node(self, peer: PeerId) -> Node:
+    def _node(self, peer: PeerId) -> PeerLife:
         """The newest life of `peer`, be it over or not even begun."""
         found = self._transports.get(peer)
         return self.transport(peer).node if found is None else found.node
 
-    def _link(self, sender: PeerId, receiver: PeerId) -> Link:
+    def _link(self, sender: PeerId, receiver: PeerId) -> MemoryPath:
         link = self._links.get((sender, receiver))
         if link is None:
-            link = Link(lambda: self._seconds(sender, receiver), self._bandwidth, f"{sender}/{receiver}")
+            link = MemoryPath(
+                lambda: self._seconds(sender, receiver), self._bandwidth, f"{sender}/{receiver}"
+            )
             self._links[sender, receiver] = link
         return link
 
-    def _both_ways(self, a: PeerId, b: PeerId) -> tuple[Link, Link]:
+    def _both_ways(self, a: PeerId, b: PeerId) -> tuple[MemoryPath, MemoryPath]:
         if a == b:
             raise ValueError(f"{a} has no link to itself")
         return self._link(a, b), self._link(b, a)

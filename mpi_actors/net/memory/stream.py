@@ -14,7 +14,7 @@ from ..transport import Accept
 from .arrivals import Pipe
 
 
-class Node:
+class PeerLife:
     """One life of one peer: killed once, killed for good."""
 
     def __init__(self, peer: PeerId, address: str) -> None:
@@ -94,7 +94,7 @@ class Node:
 class MemoryStream:
     """One end of a stream: a `ByteStream`."""
 
-    def __init__(self, node: Node, remote: PeerId, connection: int) -> None:
+    def __init__(self, node: PeerLife, remote: PeerId, connection: int) -> None:
         self.node = node
         self.connection = connection
         self.far: MemoryStream

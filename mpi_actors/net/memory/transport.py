@@ -11,7 +11,7 @@ import trio
 from ...errors import CannotListen, DialFailed
 from ...ids import PeerId
 from ..transport import STREAM, Accept
-from .stream import MemoryStream, Node
+from .stream import MemoryStream, PeerLife
 
 logger = logging.getLogger(__name__)
 
@@ -21,19 +21,19 @@ class Switch(Protocol):
 
     dial_timeout: float
 
-    def find(self, address: str) -> tuple[Node | None, PeerId | None]:
+    def find(self, address: str) -> tuple[PeerLife | None, PeerId | None]:
         """Who is at `address`, if anybody, and who ought to be, if it says so."""
         ...
 
-    async def travel(self, sender: Node, receiver: Node, waiting: Node) -> None:
+    async def travel(self, sender: PeerLife, receiver: PeerLife, waiting: PeerLife) -> None:
         """Wait as long as one small packet takes."""
         ...
 
-    def join(self, a: Node, b: Node) -> None:
+    def join(self, a: PeerLife, b: PeerLife) -> None:
         """Connect two peers that are not connected, or no longer."""
         ...
 
-    def open(self, a: Node, b: Node, connection: int) -> tuple[MemoryStream, MemoryStream]:
+    def open(self, a: PeerLife, b: PeerLife, connection: int) -> tuple[MemoryStream, MemoryStream]:
         """A new stream over a connection: its end at `a`, its end at `b`."""
         ...
 
@@ -44,7 +44,7 @@ class MemoryTransport:
     Once its peer is killed, each of its methods that can raise raises `ConnectionLost`.
     """
 
-    def __init__(self, network: Switch, node: Node) -> None:
+    def __init__(self, network: Switch, node: PeerLife) -> None:
         self.node = node
         self._network = network
 
@@ -141,7 +141,7 @@ class MemoryTransport:
             self.node.drop(control.connection)
         await trio.lowlevel.cancel_shielded_checkpoint()
 
-    async def _dial(self, far: Node, wanted: PeerId) -> PeerId:
+    async def _dial(self, far: PeerLife, wanted: PeerId) -> PeerId:
         near = self.node
         if wanted == far.peer and self._connected(near, far):
             return far.peer
@@ -179,7 +179,7 @@ class MemoryTransport:
         await near.running()
         return here
 
-    def _connected(self, near: Node, far: Node) -> bool:
+    def _connected(self, near: PeerLife, far: PeerLife) -> bool:
         control = near.connections.get(far.peer)
         return control is not None and control.usable
 

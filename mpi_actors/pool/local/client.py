@@ -9,7 +9,15 @@ import trio
 
 from ...errors import DaemonEnded
 from ...events import Event
-from ...wire.control import MAX_LINE, Answer, Request, decode_answer, decode_event, encode_request, take_value
+from ...wire.control import (
+    MAX_LINE,
+    Answer,
+    ControlRequest,
+    decode_answer,
+    decode_event,
+    encode_request,
+    take_value,
+)
 from ...wire.stdio import LineSplitter
 
 T = TypeVar("T")
@@ -63,7 +71,7 @@ class ControlClient:
             for asker in self._asked.values():
                 asker.close()
 
-    async def ask(self, request: Request[T]) -> T:
+    async def ask(self, request: ControlRequest[T]) -> T:
         """Ask, and wait for the answer.
 
         Raises:
@@ -84,7 +92,7 @@ class ControlClient:
         finally:
             del self._asked[id]
 
-    def post(self, request: Request[None]) -> None:
+    def post(self, request: ControlRequest[None]) -> None:
         """Ask without waiting for the answer. Harmless when the daemon is gone, or does not read."""
         self._last_id += 1
         try:

@@ -11,7 +11,7 @@ from ...coordination.decisions import EXIT_JOB_FAILED
 from ...coordination.result import JobResult
 from ...events import Event, JobFinished, Log, RankLost, RankStarted
 from ...ids import JobId, Rank
-from ...wire.control import JobLog, Kill, Logs, Why
+from ...wire.control import Kill, Logs, LogTail, Why
 from .client import ControlClient
 
 _KEPT = 10_000
@@ -63,7 +63,7 @@ class LocalJob:
         lines = await self._client.ask(Why(job=self.id, patience=patience))
         return list(lines)
 
-    async def logs(self) -> JobLog:
+    async def logs(self) -> LogTail:
         """The end of the job's log.
 
         Raises:

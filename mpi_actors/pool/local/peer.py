@@ -19,7 +19,17 @@ from ...errors import CannotSpawn, DaemonEnded, InstallFailed
 from ...events import Event, PeerJoined, PeerLost, PeerOffers
 from ...ids import JobId, PeerId
 from ...process.exit import Exit
-from ...wire.control import Feed, GetStatus, Offer, Open, Request, Script, Start, Status, WaitPrepared
+from ...wire.control import (
+    ControlRequest,
+    DaemonStatus,
+    Feed,
+    GetStatus,
+    Offer,
+    Open,
+    Script,
+    Start,
+    WaitPrepared,
+)
 from .client import ControlClient
 from .job import LocalJob
 
@@ -104,7 +114,7 @@ class LocalPeer:
 
     # --- what it is asked ---------------------------------------------------------------------------------
 
-    async def ask(self, request: Request[T]) -> T:
+    async def ask(self, request: ControlRequest[T]) -> T:
         """Ask the daemon anything.
 
         Raises:
@@ -158,7 +168,7 @@ class LocalPeer:
         if self._client is not None:
             self._client.post(Feed(program=program, path=str(path), size=0, ended=True))
 
-    async def status(self) -> Status:
+    async def status(self) -> DaemonStatus:
         """How it is now.
 
         Raises:

@@ -21,7 +21,7 @@ from ...loading import loading
 with loading():
     import trio
 
-    from ...daemon.real import Node, NodeOptions, open_node
+    from ...daemon.real import DaemonOptions, RealDaemon, open_daemon
     from ...depot.sources.directory import DirectoryStore, missing_files, single
     from ...depot.sources.source import InterpreterSource
     from ...errors import BadMessage, MpiActorsError, UsageError
@@ -92,7 +92,7 @@ async def _run(request: Open, id: int, control: trio.SocketStream, events: trio.
     failure: Exception | None = None
     try:
         options = await trio.to_thread.run_sync(_options, request)
-        async with open_node(options) as node:
+        async with open_daemon(options) as node:
             await _live(node, id, control, events)
     except* MpiActorsError as group:
         failure = _first(group)
@@ -106,7 +106,7 @@ async def _run(request: Open, id: int, control: trio.SocketStream, events: trio.
     return 2 if isinstance(failure, UsageError) else 1
 
 
-async def _live(node: Node, id: int, control: trio.SocketStream, events: trio.SocketStream) -> None:
+async def _live(node: RealDaemon, id: int, control: trio.SocketStream, events: trio.SocketStream) -> None:
     with trio.CancelScope() as scope:
 
         def stop() -> None:
@@ -127,12 +127,12 @@ async def _stop_on_signal(stop: Callable[[], None]) -> None:
             stop()
 
 
-def _options(request: Open) -> NodeOptions:
+def _options(request: Open) -> DaemonOptions:
     source: InterpreterSource | None = None
     if request.store is not None:
         store = Path(request.store)
         source = single(store) if _is_interpreter(store) else DirectoryStore(store)
-    return NodeOptions(
+    return DaemonOptions(
         path=Path(request.path),
         source=source,
         listen=request.listen,

@@ -20,27 +20,27 @@ from typing import Any
 import trio
 
 from ...actors import ChildSpec, Mailbox, Restart
-from ...daemon.real import Node
+from ...daemon.real import RealDaemon
 from ...errors import BadProgramLine, MpiActorsError, ProtocolError, UsageError
 from ...events import Event, EventBus, Log, Notice, PeerJoined, to_json
 from ...jobs.job import Job
 from ...wire.control import (
     MAX_LOGS,
     Connect,
+    ControlRequest,
+    DaemonStatus,
     Feed,
     GetStatus,
-    JobLog,
     Kill,
     LogEntry,
     Logs,
+    LogTail,
     Offer,
     Open,
     Opened,
     PeerStatus,
     Prepared,
-    Request,
     Start,
-    Status,
     Stop,
     WaitPrepared,
     Why,
@@ -115,7 +115,7 @@ class EventOutbox:
 
 
 class ControlService:
-    """The actor. Give `child()` to `Node.run`.
+    """The actor. Give `child()` to `RealDaemon.run`.
 
     Args:
         node: the daemon.
@@ -127,7 +127,7 @@ class ControlService:
 
     def __init__(
         self,
-        node: Node,
+        node: RealDaemon,
         control: trio.SocketStream,
         events: trio.SocketStream,
         *,
@@ -192,7 +192,7 @@ class ControlService:
         except (ProtocolError, BadProgramLine) as error:
             logger.error("the launcher sent nonsense: %s", error)
 
-    async def _answer(self, id: int, request: Request[Any]) -> None:
+    async def _answer(self, id: int, request: ControlRequest[Any]) -> None:
         try:
             line = encode_answer(id, await self._obey(request))
         except MpiActorsError as error:
@@ -211,7 +211,7 @@ class ControlService:
             except BROKEN:
                 return  # the launcher is gone: the reader sees it
 
-    async def _obey(self, request: Request[Any]) -> object:
+    async def _obey(self, request: ControlRequest[Any]) -> object:
         daemon = self._daemon
         match request:
             case Start(program=program, size=size, args=args, restart=restart):
@@ -247,7 +247,7 @@ class ControlService:
         raise UsageError(f"a daemon does not take {type(request).__name__}")
 
 
-def job_log(job: Job) -> JobLog:
+def job_log(job: Job) -> LogTail:
     """The end of a job's log that fits into one answer."""
     lines: deque[LogEntry] = deque()
     room = MAX_LOGS
@@ -256,13 +256,13 @@ def job_log(job: Job) -> JobLog:
         if room < 0:
             break
         lines.appendleft(LogEntry(rank=line.rank, text=line.text, stream=line.stream))
-    return JobLog(lines=tuple(lines), dropped=job.log.dropped + len(job.log) - len(lines))
+    return LogTail(lines=tuple(lines), dropped=job.log.dropped + len(job.log) - len(lines))
 
 
-def status(node: Node) -> Status:
+def status(node: RealDaemon) -> DaemonStatus:
     """The daemon now."""
     daemon = node.daemon
-    return Status(
+    return DaemonStatus(
         peer=daemon.local,
         addresses=daemon.transport.addresses,
         pid=os.getpid(),

@@ -13,10 +13,10 @@ from console_content import ECHO, INTERPRETERS, ROOT, RUN, FakeBackend
 from trio.testing import wait_all_tasks_blocked
 
 from mpi_actors.cli.console.console import Console
-from mpi_actors.cli.output.outbox import Outbox, Piece
-from mpi_actors.content.store.backend import Progress
-from mpi_actors.daemon.real import Node
-from mpi_actors.depot.listing import Entry
+from mpi_actors.cli.output.outbox import Outbox, OutputPiece
+from mpi_actors.content.store.backend import TransferProgress
+from mpi_actors.daemon.real import RealDaemon
+from mpi_actors.depot.listing import InterpreterEntry
 from mpi_actors.errors import InterpreterInUse, UnknownInterpreter
 from mpi_actors.events import EventBus
 from mpi_actors.ids import PeerId
@@ -27,12 +27,12 @@ PEER = PeerId("12D3KooWD3eckifWpRn9wQpMG9R9hX3sD158z7EqHWmweQAJU5SA")
 class FakeDepot:
     """See `Depot`: `echo` is installed, and more cannot be."""
 
-    def __init__(self, entries: list[Entry]) -> None:
+    def __init__(self, entries: list[InterpreterEntry]) -> None:
         self.entries = entries
         self.trouble = ""
         self.done: list[str] = []
 
-    def listing(self) -> list[Entry]:
+    def listing(self) -> list[InterpreterEntry]:
         return self.entries
 
     async def add(self, name: str) -> bool:
@@ -68,7 +68,7 @@ class Scene:
     def __init__(self, backend: FakeBackend | None, *, quiet: bool = False) -> None:
         self.depot = FakeDepot(list(INTERPRETERS))
         self.source: object = None
-        self._pieces: list[Piece] = []
+        self._pieces: list[OutputPiece] = []
         prepared = trio.Event()
         prepared.set()
         transport = SimpleNamespace(addresses=("/ip4/192.0.2.1/tcp/1",))
@@ -79,9 +79,9 @@ class Scene:
             source=None, store_path="QmStore",
         )  # fmt: skip
         self.outbox = Outbox(EventBus())
-        self.console = Console(cast(Node, self.node), self.outbox, quiet=quiet, interactive=False)
+        self.console = Console(cast(RealDaemon, self.node), self.outbox, quiet=quiet, interactive=False)
 
-    async def write(self, pieces: list[Piece]) -> None:
+    async def write(self, pieces: list[OutputPiece]) -> None:
         """See `outbox.Write`."""
         await trio.lowlevel.checkpoint()
         self._pieces += pieces
@@ -229,7 +229,7 @@ async def test_list_does_not_wait_for_ever_and_others_do(
     scene = Scene(FakeBackend())
     nursery.start_soon(scene.outbox.pump, scene.write)
     scene.node.prepared = trio.Event()
-    scene.depot.entries = [Entry("echo", 10, "installing")]
+    scene.depot.entries = [InterpreterEntry("echo", 10, "installing")]
     out, _ = await scene.do("list")
     assert out[0].startswith("waiting for the interpreters")
     assert out[2].split() == ["echo", "10", "B", "installing"]
@@ -247,7 +247,7 @@ class SlowBackend(FakeBackend):
     async def _transfer(self, place: Path, on_progress: object) -> None:
         assert callable(on_progress)
         for done in range(13):
-            on_progress(Progress(done * 1_000_000, 12_000_000))
+            on_progress(TransferProgress(done * 1_000_000, 12_000_000))
             await trio.sleep(1)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import trio
 from trio.testing import wait_all_tasks_blocked
 
-from mpi_actors.cli.output.outbox import FEW, MANY, Outbox, Piece
+from mpi_actors.cli.output.outbox import FEW, MANY, Outbox, OutputPiece
 from mpi_actors.events import EventBus
 
 
@@ -13,10 +13,10 @@ class Screen:
     """Shows pieces when it may."""
 
     def __init__(self) -> None:
-        self.shown: list[Piece] = []
+        self.shown: list[OutputPiece] = []
         self.may = trio.Event()
 
-    async def write(self, pieces: list[Piece]) -> None:
+    async def write(self, pieces: list[OutputPiece]) -> None:
         """See `outbox.Write`."""
         await self.may.wait()
         self.shown += pieces
@@ -36,7 +36,7 @@ async def test_texts_come_in_order_and_drained_waits_for_them(nursery: trio.Nurs
     assert screen.shown == []
     screen.may.set()
     await outbox.drained()
-    assert screen.shown == [Piece("a\n", False), Piece("b\n", True), Piece("c\n", False)]
+    assert screen.shown == [OutputPiece("a\n", False), OutputPiece("b\n", True), OutputPiece("c\n", False)]
     nursery.cancel_scope.cancel()
 
 
@@ -71,7 +71,7 @@ async def test_closing_shows_what_is_left_even_when_cancelled(autojump_clock: tr
         scope.cancel()
         outbox.put("last words")
         await outbox.close(screen.write, 1.0)
-    assert screen.shown == [Piece("last words\n", False)]
+    assert screen.shown == [OutputPiece("last words\n", False)]
     stuck = Screen()
     outbox.put("x" * MANY)
     assert bus.held

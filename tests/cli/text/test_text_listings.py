@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from mpi_actors.cli.text.listings import collected_lines, entry_lines, interpreter_lines
 from mpi_actors.content.formats.cid import Cid
-from mpi_actors.content.store.backend import Entry as ContentEntry
-from mpi_actors.depot.listing import Entry
+from mpi_actors.content.store.backend import DirectoryEntry as ContentEntry
+from mpi_actors.depot.listing import InterpreterEntry
 
 NOW = 1_800_000_000.0
 DAY = 86400.0
@@ -15,13 +15,13 @@ def test_interpreters_are_a_table_with_the_details_below() -> None:
     """Sizes and times as people read them; nothing trails."""
     output = "init.py ended with exit code 1:\n" + "\n".join(f"line {number}" for number in range(20))
     interpreters = [
-        Entry("echo", 1234, "installed", in_use=2, pinned=True, last_use=NOW - 3 * DAY),
-        Entry("fresh", 999, "installed"),
-        Entry("large", 50_000_000, "available", detail="it needs 50 MB, 10 MB are free"),
-        Entry("new", 10, "installing"),
-        Entry("pi", 10, "available"),
-        Entry("short", 0, "failed", detail="no gpu\n"),
-        Entry("words", 2_500_000, "failed", detail=output),
+        InterpreterEntry("echo", 1234, "installed", in_use=2, pinned=True, last_use=NOW - 3 * DAY),
+        InterpreterEntry("fresh", 999, "installed"),
+        InterpreterEntry("large", 50_000_000, "available", detail="it needs 50 MB, 10 MB are free"),
+        InterpreterEntry("new", 10, "installing"),
+        InterpreterEntry("pi", 10, "available"),
+        InterpreterEntry("short", 0, "failed", detail="no gpu\n"),
+        InterpreterEntry("words", 2_500_000, "failed", detail=output),
     ]
     assert interpreter_lines(interpreters, NOW) == [
         "name   size    state       last use    pinned  in use",

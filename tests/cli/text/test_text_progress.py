@@ -7,10 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mpi_actors.cli.text.progress import Speed, describe, render
-from mpi_actors.content.store.backend import Progress
+from mpi_actors.content.store.backend import TransferProgress
 
 MB = 1_000_000
-HALF = Progress(20 * MB, 40 * MB)
+HALF = TransferProgress(20 * MB, 40 * MB)
 SPEED = 2.5 * MB
 
 
@@ -35,19 +35,23 @@ def test_as_much_as_fits_is_shown(width: int, line: str) -> None:
 @pytest.mark.parametrize(
     ("progress", "speed", "line"),
     [
-        (Progress(0, 40 * MB), None, "fetching    0%  0 B of 40 MB"),
-        (Progress(0, 40 * MB), 0.0, "fetching    0%  0 B of 40 MB  0 B/s"),
-        (Progress(40 * MB, 40 * MB), SPEED, "fetching  100%  40 MB of 40 MB  2.5 MB/s"),
-        (Progress(50 * MB, 40 * MB), None, "fetching  100%  40 MB of 40 MB"),
-        (Progress(0, 0), None, "fetching  100%  0 B of 0 B"),
-        (Progress(5 * MB), SPEED, "fetching  5 MB  2.5 MB/s"),
-        (Progress(5 * MB), None, "fetching  5 MB"),
-        (Progress(39_999_999, 40 * MB), None, "fetching   99%  40 MB of 40 MB"),
-        (Progress(0, 36_000 * MB), SPEED, "fetching    0%  0 B of 36 GB  2.5 MB/s  4:00:00 left"),
-        (Progress(0, 36_000_000 * MB), SPEED, "fetching    0%  0 B of 36 TB  2.5 MB/s  166 days left"),
+        (TransferProgress(0, 40 * MB), None, "fetching    0%  0 B of 40 MB"),
+        (TransferProgress(0, 40 * MB), 0.0, "fetching    0%  0 B of 40 MB  0 B/s"),
+        (TransferProgress(40 * MB, 40 * MB), SPEED, "fetching  100%  40 MB of 40 MB  2.5 MB/s"),
+        (TransferProgress(50 * MB, 40 * MB), None, "fetching  100%  40 MB of 40 MB"),
+        (TransferProgress(0, 0), None, "fetching  100%  0 B of 0 B"),
+        (TransferProgress(5 * MB), SPEED, "fetching  5 MB  2.5 MB/s"),
+        (TransferProgress(5 * MB), None, "fetching  5 MB"),
+        (TransferProgress(39_999_999, 40 * MB), None, "fetching   99%  40 MB of 40 MB"),
+        (TransferProgress(0, 36_000 * MB), SPEED, "fetching    0%  0 B of 36 GB  2.5 MB/s  4:00:00 left"),
+        (
+            TransferProgress(0, 36_000_000 * MB),
+            SPEED,
+            "fetching    0%  0 B of 36 TB  2.5 MB/s  166 days left",
+        ),
     ],
 )
-def test_what_is_not_known_is_left_out(progress: Progress, speed: float | None, line: str) -> None:
+def test_what_is_not_known_is_left_out(progress: TransferProgress, speed: float | None, line: str) -> None:
     """The total, the speed, the time that is left; and 100 % is only said of all."""
     assert describe("fetching", progress, speed) == line
 
@@ -57,7 +61,7 @@ def test_what_is_not_known_is_left_out(progress: Progress, speed: float | None, 
 )
 def test_without_a_total_there_is_no_bar(width: int, line: str) -> None:
     """How much there is gives way last."""
-    assert render("fetching", Progress(5 * MB), SPEED, width) == line
+    assert render("fetching", TransferProgress(5 * MB), SPEED, width) == line
 
 
 @given(
@@ -70,7 +74,7 @@ def test_it_always_fits_and_says_how_far_it_is(
     done: int, total: int | None, speed: float | None, width: int
 ) -> None:
     """On any terminal, with any numbers."""
-    line = render("publishing", Progress(done, total), speed, width)
+    line = render("publishing", TransferProgress(done, total), speed, width)
     assert 0 < len(line) <= width
     assert ("%" in line) == (total is not None)
     assert line.isprintable()
@@ -81,7 +85,9 @@ def test_it_always_fits_and_says_how_far_it_is(
 
 def test_the_bar_grows() -> None:
     """From nothing to all, with the line's length unchanged but for the numbers."""
-    bars = [render("x", Progress(done, 10), None, 80).split("[")[1].split("]")[0] for done in range(11)]
+    bars = [
+        render("x", TransferProgress(done, 10), None, 80).split("[")[1].split("]")[0] for done in range(11)
+    ]
     filled = [bar.count("=") for bar in bars]
     assert filled == sorted(filled)
     assert (filled[0], filled[-1]) == (0, len(bars[-1]))

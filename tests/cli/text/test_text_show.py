@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from mpi_actors import events
-from mpi_actors.cli.text.show import Kind, Shown, printable, show
+from mpi_actors.cli.text.show import Shown, TextKind, printable, show
 from mpi_actors.cli.text.tables import one_line, seconds_text, table
 from mpi_actors.ids import JobId, PeerId
 
@@ -21,12 +21,12 @@ def log(rank: int, stream: str = "log") -> events.Log:
 @pytest.mark.parametrize(
     ("event", "several", "expected"),
     [
-        (log(0), False, Shown("hi", Kind.LOG)),
-        (log(3), False, Shown("[3] hi", Kind.LOG)),
-        (log(0), True, Shown("01234567 [0] hi", Kind.LOG)),
-        (log(3), True, Shown("01234567 [3] hi", Kind.LOG)),
-        (log(0, "stderr"), False, Shown("[0 stderr] hi", Kind.STDERR)),
-        (log(0, "stderr"), True, Shown("01234567 [0 stderr] hi", Kind.STDERR)),
+        (log(0), False, Shown("hi", TextKind.LOG)),
+        (log(3), False, Shown("[3] hi", TextKind.LOG)),
+        (log(0), True, Shown("01234567 [0] hi", TextKind.LOG)),
+        (log(3), True, Shown("01234567 [3] hi", TextKind.LOG)),
+        (log(0, "stderr"), False, Shown("[0 stderr] hi", TextKind.STDERR)),
+        (log(0, "stderr"), True, Shown("01234567 [0 stderr] hi", TextKind.STDERR)),
     ],
 )
 def test_logs_are_plain_for_rank_0_and_marked_for_others(
@@ -69,14 +69,14 @@ def test_logs_are_plain_for_rank_0_and_marked_for_others(
 )
 def test_news(event: events.Event, text: str) -> None:
     """What a quiet console leaves out."""
-    assert show(event) == Shown(text, Kind.NEWS)
+    assert show(event) == Shown(text, TextKind.NEWS)
 
 
 def test_a_failure_is_shown_with_the_rest_of_its_reason_indented() -> None:
     """It goes to standard error, even in a quiet console."""
     event = events.JobFinished(job=JOB, ok=False, exit_code=1, reason="rank 1\nTrace\n", seconds=0.5)
-    assert show(event) == Shown(f"job {JOB} failed after 0.500 s: rank 1\n    Trace", Kind.FAILURE)
-    assert Kind.FAILURE.is_error
+    assert show(event) == Shown(f"job {JOB} failed after 0.500 s: rank 1\n    Trace", TextKind.FAILURE)
+    assert TextKind.FAILURE.is_error
 
 
 def test_first_incarnations_are_not_shown() -> None:
@@ -111,4 +111,4 @@ def test_one_line_is_one_and_not_too_long() -> None:
 
 def test_a_notice_is_always_shown() -> None:
     """Even a quiet console says what a person has to know."""
-    assert show(events.Notice(text="mind this")) == Shown("note: mind this", Kind.FAILURE)
+    assert show(events.Notice(text="mind this")) == Shown("note: mind this", TextKind.FAILURE)

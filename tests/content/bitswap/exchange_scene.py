@@ -11,7 +11,7 @@ import trio
 from mpi_actors.content.bitswap.exchange import Exchange, ExchangeLimits
 from mpi_actors.content.bitswap.offload import Offload, T, Ts
 from mpi_actors.content.formats import bitswap
-from mpi_actors.content.formats.bitswap import Block, Decoder, Message, Presence
+from mpi_actors.content.formats.bitswap import BitswapMessage, Block, Decoder, Presence
 from mpi_actors.content.formats.cid import Cid
 from mpi_actors.content.formats.importer import Built, FileBuilder, build_directory
 from mpi_actors.content.formats.limits import CHUNK
@@ -178,7 +178,7 @@ class Rogue:
 
     def __init__(self, transport: Transport) -> None:
         self.transport = transport
-        self._put, self._take = trio.open_memory_channel[Message](1000)
+        self._put, self._take = trio.open_memory_channel[BitswapMessage](1000)
         self.streams: list[ByteStream] = []
         """Those that were opened to it."""
         transport.serve(bitswap.PROTOCOL, self._accept)
@@ -199,7 +199,7 @@ class Rogue:
         """A stream of its own to a peer."""
         return await self.transport.open_stream(to.id, bitswap.PROTOCOL)
 
-    async def receive(self) -> Message:
+    async def receive(self) -> BitswapMessage:
         """The next message that it got, on whatever stream."""
         return await self._take.receive()
 
@@ -216,12 +216,12 @@ class Rogue:
 
 def with_blocks(*blocks: bytes) -> bytes:
     """The bytes of a message with blocks."""
-    return bitswap.encode(Message(blocks=[Block(Cid.of(data).prefix, data) for data in blocks]))
+    return bitswap.encode(BitswapMessage(blocks=[Block(Cid.of(data).prefix, data) for data in blocks]))
 
 
 def with_refusals(cids: Iterable[Cid]) -> bytes:
     """The bytes of a message that says that its sender does not have these."""
-    return bitswap.encode(Message(presences=[Presence(cid, have=False) for cid in cids]))
+    return bitswap.encode(BitswapMessage(presences=[Presence(cid, have=False) for cid in cids]))
 
 
 @asynccontextmanager

@@ -10,7 +10,7 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 from mpi_actors.content.bitswap.asking import Got, Lacks, Provider
 from mpi_actors.content.bitswap.exchange import ExchangeLimits
 from mpi_actors.content.formats import bitswap, protobuf
-from mpi_actors.content.formats.bitswap import Block, Decoder, Message, Presence, Want
+from mpi_actors.content.formats.bitswap import BitswapMessage, Block, Decoder, Presence, Want
 from mpi_actors.content.formats.cid import Cid, Codec
 from mpi_actors.errors import ConnectionLost, ProviderFailed
 from mpi_actors.ids import PeerId
@@ -32,7 +32,7 @@ async def take(provider: Provider, count: int) -> list[Got | Lacks]:
 
 async def ask_for(stream: ByteStream, *wants: Want, full: bool = False) -> None:
     """Send one message with wants."""
-    await stream.send_all(bitswap.encode(Message(wants=wants, full=full)))
+    await stream.send_all(bitswap.encode(BitswapMessage(wants=wants, full=full)))
 
 
 # --- both sides -------------------------------------------------------------------------------------------
@@ -406,7 +406,9 @@ async def test_wrong_blocks_are_never_taken(autojump_clock: MockClock) -> None:
             provider.want([CID])
             stream = await far.open(near)
             await stream.send_all(
-                bitswap.encode(Message(blocks=[Block(CID.prefix, DATA + b"?"), Block(CID.prefix, b"")]))
+                bitswap.encode(
+                    BitswapMessage(blocks=[Block(CID.prefix, DATA + b"?"), Block(CID.prefix, b"")])
+                )
             )
             with pytest.raises(ProviderFailed, match="no block"):
                 await provider.receive()

@@ -23,7 +23,7 @@ from mpi_actors.content.bitswap.fetch import fetch_block, fetch_tree
 from mpi_actors.content.formats.cid import Cid
 from mpi_actors.content.formats.limits import TreeLimits
 from mpi_actors.content.formats.walk import Walk
-from mpi_actors.content.store.backend import Progress
+from mpi_actors.content.store.backend import TransferProgress
 from mpi_actors.errors import BadBlock, ContentMissing, ContentRefused, DiskFull, NoProvider
 from mpi_actors.ids import PeerId
 from mpi_actors.net.memory.network import MemoryNetwork
@@ -83,7 +83,7 @@ async def test_a_tree_is_fetched(autojump_clock: MockClock, version: int) -> Non
     async with scene() as on:
         near, far = await on.peer("near"), await on.peer("far")
         root = far.blocks.add_tree(FILES, version=version, chunk=CHUNK)
-        reports: list[Progress] = []
+        reports: list[TransferProgress] = []
         await fetch_tree(
             root,
             blocks=near.blocks,

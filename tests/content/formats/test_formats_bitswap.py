@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from libp2p.bitswap.pb import bitswap_pb2
 
 from mpi_actors.content.formats import bitswap, protobuf
-from mpi_actors.content.formats.bitswap import Block, Decoder, Message, Presence, Want
+from mpi_actors.content.formats.bitswap import BitswapMessage, Block, Decoder, Presence, Want
 from mpi_actors.content.formats.cid import Cid, Codec
 from mpi_actors.content.formats.limits import MAX_BLOCK
 from mpi_actors.errors import BadMessage
@@ -32,7 +32,7 @@ WANTS = st.builds(
     send_dont_have=st.booleans(),
 )
 MESSAGES = st.builds(
-    Message,
+    BitswapMessage,
     wants=st.lists(WANTS, max_size=4),
     full=st.booleans(),
     blocks=st.lists(st.builds(Block, CIDS.map(lambda cid: cid.prefix), st.binary(max_size=300)), max_size=4),
@@ -42,9 +42,9 @@ MESSAGES = st.builds(
 A = Cid.of(b"a")
 
 
-def plain(message: Message) -> Message:
+def plain(message: BitswapMessage) -> BitswapMessage:
     """The same with bytes for views, so that two can be compared."""
-    return Message(
+    return BitswapMessage(
         wants=list(message.wants),
         full=message.full,
         blocks=[Block(block.prefix, bytes(block.data)) for block in message.blocks],
@@ -59,12 +59,12 @@ def framed(body: bytes) -> bytes:
 
 
 @given(st.lists(MESSAGES, max_size=4), st.data())
-def test_messages_come_out_as_they_went_in(messages: list[Message], data: st.DataObject) -> None:
+def test_messages_come_out_as_they_went_in(messages: list[BitswapMessage], data: st.DataObject) -> None:
     """However the stream is cut into pieces, it gives the messages that were sent, at once when they end."""
     whole = b"".join(bitswap.encode(message) for message in messages)
     cuts = sorted(data.draw(st.lists(st.integers(0, len(whole)), max_size=6)))
     decoder = Decoder()
-    found: list[Message] = []
+    found: list[BitswapMessage] = []
     for start, end in zip([0, *cuts], [*cuts, len(whole)], strict=True):
         found += decoder.feed(whole[start:end])
     assert list(map(plain, found)) == list(map(plain, messages))
@@ -73,7 +73,7 @@ def test_messages_come_out_as_they_went_in(messages: list[Message], data: st.Dat
 
 
 @given(MESSAGES)
-def test_others_read_what_we_write(message: Message) -> None:
+def test_others_read_what_we_write(message: BitswapMessage) -> None:
     """Google's reader with the published fields finds the same in a message."""
     whole = bitswap.encode(message)
     size, start = protobuf.decode_varint(whole)
@@ -97,13 +97,13 @@ def test_others_read_what_we_write(message: Message) -> None:
 
 
 @given(MESSAGES)
-def test_we_read_what_others_write(message: Message) -> None:
+def test_we_read_what_others_write(message: BitswapMessage) -> None:
     """What Google's writer makes of the same message is read as that message."""
     theirs = bitswap_pb2.Message.FromString(bitswap.encode(message)[len(encoded_length(message)) :])
     assert plain(bitswap.decode(theirs.SerializeToString())) == plain(message)
 
 
-def encoded_length(message: Message) -> bytes:
+def encoded_length(message: BitswapMessage) -> bytes:
     """The bytes of the length in front of a message."""
     whole = bitswap.encode(message)
     return whole[: protobuf.decode_varint(whole)[1]]
@@ -123,7 +123,7 @@ def test_any_bytes_give_messages_or_one_error(data: bytes) -> None:
 
 def test_a_version_0_block_has_a_prefix_that_ipfs_takes() -> None:
     """Version 0 is written out before a block: without it, IPFS does not know whose the block is."""
-    whole = bitswap.encode(Message(blocks=[Block(A.prefix, b"a")]))
+    whole = bitswap.encode(BitswapMessage(blocks=[Block(A.prefix, b"a")]))
     assert whole == framed(bytes.fromhex("1a09 0a04 00701220 1201 61"))
 
 
@@ -171,7 +171,9 @@ def test_many_empty_fields_are_refused(wrap: int) -> None:
 
 def test_too_many_wants_are_passed_over() -> None:
     """As in IPFS, the wants beyond a number are as if they had not been sent."""
-    whole = bitswap.encode(Message(wants=[Want(A, number) for number in range(bitswap.MAX_WANTS + 10)]))
+    whole = bitswap.encode(
+        BitswapMessage(wants=[Want(A, number) for number in range(bitswap.MAX_WANTS + 10)])
+    )
     (message,) = Decoder().feed(whole)
     assert [want.priority for want in message.wants] == list(range(bitswap.MAX_WANTS))
 

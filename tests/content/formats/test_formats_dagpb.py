@@ -11,16 +11,16 @@ from hypothesis import strategies as st
 
 from mpi_actors.content.formats import dagpb, protobuf, unixfs
 from mpi_actors.content.formats.cid import Cid
-from mpi_actors.content.formats.dagpb import Link, Node
-from mpi_actors.content.formats.unixfs import Data, Kind
+from mpi_actors.content.formats.dagpb import DagLink, DagNode
+from mpi_actors.content.formats.unixfs import Data, NodeKind
 from mpi_actors.errors import BadBlock
 
 NUMBERS = st.integers(0, 2**64 - 1)
-LINKS = st.builds(Link, CIDS, st.text(max_size=10), NUMBERS)
-NODES = st.builds(Node, st.lists(LINKS, max_size=4).map(tuple), st.binary(max_size=50))
+LINKS = st.builds(DagLink, CIDS, st.text(max_size=10), NUMBERS)
+NODES = st.builds(DagNode, st.lists(LINKS, max_size=4).map(tuple), st.binary(max_size=50))
 DATA = st.builds(
     Data,
-    kind=st.sampled_from(Kind),
+    kind=st.sampled_from(NodeKind),
     data=st.binary(max_size=20),
     has_data=st.just(True),
     filesize=st.none() | NUMBERS,
@@ -78,22 +78,22 @@ def test_fields_of_fixed_size_are_passed_over() -> None:
 @pytest.mark.parametrize(
     ("block", "node"),
     [
-        pytest.param("0a020801", Node(data=b"\x08\x01"), id="empty-directory"),
+        pytest.param("0a020801", DagNode(data=b"\x08\x01"), id="empty-directory"),
         pytest.param(
             f"12290a22{CID.raw.hex()}1201611807" + "0a020801",
-            Node((Link(CID, "a", 7),), b"\x08\x01"),
+            DagNode((DagLink(CID, "a", 7),), b"\x08\x01"),
             id="one-entry",
         ),
     ],
 )
-def test_node_bytes(block: str, node: Node) -> None:
+def test_node_bytes(block: str, node: DagNode) -> None:
     """Nodes are written in the canonical way: links first, and all fields of a link, even an empty name."""
     assert dagpb.encode(node).hex() == block
     assert dagpb.decode(bytes.fromhex(block)) == node
 
 
 @given(NODES)
-def test_node_round_trip(node: Node) -> None:
+def test_node_round_trip(node: DagNode) -> None:
     """A node is read as it was written."""
     decoded = dagpb.decode(dagpb.encode(node))
     assert decoded.links == node.links
@@ -109,11 +109,11 @@ def test_unixfs_round_trip(data: Data) -> None:
 @pytest.mark.parametrize(
     ("data", "raw"),
     [
-        (Data(kind=Kind.FILE, filesize=0), "0802 1800"),
-        (Data(kind=Kind.FILE, data=b"a", filesize=1), "0802 120161 1801"),
-        (Data(kind=Kind.FILE, filesize=300, blocksizes=(44, 256)), "0802 18ac02 202c 208002"),
-        (Data(kind=Kind.SHARD, data=b"\x05", hash_type=34, fanout=256), "0805 120105 2822 308002"),
-        (Data(kind=Kind.SYMLINK, data="é".encode()), "0804 1202c3a9"),
+        (Data(kind=NodeKind.FILE, filesize=0), "0802 1800"),
+        (Data(kind=NodeKind.FILE, data=b"a", filesize=1), "0802 120161 1801"),
+        (Data(kind=NodeKind.FILE, filesize=300, blocksizes=(44, 256)), "0802 18ac02 202c 208002"),
+        (Data(kind=NodeKind.SHARD, data=b"\x05", hash_type=34, fanout=256), "0805 120105 2822 308002"),
+        (Data(kind=NodeKind.SYMLINK, data="é".encode()), "0804 1202c3a9"),
     ],
 )
 def test_unixfs_bytes(data: Data, raw: str) -> None:
@@ -124,7 +124,7 @@ def test_unixfs_bytes(data: Data, raw: str) -> None:
 def test_unixfs_of_others() -> None:
     """Packed lists of sizes, and modes and times, are understood or passed over."""
     raw = bytes.fromhex("0802 1806 2202 0204 38ed03 420308fa01")
-    assert unixfs.decode(raw) == Data(kind=Kind.FILE, filesize=6, blocksizes=(2, 4))
+    assert unixfs.decode(raw) == Data(kind=NodeKind.FILE, filesize=6, blocksizes=(2, 4))
 
 
 @pytest.mark.parametrize(
@@ -174,7 +174,7 @@ def test_any_bytes_are_refused_by_name(raw: bytes) -> None:
 
 
 @given(NODES.filter(lambda node: bool(node.data)), st.data())
-def test_cut_off_node_is_not_the_same(node: Node, data: st.DataObject) -> None:
+def test_cut_off_node_is_not_the_same(node: DagNode, data: st.DataObject) -> None:
     """A block that lost its end is refused, or tells something else."""
     block = dagpb.encode(node)
     cut = block[: data.draw(st.integers(0, len(block) - 1))]

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from mpi_actors.content.formats import dagpb, hamt, unixfs
 from mpi_actors.content.formats.cid import Cid
-from mpi_actors.content.formats.dagpb import Link
+from mpi_actors.content.formats.dagpb import DagLink
 from mpi_actors.content.formats.importer import Built, FileBuilder, build_directory
 from mpi_actors.content.formats.murmur import murmur64
 from mpi_actors.errors import BadBlock, ContentRefused
@@ -65,7 +65,7 @@ def found(blocks: Blocks, cid: Cid, trail: tuple[int, ...] = ()) -> dict[str, tu
     """All names below a shard with the positions that lead to them, after checking each shard."""
     node = dagpb.decode(blocks[cid])
     data = unixfs.decode(node.data)
-    assert (data.kind, data.hash_type, data.fanout) == (unixfs.Kind.SHARD, hamt.HASH_TYPE, hamt.FANOUT)
+    assert (data.kind, data.hash_type, data.fanout) == (unixfs.NodeKind.SHARD, hamt.HASH_TYPE, hamt.FANOUT)
     split = [hamt.split_name(link.name) for link in node.links]
     assert tuple(position for position, _ in split) == hamt.decode_positions(data.data)
     names = {}
@@ -156,6 +156,6 @@ def test_names_with_the_same_hash_are_refused() -> None:
     """Two names that no number of levels could tell apart are refused, instead of going on for ever."""
     one, other = SAME_HASH
     assert hamt.hash_of(one) == hamt.hash_of(other)
-    links = [Link(Cid.of(b""), name) for name in ("a", *SAME_HASH)]
+    links = [DagLink(Cid.of(b""), name) for name in ("a", *SAME_HASH)]
     with pytest.raises(ContentRefused, match="the-first-name-1"):
         hamt.build(links, lambda node: pytest.fail("nothing is made"))

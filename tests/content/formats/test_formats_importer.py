@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 
 from mpi_actors.content.formats import dagpb, unixfs
 from mpi_actors.content.formats.cid import Cid, Codec
-from mpi_actors.content.formats.dagpb import Link, Node
+from mpi_actors.content.formats.dagpb import DagLink, DagNode
 from mpi_actors.content.formats.importer import Built, FileBuilder, build_directory, build_symlink
 from mpi_actors.content.formats.limits import CHUNK
-from mpi_actors.content.formats.unixfs import Data, Kind
+from mpi_actors.content.formats.unixfs import Data, NodeKind
 
 VERSIONS = pytest.mark.parametrize("version", [0, 1])
 SMALL = {"chunk": 3, "links": 2}
@@ -60,24 +60,26 @@ def test_file_as_another_program_makes_it(version: int, size: int, cuts: list[in
     assert str(builder.finish().cid) == other.finalize()
 
 
-def fill(data: bytes, depth: int, version: int, chunk: int, links: int) -> tuple[Link, int, bytes]:
+def fill(data: bytes, depth: int, version: int, chunk: int, links: int) -> tuple[DagLink, int, bytes]:
     """A tree of the given depth from the beginning of some bytes, top down, and the bytes that are left."""
     if depth == 0:
         piece, rest = data[:chunk], data[chunk:]
         if version:
-            return Link(Cid.of(piece, Codec.RAW, 1), "", len(piece)), len(piece), rest
-        block = dagpb.encode(Node((), unixfs.encode(Data(kind=Kind.FILE, data=piece, filesize=len(piece)))))
-        return Link(Cid.of(block), "", len(block)), len(piece), rest
-    below: list[Link] = []
+            return DagLink(Cid.of(piece, Codec.RAW, 1), "", len(piece)), len(piece), rest
+        block = dagpb.encode(
+            DagNode((), unixfs.encode(Data(kind=NodeKind.FILE, data=piece, filesize=len(piece))))
+        )
+        return DagLink(Cid.of(block), "", len(block)), len(piece), rest
+    below: list[DagLink] = []
     sizes: list[int] = []
     while len(below) < links and (data or not below):
         link, size, data = fill(data, depth - 1, version, chunk, links)
         below.append(link)
         sizes.append(size)
-    about = Data(kind=Kind.FILE, filesize=sum(sizes), blocksizes=tuple(sizes))
-    block = dagpb.encode(Node(tuple(below), unixfs.encode(about)))
+    about = Data(kind=NodeKind.FILE, filesize=sum(sizes), blocksizes=tuple(sizes))
+    block = dagpb.encode(DagNode(tuple(below), unixfs.encode(about)))
     tsize = len(block) + sum(link.tsize for link in below)
-    return Link(Cid.of(block, Codec.DAG_PB, version), "", tsize), sum(sizes), data
+    return DagLink(Cid.of(block, Codec.DAG_PB, version), "", tsize), sum(sizes), data
 
 
 @VERSIONS

@@ -25,30 +25,30 @@ from hypothesis import strategies as st
 
 from mpi_actors.content.formats import hamt, reader
 from mpi_actors.content.formats.cid import Cid, Codec
-from mpi_actors.content.formats.dagpb import Link, Node
+from mpi_actors.content.formats.dagpb import DagLink, DagNode
 from mpi_actors.content.formats.limits import MAX_BLOCK
-from mpi_actors.content.formats.reader import Branch, Child, Directory, Leaf, Shard, Symlink, interpret
-from mpi_actors.content.formats.unixfs import Kind
+from mpi_actors.content.formats.reader import Branch, Directory, FilePiece, Leaf, Shard, Symlink, interpret
+from mpi_actors.content.formats.unixfs import NodeKind
 from mpi_actors.errors import BadBlock, ContentRefused
 
 Put = Callable[[Cid, bytes], None]
 
-LEAF = Link(Cid.of(b"leaf", Codec.RAW, 1), "", 4)
-OTHER = Link(Cid.of(b"other", Codec.RAW, 1), "", 5)
-SHARD: dict[str, Any] = {"kind": Kind.SHARD, "data": b"\x08", "hash_type": hamt.HASH_TYPE, "fanout": 256}
+LEAF = DagLink(Cid.of(b"leaf", Codec.RAW, 1), "", 4)
+OTHER = DagLink(Cid.of(b"other", Codec.RAW, 1), "", 5)
+SHARD: dict[str, Any] = {"kind": NodeKind.SHARD, "data": b"\x08", "hash_type": hamt.HASH_TYPE, "fanout": 256}
 
 
-def named(name: str) -> Link:
+def named(name: str) -> DagLink:
     """A link of that name."""
     return attrs.evolve(LEAF, name=name)
 
 
-def case(name: str, make: Callable[[Put], Link], *more: object) -> object:
+def case(name: str, make: Callable[[Put], DagLink], *more: object) -> object:
     """A case of a table."""
     return pytest.param(make, *more, id=name)
 
 
-def meaning(make: Callable[[Put], Link]) -> reader.Meaning:
+def meaning(make: Callable[[Put], DagLink]) -> reader.Meaning:
     """What the block that is made means."""
     blocks = Memory()
     cid = make(blocks.put).cid
@@ -60,16 +60,16 @@ def meaning(make: Callable[[Put], Link]) -> reader.Meaning:
     [
         case("plain bytes", lambda put: raw(b"abc", put), Leaf(b"abc")),
         case("no bytes", lambda put: raw(b"", put), Leaf(b"")),
-        case("file", lambda put: unixfs_node(put, kind=Kind.FILE, data=b"abc", filesize=3), Leaf(b"abc")),
-        case("no size", lambda put: unixfs_node(put, kind=Kind.FILE, data=b"abc"), Leaf(b"abc")),
-        case("empty file", lambda put: unixfs_node(put, kind=Kind.FILE, filesize=0), Leaf(b"")),
-        case("old", lambda put: unixfs_node(put, kind=Kind.RAW, data=b"abc", filesize=3), Leaf(b"abc")),
+        case("file", lambda put: unixfs_node(put, kind=NodeKind.FILE, data=b"abc", filesize=3), Leaf(b"abc")),
+        case("no size", lambda put: unixfs_node(put, kind=NodeKind.FILE, data=b"abc"), Leaf(b"abc")),
+        case("empty file", lambda put: unixfs_node(put, kind=NodeKind.FILE, filesize=0), Leaf(b"")),
+        case("old", lambda put: unixfs_node(put, kind=NodeKind.RAW, data=b"abc", filesize=3), Leaf(b"abc")),
         case("link", lambda put: symlink(put, "ä/b".encode()), Symlink("ä/b")),
         case("empty directory", lambda put: directory(put, {}), Directory((), 4)),
         case("empty large directory", lambda put: shard(put, {}), Shard((), 256, 9)),
     ],
 )
-def test_blocks_without_links(make: Callable[[Put], Link], expected: reader.Meaning) -> None:
+def test_blocks_without_links(make: Callable[[Put], DagLink], expected: reader.Meaning) -> None:
     """A block means what IPFS says, in whichever of the ways of writing it."""
     assert meaning(make) == expected
 
@@ -78,7 +78,7 @@ def test_branches_have_their_own_bytes_first() -> None:
     """A branch tells its children, their sizes, and what stands before them."""
     it = meaning(lambda put: branch(put, (LEAF, 4), (OTHER, 5), (LEAF, 4), data=b"ab"))
     assert isinstance(it, Branch)
-    children = (Child(LEAF.cid, 4), Child(OTHER.cid, 5), Child(LEAF.cid, 4))
+    children = (FilePiece(LEAF.cid, 4), FilePiece(OTHER.cid, 5), FilePiece(LEAF.cid, 4))
     assert (it.children, it.size, bytes(it.data)) == (children, 15, b"ab")
 
 
@@ -100,20 +100,22 @@ def test_shards_have_positions_and_names() -> None:
     "make",
     [
         case("too large", lambda put: raw(bytes(MAX_BLOCK + 1), put)),
-        case("no data", lambda put: node_link(Node((), b""), put)),
-        case("unknown kind", lambda put: node_link(Node((), b"\x08\x09"), put)),
-        case("garbage", lambda put: node_link(Node((), b"garbage"), put)),
-        case("a piece without its size", lambda put: unixfs_node(put, LEAF, kind=Kind.FILE, filesize=0)),
-        case("no such piece", lambda put: unixfs_node(put, kind=Kind.FILE, filesize=4, blocksizes=(4,))),
+        case("no data", lambda put: node_link(DagNode((), b""), put)),
+        case("unknown kind", lambda put: node_link(DagNode((), b"\x08\x09"), put)),
+        case("garbage", lambda put: node_link(DagNode((), b"garbage"), put)),
+        case("a piece without its size", lambda put: unixfs_node(put, LEAF, kind=NodeKind.FILE, filesize=0)),
+        case("no such piece", lambda put: unixfs_node(put, kind=NodeKind.FILE, filesize=4, blocksizes=(4,))),
         case("a wrong sum", lambda put: branch(put, (LEAF, 4), filesize=5)),
-        case("a wrong size", lambda put: unixfs_node(put, kind=Kind.FILE, data=b"abc", filesize=2)),
+        case("a wrong size", lambda put: unixfs_node(put, kind=NodeKind.FILE, data=b"abc", filesize=2)),
         case("sizes that overflow", lambda put: branch(put, (LEAF, 2**64 - 1), (LEAF, 1), filesize=0)),
-        case("an old piece with pieces", lambda put: unixfs_node(put, LEAF, kind=Kind.RAW, blocksizes=(4,))),
-        case("a directory with bytes", lambda put: unixfs_node(put, kind=Kind.DIRECTORY, data=b"a")),
-        case("a link with pieces", lambda put: unixfs_node(put, LEAF, kind=Kind.SYMLINK, data=b"a")),
+        case(
+            "an old piece with pieces", lambda put: unixfs_node(put, LEAF, kind=NodeKind.RAW, blocksizes=(4,))
+        ),
+        case("a directory with bytes", lambda put: unixfs_node(put, kind=NodeKind.DIRECTORY, data=b"a")),
+        case("a link with pieces", lambda put: unixfs_node(put, LEAF, kind=NodeKind.SYMLINK, data=b"a")),
         case("another hash", lambda put: shard(put, {}, hash_type=0x12)),
         case("no hash", lambda put: shard(put, {}, hash_type=None)),
-        case("no number of positions", lambda put: unixfs_node(put, kind=Kind.SHARD, hash_type=0x22)),
+        case("no number of positions", lambda put: unixfs_node(put, kind=NodeKind.SHARD, hash_type=0x22)),
         case("too few positions", lambda put: shard(put, {}, 4)),
         case("too many positions", lambda put: shard(put, {}, 2048)),
         case("another position", lambda put: shard(put, {3: LEAF}, data=b"\x10")),
@@ -124,7 +126,7 @@ def test_shards_have_positions_and_names() -> None:
         case("a position twice", lambda put: unixfs_node(put, named("03"), named("03"), **SHARD)),
     ],
 )
-def test_what_makes_no_sense(make: Callable[[Put], Link]) -> None:
+def test_what_makes_no_sense(make: Callable[[Put], DagLink]) -> None:
     """A block that contradicts itself is bad."""
     with pytest.raises(BadBlock):
         meaning(make)
@@ -139,16 +141,16 @@ def test_what_makes_no_sense(make: Callable[[Put], Link]) -> None:
         case("a slash", lambda put: directory(put, {"a/b": LEAF})),
         case("a NUL", lambda put: directory(put, {"a\0": LEAF})),
         case("a long name", lambda put: directory(put, {"ä" * 128: LEAF})),
-        case("a name twice", lambda put: unixfs_node(put, named("a"), named("a"), kind=Kind.DIRECTORY)),
+        case("a name twice", lambda put: unixfs_node(put, named("a"), named("a"), kind=NodeKind.DIRECTORY)),
         case("a name in a large directory", lambda put: shard(put, {3: named("..")})),
         case("a link to nothing", lambda put: symlink(put, b"")),
         case("a link with a NUL", lambda put: symlink(put, b"a\0b")),
         case("a link that is no text", lambda put: symlink(put, bytes([0xFF]))),
         case("a long link", lambda put: symlink(put, b"a" * 4096)),
-        case("metadata", lambda put: unixfs_node(put, kind=Kind.METADATA)),
+        case("metadata", lambda put: unixfs_node(put, kind=NodeKind.METADATA)),
     ],
 )
-def test_what_is_refused(make: Callable[[Put], Link]) -> None:
+def test_what_is_refused(make: Callable[[Put], DagLink]) -> None:
     """A block that makes sense but cannot be on a disk is refused, by another name."""
     with pytest.raises(ContentRefused):
         meaning(make)
@@ -158,7 +160,7 @@ def test_many_equal_names_are_soon_refused() -> None:
     """A large directory with a name that is there twice costs no more than reading it."""
     links = [named(f"n{number}") for number in range(20_000)]
     with pytest.raises(ContentRefused, match="twice"):
-        meaning(lambda put: unixfs_node(put, *links, links[-1], kind=Kind.DIRECTORY))
+        meaning(lambda put: unixfs_node(put, *links, links[-1], kind=NodeKind.DIRECTORY))
 
 
 @given(st.binary(max_size=200))
@@ -208,7 +210,7 @@ def test_names_of_large_directories_have_a_place(name: str, fanout: int, data: s
     """A shard is good in the one place for its names, and bad in all others."""
     levels = data.draw(st.integers(1, 64 // hamt.bits_of(fanout)))
     places = tuple(hamt.position(hamt.hash_of(name), level, fanout) for level in range(levels))
-    link = Link(LEAF.cid, name)
+    link = DagLink(LEAF.cid, name)
     reader.check_places(Shard((reader.ShardLink(places[-1], link),), fanout), places[:-1])
     wrong = list(places)
     wrong[data.draw(st.integers(0, levels - 1))] ^= data.draw(st.integers(1, fanout - 1))
@@ -220,7 +222,7 @@ def test_parts_of_large_directories_are_not_empty() -> None:
     """Nor are there more below one another than the hash has bits for: there is an end to reading them."""
     with pytest.raises(BadBlock):
         reader.check_places(Shard((), 256), (1,))
-    deepest = Shard((reader.ShardLink(0, Link(LEAF.cid)),), 256)
+    deepest = Shard((reader.ShardLink(0, DagLink(LEAF.cid)),), 256)
     reader.check_places(deepest, (0,) * 6)
     with pytest.raises(BadBlock):
         reader.check_places(deepest, (0,) * 7)

@@ -25,7 +25,7 @@ from hypothesis import strategies as st
 
 from mpi_actors.content.formats import hamt, visit
 from mpi_actors.content.formats.cid import Cid
-from mpi_actors.content.formats.dagpb import Link
+from mpi_actors.content.formats.dagpb import DagLink
 from mpi_actors.content.formats.limits import TreeLimits
 from mpi_actors.content.formats.path import ContentPath
 from mpi_actors.content.formats.visit import FoundDirectory, FoundFile, FoundLink
@@ -109,11 +109,11 @@ def test_of_a_large_directory_only_a_part_is_read() -> None:
     assert len(blocks.asked) < 5 < len(blocks) / 100
 
 
-X = Link(Cid.of(b"x"), "x")
+X = DagLink(Cid.of(b"x"), "x")
 PLACE = hamt.position(hamt.hash_of("x"), 0)
 PLACE_BELOW = hamt.position(hamt.hash_of("x"), 1)
 
-HOSTILE: dict[str, Callable[[Memory], Link]] = {
+HOSTILE: dict[str, Callable[[Memory], DagLink]] = {
     "an entry elsewhere": lambda blocks: shard(blocks.put, {PLACE ^ 1: X}),
     "a shard elsewhere": lambda blocks: shard(blocks.put, {PLACE: shard(blocks.put, {PLACE_BELOW ^ 1: X})}),
     "a file for a shard": lambda blocks: shard(blocks.put, {PLACE: raw(b"abc", blocks.put)}),

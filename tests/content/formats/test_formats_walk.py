@@ -30,11 +30,11 @@ from hypothesis import strategies as st
 
 from mpi_actors.content.formats import hamt, reader
 from mpi_actors.content.formats.cid import Cid, Codec
-from mpi_actors.content.formats.dagpb import Link
+from mpi_actors.content.formats.dagpb import DagLink
 from mpi_actors.content.formats.limits import TreeLimits
 from mpi_actors.content.formats.reader import Branch, Directory, Leaf, Shard
 from mpi_actors.content.formats.subtree import TreeKind
-from mpi_actors.content.formats.unixfs import Kind
+from mpi_actors.content.formats.unixfs import NodeKind
 from mpi_actors.content.formats.visit import FoundFile, visit
 from mpi_actors.content.formats.walk import Walk
 from mpi_actors.errors import BadBlock, ContentRefused
@@ -194,14 +194,14 @@ def test_shared_subtrees_count_for_all_their_places(
             run(less)
 
 
-def bomb(levels: int, first: Link, level: Callable[[Link], Link]) -> Link:
+def bomb(levels: int, first: DagLink, level: Callable[[DagLink], DagLink]) -> DagLink:
     """Something that doubles at each level."""
     for _ in range(levels):
         first = level(first)
     return first
 
 
-def tiny_pieces(blocks: Memory, size: int, times: int, levels: int) -> Link:
+def tiny_pieces(blocks: Memory, size: int, times: int, levels: int) -> DagLink:
     """A file whose pieces of `size` bytes are repeated so many times at each level."""
     link = raw(bytes(size), blocks.put)
     for _ in range(levels):
@@ -209,7 +209,7 @@ def tiny_pieces(blocks: Memory, size: int, times: int, levels: int) -> Link:
     return link
 
 
-BOMBS: dict[str, Callable[[Memory], Link]] = {
+BOMBS: dict[str, Callable[[Memory], DagLink]] = {
     "directories": lambda blocks: bomb(
         60, directory(blocks.put, {}), lambda link: directory(blocks.put, {"a": link, "b": link})
     ),
@@ -273,7 +273,7 @@ def test_pieces_side_by_side_are_bounded() -> None:
     blocks = Memory()
     link, size = raw(bytes(1024), blocks.put), 1024
     for level in range(6):
-        other = Link(Cid.of(b"%d" % level, Codec.RAW, 1))
+        other = DagLink(Cid.of(b"%d" % level, Codec.RAW, 1))
         link = branch(blocks.put, (link, size), *[(other, 1024)] * 20_000)
         size += 1024 * 20_000
     with pytest.raises(ContentRefused, match="side by side"):
@@ -285,13 +285,13 @@ PLACE = hamt.position(hamt.hash_of(LEAF_NAME), 0)
 PLACE_BELOW = hamt.position(hamt.hash_of(LEAF_NAME), 1)
 
 
-def one_entry(blocks: Memory, level: int = 0, name: str = LEAF_NAME, fanout: int = 256) -> Link:
+def one_entry(blocks: Memory, level: int = 0, name: str = LEAF_NAME, fanout: int = 256) -> DagLink:
     """A shard for one name at some level."""
     place = hamt.position(hamt.hash_of(name), level, fanout)
     return shard(blocks.put, {place: attrs.evolve(raw(b"abc", blocks.put), name=name)}, fanout)
 
 
-HOSTILE: dict[str, Callable[[Memory], Link]] = {
+HOSTILE: dict[str, Callable[[Memory], DagLink]] = {
     "a short piece": lambda blocks: branch(blocks.put, (raw(b"abc", blocks.put), 4)),
     "a long piece": lambda blocks: branch(blocks.put, (raw(b"abc", blocks.put), 2)),
     "a branch of another size": lambda blocks: branch(
@@ -319,8 +319,8 @@ HOSTILE: dict[str, Callable[[Memory], Link]] = {
     "a wrong place": lambda blocks: shard(
         blocks.put, {PLACE ^ 1: attrs.evolve(raw(b"abc", blocks.put), name=LEAF_NAME)}
     ),
-    "metadata": lambda blocks: directory(blocks.put, {"a": unixfs_node(blocks.put, kind=Kind.METADATA)}),
-    "no node": lambda blocks: directory(blocks.put, {"a": Link(Cid.of(b"abc"))}),
+    "metadata": lambda blocks: directory(blocks.put, {"a": unixfs_node(blocks.put, kind=NodeKind.METADATA)}),
+    "no node": lambda blocks: directory(blocks.put, {"a": DagLink(Cid.of(b"abc"))}),
 }
 
 

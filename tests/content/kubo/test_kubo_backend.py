@@ -30,7 +30,7 @@ from mpi_actors.content.formats.limits import MAX_BLOCK, TreeLimits
 from mpi_actors.content.formats.path import ContentPath
 from mpi_actors.content.kubo.backend import KuboBackend, probe
 from mpi_actors.content.kubo.version import check_agent
-from mpi_actors.content.store.backend import Progress
+from mpi_actors.content.store.backend import TransferProgress
 from mpi_actors.content.store.publish import publish
 from mpi_actors.errors import (
     BackendUnavailable,
@@ -327,7 +327,7 @@ async def test_fetch(server: StandIn, backend: KuboBackend, tmp_path: Path) -> N
     """What comes is what was published, and how far it is has been told."""
     source = tree_of(tmp_path / "source")
     root = serve_blocks(server, source)
-    told: list[Progress] = []
+    told: list[TransferProgress] = []
     await backend.fetch(root, tmp_path / "copy", on_progress=told.append)
     assert contents(tmp_path / "copy") == contents(source)
     assert told[-1].done == told[-1].total

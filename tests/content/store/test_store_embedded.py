@@ -12,7 +12,7 @@ import trio
 from mpi_actors.content.formats.cid import Cid, Codec
 from mpi_actors.content.formats.limits import TreeLimits
 from mpi_actors.content.formats.path import ContentPath
-from mpi_actors.content.store.backend import Added, ContentBackend, OnProgress, Progress
+from mpi_actors.content.store.backend import Added, ContentBackend, OnProgress, TransferProgress
 from mpi_actors.content.store.blocks import BlockStore
 from mpi_actors.content.store.database import Database, Pins
 from mpi_actors.content.store.embedded import EmbeddedBackend
@@ -62,7 +62,7 @@ async def test_round_trip(backend: EmbeddedBackend, tree: Path, tmp_path: Path) 
     """What is published can be resolved, listed and fetched again, and its parts too."""
     checked: ContentBackend = backend
     added: list[Added] = []
-    progress: list[Progress] = []
+    progress: list[TransferProgress] = []
     root = await checked.publish(tree, on_added=added.append, on_progress=progress.append)
     assert (added[-1].path, added[-1].cid) == ("tree", root)
     assert progress[-1].done == progress[-1].total == sum(map(len, files(tree).values()))

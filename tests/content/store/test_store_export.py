@@ -36,12 +36,12 @@ from hypothesis import strategies as st
 
 from mpi_actors.content.formats import hamt
 from mpi_actors.content.formats.cid import Cid, Codec
-from mpi_actors.content.formats.dagpb import Link, Node
+from mpi_actors.content.formats.dagpb import DagLink, DagNode
 from mpi_actors.content.formats.limits import TreeLimits
 from mpi_actors.content.formats.path import ContentPath
-from mpi_actors.content.formats.unixfs import Kind
+from mpi_actors.content.formats.unixfs import NodeKind
 from mpi_actors.content.store import tree as trees
-from mpi_actors.content.store.backend import Entry, Progress
+from mpi_actors.content.store.backend import DirectoryEntry, TransferProgress
 from mpi_actors.content.store.blocks import BlockStore
 from mpi_actors.content.store.export import export, list_directory, resolve
 from mpi_actors.content.store.publish import Stopped, publish
@@ -125,17 +125,17 @@ def test_what_is_published_comes_back(place: Path, tmp_path: Path) -> None:
     assert on_disk(place / "out") == on_disk(source)
 
 
-LEAF = Link(Cid.of(b"leaf", Codec.RAW, 1), "", 4)
+LEAF = DagLink(Cid.of(b"leaf", Codec.RAW, 1), "", 4)
 
 
-def links(blocks: Memory, **targets: str) -> Link:
+def links(blocks: Memory, **targets: str) -> DagLink:
     """A directory with files and links."""
     inner = directory(blocks.put, {"file": raw(b"abc", blocks.put)})
     entries = {name: symlink(blocks.put, target.encode()) for name, target in targets.items()}
     return directory(blocks.put, {"d": inner, **entries})
 
 
-def long_path(blocks: Memory) -> Link:
+def long_path(blocks: Memory) -> DagLink:
     """Names that are good each, and too long together."""
     link = raw(b"abc", blocks.put)
     for _ in range(20):
@@ -143,14 +143,14 @@ def long_path(blocks: Memory) -> Link:
     return link
 
 
-def doubled(blocks: Memory, link: Link, levels: int) -> Link:
+def doubled(blocks: Memory, link: DagLink, levels: int) -> DagLink:
     """A directory that doubles with each level."""
     for _ in range(levels):
         link = directory(blocks.put, {"a": link, "b": link})
     return link
 
 
-def repeated(blocks: Memory, size: int, times: int, levels: int) -> Link:
+def repeated(blocks: Memory, size: int, times: int, levels: int) -> DagLink:
     """A file of such pieces, repeated so many times at each level."""
     link = raw(bytes(size), blocks.put)
     for _ in range(levels):
@@ -158,7 +158,7 @@ def repeated(blocks: Memory, size: int, times: int, levels: int) -> Link:
     return link
 
 
-HOSTILE: dict[str, Callable[[Memory], Link]] = {
+HOSTILE: dict[str, Callable[[Memory], DagLink]] = {
     "the directory above": lambda blocks: directory(blocks.put, {"..": raw(b"abc", blocks.put)}),
     "a way up": lambda blocks: directory(blocks.put, {"../beside": raw(b"abc", blocks.put)}),
     "an absolute name": lambda blocks: directory(blocks.put, {"/tmp/beside": raw(b"abc", blocks.put)}),
@@ -168,13 +168,13 @@ HOSTILE: dict[str, Callable[[Memory], Link]] = {
         blocks.put, {hamt.position(hamt.hash_of("../x"), 0): attrs.evolve(LEAF, name="../x")}
     ),
     "a name twice": lambda blocks: unixfs_node(
-        blocks.put, *[attrs.evolve(raw(b"abc", blocks.put), name="a")] * 2, kind=Kind.DIRECTORY
+        blocks.put, *[attrs.evolve(raw(b"abc", blocks.put), name="a")] * 2, kind=NodeKind.DIRECTORY
     ),
     "a link and a file of one name": lambda blocks: unixfs_node(
         blocks.put,
         attrs.evolve(symlink(blocks.put, b"../../beside"), name="a"),
         attrs.evolve(raw(b"abc", blocks.put), name="a"),
-        kind=Kind.DIRECTORY,
+        kind=NodeKind.DIRECTORY,
     ),
     "a link up": lambda blocks: links(blocks, a="../../beside"),
     "a link far up": lambda blocks: links(blocks, a="d/../../../beside"),
@@ -187,8 +187,8 @@ HOSTILE: dict[str, Callable[[Memory], Link]] = {
     "a long piece": lambda blocks: branch(blocks.put, (raw(b"abc", blocks.put), 2)),
     "a wrong sum": lambda blocks: branch(blocks.put, (raw(b"abc", blocks.put), 3), filesize=5),
     "a directory in a file": lambda blocks: branch(blocks.put, (directory(blocks.put, {}), 0)),
-    "metadata": lambda blocks: unixfs_node(blocks.put, kind=Kind.METADATA),
-    "garbage": lambda blocks: node_link(Node((), b"garbage"), blocks.put),
+    "metadata": lambda blocks: unixfs_node(blocks.put, kind=NodeKind.METADATA),
+    "garbage": lambda blocks: node_link(DagNode((), b"garbage"), blocks.put),
     "a long path": long_path,
     "deep directories": lambda blocks: doubled(blocks, raw(b"", blocks.put), 100),
     "a bomb of directories": lambda blocks: doubled(blocks, directory(blocks.put, {}), 12),
@@ -347,7 +347,7 @@ def test_progress_is_told(place: Path, version: int) -> None:
     blocks = Memory()
     tree = Folder({"a": os.urandom(3 << 20), "b": os.urandom(2 << 20)})
     built = build(tree, blocks.put, version=version, chunk=1 << 18, links=174)
-    told: list[Progress] = []
+    told: list[TransferProgress] = []
     export(built.cid, blocks.fetch, place / "out", on_progress=told.append)
     assert [each.total for each in told] == [built.tsize] * len(told)
     assert [each.done for each in told] == sorted({each.done for each in told})
@@ -402,7 +402,7 @@ def test_directories_are_listed(tree: Tree, version: int) -> None:
         below = tree.entries[entry.name]
         size = len(below.target) if isinstance(below, LinkTo) else size_of(below)
         cid = resolve(ContentPath(root, (entry.name,)), blocks.fetch)
-        assert entry == Entry(entry.name, cid, kind_of(below), size)
+        assert entry == DirectoryEntry(entry.name, cid, kind_of(below), size)
 
 
 @pytest.mark.parametrize(
@@ -411,11 +411,11 @@ def test_directories_are_listed(tree: Tree, version: int) -> None:
         lambda blocks: directory(blocks.put, {"..": raw(b"abc", blocks.put)}),
         lambda blocks: doubled(blocks, raw(b"abc", blocks.put), 50),
         lambda blocks: shard(blocks.put, {1: shard(blocks.put, {})}),
-        lambda blocks: directory(blocks.put, {"a": Link(Cid.of(b"", Codec.DAG_PB))}),
+        lambda blocks: directory(blocks.put, {"a": DagLink(Cid.of(b"", Codec.DAG_PB))}),
     ],
     ids=["name", "bomb", "shard", "garbage"],
 )
-def test_hostile_directories_are_not_listed(make: Callable[[Memory], Link]) -> None:
+def test_hostile_directories_are_not_listed(make: Callable[[Memory], DagLink]) -> None:
     """There is a named error, soon."""
     blocks = Memory()
     blocks.put(Cid.of(b""), b"")

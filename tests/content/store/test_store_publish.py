@@ -22,7 +22,7 @@ from store_harness import write
 from mpi_actors.content.formats import dagpb
 from mpi_actors.content.formats.cid import Cid
 from mpi_actors.content.formats.limits import CHUNK, TreeLimits
-from mpi_actors.content.store.backend import Added, Progress
+from mpi_actors.content.store.backend import Added, TransferProgress
 from mpi_actors.content.store.publish import Stopped, publish
 from mpi_actors.errors import BadStore
 
@@ -333,9 +333,9 @@ def test_names_with_the_same_hash(tmp_path: Path) -> None:
 def test_progress(tmp_path: Path) -> None:
     """Progress never goes back, knows the total, is not told for every piece, and ends when all is read."""
     write(tmp_path / "s", {"a": bytes(5 * 1024 * 1024 + 1), "b/c": b"x" * 10, ".d": b"y"})
-    told: list[Progress] = []
+    told: list[TransferProgress] = []
     root = publish(tmp_path / "s", drop, on_progress=told.append)
-    assert told[-1] == Progress(root.size, root.size)
+    assert told[-1] == TransferProgress(root.size, root.size)
     assert {progress.total for progress in told} == {root.size}
     assert sorted({progress.done for progress in told}) == [progress.done for progress in told]
     assert 2 < len(told) < 8
@@ -344,9 +344,9 @@ def test_progress(tmp_path: Path) -> None:
 def test_progress_of_nothing(tmp_path: Path) -> None:
     """An empty directory ends, too."""
     (tmp_path / "s").mkdir()
-    told: list[Progress] = []
+    told: list[TransferProgress] = []
     assert publish(tmp_path / "s", drop, on_progress=told.append).size == 0
-    assert told == [Progress(0, 0)]
+    assert told == [TransferProgress(0, 0)]
 
 
 def open_files() -> Iterator[str]:

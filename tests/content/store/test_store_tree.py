@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from store_harness import write
 
 from mpi_actors.content.store import tree
-from mpi_actors.content.store.tree import Kind, Node
+from mpi_actors.content.store.tree import TreeEntry, TreeKind
 from mpi_actors.errors import BadStore
 
 NAMES = st.sampled_from(["a", "b", "a-b", "a.py", "ä", ".hidden", "__pycache__", "m.pyc"])
@@ -92,10 +92,10 @@ def test_scan(tmp_path: Path) -> None:
     (root / "b").chmod(0o700)
     (root / "a" / "up").symlink_to("../b")
     assert tree.scan(root) == (
-        Node("a", Kind.DIRECTORY),
-        Node("a/c", Kind.FILE),
-        Node("a/up", Kind.LINK, target="../b"),
-        Node("b", Kind.EXECUTABLE, 3),
+        TreeEntry("a", TreeKind.DIRECTORY),
+        TreeEntry("a/c", TreeKind.FILE),
+        TreeEntry("a/up", TreeKind.LINK, target="../b"),
+        TreeEntry("b", TreeKind.EXECUTABLE, 3),
     )
 
 

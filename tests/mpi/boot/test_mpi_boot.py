@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from mpi_worlds import SHIM
 
-from mpi_actors.mpi.boot.program import UsageError, parse
+from mpi_actors.mpi.boot.program import NoProgramNamed, parse
 from mpi_actors.wire.channel import ChannelDecoder, ChannelKind, ChannelMessage
 
 BOOT = [sys.executable, "-m", "mpi_actors.mpi.boot"]
@@ -249,7 +249,7 @@ def test_no_program_at_all() -> None:
     assert done.returncode == 2
     assert "missing" in done.stderr
     for words in ([], ["-m"]):
-        with pytest.raises(UsageError):
+        with pytest.raises(NoProgramNamed):
             parse(words)
     assert parse(["-m", "m", "-m"]) == ("m", True, ["-m"])
 

@@ -12,9 +12,9 @@ from mpi_actors.mpi.datatypes import (
     BOTTOM,
     IN_PLACE,
     NAMED,
+    BufferMessage,
     Datatype,
     Get_address,
-    Message,
     buffer,
     fast_target,
     fast_view,
@@ -27,7 +27,7 @@ INT, BYTE, CHAR = NAMED["INT"], NAMED["BYTE"], NAMED["CHAR"]
 INTS = array.array("i", range(10))
 
 
-def what(message: Message) -> tuple[list[int], int, str]:
+def what(message: BufferMessage) -> tuple[list[int], int, str]:
     """The integers of a message, its count, and the name of its type."""
     return array.array("i", bytes(message.packed())).tolist(), message.count, message.datatype.Get_name()
 
@@ -121,7 +121,7 @@ def test_mpi_errors() -> None:
         with pytest.raises(MPIException) as caught:
             parse_send(spec)
         assert caught.value.error_class == error_class
-    for use in (Message.packed, Message.target):
+    for use in (BufferMessage.packed, BufferMessage.target):
         with pytest.raises(MPIException) as caught:
             use(parse_send([FIVE, 2, INT]))
         assert caught.value.error_class == ERR_BUFFER

@@ -8,14 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mpi_actors.net.memory.arrivals import Link, Pipe
+from mpi_actors.net.memory.arrivals import MemoryPath, Pipe
 
 
 def make(
     latency: float = 1.0, bandwidth: float | None = None, capacity: int = 100, short_reads: float = 0.0
-) -> tuple[Link, Pipe]:
+) -> tuple[MemoryPath, Pipe]:
     """A link with one pipe."""
-    link = Link(lambda: latency, bandwidth, "a/b")
+    link = MemoryPath(lambda: latency, bandwidth, "a/b")
     return link, link.open_pipe(lambda: None, capacity, short_reads, 0)
 
 
@@ -57,7 +57,7 @@ def test_bandwidth_is_shared_by_the_pipes_of_a_link() -> None:
 def test_a_varying_latency_does_not_reorder() -> None:
     """A piece never arrives before the one that was sent before it."""
     delays = iter([5.0, 1.0])
-    pipe = Link(lambda: next(delays), None, "a/b").open_pipe(lambda: None, 100, 0.0, 0)
+    pipe = MemoryPath(lambda: next(delays), None, "a/b").open_pipe(lambda: None, 100, 0.0, 0)
     pipe.push(b"a", 0.0)
     pipe.push(b"b", 0.0)
     assert pipe.take(9, 4.9) is None
@@ -103,7 +103,7 @@ def test_bytes_that_nobody_reads_still_fill_the_buffer() -> None:
 )
 def test_a_killed_sender_leaves_a_prefix(sizes: list[int], killed_at: float, seed: int) -> None:
     """What had arrived stays, what was on its way is cut off somewhere, and then the end comes."""
-    pipe = Link(lambda: 1.0, None, "a/b").open_pipe(lambda: None, 1000, 0.0, seed)
+    pipe = MemoryPath(lambda: 1.0, None, "a/b").open_pipe(lambda: None, 1000, 0.0, seed)
     sent, arrived = b"", 0
     for moment, size in enumerate(sizes):
         if moment <= killed_at:
@@ -129,7 +129,7 @@ def test_short_reads_lose_nothing(pieces: list[bytes], limits: list[int], seed: 
     """However reads are cut, the bytes are the same, and the same seed cuts them the same way."""
 
     def read_all() -> list[bytes]:
-        pipe = Link(lambda: 1.0, None, "a/b").open_pipe(lambda: None, 1000, 0.7, seed)
+        pipe = MemoryPath(lambda: 1.0, None, "a/b").open_pipe(lambda: None, 1000, 0.7, seed)
         for piece in pieces:
             pipe.push(piece, 0.0)
         pipe.finish(0.0)

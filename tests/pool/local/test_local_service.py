@@ -17,7 +17,7 @@ from mpi_actors.wire import control as words
 
 JOB = JobId("0123456789abcdef")
 
-REQUESTS: list[words.Request[object]] = [
+REQUESTS: list[words.ControlRequest[object]] = [
     words.Open(
         path="/tmp/\udcff", listen=("/ip4/127.0.0.1/tcp/0",), max_size=5,
         settings=Settings(timing=Timing(heartbeat=0.5)),
@@ -42,7 +42,7 @@ REQUESTS: list[words.Request[object]] = [
 
 
 @pytest.mark.parametrize("request_", REQUESTS, ids=lambda request: request.name)
-def test_a_request_arrives_as_it_was(request_: words.Request[object]) -> None:
+def test_a_request_arrives_as_it_was(request_: words.ControlRequest[object]) -> None:
     """Each kind is one line, and is read back as it was written."""
     line = words.encode_request(7, request_)
     assert line.count(b"\n") == 1
@@ -74,7 +74,7 @@ def test_an_answer_has_its_type() -> None:
     answer = words.decode_answer(words.encode_answer(4, opened))
     assert answer.id == 4
     assert words.take_value(answer, REQUESTS[0]) == opened
-    log = words.JobLog(lines=(words.LogEntry(rank=0, text="t", stream="log"),), dropped=2)
+    log = words.LogTail(lines=(words.LogEntry(rank=0, text="t", stream="log"),), dropped=2)
     assert words.take_value(words.decode_answer(words.encode_answer(5, log)), words.Logs(job=JOB)) == log
     with pytest.raises(BadMessage):
         words.take_value(answer, words.Logs(job=JOB))

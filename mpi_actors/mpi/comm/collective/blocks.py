@@ -8,7 +8,7 @@ from functools import partial
 from ...constants import ERR_BUFFER, ERR_COUNT, ERR_ROOT, ERR_TRUNCATE
 from ...datatypes import (
     IN_PLACE,
-    Message,
+    BufferMessage,
     parse_recv,
     parse_recv_v,
     parse_recv_w,
@@ -39,21 +39,21 @@ def in_place(buffer: object) -> bool:
     return buffer is None or buffer is IN_PLACE
 
 
-def to_send(buffer: object) -> Message:
+def to_send(buffer: object) -> BufferMessage:
     """Parse a buffer to be sent; ERR_BUFFER for IN_PLACE where it has no meaning."""
     if buffer is IN_PLACE:
         raise MPIException(ERR_BUFFER, "MPI.IN_PLACE has no meaning here")
     return parse_send(buffer)
 
 
-def to_receive(buffer: object) -> Message:
+def to_receive(buffer: object) -> BufferMessage:
     """Parse a buffer to receive in; ERR_BUFFER for IN_PLACE where it has no meaning."""
     if buffer is IN_PLACE:
         raise MPIException(ERR_BUFFER, "MPI.IN_PLACE has no meaning here")
     return parse_recv(buffer)
 
 
-def send_blocks(buffer: object, count: int, form: int) -> list[Message]:
+def send_blocks(buffer: object, count: int, form: int) -> list[BufferMessage]:
     """Parse a buffer of `count` blocks to be sent."""
     if buffer is IN_PLACE:
         raise MPIException(ERR_BUFFER, "MPI.IN_PLACE has no meaning here")
@@ -61,7 +61,7 @@ def send_blocks(buffer: object, count: int, form: int) -> list[Message]:
     return [parsed.block(number) for number in range(count)]
 
 
-def receive_blocks(buffer: object, count: int, form: int) -> list[Message]:
+def receive_blocks(buffer: object, count: int, form: int) -> list[BufferMessage]:
     """Parse a buffer of `count` blocks to receive in."""
     if buffer is IN_PLACE:
         raise MPIException(ERR_BUFFER, "MPI.IN_PLACE has no meaning here")
@@ -69,18 +69,18 @@ def receive_blocks(buffer: object, count: int, form: int) -> list[Message]:
     return [parsed.block(number) for number in range(count)]
 
 
-def packed(message: Message) -> memoryview:
+def packed(message: BufferMessage) -> memoryview:
     """What a message sends."""
     data = message.packed()
     return data if isinstance(data, memoryview) else memoryview(data)
 
 
-def copied(message: Message) -> memoryview:
+def copied(message: BufferMessage) -> memoryview:
     """The same in memory of its own, to be written to."""
     return memoryview(bytearray(message.packed()))
 
 
-def target(message: Message, after: After) -> memoryview:
+def target(message: BufferMessage, after: After) -> memoryview:
     """Where to receive a message; unpacking it, if it must be, is added to `after`."""
     view, unpack = message.target()
     if unpack is not None:
@@ -88,12 +88,12 @@ def target(message: Message, after: After) -> memoryview:
     return view
 
 
-def targets(messages: Sequence[Message], after: After) -> list[memoryview]:
+def targets(messages: Sequence[BufferMessage], after: After) -> list[memoryview]:
     """Where to receive several."""
     return [target(message, after) for message in messages]
 
 
-def filled(message: Message, after: After) -> memoryview:
+def filled(message: BufferMessage, after: After) -> memoryview:
     """Where to receive a message, with what its memory holds now."""
     before = len(after)
     view = target(message, after)
@@ -102,7 +102,7 @@ def filled(message: Message, after: After) -> memoryview:
     return view
 
 
-def own_block(sent: Message, place: Message) -> None:
+def own_block(sent: BufferMessage, place: BufferMessage) -> None:
     """Check that what a rank sends to itself fits its own block: ERR_TRUNCATE or ERR_COUNT."""
     if sent.nbytes != place.nbytes:
         raise MPIException(

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from ... import collectives
 from ...constants import ERR_ROOT, PROC_NULL, ROOT
-from ...datatypes import Message
+from ...datatypes import BufferMessage
 from ...engine.schedule import Schedule
 from ...errors.exception import Exception as MPIException
 from ..state import CommState
@@ -129,7 +129,9 @@ def alltoall(state: CommState, sendbuf: object, recvbuf: object, form: int, kind
     return build
 
 
-def reduce(state: CommState, own: Message | None, place: Message | None, how: Combine, root: int) -> Build:
+def reduce(
+    state: CommState, own: BufferMessage | None, place: BufferMessage | None, how: Combine, root: int
+) -> Build:
     """What the other group has, combined, at the root, which gives `place`; those give `own`."""
 
     def build() -> Schedule:
@@ -142,7 +144,7 @@ def reduce(state: CommState, own: Message | None, place: Message | None, how: Co
     return build
 
 
-def allreduce(state: CommState, own: Message, place: Message, how: Combine) -> Build:
+def allreduce(state: CommState, own: BufferMessage, place: BufferMessage, how: Combine) -> Build:
     """What the other group has, combined, at all."""
 
     def build() -> Schedule:
@@ -155,7 +157,7 @@ def allreduce(state: CommState, own: Message, place: Message, how: Combine) -> B
 
 
 def reduce_scatter(
-    state: CommState, own: Message, place: Message, counts: list[int], how: Combine, kind: int
+    state: CommState, own: BufferMessage, place: BufferMessage, counts: list[int], how: Combine, kind: int
 ) -> Build:
     """What the other group has, combined, `counts` elements for each of this one."""
 

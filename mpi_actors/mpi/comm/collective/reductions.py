@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from ... import collectives
 from ...constants import ERR_ARG, ERR_OP, ROOT
-from ...datatypes import Datatype, Message
+from ...datatypes import BufferMessage, Datatype
 from ...engine.schedule import Schedule
 from ...errors.exception import Exception as MPIException
 from ...op import Op
@@ -48,7 +48,9 @@ def combine(op: Op, datatype: Datatype) -> Combine:
     return Combine(lambda count: own._reducer(kept, count), kept.size, own._divisible)
 
 
-def paired(sendbuf: object, recvbuf: object, intra: bool = True) -> tuple[Message | None, Message]:
+def paired(
+    sendbuf: object, recvbuf: object, intra: bool = True
+) -> tuple[BufferMessage | None, BufferMessage]:
     """Both buffers of a reduction; None as the first of IN_PLACE, which only has a meaning within a group.
 
     Raises:
@@ -64,13 +66,13 @@ def paired(sendbuf: object, recvbuf: object, intra: bool = True) -> tuple[Messag
     return own, place
 
 
-def same_type(own: Message, place: Message) -> None:
+def same_type(own: BufferMessage, place: BufferMessage) -> None:
     """ValueError if two buffers have different datatypes."""
     if own.datatype != place.datatype:
         raise ValueError("the datatypes of the buffers to send and to receive differ")
 
 
-def contribution(own: Message | None, place: Message, after: After) -> memoryview:
+def contribution(own: BufferMessage | None, place: BufferMessage, after: After) -> memoryview:
     """Where to receive the result, holding what this rank contributes."""
     if own is None:
         return filled(place, after)
@@ -177,7 +179,7 @@ def reduce_scatter(
 
 
 def _reduce_scatter(
-    state: CommState, own: Message | None, place: Message, counts: list[int], op: Op, kind: int
+    state: CommState, own: BufferMessage | None, place: BufferMessage, counts: list[int], op: Op, kind: int
 ) -> Build:
     how = combine(op, place.datatype)
     if state.remote is not None:
@@ -189,7 +191,7 @@ def _reduce_scatter(
         schedule = Schedule(kind)
         view, into = copied(place) if own is None else packed(own), place
         if own is None:
-            into = Message(place.view, place.offset, counts[state.rank], place.datatype)
+            into = BufferMessage(place.view, place.offset, counts[state.rank], place.datatype)
         block = target(into, after)
         collectives.reduce_scatter(schedule, state.rank, len(state.members), view, counts, block, *how)
         return finished(schedule, after)

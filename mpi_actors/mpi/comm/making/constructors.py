@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from ..communicator import Comm
 
 
-class Constructors(CommHandle):
+class CommConstructors(CommHandle):
     """Dup, Create, Split and their relatives; Free."""
 
     __slots__ = ()

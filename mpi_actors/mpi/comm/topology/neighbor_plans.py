@@ -13,7 +13,7 @@ from typing import TypeVar
 
 from ... import collectives
 from ...constants import PROC_NULL
-from ...datatypes import Message
+from ...datatypes import BufferMessage
 from ...engine.schedule import Schedule
 from ..collective.blocks import (
     EQUAL,
@@ -58,7 +58,7 @@ class Neighbors:
         return [blocks[place] for place in self.send_order]
 
 
-def _places(near: Neighbors, places: Sequence[Message], after: After) -> list[memoryview]:
+def _places(near: Neighbors, places: Sequence[BufferMessage], after: After) -> list[memoryview]:
     """Where to receive; the block of a neighbour that is not there is left as it is."""
     return [
         NOTHING if source == PROC_NULL else target(place, after)
