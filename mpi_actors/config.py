@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 import os
+from typing import Literal
 
 import attrs
 
 KIB = 1024
 MIB = 1024 * KIB
+
+RestartPolicy = Literal["lost", "failed"]
+"""Which ranks of a job are started again.
+
+`lost`: those whose process was killed or whose peer was lost; a rank that fails by itself fails the job.
+`failed`: also those that fail by themselves, within the limits of `JobLimits`.
+"""
 
 
 @attrs.frozen(kw_only=True)

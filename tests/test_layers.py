@@ -74,7 +74,6 @@ RANK_LAYERS: list[tuple[str, str]] = [
 """The library inside ranks, likewise."""
 
 STILL = {
-    ("wire.control", "coordination.decisions"),
     ("peers.announcer", "ranks.host"),
     ("mpi.processor", "mpi.environment"),
     ("mpi.group", "mpi.session"),

@@ -7,20 +7,15 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Iterator
-from typing import Literal
 
 import attrs
 
-from ..config import JobLimits
+from ..config import JobLimits, RestartPolicy
 from ..errors import NotReplayable
 from ..ids import Incarnation, JobId, PeerId, Rank
 from .elect import Candidate, elect
 from .seats import Action, Announce, ChoiceRecorded, End, Fence, PlaceRank, Preparing, SeatRecord
 from .seats import Phase as Phase
-
-RestartPolicy = Literal["lost", "failed"]
-"""`lost`: killed processes and lost peers are replaced, a rank that fails by itself fails the job.
-`failed`: that too is started again, within limits."""
 
 EXIT_JOB_FAILED = 3
 

@@ -11,8 +11,7 @@ from contextlib import asynccontextmanager
 import attrs
 import trio
 
-from ..config import Settings
-from ..coordination.decisions import RestartPolicy
+from ..config import RestartPolicy, Settings
 from ..daemon.tree import Daemon
 from ..errors import UnknownPeer, UsageError
 from ..ids import PeerId, Rank

@@ -19,8 +19,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from ..config import Settings
-from ..coordination.decisions import RestartPolicy
+from ..config import RestartPolicy, Settings
 from ..coordination.result import JobResult
 from ..errors import UsageError
 from ..ids import JobId, Rank

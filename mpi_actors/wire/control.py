@@ -16,8 +16,7 @@ import attrs
 import msgspec
 
 from .. import errors
-from ..config import Settings
-from ..coordination.decisions import RestartPolicy
+from ..config import RestartPolicy, Settings
 from ..errors import BadMessage, MpiActorsError
 from ..events import Event, event_classes
 from ..ids import JobId, PeerId, Rank

@@ -10,8 +10,8 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from mpi_actors.config import JobLimits
-from mpi_actors.coordination.decisions import EXIT_JOB_FAILED, JobLedger, JobSpec, PeerView, RestartPolicy
+from mpi_actors.config import JobLimits, RestartPolicy
+from mpi_actors.coordination.decisions import EXIT_JOB_FAILED, JobLedger, JobSpec, PeerView
 from mpi_actors.coordination.seats import (
     Action,
     Announce,

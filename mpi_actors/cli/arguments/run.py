@@ -8,8 +8,8 @@ from typing import Any
 
 import attrs
 
+from ...config import RestartPolicy
 from ...content.formats.path import ContentPath
-from ...coordination.decisions import RestartPolicy
 from ...errors import UsageError
 from . import values
 from .values import Parser

@@ -13,7 +13,8 @@ from pathlib import Path
 import attrs
 import trio
 
-from ...coordination.decisions import EXIT_JOB_FAILED, RestartPolicy
+from ...config import RestartPolicy
+from ...coordination.decisions import EXIT_JOB_FAILED
 from ...depot.sources.directory import missing_files, single
 from ...errors import BadStore, MpiActorsError, UsageError
 from ...events import Event

@@ -14,7 +14,7 @@ from typing import TypeVar
 
 import trio
 
-from ...coordination.decisions import RestartPolicy
+from ...config import RestartPolicy
 from ...errors import CannotSpawn, DaemonEnded, InstallFailed
 from ...events import Event, PeerJoined, PeerLost, PeerOffers
 from ...ids import JobId, PeerId

@@ -17,8 +17,7 @@ from pathlib import Path
 
 import trio
 
-from ...config import Settings, settings_of_one_of
-from ...coordination.decisions import RestartPolicy
+from ...config import RestartPolicy, Settings, settings_of_one_of
 from ...errors import DaemonEnded, MpiActorsError, PoolNotReady, UnknownPeer, UnsupportedFault, UsageError
 from ...events import RankStarted
 from ...ids import Rank
@@ -209,7 +208,7 @@ class LocalPool:
             program: an interpreter, or a script of the pool.
             size: ranks.
             args: the program's own.
-            restart: see `ledger.RestartPolicy`; None for `lost` if the program uses MPI, else `failed`.
+            restart: see `config.RestartPolicy`; None for `lost` if the program uses MPI, else `failed`.
             at: the peer that coordinates it, and hosts rank 0.
             stdin: what rank 0 reads, if the program uses MPI; nothing by default. Iterated until it or the
                 job has ended. One job of a program at a time can have it.
