@@ -7,10 +7,27 @@ is the state, which holds everything else.
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Self, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar
 
 from .constants import ERR_ARG
 from .errors.exception import Exception as MPIException
+
+if TYPE_CHECKING:
+    from typing import Protocol
+
+    class HasErrhandler(Protocol):
+        """What requests and matched messages know of the communicator that they belong to.
+
+        Attributes:
+            errhandler: the `ErrhandlerState` that acts when the operation fails; None for the initial one.
+            cls: the class of handles to the communicator.
+            index: world rank -> rank that a status shows as the source.
+        """
+
+        errhandler: Any
+        cls: type[Any]
+        index: dict[int, int]
+
 
 _names: dict[int, str] = {}  # of constant handles, by id(handle); they are never collected
 _predefined: dict[int, Handle] = {}  # the constant of a predefined state, by id(state)
