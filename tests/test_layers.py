@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-import ast
-import functools
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
-from pathlib import Path
+from collections.abc import Mapping
 
 import pytest
-
-import mpi_actors
-
-ROOT = Path(mpi_actors.__file__).parent
+from package_graph import MODULES, targets, tops
 
 LAYERS: list[tuple[str, str]] = [
     ("words that every layer speaks", "errors ids config events loading _version coordination.result"),
@@ -82,20 +76,6 @@ STILL = {
 }
 """Arrows of the old layout that are still to be cut."""
 
-MOST_LINES = 400
-
-
-def modules() -> dict[str, Path]:
-    """Every module of the package, by its name within the package; packages are named without `__init__`."""
-    found = {}
-    for path in sorted(ROOT.rglob("*.py")):
-        parts = path.relative_to(ROOT).with_suffix("").parts
-        found[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = path
-    del found[""]  # the package itself: it resolves its public names lazily
-    return found
-
-
-MODULES = modules()
 WORLD = {name: number for number, (_, names) in enumerate(LAYERS) for name in names.split()}
 RANK = {name: number for number, (_, names) in enumerate(RANK_LAYERS) for name in names.split()}
 
@@ -113,46 +93,6 @@ def layer(module: str) -> int:
     found = prefix(module, table)
     assert found is not None, f"{module} is in no layer: add it to the table"
     return table[found]
-
-
-@functools.cache
-def imports(module: str) -> frozenset[str]:
-    """What a module imports, anywhere in it: our own modules begin with a dot, others do not."""
-    return frozenset(_imports(module, MODULES[module]))
-
-
-def _imports(module: str, path: Path) -> Iterator[str]:
-    package = module.split(".") if path.name == "__init__.py" else module.split(".")[:-1]
-    for node in ast.walk(ast.parse(path.read_text())):
-        if isinstance(node, ast.Import):
-            yield from (_own(alias.name) for alias in node.names)
-        elif isinstance(node, ast.ImportFrom) and node.level == 0:
-            assert node.module is not None
-            yield from (_own(f"{node.module}.{alias.name}") for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
-            base = package[: len(package) - node.level + 1]
-            origin = ".".join([*base, *([node.module] if node.module else [])])
-            yield from (f".{origin}.{alias.name}" if origin else f".{alias.name}" for alias in node.names)
-
-
-def _own(name: str) -> str:
-    top, _, rest = name.partition(".")
-    return f".{rest}" if top == "mpi_actors" else name
-
-
-def targets(module: str) -> set[str]:
-    """Our own modules that a module imports."""
-    found = set()
-    for name in imports(module):
-        if name.startswith("."):
-            whole = name[1:]
-            found.add(whole if whole in MODULES else whole.rpartition(".")[0])
-    return found - {""}
-
-
-def tops(module: str) -> set[str]:
-    """The other packages that a module imports."""
-    return {name.partition(".")[0] for name in imports(module) if not name.startswith(".")}
 
 
 def test_every_module_is_in_the_table() -> None:
@@ -193,13 +133,6 @@ def test_only_backends_know_libp2p(module: str) -> None:
     if not module.startswith(LIBP2P):
         assert not tops(module) & {"libp2p", "multiaddr"}
         assert not {target for target in targets(module) if target.startswith("net.libp2p")}
-
-
-@pytest.mark.parametrize("module", MODULES)
-def test_modules_have_one_idea(module: str) -> None:
-    """What grows beyond this is two."""
-    lines = len(MODULES[module].read_text().splitlines())
-    assert lines <= MOST_LINES, f"{module} has {lines} lines"
 
 
 RANK_MODULES = [name for name in MODULES if name.partition(".")[0] in RANK_LIBRARY]
