@@ -5,6 +5,9 @@ All derive from `MpiActorsError`, are named after what happened, and carry a tex
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from typing import overload
+
 
 class MpiActorsError(Exception):
     """The root: catch this to catch whatever mpi_actors raises on purpose."""
@@ -278,3 +281,65 @@ class OutputLost(MpiActorsError):
 
 class BadFaultPlan(UsageError):
     """A fault plan's text, or a value in it, makes no sense."""
+
+
+# --- errors in groups -------------------------------------------------------------------------------------
+
+
+@overload
+def leaf(error: Exception) -> Exception: ...
+@overload
+def leaf(error: BaseException) -> BaseException: ...
+def leaf(error: BaseException) -> BaseException:
+    """Return the first error that is in a group, in a group in it, and so on; an error in no group as it is.
+
+    Nurseries wrap each error in an `ExceptionGroup`. Use this where only one error can be told to others.
+    """
+    return next(leaves(error))
+
+
+def leaves(error: BaseException) -> Iterator[BaseException]:
+    """Yield all errors that `leaf` chooses from: those in a group, in the groups in it, and so on."""
+    if isinstance(error, BaseExceptionGroup):
+        for inner in error.exceptions:
+            yield from leaves(inner)
+    else:
+        yield error
+
+
+class Ungrouped:
+    """Carries an error out of a nursery as it is, not in a group.
+
+    `with` keeps an `Exception` that its body raises; after the end of the nursery, `reraise` raises it again.
+    What other tasks of the nursery raise still comes out in a group, and takes precedence:
+
+        body = Ungrouped()
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(other_task)
+            with body:
+                ...
+            nursery.cancel_scope.cancel()
+        body.reraise()
+    """
+
+    def __init__(self) -> None:
+        self.error: Exception | None = None
+        """What the body raised; None if nothing."""
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> bool:
+        if isinstance(error, Exception):
+            self.error = error
+            return True
+        return False
+
+    def reraise(self) -> None:
+        """Raise the error that was kept, if there is one.
+
+        Raises:
+            Exception: what the body of `with` raised.
+        """
+        if self.error is not None:
+            raise self.error

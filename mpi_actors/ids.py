@@ -31,6 +31,11 @@ def new_job_id() -> JobId:
     return JobId(secrets.token_hex(8))
 
 
+def short_peer(peer: str | None) -> str:
+    """Return the end of a peer's id, which is enough to name it: all ids begin alike."""
+    return f"…{peer[-8:]}" if peer else "no peer"
+
+
 @attrs.frozen(order=True)
 class Seat:
     """A place in one job: the address of whoever sits there now."""

@@ -2,6 +2,7 @@
 
 The parts, from the bottom up:
 
+- `bell`: wakes those who wait for a change;
 - `dead_letters`: what could not be delivered, counted;
 - `mailbox`: the address of an actor: a bounded data box, and a control box that data never blocks;
 - `ask`: a question that carries the channel for its answer;
@@ -53,6 +54,7 @@ from __future__ import annotations
 
 from .ask import Reply as Reply
 from .ask import ask as ask
+from .bell import Bell as Bell
 from .context import Actor as Actor
 from .context import current_actor as current_actor
 from .dead_letters import DeadLetter as DeadLetter

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 
 import attrs
 
-from ..errors import MpiActorsError, UsageError
+from ..errors import MpiActorsError, UsageError, leaves
 from .arguments.parse import (
     Arguments,
     BenchArguments,
@@ -74,13 +74,13 @@ def _explain(error: Exception | BaseExceptionGroup, debug: bool) -> int:
     Raises:
         Exception: `error` itself, if there is a fault of ours in it.
     """
-    leaves = list(_leaves(error))
-    if any(isinstance(leaf, KeyboardInterrupt) for leaf in leaves):
+    found = list(leaves(error))
+    if any(isinstance(leaf, KeyboardInterrupt) for leaf in found):
         return EXIT_INTERRUPTED
-    if not all(isinstance(leaf, (MpiActorsError, OSError)) for leaf in leaves):
+    if not all(isinstance(leaf, (MpiActorsError, OSError)) for leaf in found):
         raise error
     # a usage error is the one that helps, wherever it hides
-    causes = [cause for leaf in leaves for cause in _causes(leaf)]
+    causes = [cause for leaf in found for cause in _causes(leaf)]
     chosen = next((cause for cause in causes if isinstance(cause, UsageError)), causes[0])
     if debug:
         traceback.print_exception(error)
@@ -95,19 +95,11 @@ def _text(error: BaseException) -> str:
     return str(error)
 
 
-def _leaves(error: BaseException) -> Iterator[BaseException]:
-    if isinstance(error, BaseExceptionGroup):
-        for inner in error.exceptions:
-            yield from _leaves(inner)
-    else:
-        yield error
-
-
 def _causes(error: BaseException) -> Iterator[BaseException]:
     """An error, what caused it, what caused that, and so on, through groups."""
     yield error
     if error.__cause__ is not None:
-        for leaf in _leaves(error.__cause__):
+        for leaf in leaves(error.__cause__):
             yield from _causes(leaf)
 
 

@@ -12,7 +12,7 @@ import attrs
 
 from ..config import JobLimits, RestartPolicy
 from ..errors import NotReplayable
-from ..ids import Incarnation, JobId, PeerId, Rank
+from ..ids import Incarnation, JobId, PeerId, Rank, short_peer
 from .elect import Candidate, elect
 from .seats import Action, Announce, ChoiceRecorded, End, Fence, PlaceRank, Preparing, SeatRecord
 from .seats import Phase as Phase
@@ -146,7 +146,7 @@ class JobLedger:
         seat = self._current(rank, incarnation)
         if seat is None or seat.phase is not Phase.RUNNING:
             return []
-        text = f"rank {rank} on {_short(seat.peer)} ended the job: {text}"
+        text = f"rank {rank} on {short_peer(seat.peer)} ended the job: {text}"
         return self._end(False, code, text, rank, traceback)
 
     def exited(
@@ -175,7 +175,7 @@ class JobLedger:
                 seat, seat.losses, self.spec.limits.losses, self.spec.limits.losses_period, text, now
             )
         if (self.spec.restart or ("lost" if self._mpi else "failed")) == "lost":
-            text = f"rank {rank} failed on {_short(seat.peer)}: {text}"
+            text = f"rank {rank} failed on {short_peer(seat.peer)}: {text}"
             return self._end(False, code, text, rank, traceback)
         return self._count(
             seat, seat.failures, self.spec.limits.failures, self.spec.limits.failures_period, text, now
@@ -259,7 +259,7 @@ class JobLedger:
                 reason = f"does not offer {self.spec.program!r}"
             else:
                 reason = "takes no more ranks"
-            reasons.append(f"{_short(view.peer)} {reason}")
+            reasons.append(f"{short_peer(view.peer)} {reason}")
         return "; ".join(reasons) or "no peer is left"
 
     # --- inside -------------------------------------------------------------------------------------------
@@ -281,7 +281,7 @@ class JobLedger:
                 False,
                 EXIT_JOB_FAILED,
                 f"rank {seat.rank} was given up after {len(times)} ends within {period:g} s, the last on "
-                f"{_short(seat.peer)}: {text}",
+                f"{short_peer(seat.peer)}: {text}",
             )
         return self._vacate(seat, text, now) + self._fill(now)
 
@@ -292,7 +292,7 @@ class JobLedger:
         peer = seat.peer
         if seat.choice:
             error = NotReplayable(
-                f"rank {seat.rank} used {seat.choice} and was lost on {_short(peer)} ({reason}). Its run "
+                f"rank {seat.rank} used {seat.choice} and was lost on {short_peer(peer)} ({reason}). Its run "
                 "cannot be repeated: what such a call answered is not recorded, which is not supported yet. "
                 "Name the source and the tag of each message that is received, and wait instead of testing"
             )
@@ -345,7 +345,3 @@ class JobLedger:
             return []
         self.ended = End(ok, exit_code, reason, rank, traceback)
         return [self.ended]
-
-
-def _short(peer: PeerId | None) -> str:
-    return f"…{peer[-8:]}" if peer else "no peer"

@@ -6,7 +6,7 @@ import trio
 
 from ..coordination.decisions import JobLedger
 from ..coordination.seats import Phase
-from ..ids import PeerId, Rank
+from ..ids import PeerId, Rank, short_peer
 from ..lanes.router import Router
 from ..wire.messages import AskRank, RankState
 
@@ -53,7 +53,7 @@ class Inquiry:
             left = max(0.0, seat.waits_until(self._ledger.spec.limits) - now)
             time = f"for {now - seat.seeking:.1f} s, {left:.0f} s left"
             return f"{where}waits for a peer that can take it, {time}: {self._ledger.why_vacant(seat)}"
-        where += f"incarnation {seat.incarnation} on …{(seat.peer or '')[-8:]}, "
+        where += f"incarnation {seat.incarnation} on {short_peer(seat.peer)}, "
         if seat.phase is Phase.STARTING and seat.preparing:
             return f"{where}{seat.preparing} for {now - seat.preparing_since:.1f} s"
         if seat.phase is Phase.STARTING:

@@ -13,7 +13,7 @@ import trio
 
 from ..actors import Mailbox
 from ..config import Settings
-from ..errors import MpiActorsError, UnknownInterpreter
+from ..errors import MpiActorsError, UnknownInterpreter, leaf
 from ..ids import JobId, PeerId, Rank
 from ..lanes import LaneBroker
 from ..lanes.router import Router
@@ -149,7 +149,7 @@ class RankActor:
         except Exception as error:
             # whatever it is, the coordinator must know
             self.running = False
-            cause = _innermost(error)
+            cause = leaf(error)
             if not isinstance(cause, MpiActorsError):
                 logger.error("%s failed on this peer", order, exc_info=error)
             text = f"{type(cause).__name__}: {cause}"
@@ -253,10 +253,3 @@ class RankActor:
         else:
             return await self._conversation.state()
         return f"{doing}; {self._desk.lanes()}"
-
-
-def _innermost(error: Exception) -> Exception:
-    """What nurseries have wrapped in groups."""
-    while isinstance(error, ExceptionGroup):
-        error = error.exceptions[0]
-    return error

@@ -10,8 +10,8 @@ import trio
 
 from ...coordination.decisions import Phase
 from ...errors import UnknownInterpreter, UsageError
+from ...ids import short_peer
 from ...jobs.job import Job
-from ..text.show import short_peer
 from ..text.tables import one_line, seconds_text, table
 from ..text.tree import dropped_lines, tree_lines
 from . import commands_content  # noqa: F401 - its commands come first

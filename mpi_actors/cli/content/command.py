@@ -7,7 +7,7 @@ import signal
 
 import trio
 
-from ...errors import OutputLost
+from ...errors import OutputLost, Ungrouped
 from ...loading import loading
 from ..arguments.content import ContentArguments, PublishArguments
 from ..arguments.directories import default_directory
@@ -60,18 +60,15 @@ class _Life:
         self._signal = 0
 
     async def main(self) -> int:
-        failure: Exception | None = None
+        body = Ungrouped()
         async with trio.open_nursery() as nursery:
             await nursery.start(self._watch_signals, nursery.cancel_scope)
-            try:
+            with body:
                 await self._run()
-            except Exception as error:  # noqa: BLE001
-                failure = error  # comes out as it is, not in a group
             nursery.cancel_scope.cancel()
         if self._signal:
             return 128 + self._signal
-        if failure is not None:
-            raise failure
+        body.reraise()
         return 0
 
     async def _run(self) -> None:

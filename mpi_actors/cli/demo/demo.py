@@ -19,7 +19,7 @@ import trio
 from ...coordination.result import JobResult
 from ...errors import MpiActorsError
 from ...events import Event, JobFinished, JobStarted, Log, PeerLost, RankLost, RankStarted, to_json
-from ...ids import JobId, PeerId, Rank
+from ...ids import JobId, PeerId, Rank, short_peer
 from ...pool.local.job import LocalJob
 from ...pool.local.peer import LocalPeer
 from ...pool.local.pool import LocalPool, open_local_pool
@@ -123,7 +123,7 @@ class Scene:
 
     def name(self, peer: PeerId) -> str:
         """What the peer is called here."""
-        return self.names.get(peer, f"…{peer[-8:]}")
+        return self.names.get(peer, short_peer(peer))
 
     def _since_kill(self) -> float:
         return trio.current_time() - self.killed_at
@@ -159,7 +159,7 @@ async def _play(scene: Scene) -> int:
     async with open_local_pool(PROGRAM, peers=PEERS, on_event=scene.hear) as pool:
         for peer in pool.peers:
             scene.names[peer.id] = f"daemon {peer.index}"
-            scene.say(f"daemon {peer.index} is process {peer.pid}, peer …{peer.id[-8:]}")
+            scene.say(f"daemon {peer.index} is process {peer.pid}, peer {short_peer(peer.id)}")
         with trio.fail_after(DEADLINE):
             disturbed = await _disturbed(scene, pool)
             scene.say(f"the same job, undisturbed, on the {PEERS - 1} daemons that are left")

@@ -16,7 +16,7 @@ import trio
 from ...config import RestartPolicy
 from ...coordination.decisions import EXIT_JOB_FAILED
 from ...depot.sources.directory import missing_files, single
-from ...errors import BadStore, MpiActorsError, UsageError
+from ...errors import BadStore, MpiActorsError, Ungrouped, UsageError
 from ...events import Event
 from ...pool.local.job import LocalJob
 from ...pool.local.peer import LocalPeer
@@ -108,20 +108,17 @@ def _lacks(place: Path) -> str:
 async def _run(options: RunOptions, terminal: Terminal) -> int:
     received: list[int] = []
     running: list[LocalJob] = []
-    failure: Exception | None = None
+    body = Ungrouped()
     code = EXIT_JOB_FAILED
     async with trio.open_nursery() as nursery:
         await nursery.start(_watch_signals, received, nursery.cancel_scope)
         await nursery.start(_answer_questions, running, terminal)
-        try:
+        with body:
             code = await _run_job(options, terminal, running)
-        except Exception as error:  # noqa: BLE001
-            failure = error  # comes out as it is, not in a group
         nursery.cancel_scope.cancel()
     if received:
         return 128 + received[0]
-    if failure is not None:
-        raise failure
+    body.reraise()
     return code
 
 

@@ -13,7 +13,7 @@ import trio
 from ...coordination.result import JobResult
 from ...errors import UsageError
 from ...events import Event, Log, Notice, PeerLost, RankLost, RankStarted, RankWaiting, to_json
-from ...ids import Rank
+from ...ids import Rank, short_peer
 
 _STDERR_FOLLOWS = "; its standard error ended with:\n"
 _REMEMBERED = 40
@@ -130,11 +130,11 @@ def describe(event: Event) -> str:
     """What becomes of ranks and peers, in a few words; empty for what a person need not know."""
     match event:
         case PeerLost(peer=peer, reason=reason):
-            return f"lost peer …{peer[-8:]}: {reason}"
+            return f"lost peer {short_peer(peer)}: {reason}"
         case RankLost(rank=rank, peer=peer, reason=reason):
-            return f"rank {rank} on …{peer[-8:]} is over: {reason.partition(_STDERR_FOLLOWS)[0]}"
+            return f"rank {rank} on {short_peer(peer)} is over: {reason.partition(_STDERR_FOLLOWS)[0]}"
         case RankStarted(rank=rank, incarnation=incarnation, peer=peer) if incarnation > 0:
-            return f"rank {rank} starts again on …{peer[-8:]}"
+            return f"rank {rank} starts again on {short_peer(peer)}"
         case RankWaiting(rank=rank, seconds=seconds, reason=reason):
             return f"rank {rank} waits for a peer, for {seconds:.0f} s at most: {reason}"
         case Notice(text=text):

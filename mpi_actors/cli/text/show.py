@@ -19,7 +19,7 @@ from ...events import (
     RankStarted,
     RankWaiting,
 )
-from ...ids import JobId, PeerId
+from ...ids import JobId, short_peer
 from .tables import seconds_text
 
 
@@ -93,11 +93,6 @@ def show(event: Event, *, several: bool = False) -> Shown | None:
 def short_job(job: JobId) -> str:
     """Enough of a job's id to name it."""
     return job[:8]
-
-
-def short_peer(peer: PeerId) -> str:
-    """The end of a peer's id: all begin alike."""
-    return f"…{peer[-8:]}"
 
 
 def printable(text: str) -> str:

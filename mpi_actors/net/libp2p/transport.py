@@ -26,7 +26,7 @@ from libp2p.stream_muxer.yamux.yamux import PROTOCOL_ID as YAMUX
 from libp2p.utils.address_validation import get_available_interfaces
 from multiaddr import Multiaddr
 
-from ...errors import CannotListen, DialFailed
+from ...errors import CannotListen, DialFailed, leaf
 from ...ids import PeerId
 from ..addresses import Address, expand_wildcard, is_peer_id, parse, parse_listen
 from ..transport import STREAM, Accept, ByteStream
@@ -108,7 +108,7 @@ class Libp2pTransport:
         try:
             await self._serve(accept, wanted, task_status)
         except* Exception as group:  # noqa: BLE001
-            failure = _first(group)
+            failure = leaf(group)
         if failure is not None:
             raise failure
 
@@ -319,12 +319,6 @@ def _reachable(found: Sequence[Address]) -> list[Address]:
     numbers = [maddr.value_for_protocol(maddr.protocols()[0].code) for maddr in get_available_interfaces(0)]
     machine = [number for number in numbers if number is not None]
     return [place for address in found for place in expand_wildcard(address, machine)]
-
-
-def _first(error: Exception) -> Exception:
-    while isinstance(error, ExceptionGroup):
-        error = error.exceptions[0]
-    return error
 
 
 def _drop(table: _Streams, stream: Libp2pStream) -> None:

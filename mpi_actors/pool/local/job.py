@@ -7,6 +7,7 @@ from collections import deque
 import attrs
 import trio
 
+from ...actors import Bell
 from ...coordination.decisions import EXIT_JOB_FAILED
 from ...coordination.result import JobResult
 from ...events import Event, JobFinished, Log, RankLost, RankStarted
@@ -38,7 +39,7 @@ class LocalJob:
         self._events: deque[Seen] = deque(maxlen=_KEPT)
         self._count = 0
         self._output: deque[str] = deque(maxlen=_KEPT)
-        self._news = trio.Event()
+        self._news = Bell()
         self._finished = trio.Event()
 
     async def wait(self) -> JobResult:
@@ -94,22 +95,18 @@ class LocalJob:
                     del self.ranks[rank]
             case JobFinished(ok=ok, exit_code=code, reason=reason, seconds=seconds):
                 self._finish(ok, code, reason, seconds)
-        self._wake()
+        self._news.ring()
 
     def lose(self, reason: str) -> None:
         """Its coordinator is gone."""
         if self.result is None:
             self._finish(False, EXIT_JOB_FAILED, reason, 0.0)
-            self._wake()
+            self._news.ring()
 
     def _finish(self, ok: bool, code: int, reason: str, seconds: float) -> None:
         self.ranks.clear()
         self.result = JobResult(self.id, ok, code, reason, seconds, tuple(self._output))
         self._finished.set()
-
-    def _wake(self) -> None:
-        self._news.set()
-        self._news = trio.Event()
 
     async def after(self, number: int) -> tuple[int, Seen | None]:
         """Wait for the first kept event after the first `number`; its own number, None after the end."""

@@ -17,8 +17,17 @@ from pathlib import Path
 
 import trio
 
+from ...actors import Bell
 from ...config import RestartPolicy, Settings, settings_of_one_of
-from ...errors import DaemonEnded, MpiActorsError, PoolNotReady, UnknownPeer, UnsupportedFault, UsageError
+from ...errors import (
+    DaemonEnded,
+    MpiActorsError,
+    PoolNotReady,
+    Ungrouped,
+    UnknownPeer,
+    UnsupportedFault,
+    UsageError,
+)
 from ...events import RankStarted
 from ...ids import Rank
 from ...wire.control import Open, Script
@@ -64,7 +73,7 @@ class LocalPool:
         self._debug = debug
         self._on_event = on_event
         self._job: LocalJob | None = None
-        self._bell = trio.Event()
+        self._bell = Bell()
 
     # --- peers --------------------------------------------------------------------------------------------
 
@@ -109,7 +118,7 @@ class LocalPool:
             index,
             self.directory / str(index),
             debug=self._debug,
-            changed=self._ring,
+            changed=self._bell.ring,
             on_event=self._on_event,
         )
         self.peers.append(peer)
@@ -186,10 +195,6 @@ class LocalPool:
         if not 0 <= index < len(self.peers):
             raise UnknownPeer(f"there is no peer {index}; there are {len(self.peers)}")
         return self.peers[index]
-
-    def _ring(self) -> None:
-        self._bell.set()
-        self._bell = trio.Event()
 
     # --- jobs ---------------------------------------------------------------------------------------------
 
@@ -356,7 +361,7 @@ async def open_local_pool(
         PoolNotReady: they did not find each other in time.
     """
     directory = Path(tempfile.mkdtemp(prefix="mpi-actors-"))
-    failure: Exception | None = None
+    body = Ungrouped()
     try:
         async with trio.open_nursery() as nursery:
             pool = LocalPool(
@@ -369,17 +374,15 @@ async def open_local_pool(
                 on_event=on_event,
             )
             try:
-                await pool.add_all(peers)
-                yield pool
-            except Exception as error:  # noqa: BLE001
-                failure = error  # what the caller raises comes out as it is, not in a group
+                with body:
+                    await pool.add_all(peers)
+                    yield pool
             finally:
                 nursery.cancel_scope.cancel()
     finally:
         with trio.CancelScope(shield=True):
             await trio.to_thread.run_sync(functools.partial(shutil.rmtree, directory, ignore_errors=True))
-    if failure is not None:
-        raise failure
+    body.reraise()
 
 
 def _kill_rank(started: RankStarted) -> None:

@@ -24,7 +24,7 @@ with loading():
     from ...daemon.real import DaemonOptions, RealDaemon, open_daemon
     from ...depot.sources.directory import DirectoryStore, missing_files, single
     from ...depot.sources.source import InterpreterSource
-    from ...errors import BadMessage, MpiActorsError, UsageError
+    from ...errors import BadMessage, MpiActorsError, UsageError, leaf
     from ...wire.control import Open, decode_request, encode_error
     from .service import BROKEN, ControlService
 
@@ -95,7 +95,7 @@ async def _run(request: Open, id: int, control: trio.SocketStream, events: trio.
         async with open_daemon(options) as node:
             await _live(node, id, control, events)
     except* MpiActorsError as group:
-        failure = _first(group)
+        failure = leaf(group)
     if failure is None:
         return 0
     try:
@@ -154,13 +154,6 @@ def _remove(directory: Path) -> None:
     shutil.rmtree(directory, ignore_errors=True)
     with contextlib.suppress(OSError):
         directory.parent.rmdir()  # the last one turns off the light
-
-
-def _first(error: BaseException) -> Exception:
-    while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
-    assert isinstance(error, Exception)
-    return error
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ from typing import Any
 
 import trio
 
-from ...actors import ChildSpec, Mailbox, Restart
+from ...actors import Bell, ChildSpec, Mailbox, Restart
 from ...daemon.real import RealDaemon
 from ...errors import BadProgramLine, MpiActorsError, ProtocolError, UsageError
 from ...events import Event, EventBus, Log, Notice, PeerJoined, to_json
@@ -75,7 +75,7 @@ class EventOutbox:
         self._bytes = 0
         self._let_go: Callable[[], None] | None = None
         self._dropped = 0
-        self._some = trio.Event()
+        self._some = Bell()
 
     def put(self, event: Event) -> None:
         """An event has happened now."""
@@ -86,12 +86,11 @@ class EventOutbox:
         self._bytes += _cost(event)
         if self._let_go is None and self._bytes > _MANY:
             self._let_go = self._bus.hold()
-        self._some.set()
+        self._some.ring()
 
     async def take(self) -> bytes:
         """Wait for some events, as lines."""
         while not self._waiting:
-            self._some = trio.Event()
             await self._some.wait()
         lines: list[bytes] = []
         size = 0
