@@ -34,6 +34,7 @@ from ..process.warden import Warden
 from ..programs.processes import ProcessLauncher
 from ..wire.control import Script
 from ..wire.messages import Stock
+from ..wire.stdio import MAX_COMMAND
 from .lockfile import hold
 from .providers import ContentPeers
 from .scripts import Inputs, Scripts
@@ -130,7 +131,7 @@ class RealDaemon:
             self.warden,
             self.depot,
             self._scratch,
-            max_line=options.settings.lanes.message + 32,
+            max_line=options.settings.lanes.message + MAX_COMMAND,
             scripts=self.scripts.programs,
             inputs=self.inputs.readers,
         )

@@ -6,7 +6,7 @@ import os
 
 import trio
 
-from ..wire.stdio import LineSplitter
+from ..wire.splitter import LineSplitter
 
 _READ = 64 * 1024
 

@@ -17,6 +17,7 @@ from ..process.limits import ResourceLimits
 from ..process.removal import remove
 from ..process.spec import ProcessSpec
 from ..process.warden import Process, Warden
+from ..wire.stdio import MAX_COMMAND, MAX_LINE
 from .command import mpi_spec, script_spec, stdio_spec
 from .manifest import protocol_of
 from .mpi import MpiProgram
@@ -80,7 +81,7 @@ class ProcessLauncher:
         scratch: Path,
         *,
         limits: ResourceLimits | None = None,
-        max_line: int = 64 * 1024 * 1024 + 32,
+        max_line: int = MAX_LINE + MAX_COMMAND,
         scripts: Mapping[str, ScriptProgram] | None = None,
         inputs: Mapping[str, Callable[[], AsyncIterator[bytes]]] | None = None,
     ) -> None:

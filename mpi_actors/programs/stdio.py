@@ -6,7 +6,8 @@ import trio
 
 from ..process.exit import Exit
 from ..process.warden import Process
-from ..wire.stdio import Command, LineSplitter, encode_message, parse
+from ..wire.splitter import LineSplitter
+from ..wire.stdio import Command, encode_message, parse
 
 _READ = 256 * 1024
 _ERROR_TEXT = 16 * 1024

@@ -18,7 +18,7 @@ from ...wire.control import (
     encode_request,
     take_value,
 )
-from ...wire.stdio import LineSplitter
+from ...wire.splitter import LineSplitter
 
 T = TypeVar("T")
 

@@ -48,7 +48,7 @@ from ...wire.control import (
     encode_answer,
     encode_error,
 )
-from ...wire.stdio import LineSplitter
+from ...wire.splitter import LineSplitter
 
 logger = logging.getLogger(__name__)
 
