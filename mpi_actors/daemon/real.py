@@ -32,8 +32,8 @@ from ..process.limits import lift_open_files
 from ..process.removal import remove
 from ..process.warden import Warden
 from ..programs.processes import ProcessLauncher
-from ..wire.control import Script
 from ..wire.messages import Stock
+from ..wire.script import ScriptProgram
 from ..wire.stdio import MAX_COMMAND
 from .lockfile import hold
 from .providers import ContentPeers
@@ -158,7 +158,7 @@ class RealDaemon:
         """What others have to say for `-ipfs-store`; None if there is nothing that they could."""
         return pool_of(self.source.path) if isinstance(self.source, IpfsSource) else None
 
-    def offer(self, script: Script) -> tuple[str, ...]:
+    def offer(self, script: ScriptProgram) -> tuple[str, ...]:
         """Offer a script besides the interpreters; returns all that is offered now.
 
         Raises:

@@ -6,9 +6,8 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from pathlib import Path
 
 from ..errors import UsageError
-from ..programs.script import ScriptProgram
 from ..programs.spool import Spool
-from ..wire.control import Script
+from ..wire.script import ScriptProgram
 
 
 class Scripts:
@@ -22,7 +21,7 @@ class Scripts:
         """All of them by name; what is added later is there too."""
         return self._programs
 
-    def add(self, script: Script) -> None:
+    def add(self, script: ScriptProgram) -> None:
         """Offer it from now on.
 
         Raises:
@@ -30,15 +29,7 @@ class Scripts:
         """
         if script.name in self._programs:
             raise UsageError(f"there is a script {script.name!r} already")
-        self._programs[script.name] = ScriptProgram(
-            name=script.name,
-            argv=script.argv,
-            module=script.module,
-            cwd=script.cwd,
-            env=script.env,
-            python=script.python,
-            umask=script.umask,
-        )
+        self._programs[script.name] = script
 
 
 class Inputs:

@@ -9,8 +9,8 @@ from pathlib import Path
 from ..process.limits import OPEN_FILES, ResourceLimits, clean_environment, interpreter_argv, python_argv
 from ..process.spec import ProcessSpec
 from ..process.warden import CHANNEL
+from ..wire.script import ScriptProgram
 from .program import Order
-from .script import ScriptProgram
 
 _PACKAGE = Path(__file__).parent.parent
 SHIM = _PACKAGE / "shim"

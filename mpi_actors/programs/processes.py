@@ -17,12 +17,12 @@ from ..process.limits import ResourceLimits
 from ..process.removal import remove
 from ..process.spec import ProcessSpec
 from ..process.warden import Process, Warden
+from ..wire.script import ScriptProgram
 from ..wire.stdio import MAX_COMMAND, MAX_LINE
 from .command import mpi_spec, script_spec, stdio_spec
 from .manifest import protocol_of
 from .mpi import MpiProgram
 from .program import Order, Program
-from .script import ScriptProgram
 from .stdio import StdioProgram
 
 logger = logging.getLogger(__name__)

@@ -20,6 +20,7 @@ from ..config import RestartPolicy, Settings
 from ..errors import BadMessage, MpiActorsError
 from ..events import Event, event_classes
 from ..ids import JobId, PeerId, Rank
+from .script import ScriptProgram
 
 T = TypeVar("T")
 
@@ -105,23 +106,6 @@ class DaemonStatus:
 # --- requests ---------------------------------------------------------------------------------------------
 
 
-@attrs.frozen(kw_only=True)
-class Script:
-    """A Python script or module that uses mpi4py, to be run where it lies."""
-
-    name: str
-    """The program's name in jobs."""
-    argv: tuple[str, ...]
-    """A script's path, or a module's name if `module`; and arguments that come before the job's."""
-    module: bool = False
-    cwd: str
-    env: dict[str, str]
-    python: str
-    """The Python interpreter that runs it."""
-    umask: int = 0o022
-    """Permissions that the files it makes do not get."""
-
-
 @attrs.frozen
 class ControlRequest(Generic[T]):
     """What a launcher wants; `T` is the type of the answer."""
@@ -167,7 +151,7 @@ class Offer(ControlRequest[tuple[str, ...]]):
 
     name = "offer"
     answer = tuple[str, ...]
-    script: Script
+    script: ScriptProgram
 
 
 @attrs.frozen(kw_only=True)

@@ -20,8 +20,8 @@ from mpi_actors.process.warden import CHANNEL
 from mpi_actors.programs.command import SHIM, mpi_spec
 from mpi_actors.programs.processes import ProcessLauncher
 from mpi_actors.programs.program import ChannelTalk, Order
-from mpi_actors.programs.script import ScriptProgram
 from mpi_actors.wire.channel import ChannelKind, ChannelMessage
+from mpi_actors.wire.script import ScriptProgram
 
 ORDER = Order(job=JobId("a" * 16), rank=0, incarnation=2, size=3, program="script")
 HAND_RANK = str(Path(__file__).parent.parent / "support" / "hand_rank.py")

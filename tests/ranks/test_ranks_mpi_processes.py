@@ -22,7 +22,7 @@ from mpi_actors.jobs.job import Job
 from mpi_actors.pool.memory import open_memory_pool
 from mpi_actors.process import Warden
 from mpi_actors.programs.processes import ProcessLauncher
-from mpi_actors.programs.script import ScriptProgram
+from mpi_actors.wire.script import ScriptProgram
 
 HAND_RANK = str(Path(__file__).parent.parent / "support" / "hand_rank.py")
 DEADLINE = 120.0

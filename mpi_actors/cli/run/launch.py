@@ -23,7 +23,7 @@ from ...pool.local.peer import LocalPeer
 from ...pool.local.pool import LocalPool, open_local_pool
 from ...pool.local.script import module, script
 from ...programs.manifest import protocol_of
-from ...wire.control import Script
+from ...wire.script import ScriptProgram
 from .input import standard_input
 from .output import Output, Terminal
 
@@ -152,7 +152,7 @@ async def _answer_questions(
 async def _run_job(options: RunOptions, terminal: Terminal, running: list[LocalJob]) -> int:
     _check(options)
     program = _program(options)
-    mpi = isinstance(program, Script) or await trio.to_thread.run_sync(protocol_of, program) == "mpi"
+    mpi = isinstance(program, ScriptProgram) or await trio.to_thread.run_sync(protocol_of, program) == "mpi"
     unwritten: OSError | None = None
     async with Output(terminal, options.events, mpi=mpi, prefix=options.prefix) as output:
         with trio.CancelScope() as scope:
@@ -166,7 +166,7 @@ async def _run_job(options: RunOptions, terminal: Terminal, running: list[LocalJ
                     unwritten = unwritten or error
                     scope.cancel()
 
-            store = None if isinstance(program, Script) else program
+            store = None if isinstance(program, ScriptProgram) else program
             async with open_local_pool(
                 store, peers=options.peers, debug=options.debug, on_event=on_event
             ) as pool:
@@ -179,7 +179,7 @@ async def _run_job(options: RunOptions, terminal: Terminal, running: list[LocalJ
         return result.exit_code
 
 
-def _program(options: RunOptions) -> Script | Path:
+def _program(options: RunOptions) -> ScriptProgram | Path:
     """What is to be run: a script or module, or an interpreter's directory."""
     if options.module:
         return module(options.program)
@@ -187,9 +187,9 @@ def _program(options: RunOptions) -> Script | Path:
     return script(place) if place.is_file() else place
 
 
-async def _start(pool: LocalPool, program: Script | Path, mpi: bool, options: RunOptions) -> LocalJob:
+async def _start(pool: LocalPool, program: ScriptProgram | Path, mpi: bool, options: RunOptions) -> LocalJob:
     size, args, restart = options.size, options.args, options.restart
-    if isinstance(program, Script):
+    if isinstance(program, ScriptProgram):
         return await pool.start_script(program, size, *args, restart=restart, stdin=standard_input())
     try:
         [name] = single(program).names()

@@ -26,10 +26,10 @@ from ...wire.control import (
     GetStatus,
     Offer,
     Open,
-    Script,
     Start,
     WaitPrepared,
 )
+from ...wire.script import ScriptProgram
 from .client import ControlClient
 from .job import LocalJob
 
@@ -151,7 +151,7 @@ class LocalPeer:
         self.interpreters, self.failed = prepared.interpreters, prepared.failed
         self._changed()
 
-    async def offer(self, script: Script) -> None:
+    async def offer(self, script: ScriptProgram) -> None:
         """Have it offer a script, too.
 
         Raises:

@@ -30,7 +30,8 @@ from ...errors import (
 )
 from ...events import RankStarted
 from ...ids import Rank
-from ...wire.control import Open, Script
+from ...wire.control import Open
+from ...wire.script import ScriptProgram
 from .input import LocalInput
 from .job import LocalJob
 from .peer import LocalPeer, OnEvent
@@ -54,7 +55,7 @@ class LocalPool:
         directory: Path,
         store: Path | str | None,
         *,
-        scripts: Iterable[Script],
+        scripts: Iterable[ScriptProgram],
         settings: Settings,
         debug: bool,
         on_event: OnEvent | None,
@@ -63,7 +64,7 @@ class LocalPool:
         self.peers: list[LocalPeer] = []
         self._nursery = nursery
         self._store = None if store is None else os.path.abspath(store)
-        self._scripts: dict[str, Script] = {}
+        self._scripts: dict[str, ScriptProgram] = {}
         for given in scripts:
             named = under_other_name(given, self._scripts)
             self._scripts[named.name] = named
@@ -235,7 +236,7 @@ class LocalPool:
 
     async def start_script(
         self,
-        program: Path | str | Script,
+        program: Path | str | ScriptProgram,
         size: int,
         *args: str,
         restart: RestartPolicy | None = None,
@@ -257,7 +258,7 @@ class LocalPool:
             DaemonEnded: peer `at` has ended.
             PoolNotReady: the peers do not tell each other that they offer it.
         """
-        wanted = program if isinstance(program, Script) else script(program)
+        wanted = program if isinstance(program, ScriptProgram) else script(program)
         wanted = under_other_name(wanted, self._scripts)
         self._scripts[wanted.name] = wanted
         for peer in self._living():
@@ -340,7 +341,7 @@ async def open_local_pool(
     store: Path | str | None = None,
     *,
     peers: int = 3,
-    scripts: Iterable[Script] = (),
+    scripts: Iterable[ScriptProgram] = (),
     settings: Settings | None = None,
     debug: bool = False,
     on_event: OnEvent | None = None,

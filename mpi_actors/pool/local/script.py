@@ -10,8 +10,8 @@ from pathlib import Path
 import attrs
 
 from ...errors import UsageError
-from ...wire.control import Script
 from ...wire.messages import MAX_NAME
+from ...wire.script import ScriptProgram
 
 
 def script(
@@ -20,7 +20,7 @@ def script(
     cwd: Path | str | None = None,
     env: Mapping[str, str] | None = None,
     python: str | None = None,
-) -> Script:
+) -> ScriptProgram:
     """A Python script that uses mpi4py.
 
     Args:
@@ -47,7 +47,7 @@ def module(
     cwd: Path | str | None = None,
     env: Mapping[str, str] | None = None,
     python: str | None = None,
-) -> Script:
+) -> ScriptProgram:
     """A Python module that uses mpi4py, to be found as `python -m` finds it. See `script`.
 
     Raises:
@@ -58,7 +58,7 @@ def module(
     return _made(name, (name,), True, cwd, env, python)
 
 
-def under_other_name(script: Script, taken: Container[str]) -> Script:
+def under_other_name(script: ScriptProgram, taken: Container[str]) -> ScriptProgram:
     """The same script under a name that is not taken: its own, if that is free."""
     name, number = script.name, 1
     while name in taken:
@@ -74,7 +74,7 @@ def _made(
     cwd: Path | str | None,
     env: Mapping[str, str] | None,
     python: str | None,
-) -> Script:
+) -> ScriptProgram:
     try:
         where = os.getcwd() if cwd is None else os.path.abspath(cwd)
     except OSError as error:
@@ -83,7 +83,7 @@ def _made(
         raise UsageError(f"no working directory {where!r}: there is no such directory")
     # a peer's offer is a list of names that others read, with a limit in bytes and a number after it
     short = name.encode(errors="replace").decode()[: MAX_NAME // 4] or "script"
-    return Script(
+    return ScriptProgram(
         name=short,
         argv=argv,
         module=module,

@@ -14,6 +14,7 @@ from mpi_actors.events import Event, EventBus, JobFinished, Log, Notice, PeerJoi
 from mpi_actors.ids import JobId, PeerId
 from mpi_actors.pool.local.service import EventOutbox
 from mpi_actors.wire import control as words
+from mpi_actors.wire.script import ScriptProgram
 
 JOB = JobId("0123456789abcdef")
 
@@ -25,7 +26,7 @@ REQUESTS: list[words.ControlRequest[object]] = [
     words.Start(program="echo", size=2, args=("a b", "ü\n", ""), restart="lost"),
     words.Start(program="echo", size=1),
     words.Offer(
-        script=words.Script(
+        script=ScriptProgram(
             name="a.py", argv=("./a.py", "x"), cwd="/tmp/\udcff", env={"A": "\udcff\n", "": ""},
             python="/usr/bin/python3",
         )
