@@ -87,10 +87,11 @@ def _is_archive(name: str) -> bool:
 
 
 def without_us(traceback: TracebackType | None) -> TracebackType | None:
-    """The part of a traceback that is the program's own: without what has called it."""
-    while traceback is not None and traceback.tb_frame.f_globals.get("__name__") in _OURS:
+    """Return the part of a traceback that is the program's own, without the functions that called it."""
+    while traceback is not None and _is_ours(traceback.tb_frame.f_globals.get("__name__")):
         traceback = traceback.tb_next
     return traceback
 
 
-_OURS = (__name__, __name__.replace("_program", "_main"))
+def _is_ours(module: object) -> bool:
+    return isinstance(module, str) and module.startswith(f"{__package__}.")
