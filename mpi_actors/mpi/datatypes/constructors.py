@@ -13,6 +13,7 @@ from . import distribution
 from .contents import COMBINERS
 from .definition import Definition, Parts
 from .layout import Layout, assembled, repeated, resized
+from .registry import PAIR_OF
 
 
 def integers(values: Iterable[SupportsIndex], expected: int | None = None) -> list[int]:
@@ -190,35 +191,33 @@ class TypeConstructors(Handle):
     @classmethod
     def Get_value_index(cls, value: Any, index: Any) -> Self:
         """The predefined pair of a value and an index; DATATYPE_NULL if there is none."""
-        from .predefined import PAIR_OF
-
         return cls(PAIR_OF.get((id(checked(value)), id(checked(index)))))
 
     @classmethod
     def Create_f90_integer(cls, r: int) -> Self:
         """The predefined type of integers of `r` decimal digits; ERR_ARG if there is none."""
-        from .fortran import f90_integer
+        from .fortran import f90_integer  # few programs need it: keeps the start fast
 
         return cls._to(f90_integer(index(r)))
 
     @classmethod
     def Create_f90_real(cls, p: int, r: int) -> Self:
         """The predefined type of real numbers of `p` decimal digits and a decimal exponent up to `r`."""
-        from .fortran import f90_real
+        from .fortran import f90_real  # few programs need it: keeps the start fast
 
         return cls._to(f90_real("REAL", index(p), index(r)))
 
     @classmethod
     def Create_f90_complex(cls, p: int, r: int) -> Self:
         """The predefined type of complex numbers of such parts."""
-        from .fortran import f90_real
+        from .fortran import f90_real  # few programs need it: keeps the start fast
 
         return cls._to(f90_real("COMPLEX", index(p), index(r)))
 
     @classmethod
     def Match_size(cls, typeclass: int, size: int) -> Self:
         """The Fortran type of a class (TYPECLASS_…) with so many bytes; ERR_ARG if there is none."""
-        from .fortran import match_size
+        from .fortran import match_size  # few programs need it: keeps the start fast
 
         return cls(match_size(index(typeclass), index(size)))
 

@@ -12,6 +12,7 @@ from .constructors import TypeConstructors
 from .contents import NAME_OF, addresses_of, copied, integers_of
 from .definition import Definition
 from .packers import Packers
+from .registry import TYPEDICT
 
 KIND = "Datatype"
 
@@ -41,7 +42,7 @@ class Datatype(TypeConstructors, Packers):
     def _basic(self) -> Datatype | None:
         """The predefined datatype (the constant) that all elements are of, if there is one."""
         basic = self._h and self._h.basic
-        return basic.constant if basic else None
+        return basic.constant if basic else None  # type: ignore[return-value]  # a Datatype
 
     @property
     def _format(self) -> str | None:
@@ -279,12 +280,11 @@ class Datatype(TypeConstructors, Packers):
     @classmethod
     def fromcode(cls, code: str) -> Datatype:
         """The predefined datatype for a character or a type string; ValueError if there is none."""
-        from .predefined import _typedict
-
         try:
-            return _typedict[code]
+            datatype: Datatype = TYPEDICT[code]
         except KeyError:
             raise ValueError(f"no datatype for the code {code!r}") from None
+        return datatype
 
     @property
     def typestr(self) -> str:

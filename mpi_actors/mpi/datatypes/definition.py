@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ..constants import COMBINER_NAMED
+from ..handle import Handle
 from .layout import EMPTY, Layout
-
-if TYPE_CHECKING:
-    from .datatype import Datatype
 
 Parts = tuple[tuple[int, "Definition"], ...]
 
@@ -87,6 +85,6 @@ class Definition:
         self.code: str | None = None
         self.name = name
         self.predefined = self.ready = predefined
-        self.constant: Datatype | None = None
+        self.constant: Handle | None = None
         self.holders = 1
         self.attributes: dict[int, Any] = {}

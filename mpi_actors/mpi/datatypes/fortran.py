@@ -14,9 +14,9 @@ from ..constants import (
     UNDEFINED,
 )
 from ..errors.exception import Exception as MPIException
-from .datatype import Datatype
+from ..handle import Handle
 from .definition import Definition
-from .predefined import NAMED
+from .registry import NAMED
 
 INTEGERS = ((2, 1), (4, 2), (9, 4), (18, 8), (38, 16))
 """Decimal digits that integers of so many bytes hold."""
@@ -39,7 +39,7 @@ def _parametrized(name: str, combiner: int, params: dict[str, int]) -> Definitio
     key = (name, params.get("p", 0), params["r"])
     found = _made.get(key)
     if found is None:
-        model = NAMED[name]._require()
+        model: Definition = NAMED[name]._require()
         found = Definition(model.layout, combiner, dict(params), parts=((1, model),), predefined=True)
         found.char, found.typestr, found.code = model.char, model.typestr, model.typestr
         _made[key] = found
@@ -66,9 +66,9 @@ def f90_real(kind: str, p: int, r: int) -> Definition:
     raise MPIException(ERR_ARG, f"no real numbers of {p} digits and exponents up to {r}")
 
 
-def match_size(typeclass: int, size: int) -> Datatype:
+def match_size(typeclass: int, size: int) -> Handle:
     """The type of a class with so many bytes."""
-    found = NAMED.get(f"{CLASSES.get(typeclass)}{size}")
+    found: Handle | None = NAMED.get(f"{CLASSES.get(typeclass)}{size}")
     if found is None:
         raise MPIException(ERR_ARG, f"no type of class {typeclass} has {size} bytes")
     return found

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from ..handle import constant
-from . import codes
+from . import codes, registry
 from .datatype import DATATYPE_NULL, Datatype
 from .definition import Definition
 from .layout import assembled, basic
 
-NAMED: dict[str, Datatype] = {}
-"""Every predefined datatype, aliases too, by its name without the prefix "MPI_"."""
-
-PAIR_OF: dict[tuple[int, int], Datatype] = {}
-"""The pairs of a value and an index, by the identities of the two definitions."""
+NAMED: dict[str, Datatype] = registry.NAMED
+"""See `registry.NAMED`."""
 
 SPECIAL_NAMES = {"INT_INT": "MPI_2INT", "C_COMPLEX": "MPI_C_FLOAT_COMPLEX"}
 WIDE = 4
@@ -44,7 +41,7 @@ def _pair(name: str) -> None:
     place = value.size + -value.size % index.size
     layout = assembled([(0, value.layout), (place, index.layout)], padded=True)
     _define(f"{name}_INT", Definition(layout, parts=parts, predefined=True))
-    PAIR_OF[id(value), id(index)] = NAMED[f"{name}_INT"]
+    registry.PAIR_OF[id(value), id(index)] = NAMED[f"{name}_INT"]
 
 
 for _line in codes.BASIC.split("\n"):
@@ -59,8 +56,9 @@ for _line in codes.ALIASES.split("\n"):
 
 BYTE = NAMED["BYTE"]
 
-_typedict = {code: NAMED[name] for code, name in codes.CODES.items()}
+_typedict: dict[str, Datatype] = registry.TYPEDICT
+_typedict.update((code, NAMED[name]) for code, name in codes.CODES.items())
 _typedict_c = {code: NAMED[name] for code, name in codes.C_CODES.items()}
 _typedict_f = {code: NAMED[name] for code, name in codes.F_CODES.items()}
 
-__all__ = ["DATATYPE_NULL", "NAMED", "PAIR_OF"]
+__all__ = ["DATATYPE_NULL", "NAMED"]
