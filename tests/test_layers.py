@@ -71,8 +71,6 @@ STILL = {
     ("peers.announcer", "ranks.host"),
     ("mpi.processor", "mpi.environment"),
     ("mpi.group", "mpi.session"),
-    ("mpi.requests.request", "mpi.comm.state"),
-    ("mpi.requests.state", "mpi.comm.state"),
 }
 """Arrows of the old layout that are still to be cut."""
 

@@ -13,8 +13,8 @@ from .many import ManyRequests
 from .state import Pending, PersistentPending, empty
 
 if TYPE_CHECKING:
-    from ..comm.state import CommState
     from ..engine import Transfer
+    from ..handle import HasErrhandler
     from ..status import Status
     from .state import Finish
 
@@ -38,7 +38,7 @@ class Request(ManyRequests):
     def _of(
         cls,
         transfer: Transfer,
-        comm: CommState | None = None,
+        comm: HasErrhandler | None = None,
         finish: Finish | None = None,
         buf: object = None,
     ) -> Self:
@@ -153,7 +153,7 @@ class Prequest(Request):
     def _of(  # type: ignore[override]  # it starts later
         cls,
         start: Callable[[], Transfer],
-        comm: CommState | None = None,
+        comm: HasErrhandler | None = None,
         finish: Finish | None = None,
         buf: object = None,
     ) -> Self:

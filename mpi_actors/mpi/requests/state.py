@@ -11,8 +11,8 @@ from ..errors.exception import Exception as MPIException
 from ..handle import forget
 
 if TYPE_CHECKING:
-    from ..comm.state import CommState
     from ..engine import Transfer
+    from ..handle import HasErrhandler
     from ..status import Status
 
     Finish = Callable[[Transfer], object]
@@ -29,7 +29,11 @@ class Pending:
     persistent = False
 
     def __init__(
-        self, transfer: Transfer | None, comm: CommState | None, finish: Finish | None, buffer: object = None
+        self,
+        transfer: Transfer | None,
+        comm: HasErrhandler | None,
+        finish: Finish | None,
+        buffer: object = None,
     ) -> None:
         self.transfer = transfer
         self.comm = comm
@@ -87,7 +91,7 @@ class PersistentPending(Pending):
     def __init__(
         self,
         start: Callable[[], Transfer],
-        comm: CommState | None,
+        comm: HasErrhandler | None,
         finish: Finish | None,
         buffer: object = None,
     ) -> None:

@@ -5,16 +5,34 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Self
 
 from ...constants import ANY_SOURCE, ANY_TAG, ERR_REQUEST, PROC_NULL
+from ...datatypes import parse_recv
 from ...engine import engine
 from ...engine.transfer import done_transfer
 from ...handle import Handle, constant, forget
+from ...pickles.messages import loads
 from ...requests.request import Request
 
 if TYPE_CHECKING:
+    from typing import Protocol
+
     from ...engine import Matched, Transfer
+    from ...handle import HasErrhandler
     from ...status import Status
-    from ..communicator import Comm
-    from ..state import CommState
+
+    class Probing(Protocol):
+        """A communicator, as far as messages are looked for in it."""
+
+        def Mprobe(self, source: int = ..., tag: int = ..., status: Status | None = ...) -> Message: ...
+
+        def Improbe(
+            self, source: int = ..., tag: int = ..., status: Status | None = ...
+        ) -> Message | None: ...
+
+        def mprobe(self, source: int = ..., tag: int = ..., status: Status | None = ...) -> Message: ...
+
+        def improbe(
+            self, source: int = ..., tag: int = ..., status: Status | None = ...
+        ) -> Message | None: ...
 
 
 class Held:
@@ -22,7 +40,7 @@ class Held:
 
     __slots__ = ("comm", "matched")
 
-    def __init__(self, matched: Matched | None, comm: CommState | None) -> None:
+    def __init__(self, matched: Matched | None, comm: HasErrhandler | None) -> None:
         self.matched = matched
         self.comm = comm
 
@@ -35,7 +53,7 @@ class Message(Handle):
     _h: Held | None
 
     @classmethod
-    def _of_matched(cls, matched: Matched, comm: CommState) -> Self:
+    def _of_matched(cls, matched: Matched, comm: HasErrhandler) -> Self:
         """The handle for what the engine's mprobe gave."""
         return cls._to(Held(matched, comm))
 
@@ -45,14 +63,14 @@ class Message(Handle):
 
     @classmethod
     def Probe(
-        cls, comm: Comm, source: int = ANY_SOURCE, tag: int = ANY_TAG, status: Status | None = None
+        cls, comm: Probing, source: int = ANY_SOURCE, tag: int = ANY_TAG, status: Status | None = None
     ) -> Self:
         """Wait for a message that matches, and take it."""
         return cls(comm.Mprobe(source, tag, status))
 
     @classmethod
     def Iprobe(
-        cls, comm: Comm, source: int = ANY_SOURCE, tag: int = ANY_TAG, status: Status | None = None
+        cls, comm: Probing, source: int = ANY_SOURCE, tag: int = ANY_TAG, status: Status | None = None
     ) -> Self | None:
         """Take a message that matches, if there is one."""
         message = comm.Improbe(source, tag, status)
@@ -60,14 +78,14 @@ class Message(Handle):
 
     @classmethod
     def probe(
-        cls, comm: Comm, source: int = ANY_SOURCE, tag: int = ANY_TAG, status: Status | None = None
+        cls, comm: Probing, source: int = ANY_SOURCE, tag: int = ANY_TAG, status: Status | None = None
     ) -> Self:
         """Wait for an object that matches, and take it."""
         return cls(comm.mprobe(source, tag, status))
 
     @classmethod
     def iprobe(
-        cls, comm: Comm, source: int = ANY_SOURCE, tag: int = ANY_TAG, status: Status | None = None
+        cls, comm: Probing, source: int = ANY_SOURCE, tag: int = ANY_TAG, status: Status | None = None
     ) -> Self | None:
         """Take an object that matches, if there is one."""
         message = comm.improbe(source, tag, status)
@@ -84,8 +102,6 @@ class Message(Handle):
 
     def Irecv(self, buf: Any) -> Request:
         """Start to receive the message into a buffer."""
-        from ...datatypes import parse_recv
-
         nobody = self._require().matched is None
         target = parse_recv(buf, rank=PROC_NULL if nobody else 0)
         held = self._take()
@@ -118,8 +134,6 @@ def _start(held: Held, into: memoryview | None) -> Transfer:
 
 
 def _load(transfer: Transfer) -> Any:
-    from ...pickles.messages import loads
-
     return None if transfer.payload is None else loads(transfer.payload)
 
 
