@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NoReturn
+from typing import NoReturn
 
 from .handle import CommHandle
-
-if TYPE_CHECKING:
-    from ..group import Group
-    from ..requests.request import Prequest, Request
-    from .communicator import Comm, Intercomm
 
 
 class Absent(CommHandle):
@@ -17,52 +12,52 @@ class Absent(CommHandle):
 
     __slots__ = ()
 
-    def Revoke(self) -> None:
+    def Revoke(self) -> NoReturn:
         """Not implemented: lost ranks are replaced."""
         no_fault_tolerance("Revoke")
 
-    def Is_revoked(self) -> bool:
+    def Is_revoked(self) -> NoReturn:
         """Not implemented: lost ranks are replaced."""
         no_fault_tolerance("Is_revoked")
 
-    def Get_failed(self) -> Group:
+    def Get_failed(self) -> NoReturn:
         """Not implemented: lost ranks are replaced."""
         no_fault_tolerance("Get_failed")
 
-    def Ack_failed(self, num_to_ack: int | None = None) -> int:
+    def Ack_failed(self, num_to_ack: int | None = None) -> NoReturn:
         """Not implemented: lost ranks are replaced."""
         no_fault_tolerance("Ack_failed")
 
-    def Agree(self, flag: int) -> int:
+    def Agree(self, flag: int) -> NoReturn:
         """Not implemented: lost ranks are replaced."""
         no_fault_tolerance("Agree")
 
-    def Iagree(self, flag: object) -> Request:
+    def Iagree(self, flag: object) -> NoReturn:
         """Not implemented: lost ranks are replaced."""
         no_fault_tolerance("Iagree")
 
-    def Shrink(self) -> Comm:
+    def Shrink(self) -> NoReturn:
         """Not implemented: lost ranks are replaced."""
         no_fault_tolerance("Shrink")
 
-    def Ishrink(self) -> tuple[Comm, Request]:
+    def Ishrink(self) -> NoReturn:
         """Not implemented: lost ranks are replaced."""
         no_fault_tolerance("Ishrink")
 
     def Psend_init(
         self, buf: object, partitions: int, dest: int, tag: int = 0, info: object = None
-    ) -> Prequest:
+    ) -> NoReturn:
         """Not implemented."""
         raise NotImplementedError("mpi_actors has no partitioned communication: use Send_init")
 
     def Precv_init(
         self, buf: object, partitions: int, source: int = -1, tag: int = -1, info: object = None
-    ) -> Prequest:
+    ) -> NoReturn:
         """Not implemented."""
         raise NotImplementedError("mpi_actors has no partitioned communication: use Recv_init")
 
     @classmethod
-    def Join(cls, fd: int) -> Intercomm:
+    def Join(cls, fd: int) -> NoReturn:
         """Not implemented: jobs cannot connect."""
         raise NotImplementedError("Join: mpi_actors has no dynamic processes; jobs cannot connect")
 

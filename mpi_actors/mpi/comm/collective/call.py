@@ -7,7 +7,7 @@ returns what builds this rank's schedule; what can be wrong with a call is found
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ...engine.schedule import Schedule
 from ...errors.exception import Exception as MPIException
@@ -23,6 +23,16 @@ Build = Callable[[], Schedule]
 """Makes the schedule of one execution; what is sent is packed when it is called."""
 
 Plan = Callable[..., Build]
+
+Reducer = Callable[[memoryview, memoryview], None]
+
+
+class Combine(NamedTuple):
+    """An operation on elements of a datatype, as builders want it: the last three of their arguments."""
+
+    reducer_for: Callable[[int], Reducer]
+    itemsize: int
+    divisible: bool
 
 
 def everybody(state: CommState) -> tuple[int, ...]:

@@ -6,8 +6,6 @@ rank by the other group. Data crosses over: what all get is what the other group
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from ... import collectives
 from ...constants import ERR_ROOT, PROC_NULL, ROOT
 from ...datatypes import BufferMessage
@@ -15,10 +13,7 @@ from ...engine.schedule import Schedule
 from ...errors.exception import Exception as MPIException
 from ..state import CommState
 from .blocks import After, finished, packed, receive_blocks, send_blocks, target, targets, to_receive, to_send
-from .call import Build
-
-if TYPE_CHECKING:
-    from .reductions import Combine
+from .call import Build, Combine
 
 
 def sizes(state: CommState) -> tuple[int, int, int]:

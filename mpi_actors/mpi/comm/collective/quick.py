@@ -12,8 +12,8 @@ from ...datatypes import BOTTOM, IN_PLACE, _typedict, fast_target, fast_view
 from ...engine.schedule import Schedule
 from ...op import Op
 from ..state import CommState
-from .call import execute
-from .reductions import Combine, combine
+from .call import Combine, execute
+from .reductions import combine
 
 _combines: dict[tuple[Any, str], Combine] = {}
 """Of predefined operations, by operation and format of the buffer."""

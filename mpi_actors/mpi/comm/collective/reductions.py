@@ -5,10 +5,9 @@ What is combined is a contiguous copy, or the receive buffer itself where that i
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
 from operator import index as integer
-from typing import NamedTuple
 
 from ... import collectives
 from ...constants import ERR_ARG, ERR_OP, ROOT
@@ -20,17 +19,7 @@ from ...op.user import user_reducer
 from ..state import CommState
 from . import inter as inter
 from .blocks import After, copied, filled, finished, in_place, is_root, packed, target, to_receive, to_send
-from .call import Build, execute
-
-Reducer = Callable[[memoryview, memoryview], None]
-
-
-class Combine(NamedTuple):
-    """An operation on elements of a datatype, as builders want it: the last three of their arguments."""
-
-    reducer_for: Callable[[int], Reducer]
-    itemsize: int
-    divisible: bool
+from .call import Build, Combine, execute
 
 
 def combine(op: Op, datatype: Datatype) -> Combine:
