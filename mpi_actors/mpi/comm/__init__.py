@@ -13,12 +13,12 @@ from .communicator import Intracomm as Intracomm
 from .handle import CommHandle as CommHandle
 from .locks import _comm_lock as _comm_lock
 from .locks import _comm_lock_table as _comm_lock_table
-from .locks import _commctx_inter as _commctx_inter
-from .locks import _commctx_intra as _commctx_intra
 from .point.buffered import Attach_buffer as Attach_buffer
 from .point.buffered import Detach_buffer as Detach_buffer
 from .point.buffered import Flush_buffer as Flush_buffer
 from .point.buffered import Iflush_buffer as Iflush_buffer
+from .private import _commctx_inter as _commctx_inter
+from .private import _commctx_intra as _commctx_intra
 from .state import CommState as CommState
 from .world import COMM_NULL as COMM_NULL
 from .world import COMM_SELF as COMM_SELF

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+from . import kinds
 from .absent import Absent
 from .collective.blocking import BlockingCollectives, BlockingScans
 from .collective.nonblocking import NonblockingCollectives, NonblockingScans
@@ -20,6 +23,10 @@ from .point.receive import BufferReceives
 from .point.send import BufferSends
 from .state import CommState
 from .topology.constructors import TopologyConstructors
+
+if TYPE_CHECKING:
+    from ..group import Group
+    from ..info import Info
 
 
 class Comm(
@@ -46,6 +53,17 @@ class Comm(
     """
 
     __slots__ = ()
+
+    if TYPE_CHECKING:  # what the constructors return, in classes that they cannot know
+
+        def Create(self, group: Group) -> Comm: ...
+
+        def Split(self, color: int = 0, key: int = 0) -> Comm: ...
+
+        def Split_type(self, split_type: int, key: int = 0, info: Info = ...) -> Comm: ...
+
+        @classmethod
+        def Get_parent(cls) -> Intercomm: ...
 
 
 class Intracomm(
@@ -78,3 +96,5 @@ class Intercomm(InterConstructors, Comm):
 
 
 CommHandle._kind = Comm
+kinds.INTRA = Intracomm
+kinds.INTER = Intercomm

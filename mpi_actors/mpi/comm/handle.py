@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
 from ..constants import ERR_COMM
 from ..errors.exception import Exception as MPIException
 from ..handle import Handle, number_of, state_of
 from .state import CommState
-
-if TYPE_CHECKING:
-    from .communicator import Comm
 
 
 class CommHandle(Handle):
@@ -20,7 +17,7 @@ class CommHandle(Handle):
     _error = ERR_COMM
     _h: CommState
 
-    def __new__(cls, comm: Comm | None = None) -> Self:
+    def __new__(cls, comm: CommHandle | None = None) -> Self:
         self = object.__new__(cls)
         if comm is None:
             self._h = NULL

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import Any, NoReturn
 
 from .. import attributes, errhandler
 from ..constants import CONGRUENT, IDENT, MAX_OBJECT_NAME, SIMILAR, UNDEFINED, UNEQUAL
+from ..engine import engine
 from ..errhandler import Errhandler
 from ..group import Group
 from ..info import Info
+from . import kinds
 from .errors import handled
 from .handle import NULL, CommHandle
-
-if TYPE_CHECKING:
-    from .communicator import Comm, Intercomm
 
 
 class CommInquiry(CommHandle):
@@ -54,7 +53,7 @@ class CommInquiry(CommHandle):
         return UNDEFINED if topology is None else int(topology.kind)
 
     @handled
-    def Compare(self, comm: Comm) -> int:
+    def Compare(self, comm: CommHandle) -> int:
         """IDENT: the same; CONGRUENT: the same ranks; SIMILAR: the same members; UNEQUAL."""
         one, other = self._live(), comm._live()
         if one is other:
@@ -88,11 +87,9 @@ class CommInquiry(CommHandle):
         self._live().info.update(info._require())
 
     @classmethod
-    def Get_parent(cls) -> Intercomm:
+    def Get_parent(cls) -> Any:
         """The communicator with those who spawned this process: COMM_NULL, as nobody did."""
-        from .communicator import Intercomm
-
-        return Intercomm()
+        return kinds.INTER()
 
     @handled
     def Get_attr(self, keyval: int) -> Any:
@@ -112,8 +109,8 @@ class CommInquiry(CommHandle):
     @classmethod
     def Create_keyval(
         cls,
-        copy_fn: Callable[[Comm, int, Any], Any] | None = None,
-        delete_fn: Callable[[Comm, int, Any], None] | None = None,
+        copy_fn: Callable[[Any, int, Any], Any] | None = None,
+        delete_fn: Callable[[Any, int, Any], None] | None = None,
         nopython: bool = False,
     ) -> int:
         """A new key of attributes.
@@ -128,7 +125,7 @@ class CommInquiry(CommHandle):
         return attributes.free_keyval("Comm", keyval)
 
     @classmethod
-    def Create_errhandler(cls, errhandler_fn: Callable[[Comm, int], None]) -> Errhandler:
+    def Create_errhandler(cls, errhandler_fn: Callable[[Any, int], None]) -> Errhandler:
         """An error handler that calls a function with the communicator and the error code."""
         return errhandler.create("Comm", errhandler_fn)
 
@@ -150,8 +147,6 @@ class CommInquiry(CommHandle):
 
     def Abort(self, errorcode: int = 0) -> NoReturn:
         """End the whole job, with this exit code."""
-        from ..engine import engine
-
         engine().abort(errorcode)
 
     @property

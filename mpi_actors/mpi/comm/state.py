@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..constants import GREATEST_TAG
 from ..handle import forget
@@ -14,8 +14,7 @@ if TYPE_CHECKING:
 
     from ..engine import Engine
     from ..errhandler import ErrhandlerState
-    from .locks import Private
-    from .point.buffered import SendBuffer
+    from .send_buffer import SendBuffer
 
     Send = Callable[..., None]
     Receive = Callable[..., Any]
@@ -35,7 +34,7 @@ class CommState:
         count: how many these are; 0 once freed, which fails the range checks of the fast calls.
         index: world rank -> rank among `peers`.
         send, recv: the engine's methods, looked up once.
-        pkl5: what the Python parts of mpi4py use beside it, see `locks`.
+        pkl5: what the Python parts of mpi4py use beside it, see `private`.
         local: of an intercommunicator: its local group as an intracommunicator; else None.
         low: of an intercommunicator: whether the local group is the first of the two for both.
         collective_number: how many collective operations were started; their tag.
@@ -151,3 +150,10 @@ class CommState:
         if self.pkl5 is not None:
             self.pkl5.state.release()
         forget(self)
+
+
+class Private(NamedTuple):
+    """A communicator beside another one, and the tag that was used last in it."""
+
+    state: CommState
+    tag: int

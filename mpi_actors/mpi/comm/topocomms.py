@@ -7,6 +7,7 @@ from operator import index as integer
 from typing import TypeVar
 
 from ..constants import CART, DIST_GRAPH, GRAPH
+from . import kinds
 from .communicator import Intracomm
 from .errors import handled
 from .state import CommState
@@ -112,7 +113,7 @@ class Cartcomm(Topocomm):
         remain = _one_each(grid, [bool(keep) for keep in remain_dims])
         part, color, _ = grid.part(state.rank, remain)
         ranks = [rank for rank in range(grid.size) if grid.part(rank, remain)[1] == color]
-        return part_with(state, Cartcomm, part, ranks, "sub", color)  # type: ignore[no-any-return]
+        return part_with(state, kinds.CART, part, ranks, "sub", color)  # type: ignore[no-any-return]
 
     @property
     def dim(self) -> int:
@@ -238,6 +239,11 @@ class Distgraphcomm(Topocomm):
         graph = topology_of(self._live(), DistributedGraph)
         weights = None if graph.weights is None else (list(graph.weights[0]), list(graph.weights[1]))
         return list(graph.sources), list(graph.destinations), weights
+
+
+kinds.CART = Cartcomm
+kinds.GRAPH = Graphcomm
+kinds.DIST = Distgraphcomm
 
 
 def _one_each(grid: Cartesian, values: list[V]) -> list[V]:

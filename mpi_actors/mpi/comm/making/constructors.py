@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from ...attributes import copy_attributes, delete_attributes
 from ...constants import (
@@ -19,6 +19,7 @@ from ...errors.exception import Exception as MPIException
 from ...info import INFO_NULL, Info
 from ...processor import host_color
 from ...requests.request import Request
+from .. import kinds
 from ..errors import handled
 from ..handle import NULL, CommHandle
 from ..state import CommState
@@ -27,7 +28,6 @@ from .lineage import duplicate, make_inter, part, subset, union
 
 if TYPE_CHECKING:
     from ...group import Group
-    from ..communicator import Comm
 
 
 class CommConstructors(CommHandle):
@@ -69,7 +69,7 @@ class CommConstructors(CommHandle):
         return type(self)._of(copy)
 
     @handled
-    def Create(self, group: Group) -> Comm:
+    def Create(self, group: Group) -> CommHandle:
         """A communicator of a part of the members; COMM_NULL at others. All members call it.
 
         Raises:
@@ -83,7 +83,7 @@ class CommConstructors(CommHandle):
         return self._parts(state, 0 if place >= 0 else UNDEFINED, place, "create")
 
     @handled
-    def Split(self, color: int = 0, key: int = 0) -> Comm:
+    def Split(self, color: int = 0, key: int = 0) -> CommHandle:
         """A communicator of the members that give the same color, ordered by key and then by rank.
 
         COMM_NULL for the color UNDEFINED.
@@ -91,7 +91,7 @@ class CommConstructors(CommHandle):
         return self._split(color, key)
 
     @handled
-    def Split_type(self, split_type: int, key: int = 0, info: Info = INFO_NULL) -> Comm:
+    def Split_type(self, split_type: int, key: int = 0, info: Info = INFO_NULL) -> CommHandle:
         """A communicator of the members that share something; COMM_NULL for UNDEFINED.
 
         COMM_TYPE_SHARED: those on the same host. COMM_TYPE_HW_GUIDED and COMM_TYPE_RESOURCE_GUIDED know one
@@ -108,13 +108,13 @@ class CommConstructors(CommHandle):
             raise MPIException(ERR_ARG, f"{split_type} is no type to split by")
         return self._split(color, key)
 
-    def _split(self, color: int, key: int) -> Comm:
+    def _split(self, color: int, key: int) -> CommHandle:
         state = self._live()
         if color < 0 and color != UNDEFINED:
             raise MPIException(ERR_ARG, f"color {color} is negative")
         return self._parts(state, color, key, "split")
 
-    def _parts(self, state: CommState, color: int, key: int, what: str) -> Comm:
+    def _parts(self, state: CommState, color: int, key: int, what: str) -> CommHandle:
         given = all_pairs(state, color, key)
         context = state.child_context(what, color)
         if color == UNDEFINED:
@@ -129,14 +129,14 @@ class CommConstructors(CommHandle):
             return self._kin(None)
         return self._kin(make_inter(state, context, members, remote))
 
-    def _kin(self, state: CommState | None) -> Comm:
+    def _kin(self, state: CommState | None) -> CommHandle:
         """A handle of the kind of this one, but not of its class, to a new communicator or none."""
-        from ..communicator import Comm, Intercomm, Intracomm
-
-        cls: type[Comm] = Intracomm if isinstance(self, Intracomm) else Intercomm
-        if not isinstance(self, Intracomm | Intercomm):
-            cls = Comm
-        return cls() if state is None else cls._of(state)
+        cls: type[Any] = self._kind
+        if isinstance(self, kinds.INTRA):
+            cls = kinds.INTRA
+        elif isinstance(self, kinds.INTER):
+            cls = kinds.INTER
+        return cls() if state is None else cls._of(state)  # type: ignore[no-any-return]
 
     @handled
     def Free(self) -> None:

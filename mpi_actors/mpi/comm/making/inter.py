@@ -10,13 +10,14 @@ from ...errhandler import Errhandler
 from ...errors.exception import Exception as MPIException
 from ...group import Group
 from ...info import INFO_NULL, Info
+from .. import kinds
 from ..context import derive
 from ..errors import handled
 from ..handle import CommHandle
 from ..state import CommState
 from .agreement import all_pairs
 from .intra import adopt, group_context
-from .lineage import kind, make, union
+from .lineage import make, union
 
 if TYPE_CHECKING:
     from ..communicator import Intercomm, Intracomm
@@ -49,16 +50,15 @@ class InterConstructors(CommHandle):
                 raise MPIException(ERR_RANK, f"leader {leader} of {len(group)}")
         if not set(remote).isdisjoint(members):
             raise MPIException(ERR_COMM, "the two groups overlap")
-        inter = kind(inter=True)
         if engine().rank not in members:
-            return inter()  # type: ignore[no-any-return]
+            return kinds.INTER()  # type: ignore[no-any-return]
         context = group_context("inter", stringtag, *sorted((members, remote)))
-        made = CommState(inter)
+        made = CommState(kinds.INTER)
         made.attach(engine(), context, members, remote)
         adopt(made, info, errhandler)
         made.low = members < remote
         made.local = make(made, derive(context, "local", members), members)
-        return inter._of(made)  # type: ignore[no-any-return]
+        return kinds.INTER._of(made)  # type: ignore[no-any-return]
 
     @handled
     def Get_remote_group(self) -> Group:
@@ -83,7 +83,7 @@ class InterConstructors(CommHandle):
             everybody = state.members + remote
         elif mine > theirs:
             everybody = remote + state.members
-        return kind(inter=False)._of(make(state, context, everybody))  # type: ignore[no-any-return]
+        return kinds.INTRA._of(make(state, context, everybody))  # type: ignore[no-any-return]
 
     @property
     def remote_group(self) -> Group:

@@ -10,12 +10,13 @@ from ...errhandler import Errhandler, chosen, initial_state
 from ...errors.exception import Exception as MPIException
 from ...info import INFO_NULL, Info
 from ...pickles.messages import dumps_bytes, loads
+from .. import kinds
 from ..context import derive
 from ..errors import handled
 from ..handle import CommHandle
 from ..state import CommState
 from .agreement import tell
-from .lineage import kind, make_inter, part, subset
+from .lineage import make_inter, part, subset
 
 if TYPE_CHECKING:
     from ...group import Group
@@ -44,9 +45,8 @@ class IntraConstructors(CommHandle):
         """
         state = self._live()
         members = subset(state, group._members())
-        cls = kind(inter=False)
         made = part(state, state.group_context("create_group", members, tag), members)
-        return cls() if made is None else cls._of(made)  # type: ignore[no-any-return]
+        return kinds.INTRA() if made is None else kinds.INTRA._of(made)  # type: ignore[no-any-return]
 
     @classmethod
     def Create_from_group(
@@ -58,13 +58,12 @@ class IntraConstructors(CommHandle):
     ) -> Intracomm:
         """A communicator of the members of a group, which all call it with the same tag."""
         members = group._members()
-        intra = kind(inter=False)
         if engine().rank not in members:
-            return intra()  # type: ignore[no-any-return]
-        made = CommState(intra)
+            return kinds.INTRA()  # type: ignore[no-any-return]
+        made = CommState(kinds.INTRA)
         made.attach(engine(), group_context("intra", stringtag, members), members)
         adopt(made, info, errhandler)
-        return intra._of(made)  # type: ignore[no-any-return]
+        return kinds.INTRA._of(made)  # type: ignore[no-any-return]
 
     @handled
     def Create_intercomm(
@@ -95,7 +94,7 @@ class IntraConstructors(CommHandle):
         if not set(remote).isdisjoint(state.members):
             raise MPIException(ERR_COMM, "the two groups overlap")
         context = derive("intercomm", *sorted((mine[1], remote_context)))
-        return kind(inter=True)._of(make_inter(state, context, state.members, remote))  # type: ignore[no-any-return]
+        return kinds.INTER._of(make_inter(state, context, state.members, remote))  # type: ignore[no-any-return]
 
     def Spawn(
         self,
@@ -105,7 +104,7 @@ class IntraConstructors(CommHandle):
         info: Info = INFO_NULL,
         root: int = 0,
         errcodes: object = None,
-    ) -> Intercomm:
+    ) -> NoReturn:
         """Not implemented: a job has the ranks that it was started with."""
         no_dynamic_processes("Spawn")
 
@@ -117,15 +116,15 @@ class IntraConstructors(CommHandle):
         info: object = INFO_NULL,
         root: int = 0,
         errcodes: object = None,
-    ) -> Intercomm:
+    ) -> NoReturn:
         """Not implemented: a job has the ranks that it was started with."""
         no_dynamic_processes("Spawn_multiple")
 
-    def Accept(self, port_name: str, info: Info = INFO_NULL, root: int = 0) -> Intercomm:
+    def Accept(self, port_name: str, info: Info = INFO_NULL, root: int = 0) -> NoReturn:
         """Not implemented: jobs cannot connect."""
         no_dynamic_processes("Accept")
 
-    def Connect(self, port_name: str, info: Info = INFO_NULL, root: int = 0) -> Intercomm:
+    def Connect(self, port_name: str, info: Info = INFO_NULL, root: int = 0) -> NoReturn:
         """Not implemented: jobs cannot connect."""
         no_dynamic_processes("Connect")
 

@@ -2,24 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from ...constants import ERR_GROUP
 from ...errors.exception import Exception as MPIException
+from .. import kinds
 from ..context import derive
 from ..state import CommState
 
 
-def kind(inter: bool) -> type[Any]:
-    """The class of a new communicator without a topology."""
-    from ..communicator import Intercomm, Intracomm
-
-    return Intercomm if inter else Intracomm
-
-
 def make(parent: CommState, context: int, members: tuple[int, ...]) -> CommState:
     """An intracommunicator with the error handler of its parent."""
-    state = CommState(kind(inter=False))
+    state = CommState(kinds.INTRA)
     state.attach(parent.engine, context, members)
     state.errhandler = parent.errhandler
     return state
@@ -29,7 +21,7 @@ def make_inter(
     parent: CommState, context: int, members: tuple[int, ...], remote: tuple[int, ...]
 ) -> CommState:
     """An intercommunicator, with its local group as an intracommunicator for its own use."""
-    state = CommState(kind(inter=True))
+    state = CommState(kinds.INTER)
     state.attach(parent.engine, context, members, remote)
     state.errhandler = parent.errhandler
     state.low = members < remote

@@ -8,18 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from operator import index as integer
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ...constants import ERR_ARG, ERR_DIMS, UNDEFINED, UNWEIGHTED, WEIGHTS_EMPTY
 from ...errors.exception import Exception as MPIException
+from .. import kinds
 from ..collective.call import CollectiveCalls
+from ..collective.objects import exchange
 from ..errors import handled
 from ..making.lineage import part
 from ..state import CommState
 from .shapes import Cartesian, DistributedGraph, Graph, Topology
-
-if TYPE_CHECKING:
-    from ..topocomms import Cartcomm, Distgraphcomm, Graphcomm
 
 
 class TopologyConstructors(CollectiveCalls):
@@ -30,21 +29,19 @@ class TopologyConstructors(CollectiveCalls):
     @handled
     def Create_cart(
         self, dims: Sequence[int], periods: Sequence[bool] | bool | None = None, reorder: bool = False
-    ) -> Cartcomm:
+    ) -> Any:
         """A communicator of the processes of a grid; COMM_NULL at those for whom it has no place.
 
         Raises:
             ValueError: `periods` are not as many as `dims`.
             MPI.Exception: ERR_DIMS, if a size is not positive or there are more places than processes.
         """
-        from ..topocomms import Cartcomm
-
         state = self._live()
         grid = _grid(state, dims, periods)
-        return part_with(state, Cartcomm, grid, range(grid.size), "cart")  # type: ignore[no-any-return]
+        return part_with(state, kinds.CART, grid, range(grid.size), "cart")
 
     @handled
-    def Create_graph(self, index: Sequence[int], edges: Sequence[int], reorder: bool = False) -> Graphcomm:
+    def Create_graph(self, index: Sequence[int], edges: Sequence[int], reorder: bool = False) -> Any:
         """A communicator of the nodes of a graph; COMM_NULL at processes that are none.
 
         `index` may be cumulative counts of edges, or the same with a zero before.
@@ -52,11 +49,9 @@ class TopologyConstructors(CollectiveCalls):
         Raises:
             MPI.Exception: ERR_ARG
         """
-        from ..topocomms import Graphcomm
-
         state = self._live()
         graph = _graph(state, index, edges)
-        return part_with(state, Graphcomm, graph, range(graph.size), "graph")  # type: ignore[no-any-return]
+        return part_with(state, kinds.GRAPH, graph, range(graph.size), "graph")
 
     @handled
     def Create_dist_graph_adjacent(
@@ -67,22 +62,20 @@ class TopologyConstructors(CollectiveCalls):
         destweights: Sequence[int] | int | None = None,
         info: object = None,
         reorder: bool = False,
-    ) -> Distgraphcomm:
+    ) -> Any:
         """A communicator with a graph of which each process gives the edges at itself.
 
         Raises:
             ValueError: weights are not as many as edges.
             MPI.Exception: ERR_RANK
         """
-        from ..topocomms import Distgraphcomm
-
         state = self._live()
         incoming, outgoing = _integers(sources or ()), _integers(destinations or ())
         before = _weights(sourceweights, len(incoming))
         after = _weights(destweights, len(outgoing))
         weights = None if before is None and after is None else (before or [], after or [])
         graph = DistributedGraph(incoming, outgoing, weights, len(state.members))
-        return part_with(state, Distgraphcomm, graph, range(len(state.members)), "dist_graph")  # type: ignore[no-any-return]
+        return part_with(state, kinds.DIST, graph, range(len(state.members)), "dist_graph")
 
     @handled
     def Create_dist_graph(
@@ -93,7 +86,7 @@ class TopologyConstructors(CollectiveCalls):
         weights: Sequence[int] | int | None = None,
         info: object = None,
         reorder: bool = False,
-    ) -> Distgraphcomm:
+    ) -> Any:
         """A communicator with a graph whose edges any processes give.
 
         `degrees[i]` of the `destinations` belong to `sources[i]`. The edges are sent to those that they join;
@@ -103,9 +96,6 @@ class TopologyConstructors(CollectiveCalls):
             ValueError: lists are not as long as they must be.
             MPI.Exception: ERR_RANK
         """
-        from ..collective.objects import exchange
-        from ..topocomms import Distgraphcomm
-
         state = self._live()
         size = len(state.members)
         edges, weighted = _edges(sources, degrees, destinations, weights)
@@ -123,7 +113,7 @@ class TopologyConstructors(CollectiveCalls):
             ([edge[1] for edge in incoming], [edge[1] for edge in outgoing]) if weighted else None,
             size,
         )
-        return part_with(state, Distgraphcomm, graph, range(size), "dist_graph")  # type: ignore[no-any-return]
+        return part_with(state, kinds.DIST, graph, range(size), "dist_graph")
 
     @handled
     def Cart_map(self, dims: Sequence[int], periods: Sequence[bool] | bool | None = None) -> int:
