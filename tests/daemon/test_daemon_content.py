@@ -11,11 +11,11 @@ import trio
 from pool_scenes import PROGRAMS, eventually
 
 from mpi_actors.content.bitswap.exchange import Exchange
-from mpi_actors.content.bitswap.offload import Offload
 from mpi_actors.content.fetcher import PATIENCE, PeerFetcher
 from mpi_actors.content.formats.cid import Cid
 from mpi_actors.content.formats.limits import TreeLimits
 from mpi_actors.content.store.blocks import BlockStore
+from mpi_actors.content.store.threads import Offload
 from mpi_actors.daemon.providers import ContentPeers
 from mpi_actors.daemon.tree import Daemon
 from mpi_actors.errors import ContentMissing, NoProvider

@@ -14,8 +14,8 @@ from ...ids import PeerId
 from ...net.transport import ByteStream
 from ..formats import bitswap
 from ..formats.bitswap import BitswapMessage, Block, Decoder
+from ..store.threads import Offload
 from .asking import AskTable
-from .offload import Offload
 from .wantlist import BlockSource, Wantlist, look_up
 
 logger = logging.getLogger(__name__)

@@ -13,9 +13,9 @@ from ...ids import PeerId
 from ...net.transport import ByteStream, Transport
 from ..formats import bitswap
 from ..formats.cid import Cid
+from ..store.threads import Offload
 from .asking import Got, Lacks, Provider
 from .conversation import ExchangeLimits, PeerConversation
-from .offload import Offload
 from .wantlist import BlockSource
 
 logger = logging.getLogger(__name__)

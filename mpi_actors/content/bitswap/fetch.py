@@ -15,7 +15,8 @@ from ...ids import PeerId
 from ..formats.cid import Cid
 from ..formats.limits import CHUNK, TreeLimits
 from ..formats.walk import Walk
-from ..store.backend import OnProgress, TransferProgress
+from ..store.backend import OnProgress
+from ..store.progress import Meter
 from .asking import Got, Lacks, Provider
 from .exchange import Exchange
 from .wantlist import BlockSource
@@ -31,8 +32,6 @@ _LACKING = 256
 """Blocks that a peer does not have, after which another one is asked."""
 _HOP = 32 * 1024 * 1024
 """Bytes of our own blocks that are read in one go."""
-_SEEN = 0.1
-"""Seconds between two reports on the progress."""
 _TOLD = 5
 """Peers of which an error message tells what they said."""
 
@@ -102,7 +101,9 @@ async def fetch_tree(
         ContentRefused: the tree goes over a limit, or makes no sense.
         DiskFull: there is no room for them.
     """
-    await _Fetch(root, Walk(root, limits), blocks, exchange, providers, on_progress).run()
+    await _Fetch(
+        root, Walk(root, limits), blocks, exchange, providers, Meter(on_progress, trio.current_time)
+    ).run()
 
 
 async def fetch_block(cid: Cid, *, blocks: BlockSink, exchange: Exchange, providers: Providers) -> bytes:
@@ -114,7 +115,7 @@ async def fetch_block(cid: Cid, *, blocks: BlockSink, exchange: Exchange, provid
         DiskFull: there is no room for it.
     """
     one = _One(cid)
-    await _Fetch(cid, one, blocks, exchange, providers, None).run()
+    await _Fetch(cid, one, blocks, exchange, providers, Meter(None)).run()
     assert one.block is not None
     return one.block
 
@@ -153,14 +154,13 @@ class _Fetch:
     blocks: BlockSink
     exchange: Exchange
     providers: Providers
-    on_progress: OnProgress | None
+    meter: Meter
     said: dict[PeerId, str] = attrs.Factory(dict)
     """What those said that were asked and could not give everything."""
     came: int = 0
     """Blocks, of peers."""
     block_size: int = CHUNK
     """Of the largest lately."""
-    next_report: float = 0.0
 
     async def run(self) -> None:
         """Fetch.
@@ -185,7 +185,8 @@ class _Fetch:
                 before = self.came
             else:
                 raise self._missing()
-        self._report(last=True)
+        self._report()
+        self.meter.end()
 
     async def _fetch_from(self, peer: PeerId) -> None:
         lacking: set[Cid] = set()
@@ -273,11 +274,8 @@ class _Fetch:
             self.blocks.put(cid, b"")
         return self.blocks.get(cid)
 
-    def _report(self, *, last: bool = False) -> None:
-        now = trio.current_time()
-        if self.on_progress is not None and (last or now >= self.next_report):
-            self.next_report = now + _SEEN
-            self.on_progress(TransferProgress(self.plan.size_done, self.plan.size_total))
+    def _report(self) -> None:
+        self.meter.update(self.plan.size_done, self.plan.size_total)
 
     def _missing(self) -> ContentMissing:
         if not self.said:

@@ -1,8 +1,10 @@
-"""How large a tree from a stranger may be."""
+"""Limits on trees and blocks from strangers, and a budget that keeps a tree within them while it is read."""
 
 from __future__ import annotations
 
 import attrs
+
+from ...errors import ContentRefused
 
 CHUNK = 256 * 1024
 """Bytes of a file in one block."""
@@ -10,6 +12,10 @@ LINKS = 174
 """Links from one node of a large file to the next."""
 MAX_BLOCK = 2 * 1024 * 1024
 """Bytes of one block: what bitswap carries, and no more than IPFS itself makes."""
+MIN_PIECE = 256
+"""Bytes that the pieces of a tree's files have to have on average, beyond as many pieces as entries."""
+MAX_LEVELS = 64
+"""Branches below one another in one file."""
 
 
 @attrs.frozen(kw_only=True)
@@ -22,3 +28,60 @@ class TreeLimits:
     """Files, directories and links."""
     depth: int = 64
     """Directories inside one another."""
+
+
+class Budget:
+    """What has been found so far in one tree; something that occurs twice counts twice.
+
+    Args:
+        limits: of the whole tree.
+    """
+
+    def __init__(self, limits: TreeLimits) -> None:
+        self._limits = limits
+        self.size = 0
+        """Bytes of all files."""
+        self.entries = 0
+        """Files, directories and links."""
+        self.pieces = 0
+        """Pieces of files that are made of more than one."""
+
+    def add(self, *, size: int = 0, entries: int = 0, pieces: int = 0) -> None:
+        """Count more. What a file is said to have in all is counted before its pieces are.
+
+        Raises:
+            ContentRefused: it is more than the limits allow.
+        """
+        self.size += size
+        self.entries += entries
+        self.pieces += pieces
+        if self.size > self._limits.size:
+            raise ContentRefused(f"it has more than {self._limits.size} bytes of files, the limit here")
+        if self.entries > self._limits.entries:
+            raise ContentRefused(f"it has more than {self._limits.entries} entries, the limit here")
+        if (self.pieces - self._limits.entries) * MIN_PIECE > self.size:
+            raise ContentRefused(
+                f"its files are made of too many pieces: {self.pieces} for {self.size} bytes. "
+                f"Publish it with pieces of at least {MIN_PIECE} bytes."
+            )
+
+    def check_depth(self, depth: int) -> None:
+        """Check how many directories are inside one another.
+
+        Raises:
+            ContentRefused: too many.
+        """
+        if depth > self._limits.depth:
+            raise ContentRefused(
+                f"it has more than {self._limits.depth} directories inside one another, the limit here"
+            )
+
+
+def check_level(level: int) -> None:
+    """Check how many branches are below one another in a file.
+
+    Raises:
+        ContentRefused: too many.
+    """
+    if level > MAX_LEVELS:
+        raise ContentRefused(f"a file in it has more than {MAX_LEVELS} levels of pieces")

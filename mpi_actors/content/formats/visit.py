@@ -12,10 +12,9 @@ import attrs
 
 from ...errors import BadBlock, ContentMissing, NotADirectory
 from . import hamt, reader
-from .budget import Budget, check_level
 from .cid import Cid
 from .dagpb import DagLink
-from .limits import TreeLimits
+from .limits import Budget, TreeLimits, check_level
 from .path import ContentPath
 from .reader import Branch, Directory, FilePiece, Leaf, Meaning, Shard, Symlink
 

@@ -12,9 +12,8 @@ import attrs
 
 from ...errors import ContentRefused
 from . import reader
-from .budget import Budget, check_level
 from .cid import Cid, Codec
-from .limits import TreeLimits
+from .limits import Budget, TreeLimits, check_level
 from .reader import Branch, Directory, Leaf, Meaning, Shard, Symlink
 from .subtree import Subtree, Totals, TreeKind, Use
 

@@ -7,7 +7,6 @@ relays it. What is published is cut into blocks here, too, and only stored by th
 from __future__ import annotations
 
 import errno
-import math
 import os
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from pathlib import Path
@@ -20,15 +19,17 @@ from ..formats.cid import Cid
 from ..formats.limits import MAX_BLOCK, TreeLimits
 from ..formats.path import ContentPath
 from ..formats.walk import Walk
-from ..store.backend import PUBLISHED, Collected, DirectoryEntry, OnAdded, OnProgress, TransferProgress
+from ..store.backend import PUBLISHED, Collected, DirectoryEntry, OnAdded, OnProgress
 from ..store.export import export, list_directory, resolve
+from ..store.progress import Meter
 from ..store.publish import publish
 from ..store.threads import check_cancelled, from_thread, reading
 from .ahead import Ahead
 from .errors import DaemonRefused, is_not_here, missing, refusal
 from .forget import forget
+from .identity import KuboIdentity
 from .pins import KuboPins, PinLedger
-from .rpc import Item, KuboIdentity, Rpc
+from .rpc import Item, Rpc
 from .upload import NOTHING, Batch
 
 TIMEOUT = 20.0
@@ -38,7 +39,6 @@ STALL = 30.0
 COLLECTION = 600.0
 """Seconds without a sign for which the daemon may collect garbage: it marks before it sweeps."""
 
-_TICK = 0.05
 _T = TypeVar("_T")
 
 
@@ -149,12 +149,13 @@ class KuboBackend:
             raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(destination))
         limits = limits or TreeLimits()
         walk = Walk(cid, limits)
-        ahead = Ahead(walk, self.block, _Meter(walk, on_progress))
+        meter = Meter(on_progress, trio.current_time)
+        ahead = Ahead(walk, self.block, lambda: meter.update(walk.size_done, walk.size_total))
         await _beside(
             ahead.run, lambda: reading(lambda get: export(cid, get, destination, limits=limits), ahead.take)
         )
-        if on_progress is not None:
-            on_progress(TransferProgress(walk.size_done, walk.size_done))
+        meter.update(walk.size_done, walk.size_total)
+        meter.end()
 
     # --- writing ------------------------------------------------------------------------------------------
 
@@ -275,20 +276,6 @@ class KuboBackend:
                 f"the IPFS daemon at {self._rpc.address} has a damaged {cid}. Run `ipfs repo verify` there."
             )
         return data
-
-
-class _Meter:
-    """Tells how far a walk is, but not too often."""
-
-    def __init__(self, walk: Walk, tell: OnProgress | None) -> None:
-        self._walk = walk
-        self._tell = tell
-        self._next = -math.inf
-
-    def __call__(self) -> None:
-        if self._tell is not None and (now := trio.current_time()) >= self._next:
-            self._next = now + _TICK
-            self._tell(TransferProgress(self._walk.size_done, self._walk.size_total))
 
 
 async def _beside(run: Callable[[], Awaitable[None]], work: Callable[[], Awaitable[_T]]) -> _T:

@@ -16,9 +16,8 @@ import attrs
 import trio
 
 from ...errors import BackendUnavailable, BadAddress, ContentError, ContentRefused
-from ...ids import PeerId
 from .errors import DaemonRefused, Stalled, failures, refusal, translate
-from .version import check_agent
+from .identity import KuboIdentity, read_identity
 
 Item = dict[str, Any]
 """One JSON object of an answer, from outside: nothing in it is certain."""
@@ -32,17 +31,6 @@ _LONGEST_LINE = 1 << 20
 _MOST_IDLE = 4
 
 _Client = Any  # the library has no types
-
-
-@attrs.frozen
-class KuboIdentity:
-    """An IPFS daemon as it describes itself."""
-
-    peer: PeerId
-    version: str
-    """Such as `0.39.0`."""
-    addresses: tuple[str, ...]
-    """Where other IPFS nodes reach it: multiaddrs that end in `/p2p/<its id>`."""
 
 
 @attrs.define(eq=False)
@@ -112,15 +100,7 @@ class Rpc:
             await self._perform(_Call("/id", (), {}, take, silence=self.timeout, whole=True))
         except DaemonRefused as error:
             raise BackendUnavailable(f"the IPFS daemon at {self.address} cannot be used: {error}") from error
-        fields = items[0] if items else {}
-        version = check_agent(fields.get("AgentVersion"), self.address)
-        peer, addresses = fields.get("ID"), fields.get("Addresses")
-        if not isinstance(peer, str) or not peer:
-            raise BackendUnavailable(f"what answers at {self.address} has no identity of an IPFS daemon")
-        texts = addresses if isinstance(addresses, list) else []
-        self._daemon = KuboIdentity(
-            PeerId(peer), version, tuple(text for text in texts if isinstance(text, str))
-        )
+        self._daemon = read_identity(items[0] if items else {}, self.address)
         return self._daemon
 
     async def ask(

@@ -17,9 +17,8 @@ from pathlib import Path
 
 from ...errors import BadBlock, ContentRefused
 from ..formats import visit
-from ..formats.budget import Budget
 from ..formats.cid import Cid
-from ..formats.limits import TreeLimits
+from ..formats.limits import Budget, TreeLimits
 from ..formats.links import check_links
 from ..formats.path import ContentPath
 from ..formats.reader import interpret, stored_size
@@ -27,14 +26,13 @@ from ..formats.subtree import TreeKind
 from ..formats.visit import FoundDirectory, FoundFile, FoundLink, Get, Names
 from ..formats.walk import Walk
 from . import tree
-from .backend import DirectoryEntry, EntryKind, OnProgress, TransferProgress
+from .backend import DirectoryEntry, EntryKind, OnProgress
 from .disk import disk_full, tells_full
+from .progress import Meter
 from .publish import Stopped
 
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _BUFFER = 64 * 1024
-_STEP = 1 << 20
-_MOST_STEPS = 1000
 _NAME_KEPT = 40
 _KINDS: dict[TreeKind, EntryKind] = {
     TreeKind.FILE: "file",
@@ -78,7 +76,7 @@ def export(
         Stopped: `stopped` returned true.
     """
     _require_absent(destination)
-    source = _Source(cid, get, on_progress, stopped)
+    source = _Source(get, on_progress, stopped)
     try:
         with _temporary(destination) as place:
             _write_tree(visit.visit(cid, source.get, limits or TreeLimits()), place)
@@ -95,35 +93,24 @@ def export(
 class _Source:
     """Gets blocks, and tells how far that is."""
 
-    def __init__(self, root: Cid, get: Get, tell: OnProgress | None, stopped: Callable[[], bool]) -> None:
-        self._root = root
+    def __init__(self, get: Get, on_progress: OnProgress | None, stopped: Callable[[], bool]) -> None:
         self._get = get
-        self._tell = tell
+        self._meter = Meter(on_progress)
         self._stopped = stopped
-        self._total = self._done = self._told = 0
 
     def get(self, cid: Cid) -> bytes:
         """The next block."""
         if self._stopped():
             raise Stopped
         block = self._get(cid)
-        if not self._total and self._tell is not None:
-            self._total = stored_size(interpret(cid, block), block)
-        self._done += len(block)
-        if self._done - self._told >= max(_STEP, self._total // _MOST_STEPS):
-            self._say()
+        if self._meter.total is None:  # the root says how large the tree is
+            self._meter.total = stored_size(interpret(cid, block), block)
+        self._meter.advance(len(block))
         return block
 
     def end(self) -> None:
         """All blocks have been read."""
-        self._total = self._done
-        if self._told < self._done:
-            self._say()
-
-    def _say(self) -> None:
-        self._told = self._done
-        if self._tell is not None:
-            self._tell(TransferProgress(self._done, max(self._total, self._done)))
+        self._meter.end()
 
 
 # --- writing ----------------------------------------------------------------------------------------------

@@ -19,11 +19,10 @@ from ...errors import BadStore, ContentRefused
 from ..formats import hamt
 from ..formats.importer import Built, FileBuilder, Put, build_directory, build_symlink
 from ..formats.limits import CHUNK, TreeLimits
-from .backend import Added, OnAdded, OnProgress, TransferProgress
+from .backend import Added, OnAdded, OnProgress
+from .progress import Meter
 
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC  # a pipe in a file's place blocks nobody
-_SMALLEST_STEP = 1 << 20
-_MOST_STEPS = 1000
 
 
 class Stopped(Exception):
@@ -59,7 +58,8 @@ def publish(
         Stopped: `stopped` returned true.
     """
     root = _scan(directory, limits or TreeLimits(), stopped)
-    meter = _Meter(sum(leaf.size for leaf in _leaves(root)), on_progress)
+    meter = Meter(on_progress)
+    meter.total = sum(leaf.size for leaf in _leaves(root))
     for leaf in _leaves(root):
         if leaf.target is None:
             leaf.built = _publish_file(leaf, put, cid_version, meter, stopped)
@@ -190,7 +190,7 @@ def _folders(root: _Folder, cid_version: int) -> Iterator[_Folder]:
 
 
 def _publish_file(
-    leaf: _Leaf, put: Put, cid_version: int, meter: _Meter, stopped: Callable[[], bool]
+    leaf: _Leaf, put: Put, cid_version: int, meter: Meter, stopped: Callable[[], bool]
 ) -> Built:
     builder, read = FileBuilder(put, cid_version=cid_version), 0
     buffer = memoryview(bytearray(CHUNK))
@@ -229,30 +229,6 @@ def _publish_folder(folder: _Folder, put: Put, cid_version: int) -> None:
     except ContentRefused as error:
         raise BadStore(f"{_show(folder.disk)} cannot be published: {error}") from error
     folder.entries.clear()
-
-
-class _Meter:
-    """Tells how far it is, but not too often."""
-
-    def __init__(self, total: int, tell: OnProgress | None) -> None:
-        self._total = total
-        self._tell = tell
-        self._step = max(_SMALLEST_STEP, total // _MOST_STEPS)
-        self._done = self._told = 0
-
-    def advance(self, size: int) -> None:
-        self._done += size
-        if self._done - self._told >= self._step:
-            self._say()
-
-    def end(self) -> None:
-        if not self._done or self._told < self._done:
-            self._say()
-
-    def _say(self) -> None:
-        self._told = self._done
-        if self._tell is not None:
-            self._tell(TransferProgress(self._done, self._total))
 
 
 def _tell(entry: _Leaf | _Folder, on_added: OnAdded | None) -> None:

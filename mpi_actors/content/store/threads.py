@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from typing import TypeVar, TypeVarTuple
 
 import trio
 
@@ -11,6 +11,7 @@ from ...errors import BadBlock, ContentRefused
 from ..formats.cid import Cid
 
 _T = TypeVar("_T")
+_Ts = TypeVarTuple("_Ts")
 
 
 def from_thread(callback: Callable[[_T], None] | None) -> Callable[[_T], None] | None:
@@ -49,3 +50,22 @@ async def reading(
         return await trio.to_thread.run_sync(read, get_block, limiter=limiter)
     except BadBlock as error:
         raise ContentRefused(str(error)) from error
+
+
+class Offload:
+    """Runs functions in worker threads of its own number.
+
+    Args:
+        threads: the most at a time; 0 to run them at once in the calling task. That is for blocks that are
+            kept in memory, under a clock that does not know of threads, such as trio's mock clock.
+    """
+
+    def __init__(self, threads: int = 4) -> None:
+        self._limiter = trio.CapacityLimiter(threads) if threads else None
+
+    async def run(self, function: Callable[[*_Ts], _T], *args: *_Ts) -> _T:
+        """What the function returns or raises. When cancelled, it is waited for."""
+        if self._limiter is not None:
+            return await trio.to_thread.run_sync(function, *args, limiter=self._limiter)
+        await trio.lowlevel.checkpoint()
+        return function(*args)

@@ -5,20 +5,24 @@ from __future__ import annotations
 import random
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
+from typing import TypeVar, TypeVarTuple
 
 import trio
 
 from mpi_actors.content.bitswap.exchange import Exchange, ExchangeLimits
-from mpi_actors.content.bitswap.offload import Offload, T, Ts
 from mpi_actors.content.formats import bitswap
 from mpi_actors.content.formats.bitswap import BitswapMessage, Block, Decoder, Presence
 from mpi_actors.content.formats.cid import Cid
 from mpi_actors.content.formats.importer import Built, FileBuilder, build_directory
 from mpi_actors.content.formats.limits import CHUNK
+from mpi_actors.content.store.threads import Offload
 from mpi_actors.errors import ContentMissing
 from mpi_actors.ids import PeerId
 from mpi_actors.net.memory.network import MemoryNetwork
 from mpi_actors.net.transport import ByteStream, Transport
+
+_T = TypeVar("_T")
+_Ts = TypeVarTuple("_Ts")
 
 LIMIT = 3600.0
 """Seconds of virtual time after which a scene hangs."""
@@ -89,7 +93,7 @@ class SlowDisk(Offload):
         self._longest = longest
         self._rng = random.Random(seed)
 
-    async def run(self, function: Callable[[*Ts], T], *args: *Ts) -> T:
+    async def run(self, function: Callable[[*_Ts], _T], *args: *_Ts) -> _T:
         """See `Offload.run`."""
         with trio.CancelScope(shield=True):
             await trio.sleep(self._rng.uniform(0, self._longest))

@@ -29,7 +29,7 @@ from mpi_actors.content.formats.cid import Cid, Codec
 from mpi_actors.content.formats.limits import MAX_BLOCK, TreeLimits
 from mpi_actors.content.formats.path import ContentPath
 from mpi_actors.content.kubo.backend import KuboBackend, probe
-from mpi_actors.content.kubo.version import check_agent
+from mpi_actors.content.kubo.identity import check_agent
 from mpi_actors.content.store.backend import TransferProgress
 from mpi_actors.content.store.publish import publish
 from mpi_actors.errors import (
