@@ -13,11 +13,10 @@ import attrs
 from ..config import JobLimits, RestartPolicy
 from ..errors import NotReplayable
 from ..ids import Incarnation, JobId, PeerId, Rank, short_peer
-from .elect import Candidate, elect
+from .elect import PeerView, elect
+from .result import EXIT_JOB_FAILED
 from .seats import Action, Announce, ChoiceRecorded, End, Fence, PlaceRank, Preparing, SeatRecord
 from .seats import Phase as Phase
-
-EXIT_JOB_FAILED = 3
 
 
 @attrs.frozen(kw_only=True)
@@ -35,31 +34,7 @@ class JobSpec:
     limits: JobLimits = attrs.field(factory=JobLimits)
 
 
-@attrs.frozen(kw_only=True)
-class PeerView:
-    """What is known of a peer that could host ranks."""
-
-    peer: PeerId
-    has_interpreter: bool
-    could_install: bool = False
-    """It would install the interpreter for a rank."""
-    slots: int
-    running: int
-    full: bool = False
-    latency: float = 0.0
-
-    @property
-    def offers(self) -> bool:
-        """It has the interpreter, or could have it."""
-        return self.has_interpreter or self.could_install
-
-    @property
-    def able(self) -> bool:
-        """By its own account it can take a rank."""
-        return self.offers and not self.full
-
-
-class JobLedger:
+class JobDecisions:
     """The state of one job at its coordinator."""
 
     def __init__(self, spec: JobSpec) -> None:
@@ -79,7 +54,7 @@ class JobLedger:
             seat.since = seat.seeking = now
         return self._fill(now)
 
-    def peer_changed(self, view: PeerView, now: float) -> list[Action]:
+    def on_peer_changed(self, view: PeerView, now: float) -> list[Action]:
         """A peer joined, or what it offers changed."""
         old = self.peers.get(view.peer)
         self.peers[view.peer] = view
@@ -90,7 +65,7 @@ class JobLedger:
                 seat.refused.pop(view.peer, None)
         return self._fill(now)
 
-    def peer_lost(self, peer: PeerId, reason: str, now: float) -> list[Action]:
+    def on_peer_down(self, peer: PeerId, reason: str, now: float) -> list[Action]:
         """A peer is gone, and all that it hosted."""
         self.peers.pop(peer, None)
         if self.ended:
@@ -102,7 +77,7 @@ class JobLedger:
                 actions += self._vacate(seat, f"lost its peer: {reason}", now)
         return actions + self._fill(now)
 
-    def started(
+    def on_rank_started(
         self, rank: Rank, incarnation: Incarnation, now: float, *, mpi: bool = False, processor: str = ""
     ) -> list[Action]:
         """A host, of that name, has started an incarnation, of a program that uses MPI or not."""
@@ -114,7 +89,7 @@ class JobLedger:
         seat.runs(now)
         return [Announce(rank, incarnation, seat.peer)]
 
-    def preparing(self, rank: Rank, incarnation: Incarnation, text: str, now: float) -> list[Action]:
+    def on_rank_preparing(self, rank: Rank, incarnation: Incarnation, text: str, now: float) -> list[Action]:
         """A host is not yet ready to start an incarnation, but at work on it: it gets more time."""
         seat = self._current(rank, incarnation)
         if seat is None or seat.phase is not Phase.STARTING or seat.peer is None:
@@ -122,7 +97,7 @@ class JobLedger:
         begins = seat.prepares(text, now)
         return [Preparing(rank, incarnation, seat.peer)] if begins else []
 
-    def refused(self, rank: Rank, incarnation: Incarnation, reason: str, now: float) -> list[Action]:
+    def on_rank_refused(self, rank: Rank, incarnation: Incarnation, reason: str, now: float) -> list[Action]:
         """A host cannot start an incarnation."""
         seat = self._current(rank, incarnation)
         if seat is None or seat.peer is None:
@@ -131,7 +106,7 @@ class JobLedger:
         actions = self._vacate(seat, f"refused by its peer: {reason}", now)
         return actions + self._fill(now)
 
-    def chose(self, rank: Rank, incarnation: Incarnation, what: str) -> list[Action]:
+    def on_rank_chose(self, rank: Rank, incarnation: Incarnation, what: str) -> list[Action]:
         """An incarnation's program makes a choice that is not its own: it cannot be replaced any more."""
         seat = self._current(rank, incarnation)
         if seat is None or seat.phase is not Phase.RUNNING or seat.peer is None:
@@ -139,7 +114,7 @@ class JobLedger:
         seat.choice = seat.choice or what or "a choice"
         return [ChoiceRecorded(rank, incarnation, seat.peer)]
 
-    def aborted(
+    def on_rank_aborted(
         self, rank: Rank, incarnation: Incarnation, code: int, text: str, traceback: str = ""
     ) -> list[Action]:
         """An incarnation's program has ended the whole job."""
@@ -149,7 +124,7 @@ class JobLedger:
         text = f"rank {rank} on {short_peer(seat.peer)} ended the job: {text}"
         return self._end(False, code, text, rank, traceback)
 
-    def exited(
+    def on_rank_exited(
         self,
         rank: Rank,
         incarnation: Incarnation,
@@ -191,7 +166,7 @@ class JobLedger:
             return []
         return self._vacate(seat, f"reset by rank {by}", now, blame=0) + self._fill(now)
 
-    def broke(self, rank: Rank, incarnation: Incarnation, text: str) -> list[Action]:
+    def on_rank_broke(self, rank: Rank, incarnation: Incarnation, text: str) -> list[Action]:
         """An incarnation cannot go on, and a new one could not either."""
         seat = self._current(rank, incarnation)
         if seat is None:
@@ -202,7 +177,7 @@ class JobLedger:
         """Somebody wants the job to end."""
         return self._end(False, EXIT_JOB_FAILED, reason)
 
-    def time_passed(self, now: float, start_deadline: float) -> list[Action]:
+    def on_time_passed(self, now: float, start_deadline: float) -> list[Action]:
         """Look at the deadlines: waiting for a host, starting."""
         if self.ended:
             return []
@@ -225,7 +200,7 @@ class JobLedger:
         return actions
 
     def next_deadline(self, start_deadline: float) -> float | None:
-        """When `time_passed` is to be called at the latest."""
+        """When `on_time_passed` is to be called at the latest."""
         if self.ended is not None:
             return None
         limits = self.spec.limits
@@ -310,33 +285,23 @@ class JobLedger:
             if seat.phase is not Phase.VACANT:
                 continue
             prefer = self.spec.home if seat.rank == 0 else None
-            peer = elect(self._candidates(seat), prefer=prefer)
+            peer = elect(self._candidates(seat), prefer=prefer, blame=self.blame, tried=seat.tried)
             if peer is None:
                 continue
             seat.starts(peer, now)
             actions.append(PlaceRank(seat.rank, seat.incarnation, peer))
         return actions
 
-    def _candidates(self, seat: SeatRecord) -> Iterator[Candidate]:
-        ours: dict[PeerId, int] = {}
+    def _candidates(self, seat: SeatRecord) -> Iterator[PeerView]:
+        """The peers that have not refused the rank, each with the ranks that this job has given it."""
+        given: dict[PeerId, int] = {}
         for other in self.seats:
             if other.peer is not None and other.phase is not Phase.ENDED:
-                ours[other.peer] = ours.get(other.peer, 0) + 1
+                given[other.peer] = given.get(other.peer, 0) + 1
         for view in self.peers.values():
-            if view.peer in seat.refused:
-                continue
-            yield Candidate(
-                peer=view.peer,
-                has_interpreter=view.has_interpreter,
-                could_install=view.could_install,
-                slots=view.slots,
-                # what a peer says of itself is late by a heartbeat or so
-                running=max(view.running, ours.get(view.peer, 0)),
-                full=view.full,
-                latency=view.latency,
-                blame=self.blame.get(view.peer, 0),
-                tried=view.peer in seat.tried,
-            )
+            if view.peer not in seat.refused:
+                # a peer's own count is late by a heartbeat or so
+                yield view.with_at_least(given.get(view.peer, 0))
 
     def _end(
         self, ok: bool, exit_code: int, reason: str, rank: Rank | None = None, traceback: str = ""

@@ -11,6 +11,9 @@ from ..config import JobLimits
 from ..errors import JobFailed
 from ..ids import JobId, Rank
 
+EXIT_JOB_FAILED = 3
+"""The exit code of a job that failed for a reason of which no rank gives an exit code."""
+
 
 @attrs.frozen
 class LogLine:

@@ -25,7 +25,8 @@ import trio
 from .._version import __version__
 from ..actors import ChildSpec, DeadLetters, Intensity, Mailbox, Restart, Supervisor, current_actor
 from ..config import RestartPolicy, Settings
-from ..coordination.decisions import JobSpec, PeerView
+from ..coordination.decisions import JobSpec
+from ..coordination.elect import PeerView
 from ..errors import ConnectionLost, MpiActorsError, ProtocolError
 from ..events import EventBus, PeerJoined, PeerLost, PeerOffers
 from ..ids import JobId, PeerId, new_job_id

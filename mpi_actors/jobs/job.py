@@ -1,4 +1,4 @@
-"""A job at the peer that started it: the coordinator's actor around the ledger, and the handle for people."""
+"""A job at the peer that started it: the coordinator's actor, and the handle for people."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ import trio
 
 from ..actors import Mailbox
 from ..config import Settings
-from ..coordination.decisions import JobLedger, JobSpec, PeerView
+from ..coordination.decisions import JobDecisions, JobSpec
+from ..coordination.elect import PeerView
 from ..coordination.ends import PendingEnds
 from ..coordination.result import JobLog
 from ..coordination.result import JobResult as JobResult
@@ -95,7 +96,7 @@ class Job:
         views: Callable[[str], Iterable[PeerView]],
     ) -> None:
         self.spec = spec
-        self.ledger = JobLedger(spec)
+        self.decisions = JobDecisions(spec)
         self.log = JobLog(spec.limits)
         self.result: JobResult | None = None
         self.mailbox: Mailbox[JobNews] = Mailbox(
@@ -116,7 +117,7 @@ class Job:
         self._waiting_said: set[tuple[Rank, Incarnation]] = set()
         self._began = 0.0
         self._finished = trio.Event()
-        self._inquiry = Inquiry(self.ledger, router)
+        self._inquiry = Inquiry(self.decisions, router)
 
     # --- for people ---------------------------------------------------------------------------------------
 
@@ -153,14 +154,14 @@ class Job:
         forget = self._bus.when_free(self._resume_reading)
         try:
             self._bus.emit(JobStarted(job=self.id, program=self.spec.program, ranks=self.spec.size))
-            self._act(self.ledger.begin(self._views(self.spec.program), self._began))
-            while self.ledger.ended is None:
-                deadline = min(self.ledger.next_deadline(patience) or math.inf, self._ends.next_deadline())
+            self._act(self.decisions.begin(self._views(self.spec.program), self._began))
+            while self.decisions.ended is None:
+                deadline = min(self.decisions.next_deadline(patience) or math.inf, self._ends.next_deadline())
                 with trio.move_on_at(deadline) as timeout:
                     self._hear(await mailbox.next())
                 if timeout.cancelled_caught:
                     now = trio.current_time()
-                    self._act(self.ledger.time_passed(now, patience))
+                    self._act(self.decisions.on_time_passed(now, patience))
                     self._settle_ends(now)
         finally:
             forget()
@@ -173,7 +174,7 @@ class Job:
         if isinstance(message, RankState):
             self._inquiry.answered(message, news.sender)
             return
-        if self.ledger.is_current(rank, incarnation) and self.ledger.seats[rank].peer != news.sender:
+        if self.decisions.is_current(rank, incarnation) and self.decisions.seats[rank].peer != news.sender:
             raise Impostor(f"it speaks for rank {rank} of job {self.id}, which it does not host")
         if isinstance(message, RankStderr):
             # in the order in which it came, so that it is shown before its rank's end; but not without limit
@@ -183,7 +184,7 @@ class Job:
             self._errors_waiting += 1
         if isinstance(message, RankPreparing):
             # one that is yet to be heard is enough, however often it is said
-            if self._preparing.get(rank) == incarnation or not self.ledger.is_current(rank, incarnation):
+            if self._preparing.get(rank) == incarnation or not self.decisions.is_current(rank, incarnation):
                 return
             if self.mailbox.post(news):
                 self._preparing[rank] = incarnation
@@ -196,21 +197,23 @@ class Job:
             case FromPeer(_, message):
                 self._hear_host(message, now)
             case PeerGone(peer, reason):
-                self._act(self.ledger.peer_lost(peer, reason, now))
+                self._act(self.decisions.on_peer_down(peer, reason, now))
             case PeerChanged(peer):
                 for view in self._views(self.spec.program):
                     if view.peer == peer:
-                        self._act(self.ledger.peer_changed(view, now))
+                        self._act(self.decisions.on_peer_changed(view, now))
             case Reported(rank):
                 self._read_reports(rank, now)
             case KillJob(reason):
-                self._act(self.ledger.kill(reason))
+                self._act(self.decisions.kill(reason))
 
     def _hear_host(self, message: object, now: float) -> None:
         match message:
             case RankStartedMessage(_, rank, incarnation, pid, daemon_pid, mpi, processor):
-                peer = self.ledger.seats[rank].peer if self.ledger.is_current(rank, incarnation) else None
-                actions = self.ledger.started(rank, incarnation, now, mpi=mpi, processor=processor)
+                peer = (
+                    self.decisions.seats[rank].peer if self.decisions.is_current(rank, incarnation) else None
+                )
+                actions = self.decisions.on_rank_started(rank, incarnation, now, mpi=mpi, processor=processor)
                 if actions and peer is not None:
                     self._bus.emit(
                         RankStarted(
@@ -221,16 +224,16 @@ class Job:
                 self._act(actions)
             case RankPreparing(_, rank, incarnation, text):
                 self._preparing.pop(rank, None)
-                self._act(self.ledger.preparing(rank, incarnation, text, now))
+                self._act(self.decisions.on_rank_preparing(rank, incarnation, text, now))
             case RankRefused(_, rank, incarnation, reason):
-                self._act(self.ledger.refused(rank, incarnation, reason, now))
-            case RankExited() as exited if self.ledger.is_current(exited.rank, exited.incarnation):
+                self._act(self.decisions.on_rank_refused(rank, incarnation, reason, now))
+            case RankExited() as exited if self.decisions.is_current(exited.rank, exited.incarnation):
                 self._ends.told(exited, now)
                 self._settle_ends(now)
             case RankChose(_, rank, incarnation, what):
-                self._act(self.ledger.chose(rank, incarnation, what))
+                self._act(self.decisions.on_rank_chose(rank, incarnation, what))
             case RankBroke(_, rank, incarnation, _, text):
-                self._act(self.ledger.broke(rank, incarnation, text))
+                self._act(self.decisions.on_rank_broke(rank, incarnation, text))
             case RankStderr(_, rank, _, text):
                 self._errors_waiting -= 1
                 for line in text.splitlines():
@@ -258,13 +261,13 @@ class Job:
             try:
                 report = decode_report(payload)
             except BadFrame as error:
-                self._act(self.ledger.kill(f"rank {rank} sent a bad report: {error}"))
+                self._act(self.decisions.kill(f"rank {rank} sent a bad report: {error}"))
                 return
             match report:
                 case LogReport(text):
                     self._add_line(LogLine(rank, text.decode(errors="replace")))
                 case ResetReport(other):
-                    self._act(self.ledger.reset(other, rank, now))
+                    self._act(self.decisions.reset(other, rank, now))
         if self._bus.held:
             # what is not taken gives the rank no new credit, so it waits at its host
             self._postponed.add(rank)
@@ -273,20 +276,20 @@ class Job:
         self._settle_ends(now)
 
     def _settle_ends(self, now: float) -> None:
-        current = self.ledger.is_current
+        current = self.decisions.is_current
         for exited in self._ends.settled(now, lambda told: current(told.rank, told.incarnation)):
             rank, incarnation, code, text = exited.rank, exited.incarnation, exited.code, exited.description
-            if self.ledger.ended is None:
+            if self.decisions.ended is None:
                 # of ranks that fail side by side, only the first one's is shown
                 for line in exited.traceback.splitlines():
                     self._add_line(LogLine(rank, line, "stderr"))
             if exited.aborted:
-                self._act(self.ledger.aborted(rank, incarnation, code, text, exited.traceback))
+                self._act(self.decisions.on_rank_aborted(rank, incarnation, code, text, exited.traceback))
                 continue
             if code and exited.stderr and not exited.traceback:
                 text += "; its standard error ended with:\n" + exited.stderr
             self._act(
-                self.ledger.exited(
+                self.decisions.on_rank_exited(
                     rank, incarnation,
                     killed=exited.killed, code=code, text=text, now=now, traceback=exited.traceback,
                 )
@@ -307,13 +310,13 @@ class Job:
                 case Announce(rank, incarnation, peer):
                     self._router.place(self.id, rank, incarnation, peer)
                     news = Placed(self.id, Placement(rank, incarnation, peer))
-                    for host in self.ledger.hosts() - {self.spec.home}:
+                    for host in self.decisions.hosts() - {self.spec.home}:
                         self._router.tell(host, news)
                 case Fence(rank, incarnation, peer, reason):
                     self._bus.emit(
                         RankLost(job=self.id, rank=rank, incarnation=incarnation, peer=peer, reason=reason)
                     )
-                    if peer in self.ledger.peers:
+                    if peer in self.decisions.peers:
                         self._router.tell(peer, StopRank(self.id, rank, incarnation))
                 case Preparing(rank, incarnation, peer):
                     self._bus.emit(
@@ -338,23 +341,23 @@ class Job:
             args=self.spec.args,
             placements=tuple(
                 Placement(seat.rank, seat.incarnation, seat.peer)
-                for seat in self.ledger.placed()
+                for seat in self.decisions.placed()
                 if seat.peer is not None
             ),
-            processor=self.ledger.seats[rank].processor,
+            processor=self.decisions.seats[rank].processor,
         )
 
     def _say_who_waits(self) -> None:
-        if self.ledger.ended is not None:
+        if self.decisions.ended is not None:
             return
-        for seat in self.ledger.seats:
+        for seat in self.decisions.seats:
             key = (seat.rank, seat.incarnation)
             if seat.phase is Phase.VACANT and key not in self._waiting_said:
                 self._waiting_said.add(key)
                 self._bus.emit(
                     RankWaiting(
                         job=self.id, rank=seat.rank,
-                        seconds=self.spec.limits.wait_for_host, reason=self.ledger.why_vacant(seat),
+                        seconds=self.spec.limits.wait_for_host, reason=self.decisions.why_vacant(seat),
                     )
                 )  # fmt: skip
 
@@ -373,7 +376,7 @@ class Job:
 
     def _close(self) -> None:
         if self.result is None:
-            self._act(self.ledger.kill("its coordinator was stopped"))
+            self._act(self.decisions.kill("its coordinator was stopped"))
         self._router.stop_serving(self.id)
         self._router.detach(self._endpoint)
         self._endpoint.close()

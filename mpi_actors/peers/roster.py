@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 import attrs
 import trio
 
-from ..coordination.decisions import PeerView
+from ..coordination.elect import PeerView
 from ..ids import PeerId
 from ..net.link import Link
 from ..wire.messages import Capacity, PeerAddress, Stock

@@ -10,7 +10,7 @@ import trio
 
 from ..actors import ChildSpec, Mailbox, Restart, Supervisor
 from ..config import Settings
-from ..coordination.decisions import PeerView
+from ..coordination.elect import PeerView
 from ..errors import MpiActorsError
 from ..ids import JobId, PeerId, Rank
 from ..lanes import LaneBroker

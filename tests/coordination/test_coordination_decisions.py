@@ -11,7 +11,9 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from mpi_actors.config import JobLimits, RestartPolicy
-from mpi_actors.coordination.decisions import EXIT_JOB_FAILED, JobLedger, JobSpec, PeerView
+from mpi_actors.coordination.decisions import JobDecisions, JobSpec
+from mpi_actors.coordination.elect import PeerView
+from mpi_actors.coordination.result import EXIT_JOB_FAILED
 from mpi_actors.coordination.seats import (
     Action,
     Announce,
@@ -52,7 +54,7 @@ def view(
 
 
 class LedgerMachine(RuleBasedStateMachine):
-    """A ledger next to a model of the pool that knows who is where and why.
+    """A coordinator's decisions next to a model of the pool that knows who is where and why.
 
     The model is told of actions only, and says which are wrong. Time passes as in the coordinator's loop: no
     deadline is slept over.
@@ -82,10 +84,10 @@ class LedgerMachine(RuleBasedStateMachine):
         others=st.sets(st.sampled_from(OTHERS)),
     )
     def begin(self, size: int, restart: RestartPolicy, able: bool, others: set[PeerId]) -> None:
-        self.ledger = JobLedger(spec(size, restart))
+        self.decisions = JobDecisions(spec(size, restart))
         self.newest = dict.fromkeys(range(size), -1)
         self.present = {peer: view(peer) for peer in sorted(others)} | {HOME: view(HOME, able=able)}
-        self.take(self.ledger.begin(self.present.values(), self.now))
+        self.take(self.decisions.begin(self.present.values(), self.now))
 
     @rule(
         peer=st.sampled_from([HOME, *OTHERS]),
@@ -103,14 +105,14 @@ class LedgerMachine(RuleBasedStateMachine):
         if (able or lazy) and not full and (installed or not could):
             self.refusing = {entry for entry in self.refusing if entry[1] != peer}
         self.present[peer] = new
-        self.take(self.ledger.peer_changed(self.present[peer], self.now))
+        self.take(self.decisions.on_peer_changed(self.present[peer], self.now))
 
     @rule(peer=st.sampled_from(OTHERS))
     def lose(self, peer: PeerId) -> None:
         self.present.pop(peer, None)
         self.refusing = {entry for entry in self.refusing if entry[1] != peer}
         hosted = {rank for rank, (_, host) in self.live.items() if host == peer}
-        actions = self.ledger.peer_lost(peer, "it was unplugged", self.now)
+        actions = self.decisions.on_peer_down(peer, "it was unplugged", self.now)
         fenced = {a.rank for a in actions if isinstance(a, Fence)}
         if self.end is None and not hosted & self.choices.keys():
             assert fenced == hosted
@@ -121,7 +123,7 @@ class LedgerMachine(RuleBasedStateMachine):
     @rule(data=st.data())
     def start(self, data: st.DataObject) -> None:
         rank, incarnation = self.draw_live(data, Phase.STARTING)
-        actions = self.ledger.started(rank, incarnation, self.now)
+        actions = self.decisions.on_rank_started(rank, incarnation, self.now)
         if self.end is None and rank in self.live:
             assert actions == [Announce(rank, incarnation, self.live[rank][1])]
         self.take(actions)
@@ -129,7 +131,7 @@ class LedgerMachine(RuleBasedStateMachine):
     @rule(data=st.data())
     def prepare(self, data: st.DataObject) -> None:
         rank, incarnation = self.draw_live(data, Phase.STARTING)
-        actions = self.ledger.preparing(rank, incarnation, "installing echo", self.now)
+        actions = self.decisions.on_rank_preparing(rank, incarnation, "installing echo", self.now)
         if self.end is None and rank in self.live:
             first = rank not in self.preparing
             assert actions == ([Preparing(rank, incarnation, self.live[rank][1])] if first else [])
@@ -140,20 +142,20 @@ class LedgerMachine(RuleBasedStateMachine):
     @rule()
     def start_all(self) -> None:
         for rank in sorted(self.live):
-            self.take(self.ledger.started(rank, self.live[rank][0], self.now))
+            self.take(self.decisions.on_rank_started(rank, self.live[rank][0], self.now))
 
     @rule(data=st.data())
     def refuse(self, data: st.DataObject) -> None:
         rank, incarnation = self.draw_live(data, Phase.STARTING)
         if rank in self.live:
             self.refusing.add((rank, self.live[rank][1]))
-        self.take(self.ledger.refused(rank, incarnation, "no room", self.now))
+        self.take(self.decisions.on_rank_refused(rank, incarnation, "no room", self.now))
 
     @rule(data=st.data(), how=st.sampled_from(["ok", "ok", "killed", "failed"]), code=st.integers(1, 255))
     def exit(self, data: st.DataObject, how: str, code: int) -> None:
         rank, incarnation = self.draw_live(data, Phase.RUNNING)
         known = self.end is None and rank in self.live
-        actions = self.ledger.exited(
+        actions = self.decisions.on_rank_exited(
             rank,
             incarnation,
             killed=how == "killed",
@@ -167,14 +169,14 @@ class LedgerMachine(RuleBasedStateMachine):
 
     def check_exit(self, rank: int, how: str, code: int, actions: list[Action]) -> None:
         ends = [action for action in actions if isinstance(action, End)]
-        lost = how == "killed" or (how == "failed" and self.ledger.spec.restart != "lost")
+        lost = how == "killed" or (how == "failed" and self.decisions.spec.restart != "lost")
         if lost and rank in self.choices and not (ends and "given up" in ends[0].reason):
             self.times.setdefault((rank, how), []).append(self.now)
             assert [end.rank for end in ends] == [rank], "what it chose cannot be repeated"
         elif how == "ok":
-            ended = all(seat.phase is Phase.ENDED for seat in self.ledger.seats)
+            ended = all(seat.phase is Phase.ENDED for seat in self.decisions.seats)
             assert actions == ([End(True, 0, "every rank has ended well")] if ended else [])
-        elif how == "failed" and self.ledger.spec.restart == "lost":
+        elif how == "failed" and self.decisions.spec.restart == "lost":
             (end,) = ends
             assert (end.ok, end.exit_code) == (False, code)
         else:
@@ -190,8 +192,13 @@ class LedgerMachine(RuleBasedStateMachine):
         """The process of a rank that has ended well goes too, before the job's end."""
         rank, incarnation = self.draw_live(data, Phase.ENDED)
         known = self.end is None and rank in self.live
-        assert self.ledger.exited(rank, incarnation, killed=False, code=code, text="", now=self.now) == []
-        actions = self.ledger.exited(rank, incarnation, killed=True, code=137, text="the end", now=self.now)
+        assert (
+            self.decisions.on_rank_exited(rank, incarnation, killed=False, code=code, text="", now=self.now)
+            == []
+        )
+        actions = self.decisions.on_rank_exited(
+            rank, incarnation, killed=True, code=137, text="the end", now=self.now
+        )
         if known:
             self.check_exit(rank, "killed", 137, actions)
         self.take(actions)
@@ -199,7 +206,7 @@ class LedgerMachine(RuleBasedStateMachine):
     @rule(data=st.data(), what=st.sampled_from(["ANY_SOURCE", "Iprobe"]))
     def choose(self, data: st.DataObject, what: str) -> None:
         rank, incarnation = self.draw_live(data, Phase.RUNNING)
-        actions = self.ledger.chose(rank, incarnation, what)
+        actions = self.decisions.on_rank_chose(rank, incarnation, what)
         if self.end is None and rank in self.live:
             assert actions == [ChoiceRecorded(rank, incarnation, self.live[rank][1])]
             self.choices.setdefault(rank, what)
@@ -208,7 +215,7 @@ class LedgerMachine(RuleBasedStateMachine):
     @rule(data=st.data(), code=st.integers(0, 255), chance=st.integers(0, 9))
     def abort(self, data: st.DataObject, code: int, chance: int) -> None:
         rank, incarnation = self.draw_live(data, Phase.RUNNING if chance == 9 else Phase.STARTING)
-        actions = self.ledger.aborted(rank, incarnation, code, "enough")
+        actions = self.decisions.on_rank_aborted(rank, incarnation, code, "enough")
         if chance < 9 or self.end is not None or rank not in self.live:
             assert actions == []
         else:
@@ -220,30 +227,33 @@ class LedgerMachine(RuleBasedStateMachine):
     @rule(data=st.data())
     def reset(self, data: st.DataObject) -> None:
         rank = data.draw(st.sampled_from(sorted(self.newest)))
-        self.take(self.ledger.reset(rank, 0, self.now))
+        self.take(self.decisions.reset(rank, 0, self.now))
 
     @invariant()
     def nobody_else_is_heard(self) -> None:
         strangers = [(-1, 0), (4, 0), (2**32 - 1, 0), (0, self.newest[0] + 1)] if self.newest else []
         for rank, incarnation in [*self.fenced, *strangers]:
-            assert self.ledger.started(rank, incarnation, self.now) == []
-            assert self.ledger.preparing(rank, incarnation, "not yet", self.now) == []
-            assert self.ledger.refused(rank, incarnation, "no", self.now) == []
-            assert self.ledger.exited(rank, incarnation, killed=True, code=9, text="", now=self.now) == []
-            assert self.ledger.broke(rank, incarnation, "no") == []
-            assert self.ledger.chose(rank, incarnation, "ANY_TAG") == []
-            assert self.ledger.aborted(rank, incarnation, 1, "no") == []
+            assert self.decisions.on_rank_started(rank, incarnation, self.now) == []
+            assert self.decisions.on_rank_preparing(rank, incarnation, "not yet", self.now) == []
+            assert self.decisions.on_rank_refused(rank, incarnation, "no", self.now) == []
+            assert (
+                self.decisions.on_rank_exited(rank, incarnation, killed=True, code=9, text="", now=self.now)
+                == []
+            )
+            assert self.decisions.on_rank_broke(rank, incarnation, "no") == []
+            assert self.decisions.on_rank_chose(rank, incarnation, "ANY_TAG") == []
+            assert self.decisions.on_rank_aborted(rank, incarnation, 1, "no") == []
 
     @rule(seconds=st.sampled_from([0.0, 0.5, 1.0, 3.0, 6.0, 30.0]))
     def wait(self, seconds: float) -> None:
         until = self.now + seconds
-        while (deadline := self.ledger.next_deadline(PATIENCE)) is not None and deadline <= until:
+        while (deadline := self.decisions.next_deadline(PATIENCE)) is not None and deadline <= until:
             self.now = max(self.now, deadline)
-            for seat in self.ledger.seats:
+            for seat in self.decisions.seats:
                 if seat.phase is Phase.STARTING and self.now >= self.late(seat.rank):
                     self.refusing.add((seat.rank, self.live[seat.rank][1]))
-            self.take(self.ledger.time_passed(self.now, PATIENCE))
-            after = self.ledger.next_deadline(PATIENCE)
+            self.take(self.decisions.on_time_passed(self.now, PATIENCE))
+            after = self.decisions.next_deadline(PATIENCE)
             assert after is None or after > self.now, "a deadline in the past would be a busy loop"
         self.now = until
 
@@ -256,14 +266,14 @@ class LedgerMachine(RuleBasedStateMachine):
     @rule(data=st.data(), chance=st.integers(0, 9))
     def give_up(self, data: st.DataObject, chance: int) -> None:
         if chance == 8:
-            self.take(self.ledger.kill("enough"))
+            self.take(self.decisions.kill("enough"))
         elif chance == 9 and self.live:
             rank = data.draw(st.sampled_from(sorted(self.live)))
-            self.take(self.ledger.broke(rank, self.live[rank][0], "it diverged"))
+            self.take(self.decisions.on_rank_broke(rank, self.live[rank][0], "it diverged"))
 
     def draw_live(self, data: st.DataObject, phase: Phase) -> tuple[int, int]:
-        """A seat in that phase if there is one; else one that the ledger must not know."""
-        ranks = [seat.rank for seat in self.ledger.seats if seat.phase is phase]
+        """A seat in that phase if there is one; else one that the decisions must not know."""
+        ranks = [seat.rank for seat in self.decisions.seats if seat.phase is phase]
         if not ranks:
             return 99, 0
         rank = data.draw(st.sampled_from(ranks))
@@ -309,25 +319,25 @@ class LedgerMachine(RuleBasedStateMachine):
         }
 
     @invariant()
-    def the_ledger_agrees(self) -> None:
+    def the_decisions_agree(self) -> None:
         if not self.newest:
             return
-        assert self.ledger.ended == self.end
-        sitting = {seat.rank: (seat.incarnation, seat.peer) for seat in self.ledger.seats if seat.peer}
+        assert self.decisions.ended == self.end
+        sitting = {seat.rank: (seat.incarnation, seat.peer) for seat in self.decisions.seats if seat.peer}
         assert sitting == self.live
-        assert self.ledger.hosts() == {peer for _, peer in self.live.values()}
+        assert self.decisions.hosts() == {peer for _, peer in self.live.values()}
 
     @invariant()
     def nobody_waits_in_vain(self) -> None:
         if self.newest and self.end is None:
             for rank in self.newest.keys() - self.live.keys():
                 assert not self.able(rank), "a rank waits only when no peer can take it"
-                assert self.ledger.next_deadline(PATIENCE) is not None
+                assert self.decisions.next_deadline(PATIENCE) is not None
 
     @invariant()
     def it_ends_well_only_when_all_have_ended(self) -> None:
         if self.newest:
-            all_ended = all(seat.phase is Phase.ENDED for seat in self.ledger.seats)
+            all_ended = all(seat.phase is Phase.ENDED for seat in self.decisions.seats)
             assert (self.end is not None and self.end.ok) == all_ended
 
 
@@ -340,9 +350,9 @@ TestLedger.settings = settings(max_examples=100, stateful_step_count=40, deadlin
 
 def begun(
     size: int = 2, *others: PeerView, restart: RestartPolicy | None = "failed"
-) -> tuple[JobLedger, list[Action]]:
-    ledger = JobLedger(spec(size, restart))
-    return ledger, ledger.begin([view(HOME), *others], 0.0)
+) -> tuple[JobDecisions, list[Action]]:
+    decisions = JobDecisions(spec(size, restart))
+    return decisions, decisions.begin([view(HOME), *others], 0.0)
 
 
 def test_rank_0_stays_at_home_and_the_others_spread() -> None:
@@ -354,18 +364,20 @@ def test_rank_0_stays_at_home_and_the_others_spread() -> None:
 @pytest.mark.parametrize("how", ["killed", "failed", "peer", "reset"])
 def test_a_rank_that_chose_is_not_replaced(how: str) -> None:
     """Another incarnation could choose otherwise: the job fails, and says who chose what, and what to do."""
-    ledger, _ = begun(3, view(OTHERS[0], slots=8))
+    decisions, _ = begun(3, view(OTHERS[0], slots=8))
     for rank in range(3):
-        ledger.started(rank, 0, 1.0)
-    assert ledger.chose(1, 0, "ANY_SOURCE") == [ChoiceRecorded(1, 0, OTHERS[0])]
-    assert ledger.chose(1, 0, "Iprobe") == [ChoiceRecorded(1, 0, OTHERS[0])]
-    assert ledger.exited(0, 0, killed=True, code=137, text="killed", now=1.0)[-1] == PlaceRank(0, 1, HOME)
+        decisions.on_rank_started(rank, 0, 1.0)
+    assert decisions.on_rank_chose(1, 0, "ANY_SOURCE") == [ChoiceRecorded(1, 0, OTHERS[0])]
+    assert decisions.on_rank_chose(1, 0, "Iprobe") == [ChoiceRecorded(1, 0, OTHERS[0])]
+    assert decisions.on_rank_exited(0, 0, killed=True, code=137, text="killed", now=1.0)[-1] == PlaceRank(
+        0, 1, HOME
+    )
     if how == "peer":
-        actions = ledger.peer_lost(OTHERS[0], "it was unplugged", 2.0)
+        actions = decisions.on_peer_down(OTHERS[0], "it was unplugged", 2.0)
     elif how == "reset":
-        actions = ledger.reset(1, 0, 2.0)
+        actions = decisions.reset(1, 0, 2.0)
     else:
-        actions = ledger.exited(1, 0, killed=how == "killed", code=1, text="gone", now=2.0)
+        actions = decisions.on_rank_exited(1, 0, killed=how == "killed", code=1, text="gone", now=2.0)
     (end,) = [action for action in actions if isinstance(action, End)]
     assert (end.ok, end.exit_code, end.rank) == (False, EXIT_JOB_FAILED, 1)
     assert end.reason.startswith("NotReplayable: rank 1 used ANY_SOURCE and was lost on …ann")
@@ -374,44 +386,50 @@ def test_a_rank_that_chose_is_not_replaced(how: str) -> None:
 
 def test_a_new_incarnation_has_not_chosen_yet() -> None:
     """It may be lost before its choice is recorded: it has done nothing yet that depends on it."""
-    ledger, _ = begun(1)
-    assert ledger.chose(0, 0, "ANY_SOURCE") == [], "it has not started"
-    ledger.started(0, 0, 1.0)
-    assert ledger.exited(0, 0, killed=True, code=137, text="killed", now=1.0)[-1] == PlaceRank(0, 1, HOME)
-    ledger.started(0, 1, 1.0)
-    assert ledger.exited(0, 1, killed=True, code=137, text="killed", now=1.0)[-1] == PlaceRank(0, 2, HOME)
+    decisions, _ = begun(1)
+    assert decisions.on_rank_chose(0, 0, "ANY_SOURCE") == [], "it has not started"
+    decisions.on_rank_started(0, 0, 1.0)
+    assert decisions.on_rank_exited(0, 0, killed=True, code=137, text="killed", now=1.0)[-1] == PlaceRank(
+        0, 1, HOME
+    )
+    decisions.on_rank_started(0, 1, 1.0)
+    assert decisions.on_rank_exited(0, 1, killed=True, code=137, text="killed", now=1.0)[-1] == PlaceRank(
+        0, 2, HOME
+    )
 
 
 def test_rank_0_comes_home_again_after_a_failure() -> None:
     """A failure of rank 0 does not move it elsewhere."""
-    ledger, _ = begun(1, view(OTHERS[0]))
-    ledger.started(0, 0, 1.0)
-    actions = ledger.exited(0, 0, killed=False, code=1, text="exit code 1", now=2.0)
+    decisions, _ = begun(1, view(OTHERS[0]))
+    decisions.on_rank_started(0, 0, 1.0)
+    actions = decisions.on_rank_exited(0, 0, killed=False, code=1, text="exit code 1", now=2.0)
     assert actions == [Fence(0, 0, HOME, "exit code 1"), PlaceRank(0, 1, HOME)]
 
 
 def test_a_peer_that_lost_a_rank_is_tried_last() -> None:
     """The next incarnation goes to a peer that has not lost this rank, even if it is busy."""
-    ledger, actions = begun(2, view(OTHERS[0]), view(OTHERS[1], running=2))
+    decisions, actions = begun(2, view(OTHERS[0]), view(OTHERS[1], running=2))
     assert actions[1] == PlaceRank(1, 0, OTHERS[0])
-    ledger.started(1, 0, 1.0)
-    actions = ledger.exited(1, 0, killed=True, code=137, text="killed", now=2.0)
+    decisions.on_rank_started(1, 0, 1.0)
+    actions = decisions.on_rank_exited(1, 0, killed=True, code=137, text="killed", now=2.0)
     assert actions == [Fence(1, 0, OTHERS[0], "killed"), PlaceRank(1, 1, HOME)]
-    ledger.started(1, 1, 2.5)
-    actions = ledger.exited(1, 1, killed=True, code=137, text="killed", now=3.0)
+    decisions.on_rank_started(1, 1, 2.5)
+    actions = decisions.on_rank_exited(1, 1, killed=True, code=137, text="killed", now=3.0)
     assert actions[1] == PlaceRank(1, 2, OTHERS[1])
 
 
 def test_it_waits_and_then_names_each_peer_and_its_reason() -> None:
     """When nobody takes a rank, the job waits its time, and says who did not take it and why."""
     full, bare, other = (PeerId("12D3Koo" + name) for name in ("fullpeer", "barepeer", "thirdone"))
-    ledger = JobLedger(spec(1))
+    decisions = JobDecisions(spec(1))
     views = [view(HOME, able=False), view(full, full=True), view(bare, able=False), view(other)]
-    assert ledger.begin(views, 0.0) == [PlaceRank(0, 0, other)]
-    assert ledger.refused(0, 0, "no disk", 1.0) == [Fence(0, 0, other, "refused by its peer: no disk")]
-    assert ledger.next_deadline(PATIENCE) == 5.0
-    assert ledger.time_passed(4.9, PATIENCE) == []
-    (end,) = ledger.time_passed(5.0, PATIENCE)
+    assert decisions.begin(views, 0.0) == [PlaceRank(0, 0, other)]
+    assert decisions.on_rank_refused(0, 0, "no disk", 1.0) == [
+        Fence(0, 0, other, "refused by its peer: no disk")
+    ]
+    assert decisions.next_deadline(PATIENCE) == 5.0
+    assert decisions.on_time_passed(4.9, PATIENCE) == []
+    (end,) = decisions.on_time_passed(5.0, PATIENCE)
     assert (end.ok, end.exit_code) == (False, EXIT_JOB_FAILED)
     assert "no peer could take rank 0 within 5 s" in end.reason
     assert "…fullpeer takes no more ranks" in end.reason
@@ -421,42 +439,42 @@ def test_it_waits_and_then_names_each_peer_and_its_reason() -> None:
 
 def test_who_refused_for_want_of_room_is_asked_again_when_there_is_room() -> None:
     """A refusal holds for what the peer offered then; other news of it change nothing."""
-    ledger = JobLedger(spec(1))
-    ledger.begin([view(HOME)], 0.0)
-    ledger.refused(0, 0, "it hosts 9 ranks and takes no more", 0.1)
-    assert ledger.peer_changed(view(HOME, running=3), 0.2) == []
-    assert ledger.peer_changed(view(HOME, full=True), 0.3) == []
-    assert ledger.peer_changed(view(HOME), 0.4) == [PlaceRank(0, 1, HOME)]
+    decisions = JobDecisions(spec(1))
+    decisions.begin([view(HOME)], 0.0)
+    decisions.on_rank_refused(0, 0, "it hosts 9 ranks and takes no more", 0.1)
+    assert decisions.on_peer_changed(view(HOME, running=3), 0.2) == []
+    assert decisions.on_peer_changed(view(HOME, full=True), 0.3) == []
+    assert decisions.on_peer_changed(view(HOME), 0.4) == [PlaceRank(0, 1, HOME)]
 
 
 def test_refusals_without_end_do_not_keep_a_job_waiting_for_ever() -> None:
     """The time to wait for a host runs from when the rank last ran, whatever is tried meanwhile."""
-    ledger = JobLedger(spec(1))
-    ledger.begin([view(HOME)], 0.0)
+    decisions = JobDecisions(spec(1))
+    decisions.begin([view(HOME)], 0.0)
     for number in range(8):
         now = number * 0.7
-        ledger.refused(0, number, "no", now)
+        decisions.on_rank_refused(0, number, "no", now)
         if number < 7:
-            ledger.peer_changed(view(HOME, full=True), now)
-            ledger.peer_changed(view(HOME), now)
-    assert ledger.next_deadline(PATIENCE) == 5.0
-    (end,) = ledger.time_passed(5.0, PATIENCE)
+            decisions.on_peer_changed(view(HOME, full=True), now)
+            decisions.on_peer_changed(view(HOME), now)
+    assert decisions.next_deadline(PATIENCE) == 5.0
+    (end,) = decisions.on_time_passed(5.0, PATIENCE)
     assert "no peer could take rank 0 within 5 s" in end.reason
 
 
 def test_a_peer_that_comes_takes_what_waits() -> None:
     """A rank that waits is placed as soon as somebody can take it."""
-    ledger = JobLedger(spec(1))
-    assert ledger.begin([view(HOME, full=True)], 0.0) == []
-    assert ledger.peer_changed(view(OTHERS[0]), 4.9) == [PlaceRank(0, 0, OTHERS[0])]
-    assert ledger.next_deadline(PATIENCE) == 4.9 + PATIENCE
+    decisions = JobDecisions(spec(1))
+    assert decisions.begin([view(HOME, full=True)], 0.0) == []
+    assert decisions.on_peer_changed(view(OTHERS[0]), 4.9) == [PlaceRank(0, 0, OTHERS[0])]
+    assert decisions.next_deadline(PATIENCE) == 4.9 + PATIENCE
 
 
 def test_a_host_that_does_not_start_a_rank_is_passed_over() -> None:
     """A peer that takes an order and does nothing is fenced, and not asked again for this rank."""
-    ledger, _ = begun(2, view(OTHERS[0]))
-    ledger.started(0, 0, 0.0)
-    assert ledger.time_passed(PATIENCE, PATIENCE) == [
+    decisions, _ = begun(2, view(OTHERS[0]))
+    decisions.on_rank_started(0, 0, 0.0)
+    assert decisions.on_time_passed(PATIENCE, PATIENCE) == [
         Fence(1, 0, OTHERS[0], "its peer did not start it in time"),
         PlaceRank(1, 1, HOME),
     ]
@@ -465,11 +483,16 @@ def test_a_host_that_does_not_start_a_rank_is_passed_over() -> None:
 @pytest.mark.parametrize("code", [1, 3, 255])
 def test_a_script_that_fails_ends_the_job_with_its_exit_code(code: int) -> None:
     """With restart="lost", a rank that fails by itself is not started again."""
-    ledger, _ = begun(2, restart="lost")
-    ledger.started(1, 0, 1.0)
-    (end,) = ledger.exited(1, 0, killed=False, code=code, text="ZeroDivisionError", now=2.0)
+    decisions, _ = begun(2, restart="lost")
+    decisions.on_rank_started(1, 0, 1.0)
+    (end,) = decisions.on_rank_exited(1, 0, killed=False, code=code, text="ZeroDivisionError", now=2.0)
     assert end == End(False, code, "rank 1 failed on …home: ZeroDivisionError", 1)
-    assert ledger.kill("late") == ledger.peer_lost(HOME, "late", 3.0) == ledger.reset(0, 1, 3.0) == []
+    assert (
+        decisions.kill("late")
+        == decisions.on_peer_down(HOME, "late", 3.0)
+        == decisions.reset(0, 1, 3.0)
+        == []
+    )
 
 
 @pytest.mark.parametrize(
@@ -480,55 +503,57 @@ def test_what_a_failure_means_is_up_to_the_job_or_else_the_program(
     restart: RestartPolicy | None, mpi: bool, ends: bool
 ) -> None:
     """If nobody says so, a program that uses MPI is not started again when it fails by itself."""
-    ledger, _ = begun(2, restart=restart)
-    ledger.started(1, 0, 1.0, mpi=mpi)
-    ledger.exited(1, 0, killed=False, code=1, text="x", now=2.0)
-    assert (ledger.ended is not None) == ends
+    decisions, _ = begun(2, restart=restart)
+    decisions.on_rank_started(1, 0, 1.0, mpi=mpi)
+    decisions.on_rank_exited(1, 0, killed=False, code=1, text="x", now=2.0)
+    assert (decisions.ended is not None) == ends
 
 
 def test_failures_are_forgiven_after_their_period() -> None:
     """Two failures in ten seconds may happen again and again; a third one is too many."""
-    ledger, _ = begun(1)
+    decisions, _ = begun(1)
     for number, now in enumerate([0.0, 5.0, 11.0, 16.0]):
-        ledger.started(0, number, now)
-        assert isinstance(ledger.exited(0, number, killed=False, code=1, text="x", now=now)[-1], PlaceRank)
-    ledger.started(0, 4, 17.0)
-    (end,) = ledger.exited(0, 4, killed=False, code=1, text="the last words", now=17.0)
+        decisions.on_rank_started(0, number, now)
+        assert isinstance(
+            decisions.on_rank_exited(0, number, killed=False, code=1, text="x", now=now)[-1], PlaceRank
+        )
+    decisions.on_rank_started(0, 4, 17.0)
+    (end,) = decisions.on_rank_exited(0, 4, killed=False, code=1, text="the last words", now=17.0)
     assert end.reason == ("rank 0 was given up after 3 ends within 10 s, the last on …home: the last words")
 
 
 def test_failures_and_losses_are_counted_apart_and_by_rank() -> None:
     """What one rank suffers does not use up what another may."""
-    ledger, _ = begun(2)
+    decisions, _ = begun(2)
     for rank in (0, 1):
         for number, killed in enumerate([True, False, True, False, True]):
-            ledger.started(rank, number, 1.0)
-            ledger.exited(rank, number, killed=killed, code=1, text="x", now=1.0)
-    assert ledger.ended is None
+            decisions.on_rank_started(rank, number, 1.0)
+            decisions.on_rank_exited(rank, number, killed=killed, code=1, text="x", now=1.0)
+    assert decisions.ended is None
 
 
 def test_a_rank_that_has_ended_well_is_started_again_when_its_peer_goes() -> None:
     """Others may yet need its messages again, and they went with its peer."""
-    ledger, _ = begun(2, view(OTHERS[0]))
-    ledger.started(1, 0, 1.0)
-    assert ledger.exited(1, 0, killed=False, code=0, text="", now=2.0) == []
-    actions = ledger.peer_lost(OTHERS[0], "no sign of life", 3.0)
+    decisions, _ = begun(2, view(OTHERS[0]))
+    decisions.on_rank_started(1, 0, 1.0)
+    assert decisions.on_rank_exited(1, 0, killed=False, code=0, text="", now=2.0) == []
+    actions = decisions.on_peer_down(OTHERS[0], "no sign of life", 3.0)
     assert actions == [Fence(1, 0, OTHERS[0], "lost its peer: no sign of life"), PlaceRank(1, 1, HOME)]
 
 
 def test_a_reset_blames_nobody_and_moves_on() -> None:
     """Who is asked to hand a rank over has done nothing wrong, but another takes it if there is one."""
-    ledger, _ = begun(2, view(OTHERS[0]))
-    ledger.started(1, 0, 1.0)
-    assert ledger.reset(1, 0, 2.0) == [Fence(1, 0, OTHERS[0], "reset by rank 0"), PlaceRank(1, 1, HOME)]
-    assert ledger.blame[OTHERS[0]] == 0
+    decisions, _ = begun(2, view(OTHERS[0]))
+    decisions.on_rank_started(1, 0, 1.0)
+    assert decisions.reset(1, 0, 2.0) == [Fence(1, 0, OTHERS[0], "reset by rank 0"), PlaceRank(1, 1, HOME)]
+    assert decisions.blame[OTHERS[0]] == 0
 
 
 @pytest.mark.parametrize("rank", [2, 99, -1])
 def test_a_reset_of_a_rank_that_is_none_ends_the_job(rank: int) -> None:
     """A program that asks for the impossible is told; the coordinator does not break."""
-    ledger, _ = begun(2)
-    (end,) = ledger.reset(rank, 1, 1.0)
+    decisions, _ = begun(2)
+    (end,) = decisions.reset(rank, 1, 1.0)
     assert end.reason == f"rank 1 asked to reset rank {rank}, but the ranks are 0 to 1"
 
 
@@ -539,12 +564,12 @@ def test_what_a_peer_has_been_given_counts_before_it_says_so() -> None:
     assert sorted(hosts.count(peer) for peer in set(hosts)) == [2, 2, 2, 3]
 
 
-def test_a_ledger_of_a_view_that_changes_keeps_the_newest() -> None:
+def test_the_newest_view_of_a_peer_is_kept() -> None:
     """What a peer offers is replaced by what it offers now."""
-    ledger, _ = begun(1)
-    ledger.peer_changed(view(OTHERS[0], full=True), 1.0)
-    ledger.peer_changed(attrs.evolve(view(OTHERS[0]), latency=0.1), 2.0)
-    assert ledger.peers[OTHERS[0]].latency == 0.1
+    decisions, _ = begun(1)
+    decisions.on_peer_changed(view(OTHERS[0], full=True), 1.0)
+    decisions.on_peer_changed(attrs.evolve(view(OTHERS[0]), latency=0.1), 2.0)
+    assert decisions.peers[OTHERS[0]].latency == 0.1
 
 
 # --- hosts that have to install it first ------------------------------------------------------------------
@@ -552,31 +577,31 @@ def test_a_ledger_of_a_view_that_changes_keeps_the_newest() -> None:
 
 def test_a_peer_that_could_install_it_is_used_rather_than_waited_for() -> None:
     """A rank that nobody has the program for goes to who would install it."""
-    ledger = JobLedger(spec(1))
+    decisions = JobDecisions(spec(1))
     lazy = view(OTHERS[0], able=False, lazy=True)
-    assert ledger.begin([view(HOME, able=False), lazy], 0.0) == [PlaceRank(0, 0, OTHERS[0])]
+    assert decisions.begin([view(HOME, able=False), lazy], 0.0) == [PlaceRank(0, 0, OTHERS[0])]
 
 
 def test_news_of_preparation_give_a_host_more_time() -> None:
     """The time to start a rank runs from the last news; the first news are told."""
-    ledger = JobLedger(spec(1))
-    ledger.begin([view(HOME, able=False, lazy=True)], 0.0)
-    assert ledger.preparing(0, 0, "installing echo", 1.0) == [Preparing(0, 0, HOME)]
-    assert ledger.preparing(0, 0, "installing echo", 4.0) == []
-    assert ledger.next_deadline(PATIENCE) == 4.0 + PATIENCE
-    assert ledger.time_passed(7.9, PATIENCE) == []
-    assert ledger.started(0, 0, 7.9) == [Announce(0, 0, HOME)]
-    assert ledger.preparing(0, 0, "installing echo", 8.0) == []
+    decisions = JobDecisions(spec(1))
+    decisions.begin([view(HOME, able=False, lazy=True)], 0.0)
+    assert decisions.on_rank_preparing(0, 0, "installing echo", 1.0) == [Preparing(0, 0, HOME)]
+    assert decisions.on_rank_preparing(0, 0, "installing echo", 4.0) == []
+    assert decisions.next_deadline(PATIENCE) == 4.0 + PATIENCE
+    assert decisions.on_time_passed(7.9, PATIENCE) == []
+    assert decisions.on_rank_started(0, 0, 7.9) == [Announce(0, 0, HOME)]
+    assert decisions.on_rank_preparing(0, 0, "installing echo", 8.0) == []
 
 
 def test_news_of_preparation_do_not_help_for_ever() -> None:
     """A host that prepares for too long is passed over, and the reason says what it did."""
-    ledger = JobLedger(spec(1))
-    ledger.begin([view(HOME, able=False, lazy=True), view(OTHERS[0], able=False, lazy=True)], 0.0)
+    decisions = JobDecisions(spec(1))
+    decisions.begin([view(HOME, able=False, lazy=True), view(OTHERS[0], able=False, lazy=True)], 0.0)
     for second in range(1, 10):
-        ledger.preparing(0, 0, "installing echo", float(second))
-    assert ledger.next_deadline(PATIENCE) == 1.0 + LIMITS.prepare
-    assert ledger.time_passed(10.0, PATIENCE) == [
+        decisions.on_rank_preparing(0, 0, "installing echo", float(second))
+    assert decisions.next_deadline(PATIENCE) == 1.0 + LIMITS.prepare
+    assert decisions.on_time_passed(10.0, PATIENCE) == [
         Fence(0, 0, HOME, "its peer did not start it in time: 9 s of installing echo"),
         PlaceRank(0, 1, OTHERS[0]),
     ]
@@ -584,36 +609,36 @@ def test_news_of_preparation_do_not_help_for_ever() -> None:
 
 def test_preparation_is_no_waiting_for_a_host() -> None:
     """After an installation that failed late, the job still waits its time for somebody else."""
-    ledger = JobLedger(spec(1))
-    ledger.begin([view(HOME, able=False, lazy=True)], 0.0)
-    ledger.preparing(0, 0, "installing echo", 0.0)
-    ledger.preparing(0, 0, "installing echo", 3.0)
-    ledger.preparing(0, 0, "installing echo", 6.0)
-    ledger.refused(0, 0, "InstallFailed: no", 8.0)
-    assert ledger.next_deadline(PATIENCE) == 13.0
-    assert ledger.peer_changed(view(OTHERS[0]), 12.9) == [PlaceRank(0, 1, OTHERS[0])]
+    decisions = JobDecisions(spec(1))
+    decisions.begin([view(HOME, able=False, lazy=True)], 0.0)
+    decisions.on_rank_preparing(0, 0, "installing echo", 0.0)
+    decisions.on_rank_preparing(0, 0, "installing echo", 3.0)
+    decisions.on_rank_preparing(0, 0, "installing echo", 6.0)
+    decisions.on_rank_refused(0, 0, "InstallFailed: no", 8.0)
+    assert decisions.next_deadline(PATIENCE) == 13.0
+    assert decisions.on_peer_changed(view(OTHERS[0]), 12.9) == [PlaceRank(0, 1, OTHERS[0])]
 
 
 def test_preparations_without_end_do_not_keep_a_job_waiting_for_ever() -> None:
     """What hosts prepared in vain gives no more time than one of them may take."""
-    ledger = JobLedger(spec(1))
-    ledger.begin([view(HOME, able=False, lazy=True)], 0.0)
+    decisions = JobDecisions(spec(1))
+    decisions.begin([view(HOME, able=False, lazy=True)], 0.0)
     for number in range(3):
         now = number * 8.0
-        ledger.preparing(0, number, "installing echo", now)
-        ledger.preparing(0, number, "installing echo", now + 4.0)
-        ledger.refused(0, number, "no", now + 7.9)
+        decisions.on_rank_preparing(0, number, "installing echo", now)
+        decisions.on_rank_preparing(0, number, "installing echo", now + 4.0)
+        decisions.on_rank_refused(0, number, "no", now + 7.9)
         if number < 2:
-            ledger.peer_changed(view(HOME, able=False), now + 8.0)
-            ledger.peer_changed(view(HOME, able=False, lazy=True), now + 8.0)
-    (end,) = ledger.time_passed(23.9, PATIENCE)
+            decisions.on_peer_changed(view(HOME, able=False), now + 8.0)
+            decisions.on_peer_changed(view(HOME, able=False, lazy=True), now + 8.0)
+    (end,) = decisions.on_time_passed(23.9, PATIENCE)
     assert "no peer could take rank 0 within 5 s" in end.reason
 
 
 def test_who_could_not_install_it_is_asked_again_when_it_has_it() -> None:
     """An installation that a person brought to its end counts, though the peer always said that it could."""
-    ledger = JobLedger(spec(1))
-    ledger.begin([view(HOME, able=False, lazy=True)], 0.0)
-    ledger.refused(0, 0, "InstallFailed: no", 0.1)
-    assert ledger.peer_changed(view(HOME, able=False, lazy=True, running=1), 0.2) == []
-    assert ledger.peer_changed(view(HOME), 0.3) == [PlaceRank(0, 1, HOME)]
+    decisions = JobDecisions(spec(1))
+    decisions.begin([view(HOME, able=False, lazy=True)], 0.0)
+    decisions.on_rank_refused(0, 0, "InstallFailed: no", 0.1)
+    assert decisions.on_peer_changed(view(HOME, able=False, lazy=True, running=1), 0.2) == []
+    assert decisions.on_peer_changed(view(HOME), 0.3) == [PlaceRank(0, 1, HOME)]

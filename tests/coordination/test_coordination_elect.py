@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import attrs
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mpi_actors.coordination.elect import Candidate, elect
+from mpi_actors.coordination.elect import PeerView, elect
 from mpi_actors.ids import PeerId
 
 names = st.sampled_from([PeerId(letter) for letter in "abcdef"])
-candidates = st.builds(
-    Candidate,
+views = st.builds(
+    PeerView,
     peer=names,
     has_interpreter=st.booleans(),
     could_install=st.booleans(),
@@ -20,61 +22,80 @@ candidates = st.builds(
     running=st.integers(0, 6),
     full=st.booleans(),
     latency=st.floats(0, 1),
-    blame=st.integers(0, 2),
-    tried=st.booleans(),
 )
-fields = st.lists(candidates, max_size=6, unique_by=lambda candidate: candidate.peer)
-PLAIN = Candidate(peer=PeerId("a"), has_interpreter=True, slots=2, running=0)
+
+
+@attrs.frozen
+class Field:
+    """Some candidates, and what the job knows of them."""
+
+    views: list[PeerView]
+    blame: Mapping[PeerId, int]
+    tried: frozenset[PeerId]
+
+    def elect(self, views: list[PeerView] | None = None, prefer: PeerId | None = None) -> PeerId | None:
+        """The choice among all candidates, or among some of them."""
+        return elect(
+            self.views if views is None else views, prefer=prefer, blame=self.blame, tried=self.tried
+        )
+
+    @property
+    def able(self) -> set[PeerId]:
+        """Those that can take a rank, now or after an installation."""
+        return {v.peer for v in self.views if (v.has_interpreter or v.could_install) and not v.full}
+
+
+fields = st.builds(
+    Field,
+    st.lists(views, max_size=6, unique_by=lambda view: view.peer),
+    st.dictionaries(names, st.integers(0, 2)),
+    st.frozensets(names),
+)
+PLAIN = PeerView(peer=PeerId("a"), has_interpreter=True, slots=2, running=0)
 LAZY = {"has_interpreter": False, "could_install": True}
 
 
-def able_of(some: list[Candidate]) -> set[PeerId]:
-    """Those that can take a rank, now or after an installation."""
-    return {c.peer for c in some if (c.has_interpreter or c.could_install) and not c.full}
-
-
 @given(fields, names | st.none(), st.randoms())
-def test_the_order_of_the_candidates_does_not_matter(some: list[Candidate], prefer, rng) -> None:
+def test_the_order_of_the_candidates_does_not_matter(some: Field, prefer, rng) -> None:
     """Equal knowledge gives equal choices."""
-    shuffled = some.copy()
+    shuffled = some.views.copy()
     rng.shuffle(shuffled)
-    assert elect(some, prefer=prefer) == elect(shuffled, prefer=prefer)
+    assert some.elect(prefer=prefer) == some.elect(shuffled, prefer=prefer)
 
 
 @given(fields, names | st.none())
-def test_only_who_can_is_chosen_and_somebody_if_anybody_can(some: list[Candidate], prefer) -> None:
-    """The choice has the interpreter or could install it, and is not full; None only when none is so."""
-    able = able_of(some)
-    chosen = elect(some, prefer=prefer)
-    assert chosen in able if able else chosen is None
+def test_an_able_peer_is_chosen_if_there_is_one(some: Field, prefer) -> None:
+    """The chosen peer can take the rank; nobody is chosen only when no peer can."""
+    chosen = some.elect(prefer=prefer)
+    assert chosen in some.able if some.able else chosen is None
 
 
 @given(fields, names)
-def test_the_preferred_one_wins_if_it_can(some: list[Candidate], prefer: PeerId) -> None:
-    """Rank 0 sits at home whatever else is known of home, unless it cannot."""
-    if prefer in able_of(some):
-        assert elect(some, prefer=prefer) == prefer
+def test_the_preferred_peer_wins_if_it_can(some: Field, prefer: PeerId) -> None:
+    """Rank 0 sits at home whatever else is known of home, unless home cannot take it."""
+    if prefer in some.able:
+        assert some.elect(prefer=prefer) == prefer
     else:
-        assert elect(some, prefer=prefer) == elect(some)
+        assert some.elect(prefer=prefer) == some.elect()
 
 
 @given(fields)
-def test_who_was_not_chosen_is_not_missed(some: list[Candidate]) -> None:
+def test_a_loser_does_not_influence_the_choice(some: Field) -> None:
     """Without one of the losers, the winner is the same."""
-    chosen = elect(some)
-    for loser in some:
+    chosen = some.elect()
+    for loser in some.views:
         if loser.peer != chosen:
-            assert elect([other for other in some if other is not loser]) == chosen
+            assert some.elect([other for other in some.views if other is not loser]) == chosen
 
 
 @given(fields)
-def test_nobody_installs_while_who_has_it_has_room(some: list[Candidate]) -> None:
-    """A peer that would have to install it is chosen only if all others are crowded or tried."""
-    chosen = elect(some)
-    if any(c.peer == chosen and not c.has_interpreter for c in some):
-        for other in some:
+def test_no_peer_installs_while_another_has_room(some: Field) -> None:
+    """A peer that must install the interpreter is chosen only if all that have it are crowded or tried."""
+    chosen = some.elect()
+    if any(view.peer == chosen and not view.has_interpreter for view in some.views):
+        for other in some.views:
             crowded = other.running >= 2 * max(other.slots, 1)
-            assert not other.has_interpreter or other.full or other.tried or crowded
+            assert not other.has_interpreter or other.full or other.peer in some.tried or crowded
 
 
 @pytest.mark.parametrize(
@@ -100,9 +121,14 @@ def test_nobody_installs_while_who_has_it_has_room(some: list[Candidate]) -> Non
 )  # fmt: skip
 def test_what_counts_first(worse: dict[str, object], better: dict[str, object]) -> None:
     """Each criterion decides before all those after it, and even against the order of names."""
-    loser = attrs.evolve(PLAIN, **worse)
-    winner = attrs.evolve(PLAIN, **({"peer": PeerId("z")} | better))
-    assert elect([loser, winner]) == winner.peer
+    views, blame, tried = [], {}, set()
+    for peer, changes in ((PeerId("a"), worse), (PeerId("z"), better)):
+        changes = dict(changes)
+        blame[peer] = changes.pop("blame", 0)
+        if changes.pop("tried", False):
+            tried.add(peer)
+        views.append(attrs.evolve(PLAIN, peer=peer, **changes))
+    assert elect(views, blame=blame, tried=tried) == PeerId("z")
 
 
 def test_noise_in_the_latency_does_not_decide() -> None:
@@ -111,6 +137,13 @@ def test_noise_in_the_latency_does_not_decide() -> None:
     assert elect([far, attrs.evolve(PLAIN, peer=PeerId("b"))]) == far.peer
 
 
-def test_a_peer_without_slots_has_one() -> None:
-    """A peer that names no slots is not divided by."""
+def test_a_peer_without_slots_counts_as_one_with_one() -> None:
+    """A peer that names no slots does not make the load infinite."""
     assert elect([attrs.evolve(PLAIN, slots=0)]) == PLAIN.peer
+
+
+@given(views, st.integers(0, 9))
+def test_a_view_counts_the_ranks_that_the_job_has_given(view: PeerView, given_ranks: int) -> None:
+    """A job's own count only raises what the peer says of itself, and changes nothing else."""
+    raised = view.with_at_least(given_ranks)
+    assert raised == attrs.evolve(view, running=max(view.running, given_ranks))

@@ -12,7 +12,7 @@ import trio
 from pool_scenes import PROGRAMS, RING, children, eventually, listen
 
 from mpi_actors.config import KIB, MIB, JobLimits, LaneLimits, PeerLimits, Settings
-from mpi_actors.coordination.decisions import EXIT_JOB_FAILED
+from mpi_actors.coordination.result import EXIT_JOB_FAILED
 from mpi_actors.errors import UnknownInterpreter, UsageError
 from mpi_actors.events import JobFinished, RankLost, RankStarted, RankWaiting
 from mpi_actors.jobs.job import Job, JobResult
@@ -402,7 +402,7 @@ async def test_a_slow_receiver_delays_its_senders_only(autojump_clock) -> None:
         began = trio.current_time()
         job = await pool.start("mixed", 4)
         await eventually(lambda: len(job.log) == 2, within=5)
-        seats = {seat.rank: seat.peer for seat in job.ledger.seats}
+        seats = {seat.rank: seat.peer for seat in job.decisions.seats}
         assert (seats[0] != seats[1], seats[2] != seats[3]) == (True, True)
         assert (await result_of(job)).ok
         assert trio.current_time() - began >= 40

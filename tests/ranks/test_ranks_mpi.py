@@ -10,7 +10,7 @@ import trio
 from mpi_puppets import Puppet, PuppetLauncher, PuppetRank
 from pool_scenes import eventually, listen
 
-from mpi_actors.coordination.decisions import EXIT_JOB_FAILED
+from mpi_actors.coordination.result import EXIT_JOB_FAILED
 from mpi_actors.coordination.seats import Phase
 from mpi_actors.events import RankLost
 from mpi_actors.jobs.job import Job
@@ -75,7 +75,7 @@ async def test_a_rank_that_has_ended_stays_until_the_jobs_end(autojump_clock) ->
             await rank.hear(ChannelKind.RELEASE)
 
     async with running(puppet, 2) as (pool, job):
-        await eventually(lambda: job.ledger.seats[1].phase is Phase.ENDED)
+        await eventually(lambda: job.decisions.seats[1].phase is Phase.ENDED)
         assert lines(job, 1) == ["done"]
         assert pool.peer(0).daemon.host.running == 1
         assert any("rank 1: incarnation 0" in line and "has ended" in line for line in await job.why())
@@ -139,10 +139,10 @@ async def test_a_process_that_goes_after_its_end_is_replaced(autojump_clock, kil
 
     async with running(puppet, 2) as (pool, job):
         events = listen(pool.peer(0).daemon)
-        await eventually(lambda: job.ledger.seats[1].phase is Phase.ENDED)
+        await eventually(lambda: job.decisions.seats[1].phase is Phase.ENDED)
         if killed:
             await pool.kill_process(1)
-        await eventually(lambda: job.ledger.seats[1].incarnation == 1)
+        await eventually(lambda: job.decisions.seats[1].incarnation == 1)
         (lost,) = [event for event in events if isinstance(event, RankLost)]
         assert "its process ended before the job did" in lost.reason
         gate.set()
@@ -231,12 +231,12 @@ async def test_a_rank_that_chose_cannot_be_replaced(autojump_clock, how: str) ->
     gate = trio.Event()
     async with running(choosing(gate, ending=how == "after its end"), 3, 2) as (pool, job):
         await eventually(lambda: lines(job, 1) == ["chose"])
-        assert job.ledger.seats[1].peer == pool.peer(1).id
+        assert job.decisions.seats[1].peer == pool.peer(1).id
         if how == "peer":
             await pool.kill_peer(1)
         else:
             if how == "after its end":
-                await eventually(lambda: job.ledger.seats[1].phase is Phase.ENDED)
+                await eventually(lambda: job.decisions.seats[1].phase is Phase.ENDED)
             await pool.kill_process(1)
         result = await job.wait()
         assert (result.ok, result.exit_code, result.rank) == (False, EXIT_JOB_FAILED, 1)
@@ -251,7 +251,9 @@ async def test_others_that_are_lost_are_replaced_all_the_same(autojump_clock) ->
         await eventually(lambda: lines(job, 1) == ["chose"])
         await pool.kill_process(2)
         await pool.kill_process(0)
-        await eventually(lambda: job.ledger.seats[0].incarnation == job.ledger.seats[2].incarnation == 1)
+        await eventually(
+            lambda: job.decisions.seats[0].incarnation == job.decisions.seats[2].incarnation == 1
+        )
         gate.set()
         assert (await job.wait()).ok
 
@@ -270,16 +272,16 @@ async def test_a_choice_waits_for_its_record(autojump_clock) -> None:
         await rank.end()
 
     async with running(puppet, 2, 2) as (pool, job):
-        await eventually(lambda: len(tuple(job.ledger.placed())) == 2)
+        await eventually(lambda: len(tuple(job.decisions.placed())) == 2)
         pool.network.cut(pool.peer(0).id, pool.peer(1).id)
         gate.set()
         await said.wait()
         await trio.sleep(1)
         assert not noted.is_set()
-        assert job.ledger.seats[1].choice == ""
+        assert job.decisions.seats[1].choice == ""
         pool.network.heal(pool.peer(0).id, pool.peer(1).id)
         await noted.wait()
-        assert job.ledger.seats[1].choice == "Iprobe"
+        assert job.decisions.seats[1].choice == "Iprobe"
         assert (await job.wait()).ok
 
 
@@ -298,7 +300,7 @@ async def test_why_shows_what_ranks_say(autojump_clock) -> None:
             await rank.say(ChannelKind.STATE, number=ask.number, text="waits for rank 1, tag 7")
 
     async with running(puppet, 2, 2) as (_, job):
-        await eventually(lambda: len(tuple(job.ledger.placed())) == 2)
+        await eventually(lambda: len(tuple(job.decisions.placed())) == 2)
         for _ in range(2):
             zero, one = await job.why()
             assert zero.endswith("waits for rank 1, tag 7")

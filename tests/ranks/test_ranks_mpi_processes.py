@@ -143,7 +143,7 @@ async def test_a_ring_of_hand_made_ranks(tmp_path: Path, peers: int) -> None:
 async def test_a_process_killed_after_its_end_is_replaced(tmp_path: Path) -> None:
     """What its next incarnation prints again is not shown again."""
     async with running(tmp_path, by_hand(tmp_path), 2, 2, "grave") as scene:
-        while scene.job.ledger.seats[1].phase is not Phase.ENDED:  # noqa: ASYNC110 - nobody tells a test
+        while scene.job.decisions.seats[1].phase is not Phase.ENDED:  # noqa: ASYNC110 - nobody tells a test
             await trio.sleep(0.01)
         os.kill(scene.pid(1), signal.SIGKILL)
         await scene.until_lost(1)

@@ -191,8 +191,8 @@ async def under_attack(
     ):
         events = listen(pool.peer(0).daemon)
         job = await pool.start("ring", 3)
-        await eventually(lambda: len(tuple(job.ledger.placed())) == 3)
-        assert {seat.peer for seat in job.ledger.seats} == {peer.id for peer in pool.peers}
+        await eventually(lambda: len(tuple(job.decisions.placed())) == 3)
+        assert {seat.peer for seat in job.decisions.seats} == {peer.id for peer in pool.peers}
         yield Scene(pool, Stranger(transport), job)
         with trio.fail_after(60):
             result = await job.wait()

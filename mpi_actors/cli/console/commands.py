@@ -60,7 +60,7 @@ async def _jobs(console: Console, _: Sequence[str]) -> None:
 def _state(job: Job) -> str:
     if job.result is not None:
         return "finished" if job.result.ok else "failed"
-    vacant = [seat.rank for seat in job.ledger.seats if seat.phase is Phase.VACANT]
+    vacant = [seat.rank for seat in job.decisions.seats if seat.phase is Phase.VACANT]
     return f"waiting: rank {vacant[0]}" if vacant else "running"
 
 

@@ -9,7 +9,7 @@ import trio
 
 from ..._version import __version__
 from ...content.store.backend import ContentBackend
-from ...coordination.decisions import EXIT_JOB_FAILED
+from ...coordination.result import EXIT_JOB_FAILED
 from ...daemon.real import RealDaemon
 from ...errors import MpiActorsError, UsageError
 from ...events import Event, JobStarted, Log

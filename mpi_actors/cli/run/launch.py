@@ -14,7 +14,7 @@ import attrs
 import trio
 
 from ...config import RestartPolicy
-from ...coordination.decisions import EXIT_JOB_FAILED
+from ...coordination.result import EXIT_JOB_FAILED
 from ...depot.sources.directory import missing_files, single
 from ...errors import BadStore, MpiActorsError, Ungrouped, UsageError
 from ...events import Event

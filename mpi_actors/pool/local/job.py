@@ -8,8 +8,7 @@ import attrs
 import trio
 
 from ...actors import Bell
-from ...coordination.decisions import EXIT_JOB_FAILED
-from ...coordination.result import JobResult
+from ...coordination.result import EXIT_JOB_FAILED, JobResult
 from ...events import Event, JobFinished, Log, RankLost, RankStarted
 from ...ids import JobId, Rank
 from ...wire.control import Kill, Logs, LogTail, Why
