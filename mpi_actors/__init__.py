@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from .errors import MpiActorsError as MpiActorsError
     from .errors import UsageError as UsageError
     from .faults.driver import FaultDriver as FaultDriver
-    from .faults.driver import FaultPlan as FaultPlan
+    from .faults.plan import FaultPlan as FaultPlan
     from .pool.pool import Pool as Pool
     from .pool.pool import PoolJob as PoolJob
     from .pool.pool import open_pool as open_pool

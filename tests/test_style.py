@@ -16,7 +16,6 @@ WORKING = [
     "coordination",
     "daemon",
     "depot",
-    "faults",
     "jobs",
     "lanes",
     "net",

@@ -1,24 +1,29 @@
-"""Seeded losses for tests: what is lost when, and how it is done to a pool.
+"""Seeded losses for tests: what is lost, when, and how a pool is made to lose it.
 
-A plan is a value: print it and paste it back, or store it as JSON.
+A plan is a value: print it and paste it back, or store it as JSON. The parts, from the bottom up; they know
+no transport and no daemon:
+
+- `plan`: the faults and their triggers, as values and as JSON, and plans made at random;
+- `runner`: decides which faults are due, without a clock;
+- `driver`: carries them out, by trio's clock, on whatever offers the methods of `FaultTarget`.
 """
 
 from __future__ import annotations
 
-from .driver import After as After
-from .driver import AtEvent as AtEvent
-from .driver import CutOff as CutOff
-from .driver import Fault as Fault
 from .driver import FaultDriver as FaultDriver
-from .driver import FaultPlan as FaultPlan
-from .driver import FaultRunner as FaultRunner
 from .driver import FaultTarget as FaultTarget
-from .driver import FreezePeer as FreezePeer
-from .driver import Heal as Heal
-from .driver import KillPeer as KillPeer
-from .driver import KillProcess as KillProcess
-from .driver import Partition as Partition
-from .driver import Relief as Relief
-from .driver import Thaw as Thaw
-from .driver import Trigger as Trigger
 from .driver import apply as apply
+from .plan import After as After
+from .plan import AtEvent as AtEvent
+from .plan import CutOff as CutOff
+from .plan import Fault as Fault
+from .plan import FaultPlan as FaultPlan
+from .plan import FreezePeer as FreezePeer
+from .plan import KillPeer as KillPeer
+from .plan import KillProcess as KillProcess
+from .plan import Partition as Partition
+from .plan import Trigger as Trigger
+from .runner import FaultRunner as FaultRunner
+from .runner import Heal as Heal
+from .runner import Relief as Relief
+from .runner import Thaw as Thaw

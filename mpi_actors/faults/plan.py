@@ -1,0 +1,236 @@
+"""Fault plans: which processes and peers are lost, stopped or cut off, and when.
+
+A plan is a value: print it and paste it back, or store it as JSON.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from random import Random
+from typing import Any
+
+import attrs
+
+from ..errors import BadFaultPlan
+from ..ids import Rank
+
+_LARGEST_NUMBER = 10**9
+"""The largest number in a plan, of seconds or of anything counted: finite, and exact in any JSON reader."""
+
+
+def _number(text: str, value: object, *, whole: bool, least: float) -> None:
+    kinds = (int,) if whole else (int, float)
+    if not isinstance(value, kinds) or isinstance(value, bool) or not least <= value <= _LARGEST_NUMBER:
+        kind = "a whole number" if whole else "a number"
+        raise BadFaultPlan(f"{text} must be {kind} from {least} to {_LARGEST_NUMBER}, not {value!r}")
+
+
+def _count(least: int) -> Any:
+    return lambda _owner, field, value: _number(field.name, value, whole=True, least=least)
+
+
+def _seconds(_owner: object, field: attrs.Attribute[float], value: object) -> None:
+    _number(field.name, value, whole=False, least=0.0)
+
+
+def _name(_owner: object, field: attrs.Attribute[str], value: object) -> None:
+    if not isinstance(value, str) or not value:
+        raise BadFaultPlan(f"{field.name} must be a name, not {value!r}")
+
+
+@attrs.frozen
+class After:
+    """The fault happens `seconds` seconds after the plan began."""
+
+    seconds: float = attrs.field(validator=_seconds)
+
+
+@attrs.frozen
+class AtEvent:
+    """The fault happens at the `k`-th event of a kind, from 1. The plan's user reports the events."""
+
+    kind: str = attrs.field(validator=_name)
+    k: int = attrs.field(validator=_count(1))
+
+
+Trigger = After | AtEvent
+
+
+@attrs.frozen
+class KillProcess:
+    """Kill the process of a rank, on whichever peer it then runs."""
+
+    rank: Rank = attrs.field(validator=_count(0))
+    when: Trigger
+
+
+@attrs.frozen
+class KillPeer:
+    """Kill a whole peer; peers are numbered from 0."""
+
+    peer: int = attrs.field(validator=_count(0))
+    when: Trigger
+
+
+@attrs.frozen
+class FreezePeer:
+    """Stop a peer for some seconds, as SIGSTOP and SIGCONT do."""
+
+    peer: int = attrs.field(validator=_count(0))
+    seconds: float = attrs.field(validator=_seconds)
+    when: Trigger
+
+
+@attrs.frozen
+class CutOff:
+    """Let no bytes pass between two peers for some seconds."""
+
+    a: int = attrs.field(validator=_count(0))
+    b: int = attrs.field(validator=_count(0))
+    seconds: float = attrs.field(validator=_seconds)
+    when: Trigger
+
+    def __attrs_post_init__(self) -> None:
+        if self.a == self.b:
+            raise BadFaultPlan(f"peer {self.a} cannot be cut off from itself")
+
+
+@attrs.frozen
+class Partition:
+    """Let no bytes pass between groups of peers for some seconds. A peer in no group keeps all its links."""
+
+    groups: tuple[tuple[int, ...], ...]
+    seconds: float = attrs.field(validator=_seconds)
+    when: Trigger
+
+    def __attrs_post_init__(self) -> None:
+        members = [peer for group in self.groups for peer in group]
+        for peer in members:
+            _number("a group's peer", peer, whole=True, least=0)
+        if len(self.groups) < 2 or not all(self.groups) or len(set(members)) < len(members):
+            raise BadFaultPlan(f"{self.groups!r} are not two or more groups of different peers")
+
+    @property
+    def pairs(self) -> tuple[tuple[int, int], ...]:
+        """The pairs of peers that are cut off from each other, sorted, the smaller number first in each."""
+        placed = [(peer, place) for place, group in enumerate(self.groups) for peer in group]
+        return tuple(sorted((a, b) for a, one in placed for b, other in placed if a < b and one != other))
+
+
+Fault = KillProcess | KillPeer | FreezePeer | CutOff | Partition
+
+_FAULTS: dict[str, type[Fault]] = {
+    "kill_process": KillProcess,
+    "kill_peer": KillPeer,
+    "freeze_peer": FreezePeer,
+    "cut_off": CutOff,
+    "partition": Partition,
+}
+_NAMES = {fault: name for name, fault in _FAULTS.items()}
+
+
+@attrs.frozen
+class FaultPlan:
+    """Faults, and the seed from which they, or the test run that they belong to, were made.
+
+    The `repr` of a plan is a Python expression that makes an equal plan from the names of this module.
+    """
+
+    faults: tuple[Fault, ...] = ()
+    seed: int = 0
+
+    def to_json(self) -> str:
+        """Return the plan as one line of JSON."""
+        return json.dumps({"seed": self.seed, "faults": [_fault_to_dict(fault) for fault in self.faults]})
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> FaultPlan:
+        """Read a plan that `to_json`, or a person, has written.
+
+        Raises:
+            BadFaultPlan: the text is not JSON, or a name or a value in it is not one of a plan.
+        """
+        try:
+            plan = json.loads(text)
+            if unknown := set(plan) - {"seed", "faults"}:
+                raise BadFaultPlan(f"a plan has a seed and faults, but no {', '.join(sorted(unknown))}")
+            seed = plan.get("seed", 0)
+            if type(seed) is not int:
+                raise BadFaultPlan(f"seed must be a whole number, not {seed!r}")
+            return cls(tuple(_fault_from_dict(fault) for fault in plan["faults"]), seed)
+        except (ValueError, TypeError, KeyError, AttributeError) as error:
+            raise BadFaultPlan(f"this is no fault plan: {error!r}") from error
+
+    @classmethod
+    def random(
+        cls,
+        seed: int,
+        *,
+        peers: int,
+        ranks: int,
+        faults: int = 3,
+        horizon: float = 5.0,
+        events: Mapping[str, int] | None = None,
+        spare: Sequence[int] = (0,),
+    ) -> FaultPlan:
+        """Make a plan at random. The same arguments always give the same plan.
+
+        Args:
+            seed: the seed of all random choices.
+            peers: how many peers there are, at least 1.
+            ranks: how many ranks there are; with 0, no fault kills a process.
+            faults: how many faults to make.
+            horizon: seconds within which all timed faults begin; stops and cuts last at most half of it.
+            events: the kinds of event that may trigger faults, each with the largest `k` to use.
+            spare: peers that no fault kills, so that one is left. If none of them exists, a random one is
+                spared.
+        """
+        rng = Random(seed)
+        spared = set(spare) & set(range(peers)) or {rng.randrange(peers)}
+        mortal = [peer for peer in range(peers) if peer not in spared]
+        made: list[Fault] = []
+        for _ in range(faults):
+            kinds = ["freeze_peer", *["kill_process"] * bool(ranks), *["kill_peer"] * bool(mortal)]
+            kinds += ["cut_off", "partition"] if peers > 1 else []
+            kind = rng.choice(kinds)
+            when = _random_trigger(rng, horizon, events or {})
+            seconds = round(rng.uniform(0.0, horizon / 2), 3)
+            if kind == "kill_process":
+                made.append(KillProcess(rng.randrange(ranks), when))
+            elif kind == "kill_peer":
+                made.append(KillPeer(mortal.pop(rng.randrange(len(mortal))), when))
+            elif kind == "freeze_peer":
+                made.append(FreezePeer(rng.randrange(peers), seconds, when))
+            elif kind == "cut_off":
+                a, b = rng.sample(range(peers), 2)
+                made.append(CutOff(a, b, seconds, when))
+            else:
+                order = rng.sample(range(peers), peers)
+                middle = rng.randint(1, peers - 1)
+                groups = (tuple(sorted(order[:middle])), tuple(sorted(order[middle:])))
+                made.append(Partition(groups, seconds, when))
+        return cls(tuple(made), seed)
+
+
+def _random_trigger(rng: Random, horizon: float, events: Mapping[str, int]) -> Trigger:
+    if events and rng.random() < 0.5:
+        kind = rng.choice(sorted(events))
+        return AtEvent(kind, rng.randint(1, events[kind]))
+    return After(round(rng.uniform(0.0, horizon), 3))
+
+
+def _fault_to_dict(fault: Fault) -> dict[str, Any]:
+    fields = attrs.asdict(fault, recurse=False)
+    when = fields.pop("when")
+    trigger = {"after": when.seconds} if isinstance(when, After) else {"event": when.kind, "k": when.k}
+    return {"fault": _NAMES[type(fault)], **fields, **trigger}
+
+
+def _fault_from_dict(given: dict[str, Any]) -> Fault:
+    fields = dict(given)
+    kind = _FAULTS[fields.pop("fault")]
+    when = After(fields.pop("after")) if "after" in fields else AtEvent(fields.pop("event"), fields.pop("k"))
+    if "groups" in fields:
+        fields["groups"] = tuple(tuple(group) for group in fields["groups"])
+    return kind(**fields, when=when)

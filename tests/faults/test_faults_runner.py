@@ -1,0 +1,111 @@
+"""Which faults of a plan are due, and when those that last end."""
+
+from __future__ import annotations
+
+from math import inf
+
+from hypothesis import given
+from strategies import fault_plans
+
+from mpi_actors.faults import (
+    After,
+    AtEvent,
+    CutOff,
+    Fault,
+    FaultPlan,
+    FaultRunner,
+    FreezePeer,
+    Heal,
+    KillPeer,
+    KillProcess,
+    Partition,
+    Thaw,
+)
+
+PLANS = fault_plans(peers=4, ranks=3, events={"message": 20, "checkpoint": 3})
+
+
+def runner(*plan: Fault) -> FaultRunner:
+    """A runner of these faults."""
+    return FaultRunner(FaultPlan(plan))
+
+
+def test_timed_faults_come_due_in_their_order() -> None:
+    """Each is returned once, when its time has come; equal times keep the plan's order."""
+    late, first, second = (KillPeer(2, After(2)), KillProcess(0, After(1)), KillProcess(1, After(1)))
+    plan = runner(late, first, second)
+    assert (plan.next_due, plan.due(0.9)) == (1, [])
+    assert plan.due(1.0) == [first, second]
+    assert (plan.next_due, plan.finished) == (2, False)
+    assert plan.due(50.0) == [late]
+    assert (plan.next_due, plan.finished, plan.due(99.0)) == (inf, True, [])
+
+
+def test_events_are_counted_by_kind() -> None:
+    """The k-th event of its own kind triggers a fault, once."""
+    fault = KillProcess(1, AtEvent("message", 2))
+    plan = runner(fault)
+    outcomes = [plan.note_event(kind, 0.0) for kind in ("message", "ack", "ack", "message", "message")]
+    assert outcomes == [[], [], [], [fault], []]
+    assert plan.finished
+
+
+def test_two_faults_at_one_event() -> None:
+    """All that wait for one event are triggered by it, equal ones too."""
+    one, other = KillProcess(1, AtEvent("message", 1)), KillPeer(1, AtEvent("message", 1))
+    assert runner(one, other, one).note_event("message", 0.0) == [one, other, one]
+
+
+def test_stops_and_cuts_end() -> None:
+    """They are followed by their relief, so many seconds after they really began."""
+    freeze = FreezePeer(1, 2.0, After(1))
+    cut = CutOff(2, 0, 3.0, AtEvent("message", 1))
+    plan = runner(freeze, cut)
+    assert plan.due(1.5) == [freeze]
+    assert plan.note_event("message", 2.0) == [cut]
+    assert plan.next_due == 3.5
+    assert plan.due(3.5) == [Thaw(1)]
+    assert plan.due(5.0) == [Heal(0, 2)]
+    assert plan.finished
+
+
+def test_overlapping_stops_end_with_the_last() -> None:
+    """A peer that is stopped again is not let go on early; the same for cuts, however they came about."""
+    long, short = FreezePeer(1, 4.0, After(0)), FreezePeer(1, 1.0, After(1))
+    cut, partition = CutOff(1, 0, 1.0, After(0)), Partition(((0,), (1, 2)), 3.0, After(0.5))
+    plan = runner(long, short, cut, partition)
+    assert plan.due(0.0) == [long, cut]
+    assert plan.due(0.5) == [partition]
+    assert plan.due(1.0) == [short]
+    assert plan.due(3.4) == []
+    assert plan.due(3.5) == [Heal(0, 1), Heal(0, 2)]
+    assert plan.due(4.0) == [Thaw(1)]
+
+
+def test_a_killed_peer_is_not_thawed() -> None:
+    """Whoever was killed while stopped needs no relief, and if started again is left alone."""
+    plan = runner(FreezePeer(1, 4.0, After(0)), KillPeer(1, After(1)))
+    plan.due(1.0)
+    assert plan.finished
+
+
+@given(PLANS)
+def test_everything_that_begins_ends(plan: FaultPlan) -> None:
+    """In the end each fault was returned once, each relief after its fault, and nothing is left."""
+    state = FaultRunner(plan)
+    seen: list[object] = []
+    for tick in range(200):
+        seen += state.due(tick / 10)
+        seen += state.note_event("message", tick / 10)
+        seen += state.note_event("checkpoint", tick / 10)
+    assert state.finished
+    begun = [step for step in seen if not isinstance(step, Thaw | Heal)]
+    assert sorted(map(repr, begun)) == sorted(map(repr, plan.faults))
+    frozen: set[int] = set()
+    for step in seen:
+        match step:
+            case FreezePeer():
+                frozen.add(step.peer)
+            case KillPeer() | Thaw():
+                frozen.discard(step.peer)
+    assert not frozen
