@@ -10,6 +10,13 @@ import attrs
 KIB = 1024
 MIB = 1024 * KIB
 
+DEFAULT_MAX_SIZE = 10_000_000
+"""Bytes that the installed interpreters of one peer may take: enough for a few dozen small programs."""
+DEFAULT_KEEP = 30 * 86400.0
+"""Seconds after which a peer removes an interpreter that no job has used: a month."""
+DEFAULT_LISTEN = ("/ip4/127.0.0.1/tcp/0",)
+"""Addresses on which a peer listens: any free port, for this machine only."""
+
 RestartPolicy = Literal["lost", "failed"]
 """Which ranks of a job are started again.
 

@@ -12,7 +12,7 @@ import attrs
 import trio
 
 from ..actors import Backoff, ChildSpec, Mailbox, Restart
-from ..config import Settings
+from ..config import DEFAULT_KEEP, DEFAULT_LISTEN, DEFAULT_MAX_SIZE, Settings
 from ..content.access import Access, open_access
 from ..content.bitswap.exchange import Exchange
 from ..content.fetcher import PeerFetcher
@@ -45,13 +45,10 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-DEFAULT_MAX_SIZE = 10_000_000
-DEFAULT_KEEP = 30 * 86400.0
 _COLLECT = 3600.0
 """Seconds between two collections of blocks."""
 _INTRODUCE = 60.0
 """Seconds after which the IPFS daemon tries again to reach peers that it could not."""
-DEFAULT_LISTEN = ("/ip4/127.0.0.1/tcp/0",)
 NO_STORE = "none"
 """The pool of daemons that have no store."""
 

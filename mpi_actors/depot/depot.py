@@ -10,6 +10,7 @@ from pathlib import Path
 
 import trio
 
+from ..config import DEFAULT_KEEP, DEFAULT_MAX_SIZE
 from ..content.store.database import Database
 from ..content.store.disk import unusable
 from ..errors import BadStore, ContentError, DiskFull, InstallFailed, StoreDamaged
@@ -28,8 +29,6 @@ from .usage import SELDOM
 
 FOLDER = "interpreters"
 """Where in a daemon's directory interpreters are installed. All that is in it is the depot's."""
-DEFAULT_KEEP = 30 * 86400.0
-"""Seconds."""
 
 _LOOK = 5.0  # seconds between looks at what other processes have changed
 _REOPEN = 15.0  # seconds until a store that could not be opened is tried again
@@ -61,7 +60,7 @@ class Depot:
         source: InterpreterSource | None,
         warden: Warden,
         *,
-        max_size: int = 10_000_000,
+        max_size: int = DEFAULT_MAX_SIZE,
         init_timeout: float = 60.0,
         init_output_limit: int = 1_000_000,
         keep: float = DEFAULT_KEEP,

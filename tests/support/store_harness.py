@@ -6,8 +6,9 @@ import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from mpi_actors.config import DEFAULT_KEEP
 from mpi_actors.content.store.database import DATABASE_NAME, Database, Records
-from mpi_actors.depot.depot import DEFAULT_KEEP, FOLDER, Depot
+from mpi_actors.depot.depot import FOLDER, Depot
 from mpi_actors.depot.sources.directory import DirectoryStore
 from mpi_actors.depot.sources.source import InterpreterSource
 from mpi_actors.process import Warden

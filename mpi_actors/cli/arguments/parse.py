@@ -8,18 +8,15 @@ from pathlib import Path
 import attrs
 
 from ..._version import __version__
+from ...config import DEFAULT_KEEP, DEFAULT_LISTEN, DEFAULT_MAX_SIZE
 from ...content.formats.path import ContentPath
 from ..text.duration import parse_duration
-from ..text.size import parse_size
+from ..text.size import format_size, parse_size
 from . import values
 from .content import CONTENT_COMMANDS, ContentArguments, parse_content
 from .run import RunArguments as RunArguments
 from .run import add_common, parse_run
 from .values import Parser
-
-DEFAULT_MAX_SIZE = "10MB"
-DEFAULT_LISTEN = "/ip4/127.0.0.1/tcp/0"
-DEFAULT_KEEP = "30d"
 
 _CONSOLE_EPILOG = """\
 commands besides the console (`mpi-actors COMMAND --help` explains each):
@@ -59,12 +56,12 @@ class ConsoleOptions:
     """Addresses of nodes to fetch from, besides the peers of the pool."""
     path: Path | None = None
     """None for the user's data directory."""
-    max_size: int = 10_000_000
+    max_size: int = DEFAULT_MAX_SIZE
     """Bytes."""
-    keep: float = 30 * 86400.0
+    keep: float = DEFAULT_KEEP
     """Seconds after its last use after which an interpreter is removed; infinity for never."""
     peers: tuple[str, ...] = ()
-    listen: tuple[str, ...] = (DEFAULT_LISTEN,)
+    listen: tuple[str, ...] = DEFAULT_LISTEN
     mdns: bool = True
     slots: int | None = None
     pool: str | None = None
@@ -138,12 +135,13 @@ def _console_parser() -> Parser:
     )  # fmt: skip
     add(
         "-maxsize", "--maxsize", metavar="SIZE", type=parse_size, default=DEFAULT_MAX_SIZE,
-        help="how much the installed interpreters may take in all, such as 500kB or 2GiB (default: 10MB)",
+        help="how much the installed interpreters may take in all, such as 500kB or 2GiB "
+        f"(default: {format_size(DEFAULT_MAX_SIZE)})",
     )  # fmt: skip
     add(
         "-keep", "--keep", metavar="TIME", type=parse_duration, default=DEFAULT_KEEP,
         help="remove interpreters that were not used for so long and are not pinned, such as 12h, 30d, 8w, "
-        f"or forever (default: {DEFAULT_KEEP})",
+        f"or forever (default: {DEFAULT_KEEP / 86400:.0f}d)",
     )  # fmt: skip
     add(
         "-peer", "--peer", metavar="ADDR", type=values.peer, action="append", default=[],
@@ -151,8 +149,8 @@ def _console_parser() -> Parser:
     )  # fmt: skip
     add(
         "-listen", "--listen", metavar="ADDR", type=values.listen, action="append", default=[],
-        help=f"where others can reach this peer; may be given again (default: {DEFAULT_LISTEN}). Until pools "
-        "have keys, whoever reaches such an address can run programs here",
+        help=f"where others can reach this peer; may be given again (default: {DEFAULT_LISTEN[0]}). Until "
+        "pools have keys, whoever reaches such an address can run programs here",
     )  # fmt: skip
     add(
         "-no-mdns", "--no-mdns", action="store_true",
@@ -188,7 +186,7 @@ def _console(argv: Sequence[str]) -> ConsoleOptions:
         max_size=found.maxsize,
         keep=found.keep,
         peers=tuple(found.peer),
-        listen=tuple(found.listen) or (DEFAULT_LISTEN,),
+        listen=tuple(found.listen) or DEFAULT_LISTEN,
         mdns=not found.no_mdns,
         slots=found.slots,
         pool=found.pool,

@@ -26,6 +26,7 @@ from libp2p.stream_muxer.yamux.yamux import PROTOCOL_ID as YAMUX
 from libp2p.utils.address_validation import get_available_interfaces
 from multiaddr import Multiaddr
 
+from ...config import DEFAULT_LISTEN
 from ...errors import CannotListen, DialFailed, leaf
 from ...ids import PeerId
 from ..addresses import Address, expand_wildcard, is_peer_id, parse, parse_listen
@@ -65,7 +66,7 @@ class Libp2pTransport:
     """A peer's libp2p host; `net.transport.Transport` says what it promises. Times are in seconds."""
 
     key_pair: KeyPair
-    listen: Sequence[str] = ("/ip4/127.0.0.1/tcp/0",)
+    listen: Sequence[str] = DEFAULT_LISTEN
     """Where to listen: numbers of this machine; port 0 for any free port."""
     connect_timeout: float = 5.0
     open_timeout: float = 5.0

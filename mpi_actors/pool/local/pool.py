@@ -18,7 +18,7 @@ from pathlib import Path
 import trio
 
 from ...actors import Bell
-from ...config import RestartPolicy, Settings, settings_of_one_of
+from ...config import DEFAULT_LISTEN, RestartPolicy, Settings, settings_of_one_of
 from ...errors import (
     DaemonEnded,
     MpiActorsError,
@@ -37,7 +37,6 @@ from .job import LocalJob
 from .peer import LocalPeer, OnEvent
 from .script import script, under_other_name
 
-LOOPBACK = ("/ip4/127.0.0.1/tcp/0",)
 MAX_SIZE = 1_000_000_000
 READY_DEADLINE = 60.0
 """Seconds for the daemons to come up and to find each other."""
@@ -139,7 +138,7 @@ class LocalPool:
                 Open(
                     path=str(peer.directory),
                     store=self._store,
-                    listen=LOOPBACK,
+                    listen=DEFAULT_LISTEN,
                     peers=() if peer is first else first.addresses,
                     max_size=MAX_SIZE,
                     mdns=False,

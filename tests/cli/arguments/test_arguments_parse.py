@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 
 from mpi_actors.cli.arguments.parse import (
-    DEFAULT_KEEP,
     BenchArguments,
     ConsoleOptions,
     DemoArguments,
@@ -29,7 +28,7 @@ def test_no_arguments_are_a_console_with_defaults() -> None:
     """Loopback only, 10 MB, mDNS, no store, and IPFS as it comes."""
     assert parse_arguments([]) == ConsoleOptions()
     assert ConsoleOptions().listen == ("/ip4/127.0.0.1/tcp/0",)
-    assert ConsoleOptions().keep == parse_duration(DEFAULT_KEEP)
+    assert ConsoleOptions().keep == parse_duration("30d")
     assert ConsoleOptions().api is None
 
 
