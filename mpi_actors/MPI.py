@@ -77,7 +77,6 @@ from .mpi.environment import Get_abi_info as Get_abi_info
 from .mpi.environment import Get_abi_version as Get_abi_version
 from .mpi.environment import Get_hw_resource_info as Get_hw_resource_info
 from .mpi.environment import Get_library_version as Get_library_version
-from .mpi.environment import Get_processor_name as Get_processor_name
 from .mpi.environment import Get_version as Get_version
 from .mpi.environment import Init as Init
 from .mpi.environment import Init_thread as Init_thread
@@ -134,6 +133,7 @@ from .mpi.op import SUM as SUM
 from .mpi.op import Op as Op
 from .mpi.pickles.pickle import Pickle as Pickle
 from .mpi.pickles.pickle import pickle as pickle
+from .mpi.processor import Get_processor_name as Get_processor_name
 from .mpi.requests.generalized import Grequest as Grequest
 from .mpi.requests.request import REQUEST_NULL as REQUEST_NULL
 from .mpi.requests.request import Prequest as Prequest

@@ -41,7 +41,16 @@ LIBP2P = ("net.libp2p", "daemon.real", "cli.content.opened", "pool.local.served"
 
 RANK_LIBRARY = ("mpi", "MPI", "shim")
 """What runs inside a rank. It starts fast, so it stands on little …"""
-BELOW_RANKS = ("errors", "wire.channel", "wire", "replay", "replay.log", "replay.sequence", "_version")
+BELOW_RANKS = (
+    "errors",
+    "wire.channel",
+    "wire.environment",
+    "wire",
+    "replay",
+    "replay.log",
+    "replay.sequence",
+    "_version",
+)
 """… of ours: words, and the part of the replay core that both kinds of endpoint share …"""
 NOT_IN_RANKS = {
     "trio", "libp2p", "attrs", "attr", "msgspec", "dataclasses", "inspect", "asyncio", "logging",
@@ -69,8 +78,6 @@ RANK_LAYERS: list[tuple[str, str]] = [
 
 STILL = {
     ("peers.announcer", "ranks.host"),
-    ("mpi.processor", "mpi.environment"),
-    ("mpi.group", "mpi.session"),
 }
 """Arrows of the old layout that are still to be cut."""
 
@@ -144,7 +151,9 @@ def test_ranks_stand_on_little(module: str) -> None:
     assert not tops(module) & NOT_IN_RANKS
 
 
-@pytest.mark.parametrize("module", ["wire.channel", "replay.log", "replay.sequence", "errors"])
+@pytest.mark.parametrize(
+    "module", ["wire.channel", "wire.environment", "replay.log", "replay.sequence", "errors"]
+)
 def test_what_ranks_share_with_daemons_is_light(module: str) -> None:
     """These are loaded in each rank."""
     assert not tops(module) & NOT_IN_RANKS

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import atexit
-import os
 import sys
 import time
 from _thread import get_ident
@@ -183,11 +182,6 @@ def Get_abi_info() -> Info:
 def Get_abi_fortran_info() -> Info:
     """An empty info object: a library in Python has no binary interface."""
     return Info.Create()
-
-
-def Get_processor_name() -> str:
-    """The name of this host; of its first one, if this rank was moved: programs send it to each other."""
-    return os.environ.get("MPI_ACTORS_PROCESSOR") or os.uname().nodename
 
 
 def Get_hw_resource_info() -> Info:

@@ -10,7 +10,13 @@ from .errors.exception import Exception as MPIException
 from .handle import Handle, constant, forget
 
 if TYPE_CHECKING:
-    from .session import Session
+    from typing import Protocol
+
+    class HasGroups(Protocol):
+        """A session: its process sets are groups."""
+
+        def Create_group(self, pset_name: str) -> Group:
+            """Return the group of a process set."""
 
 
 class GroupState:
@@ -138,7 +144,7 @@ class Group(Handle):
         return self.Excl(_spread(ranks))
 
     @classmethod
-    def Create_from_session_pset(cls, session: Session, pset_name: str) -> Self:
+    def Create_from_session_pset(cls, session: HasGroups, pset_name: str) -> Self:
         """The group of a process set of a session."""
         return cls(session.Create_group(pset_name))
 

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, Self
 
+from ..wire.environment import SIZE
 from .constants import (
     ERR_ARG,
     ERR_INFO,
@@ -200,7 +201,7 @@ def _environment(args: Sequence[str] | None) -> dict[str, str]:
     known = {
         "command": argv[0],
         "argv": " ".join(argv[1:]),
-        "maxprocs": os.environ.get("MPI_ACTORS_SIZE", "1"),
+        "maxprocs": os.environ.get(SIZE, "1"),
         "arch": host.machine,
         "host": host.nodename,
         "thread_level": "MPI_THREAD_MULTIPLE",

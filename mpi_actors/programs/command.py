@@ -9,6 +9,7 @@ from pathlib import Path
 from ..process.limits import OPEN_FILES, ResourceLimits, clean_environment, interpreter_argv, python_argv
 from ..process.spec import ProcessSpec
 from ..process.warden import CHANNEL
+from ..wire.environment import RankEnvironment
 from ..wire.script import ScriptProgram
 from .program import Order
 
@@ -23,14 +24,14 @@ def stdio_spec(order: Order, directory: Path, limits: ResourceLimits) -> Process
     return ProcessSpec(
         argv=interpreter_argv(order.size, order.rank, order.args),
         cwd=str(directory / "program"),
-        env=clean_environment(_about(order), home=str(directory / "home"), seed=order.seed),
+        env=clean_environment(_for_lines(order), home=str(directory / "home"), seed=order.seed),
         limits=limits,
     )
 
 
 def mpi_spec(order: Order, directory: Path, limits: ResourceLimits) -> ProcessSpec:
     """An interpreter that speaks MPI, in its private copy: `directory` has `program` and `home`."""
-    about = {**_about(order), **_about_channel(order), "PYTHONPATH": python_path({})}
+    about = {**_for_mpi(order), "PYTHONPATH": python_path({})}
     return ProcessSpec(
         argv=python_argv("-m", _BOOT, "run.py", *order.args),
         cwd=str(directory / "program"),
@@ -42,7 +43,7 @@ def mpi_spec(order: Order, directory: Path, limits: ResourceLimits) -> ProcessSp
 def script_spec(order: Order, script: ScriptProgram) -> ProcessSpec:
     """A script where it lies, with what its caller has; limits are those of the daemon."""
     given = {"PYTHONHASHSEED": str(order.seed), "PYTHONUNBUFFERED": "1", **script.env}
-    about = {**_about(order), **_about_channel(order), "PYTHONPATH": python_path(script.env)}
+    about = {**_for_mpi(order), "PYTHONPATH": python_path(script.env)}
     return ProcessSpec(
         argv=(script.python, "-m", _BOOT, *script.command(), *order.args),
         cwd=script.cwd,
@@ -57,18 +58,17 @@ def python_path(env: Mapping[str, str]) -> str:
     return os.pathsep.join(filter(None, [str(SHIM), env.get("PYTHONPATH", "")]))
 
 
-def _about(order: Order) -> dict[str, str]:
-    return {
-        "MPI_ACTORS_JOB": order.job,
-        "MPI_ACTORS_RANK": str(order.rank),
-        "MPI_ACTORS_SIZE": str(order.size),
-        "MPI_ACTORS_INCARNATION": str(order.incarnation),
-    }
+def _for_lines(order: Order) -> dict[str, str]:
+    return RankEnvironment(order.job, order.rank, order.size, order.incarnation).write()
 
 
-def _about_channel(order: Order) -> dict[str, str]:
-    return {
-        "MPI_ACTORS_CHANNEL": str(CHANNEL),
-        "MPI_ACTORS_SEED": str(order.seed),
-        "MPI_ACTORS_PROCESSOR": order.processor,
-    }
+def _for_mpi(order: Order) -> dict[str, str]:
+    return RankEnvironment(
+        order.job,
+        order.rank,
+        order.size,
+        order.incarnation,
+        channel=CHANNEL,
+        seed=order.seed,
+        processor=order.processor,
+    ).write()

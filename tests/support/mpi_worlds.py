@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import mpi_actors
+from mpi_actors.wire.environment import RankEnvironment
 
 T = TypeVar("T")
 PACKAGE = Path(mpi_actors.__file__).parent
@@ -51,12 +52,8 @@ def wires(n: int) -> Iterator[list[dict[int, socket.socket]]]:
 
 def environment(rank: int, n: int, lanes: Mapping[int, socket.socket]) -> dict[str, str]:
     """What a rank's engine reads from its environment."""
-    return {
-        "MPI_ACTORS_RANK": str(rank),
-        "MPI_ACTORS_SIZE": str(n),
-        "MPI_ACTORS_JOB": "0123456789abcdef",
-        "MPI_ACTORS_LANES": ",".join(f"{other}:{sock.fileno()}" for other, sock in lanes.items()),
-    }
+    descriptors = {other: sock.fileno() for other, sock in lanes.items()}
+    return RankEnvironment("0123456789abcdef", rank, n, lanes=descriptors).write()
 
 
 def run_world(n: int, function: Callable[..., T], *args: object, patience: float = PATIENCE) -> list[T]:

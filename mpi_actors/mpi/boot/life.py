@@ -7,6 +7,7 @@ import os
 import sys
 from typing import TYPE_CHECKING, NamedTuple, NoReturn
 
+from ...wire.environment import CHANNEL, RankEnvironment
 from .. import environment
 from ..engine import engine
 from .program import NoProgramNamed, parse, run, without_us
@@ -40,10 +41,10 @@ def main() -> NoReturn:
     environment.booted()
     endpoint = engine()
     # processes that the program starts are not this rank
-    watched = os.environ.pop("MPI_ACTORS_CHANNEL", None) is not None
-    seed = os.environ.get("MPI_ACTORS_SEED")
+    watched = os.environ.pop(CHANNEL, None) is not None
+    seed = RankEnvironment.read(os.environ).seed
     if seed is not None:
-        seed_when_imported(seed, endpoint.rank)
+        seed_when_imported(str(seed), endpoint.rank)
     pid = os.getpid()
     outcome = outcome_of(name, module, arguments, lambda: watched and os.getpid() == pid)
     finish(outcome, ours=os.getpid() == pid)

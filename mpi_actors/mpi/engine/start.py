@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from ...wire.channel import ChannelKind, ChannelMessage
+from ...wire.environment import RankEnvironment
 from .engine import Engine
 from .helper import ProgressHelper
 from .wiring import ChannelWiring, prewired
@@ -24,24 +25,22 @@ class Limits(NamedTuple):
 
 def from_environment(environment: Mapping[str, str]) -> Engine:
     """An engine that talks to others if a launcher says how, else one that is alone."""
-    rank = int(environment.get("MPI_ACTORS_RANK", "0"))
-    size = int(environment.get("MPI_ACTORS_SIZE", "1"))
-    channel = environment.get("MPI_ACTORS_CHANNEL")
-    lanes = prewired(environment) if channel is None else {}
-    if channel is None and not lanes:
+    given = RankEnvironment.read(environment)
+    lanes = prewired(given.lanes) if given.channel is None else {}
+    if given.channel is None and not lanes:
         return Engine(limits=Limits())
-    wiring = ChannelWiring(int(channel)) if channel is not None else None
+    wiring = ChannelWiring(given.channel) if given.channel is not None else None
     engine = Engine(
-        rank,
-        size,
-        incarnation=int(environment.get("MPI_ACTORS_INCARNATION", "0")),
-        job=environment.get("MPI_ACTORS_JOB", "0" * 16),
+        given.rank,
+        given.size,
+        incarnation=given.incarnation,
+        job=given.job,
         wiring=wiring,
         limits=Limits(),
         prewired=wiring is None,
     )
     if wiring is None:
-        engine.spin = 1 < size <= (os.cpu_count() or 1)
+        engine.spin = 1 < given.size <= (os.cpu_count() or 1)
         for other, sock in lanes.items():
             engine.peers[other].connect(sock, 0, False)
     ProgressHelper(engine, wiring).start()

@@ -87,12 +87,10 @@ class ChannelWiring:
         return socket.socket(fileno=self._descriptors.pop(0))
 
 
-def prewired(environment: Mapping[str, str]) -> dict[int, socket.socket]:
-    """Lanes by rank that were there when this process started: `MPI_ACTORS_LANES=1:5,2:7`, as descriptors."""
-    pairs = filter(None, environment.get("MPI_ACTORS_LANES", "").split(","))
+def prewired(descriptors: Mapping[int, int]) -> dict[int, socket.socket]:
+    """Open the lanes that existed before this process started, given as descriptors by rank."""
     lanes = {}
-    for pair in pairs:
-        rank, _, fd = pair.partition(":")
-        os.set_inheritable(int(fd), False)
-        lanes[int(rank)] = socket.socket(fileno=int(fd))
+    for rank, descriptor in descriptors.items():
+        os.set_inheritable(descriptor, False)
+        lanes[rank] = socket.socket(fileno=descriptor)
     return lanes

@@ -31,6 +31,7 @@ from ...errors import (
 from ...events import RankStarted
 from ...ids import Rank
 from ...wire.control import Open
+from ...wire.environment import JOB
 from ...wire.script import ScriptProgram
 from .input import LocalInput
 from .job import LocalJob
@@ -391,7 +392,7 @@ def _kill_rank(started: RankStarted) -> None:
         try:
             # the number may be somebody else's by now
             environment = Path(f"/proc/{started.pid}/environ").read_bytes().split(b"\0")
-            if f"MPI_ACTORS_JOB={started.job}".encode() in environment:
+            if f"{JOB}={started.job}".encode() in environment:
                 signal.pidfd_send_signal(handle, signal.SIGKILL)
         finally:
             os.close(handle)

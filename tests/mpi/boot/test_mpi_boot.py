@@ -14,6 +14,7 @@ from mpi_worlds import SHIM
 
 from mpi_actors.mpi.boot.program import NoProgramNamed, parse
 from mpi_actors.wire.channel import ChannelDecoder, ChannelKind, ChannelMessage
+from mpi_actors.wire.environment import RankEnvironment
 
 BOOT = [sys.executable, "-m", "mpi_actors.mpi.boot"]
 
@@ -31,10 +32,7 @@ class Rank:
             env={
                 **{name: value for name, value in os.environ.items() if name != "PYTHONPATH"},
                 "PYTHONPATH": str(SHIM),
-                "MPI_ACTORS_CHANNEL": str(theirs.fileno()),
-                "MPI_ACTORS_RANK": "0",
-                "MPI_ACTORS_SIZE": "1",
-                "MPI_ACTORS_JOB": "0123456789abcdef",
+                **RankEnvironment("0123456789abcdef", channel=theirs.fileno()).write(),
                 **environment,
             },
             pass_fds=[theirs.fileno()],

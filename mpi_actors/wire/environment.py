@@ -1,0 +1,83 @@
+"""What a daemon tells the process of a rank by environment variables. Sans-I/O, and light: ranks load it.
+
+The daemon writes them with `RankEnvironment.write`; the library in the rank reads them with
+`RankEnvironment.read`, or one of them by its name. A process without them is a job of one rank.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+JOB = "MPI_ACTORS_JOB"
+"""The job's id: 16 hexadecimal digits."""
+RANK = "MPI_ACTORS_RANK"
+"""The rank, from 0."""
+SIZE = "MPI_ACTORS_SIZE"
+"""How many ranks the job has."""
+INCARNATION = "MPI_ACTORS_INCARNATION"
+"""Which attempt at this rank the process is, from 0."""
+CHANNEL = "MPI_ACTORS_CHANNEL"
+"""The descriptor of the rank's end of its channel to the daemon, see `wire.channel`; for MPI programs."""
+SEED = "MPI_ACTORS_SEED"
+"""The number that seeds random numbers, fixed by job and rank; for MPI programs."""
+PROCESSOR = "MPI_ACTORS_PROCESSOR"
+"""The host name that the program must see, that of the first incarnation's host; empty: its own host's."""
+LANES = "MPI_ACTORS_LANES"
+"""Lanes that exist before the process starts, as `rank:descriptor,rank:descriptor`; only without a daemon."""
+
+NO_JOB = "0" * 16
+"""The job's id in a process that no daemon started."""
+
+
+class RankEnvironment(NamedTuple):
+    """The variables, with their values as numbers where they are numbers; None for those that are not set."""
+
+    job: str = NO_JOB
+    rank: int = 0
+    size: int = 1
+    incarnation: int = 0
+    channel: int | None = None
+    seed: int | None = None
+    processor: str | None = None
+    lanes: Mapping[int, int] = {}
+    """Descriptors by rank."""
+
+    def write(self) -> dict[str, str]:
+        """Return the variables that are set, by their names."""
+        variables = {
+            JOB: self.job,
+            RANK: str(self.rank),
+            SIZE: str(self.size),
+            INCARNATION: str(self.incarnation),
+        }
+        for name, value in ((CHANNEL, self.channel), (SEED, self.seed), (PROCESSOR, self.processor)):
+            if value is not None:
+                variables[name] = str(value)
+        if self.lanes:
+            variables[LANES] = ",".join(f"{rank}:{descriptor}" for rank, descriptor in self.lanes.items())
+        return variables
+
+    @classmethod
+    def read(cls, variables: Mapping[str, str]) -> RankEnvironment:
+        """Return what the variables say; those that are not there have the values of a job of one rank.
+
+        Raises:
+            ValueError: a number is none.
+        """
+        channel, seed = variables.get(CHANNEL), variables.get(SEED)
+        return cls(
+            job=variables.get(JOB, NO_JOB),
+            rank=int(variables.get(RANK, "0")),
+            size=int(variables.get(SIZE, "1")),
+            incarnation=int(variables.get(INCARNATION, "0")),
+            channel=None if channel is None else int(channel),
+            seed=None if seed is None else int(seed),
+            processor=variables.get(PROCESSOR),
+            lanes=dict(map(_lane, filter(None, variables.get(LANES, "").split(",")))),
+        )
+
+
+def _lane(pair: str) -> tuple[int, int]:
+    rank, _, descriptor = pair.partition(":")
+    return int(rank), int(descriptor)
