@@ -13,18 +13,17 @@ from ..errors import BackendUnavailable
 from .kubo.backend import KuboBackend, probe
 from .store.backend import ContentBackend
 from .store.blocks import BlockStore
-from .store.database import Database, Pins
+from .store.database import DATABASE_NAME, Database, Pins
 from .store.embedded import EmbeddedBackend
 
 EMBEDDED = "embedded"
 DEFAULT_API = "/ip4/127.0.0.1/tcp/5001"
 """Where an IPFS daemon is looked for unless told otherwise."""
-DATABASE = "store.db"
 BLOCKS = "blocks"
 
-DEFAULT_PLACE = ("127.0.0.1", 5001)
-_GLANCE = 0.5
-_LOOK = 3.0
+DEFAULT_ENDPOINT = ("127.0.0.1", 5001)
+_CONNECT_TIMEOUT = 0.5
+_PROBE_TIMEOUT = 3.0
 """Seconds for which a daemon that nobody named is waited for."""
 
 
@@ -84,7 +83,7 @@ async def open_access(path: Path, api: str | None, *, local: bool = False) -> As
 
 def _open_database(path: Path) -> Database:
     path.mkdir(mode=0o700, parents=True, exist_ok=True)
-    return Database(path / DATABASE)
+    return Database(path / DATABASE_NAME)
 
 
 async def _choose(api: str | None, pins: Pins, local: bool) -> tuple[KuboBackend | None, str]:
@@ -100,7 +99,7 @@ async def _choose(api: str | None, pins: Pins, local: bool) -> tuple[KuboBackend
     if not await _answers():
         return None, f"{embedded}, since no IPFS daemon answers at {DEFAULT_API}"
     try:
-        await probe(DEFAULT_API, within=_LOOK)
+        await probe(DEFAULT_API, within=_PROBE_TIMEOUT)
         daemon = KuboBackend(DEFAULT_API, pins)
         await daemon.daemon()
     except BackendUnavailable as error:
@@ -109,9 +108,9 @@ async def _choose(api: str | None, pins: Pins, local: bool) -> tuple[KuboBackend
 
 
 async def _answers() -> bool:
-    with trio.move_on_after(_GLANCE):
+    with trio.move_on_after(_CONNECT_TIMEOUT):
         try:
-            stream = await trio.open_tcp_stream(*DEFAULT_PLACE)
+            stream = await trio.open_tcp_stream(*DEFAULT_ENDPOINT)
         except OSError:
             return False
         await stream.aclose()

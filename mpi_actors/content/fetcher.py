@@ -16,7 +16,7 @@ from .formats.limits import TreeLimits
 from .store.backend import OnProgress
 from .store.blocks import BlockStore
 
-PATIENCE = 10.0
+PROVIDER_WAIT = 10.0
 """Seconds from the first wish on for which those who have it may come."""
 
 _T = TypeVar("_T")
@@ -75,7 +75,7 @@ class PeerFetcher:
 
     async def _patiently(self, fetch: Callable[[], Awaitable[_T]]) -> _T:
         if self._patient_until is None:
-            self._patient_until = trio.current_time() + PATIENCE
+            self._patient_until = trio.current_time() + PROVIDER_WAIT
         if self._next_change is not None:
             with trio.move_on_at(self._patient_until):
                 while True:

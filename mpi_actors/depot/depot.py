@@ -25,14 +25,14 @@ from .retention import Retention
 from .shelf import Shelf
 from .sources.source import InterpreterSource
 from .upkeep import Cleared as Cleared
-from .usage import SELDOM
+from .usage import WRITE_INTERVAL
 
 FOLDER = "interpreters"
 """Where in a daemon's directory interpreters are installed. All that is in it is the depot's."""
 
-_LOOK = 5.0  # seconds between looks at what other processes have changed
-_REOPEN = 15.0  # seconds until a store that could not be opened is tried again
-_EXPIRE = 3600.0  # seconds between deletions of what nobody has used for long
+_LOOK_INTERVAL = 5.0  # seconds between looks at what other processes have changed
+_REOPEN_INTERVAL = 15.0  # seconds until a store that could not be opened is tried again
+_EXPIRE_INTERVAL = 3600.0  # seconds between deletions of what nobody has used for long
 
 _log = logging.getLogger(__name__)
 
@@ -87,10 +87,10 @@ class Depot:
         self._opening = trio.Lock()
         self._chores = Chores(
             [
-                Chore("look at what is pinned", _LOOK, self._look),
-                Chore("open the store", _REOPEN, self._reopen),
-                Chore("keep what is installed for others", SELDOM, self._write),
-                Chore("delete what has expired", _EXPIRE, self.expire),
+                Chore("look at what is pinned", _LOOK_INTERVAL, self._look),
+                Chore("open the store", _REOPEN_INTERVAL, self._reopen),
+                Chore("keep what is installed for others", WRITE_INTERVAL, self._write),
+                Chore("delete what has expired", _EXPIRE_INTERVAL, self.expire),
             ]
         )
 

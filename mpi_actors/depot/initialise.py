@@ -12,8 +12,8 @@ import trio
 from ..process import Exit, Process, ProcessSpec, ResourceLimits, Warden, clean_environment
 from ..process.limits import clean_path
 
-_TAIL = 4096  # bytes of the output that are kept
-_DRAIN = 2.0  # seconds for the rest of the output to arrive once nobody is left who could write it
+_TAIL_SIZE = 4096  # bytes of the output that are kept
+_DRAIN_TIME = 2.0  # seconds for the rest of the output to arrive once nobody is left who could write it
 
 
 @attrs.frozen
@@ -72,7 +72,7 @@ async def run_init(
                 await process.stdin.aclose()
                 await process.wait()
                 in_time = True
-                nursery.cancel_scope.deadline = trio.current_time() + _DRAIN
+                nursery.cancel_scope.deadline = trio.current_time() + _DRAIN_TIME
     finally:
         process.kill()
         with trio.CancelScope(shield=True):
@@ -99,7 +99,7 @@ class _Output:
         async for data in stream:
             self.size += len(data)
             self.tail += data
-            del self.tail[:-_TAIL]
+            del self.tail[:-_TAIL_SIZE]
             if self.size > self._limit:
                 process.kill()
                 return

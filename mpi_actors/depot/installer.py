@@ -19,7 +19,7 @@ from .retention import Retention
 from .shelf import NoRoom, Shelf
 from .sources.source import InterpreterSource
 
-LATER = 60.0
+RETRY_AFTER = 60.0
 """Seconds for which what has failed for a reason that passes is not offered again."""
 
 _PASSING = (InstallFailed, BadStore, ContentError, StoreDamaged, CannotSpawn, WardenLost, OSError)
@@ -175,11 +175,11 @@ class Installer:
             raise InstallFailed(f"{trouble}: {error}") from error
         except NoRoom as error:
             # it is larger than its store says, or others have become indispensable meanwhile
-            self._trouble(name, str(error), math.inf if size > shelf.max_size else LATER)
+            self._trouble(name, str(error), math.inf if size > shelf.max_size else RETRY_AFTER)
             raise NoRoom(f"{trouble}: {error}") from error
         except _PASSING as error:
             text = reason(error)
-            self._trouble(name, text, LATER)
+            self._trouble(name, text, RETRY_AFTER)
             raise InstallFailed(f"{trouble}: {text}") from error
         self._troubles.pop(name, None)
 

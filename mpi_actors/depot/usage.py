@@ -11,7 +11,7 @@ import trio
 from ..content.store.database import Database, Installed
 from ..errors import DiskFull, StoreDamaged
 
-SELDOM = 60.0
+WRITE_INTERVAL = 60.0
 """Seconds for which the use of one interpreter is not written to the database again."""
 
 _log = logging.getLogger(__name__)
@@ -76,4 +76,4 @@ class UsageCounter:
 
     def _is_due(self, name: str) -> bool:
         written = self._written.get(name)
-        return written is None or not 0 <= self._clock() - written < SELDOM
+        return written is None or not 0 <= self._clock() - written < WRITE_INTERVAL

@@ -11,7 +11,7 @@ import trio
 from pool_scenes import PROGRAMS, eventually
 
 from mpi_actors.content.bitswap.exchange import Exchange
-from mpi_actors.content.fetcher import PATIENCE, PeerFetcher
+from mpi_actors.content.fetcher import PROVIDER_WAIT, PeerFetcher
 from mpi_actors.content.formats.cid import Cid
 from mpi_actors.content.formats.limits import TreeLimits
 from mpi_actors.content.store.blocks import BlockStore
@@ -133,12 +133,12 @@ async def test_at_first_there_is_patience(autojump_clock, tmp_path: Path) -> Non
         fetcher = PeerFetcher(here, exchange, peers.providers, peers.next_change)
         on.nursery.start_soon(_bring, on, BlockStore(tmp_path / "there"))
         assert await fetcher.fetch_block(CID) == DATA
-        assert trio.current_time() < PATIENCE
+        assert trio.current_time() < PROVIDER_WAIT
         assert here.get(CID) == DATA
         other = Cid.of(b"another block")
         with pytest.raises(ContentMissing):
             await fetcher.fetch_block(other)
-        assert PATIENCE <= trio.current_time() < PATIENCE + 5
+        assert PROVIDER_WAIT <= trio.current_time() < PROVIDER_WAIT + 5
         before = trio.current_time()
         with pytest.raises(ContentMissing):
             await fetcher.fetch_tree(other, TreeLimits())
@@ -146,7 +146,7 @@ async def test_at_first_there_is_patience(autojump_clock, tmp_path: Path) -> Non
 
 
 async def _bring(on: World, blocks: BlockStore) -> None:
-    await trio.sleep(PATIENCE / 2)
+    await trio.sleep(PROVIDER_WAIT / 2)
     blocks.put(CID, DATA)
     bob = await on.daemon("bob")
     await Exchange(bob.transport, blocks, offload=Offload(0)).run()

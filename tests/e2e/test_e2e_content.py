@@ -271,7 +271,7 @@ async def test_a_daemon_at_the_usual_place_is_used(
     """If it answers, is one, and nothing else was said; else the embedded store, and why."""
     port = int(kubo.api.rpartition("/")[2])
     monkeypatch.setattr(access, "DEFAULT_API", kubo.api)
-    monkeypatch.setattr(access, "DEFAULT_PLACE", ("127.0.0.1", port))
+    monkeypatch.setattr(access, "DEFAULT_ENDPOINT", ("127.0.0.1", port))
     assert "which answers at the usual address" in await opened(tmp_path)
     assert "since the store is a directory" in await opened(tmp_path, local=True)
     assert "as -ipfs-api says" in await opened(tmp_path, "embedded")
@@ -281,7 +281,7 @@ async def test_a_daemon_at_the_usual_place_is_used(
         nursery.start_soon(trio.serve_listeners, _talk_nonsense, [listener])
         port = listener.socket.getsockname()[1]
         monkeypatch.setattr(access, "DEFAULT_API", f"/ip4/127.0.0.1/tcp/{port}")
-        monkeypatch.setattr(access, "DEFAULT_PLACE", ("127.0.0.1", port))
+        monkeypatch.setattr(access, "DEFAULT_ENDPOINT", ("127.0.0.1", port))
         assert "cannot be used" in await opened(tmp_path)
         nursery.cancel_scope.cancel()
     assert "since no IPFS daemon answers" in await opened(tmp_path)

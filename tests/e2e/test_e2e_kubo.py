@@ -35,7 +35,7 @@ ABSENT = Cid.of(b"nobody has ever published this", Codec.RAW, 1)
 ADD = {0: ("add", "-r"), 1: ("add", "-r", "--cid-version", "1", "--raw-leaves")}
 
 
-class Ledger:
+class MemoryPins:
     """Owners of pins, in memory."""
 
     def __init__(self) -> None:
@@ -62,8 +62,8 @@ def kubo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KuboDaemon]:
 
 @pytest.fixture
 async def backend(kubo: KuboDaemon) -> AsyncIterator[KuboBackend]:
-    """A backend with an empty ledger."""
-    backend = KuboBackend(kubo.api, Ledger(), stall=STALL)
+    """A backend with an empty table."""
+    backend = KuboBackend(kubo.api, MemoryPins(), stall=STALL)
     with trio.fail_after(DEADLINE):
         yield backend
     backend.close()
@@ -408,7 +408,7 @@ async def test_a_daemon_that_goes_and_comes(tmp_path: Path) -> None:
     """Calls fail by name while it is away, frozen or killed in the middle; later ones work."""
     source = tree(tmp_path / "source", large=True)
     with running_kubo(tmp_path / "kubo") as daemon, trio.fail_after(DEADLINE):
-        backend = KuboBackend(daemon.api, Ledger(), timeout=2.0, stall=STALL)
+        backend = KuboBackend(daemon.api, MemoryPins(), timeout=2.0, stall=STALL)
         root = await backend.publish(source)
 
         await trio.to_thread.run_sync(daemon.stop)
@@ -448,7 +448,7 @@ async def test_content_that_another_node_has(tmp_path: Path) -> None:
         running_kubo(tmp_path / "there") as there,
         trio.fail_after(DEADLINE),
     ):
-        hasty, backend = (KuboBackend(here.api, Ledger(), stall=stall) for stall in (STALL, 10.0))
+        hasty, backend = (KuboBackend(here.api, MemoryPins(), stall=stall) for stall in (STALL, 10.0))
         root = Cid.parse(there.ipfs("add", "-r", "-Q", "--cid-version=1", source).strip())
         assert set(await backend.addresses()) == set(here.addresses())
         with pytest.raises(ContentMissing):
@@ -481,7 +481,7 @@ async def test_content_that_another_node_has(tmp_path: Path) -> None:
 async def test_a_daemon_without_a_network(tmp_path: Path) -> None:
     """It says at once that it does not have something."""
     with running_kubo(tmp_path / "kubo", "--offline") as daemon, trio.fail_after(DEADLINE):
-        backend = KuboBackend(daemon.api, Ledger(), stall=1000.0)
+        backend = KuboBackend(daemon.api, MemoryPins(), stall=1000.0)
         root = await backend.publish(tree(tmp_path / "source"))
         await backend.fetch(root, tmp_path / "copy")
         for call in (partial(backend.block, ABSENT), partial(backend.pin, ABSENT, "me")):

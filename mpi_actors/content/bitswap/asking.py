@@ -14,14 +14,14 @@ from ..formats import bitswap
 from ..formats.bitswap import Presence, Want
 from ..formats.cid import Cid
 
-_EXCUSED = 4096
+_MAX_EXCUSED = 4096
 """So many blocks may still come, of those that we asked for and then no longer wanted."""
-_TRICKLE = 6
+_TRICKLE_STALLS = 6
 """A peer that sends something all the time has so many times the patience for one block."""
 
 
 @attrs.frozen
-class Got:
+class BlockReceived:
     """A block that was asked for; its hash has been checked."""
 
     cid: Cid
@@ -29,7 +29,7 @@ class Got:
 
 
 @attrs.frozen
-class Lacks:
+class BlockAbsent:
     """The peer says that it does not have that block."""
 
     cid: Cid
@@ -42,7 +42,7 @@ class Provider:
         self._table = table
         self._stall = stall
         self._outstanding: dict[Cid, None] = {}
-        self._answers: list[Got | Lacks] = []
+        self._answers: list[BlockReceived | BlockAbsent] = []
         self._held = 0
         self._bell = trio.Event()
         self._failure: str | None = None
@@ -74,7 +74,7 @@ class Provider:
         if self._failure is None:
             self._table.ask(self, new)
 
-    async def receive(self) -> list[Got | Lacks]:
+    async def receive(self) -> list[BlockReceived | BlockAbsent]:
         """What has come, at least one; none if nothing is outstanding.
 
         Raises:
@@ -87,7 +87,9 @@ class Provider:
                 raise ProviderFailed(f"{self.peer} {self._failure}")
             if not self._outstanding:
                 return []
-            until = min(max(start, self._table.heard) + self._stall, start + _TRICKLE * self._stall)
+            until = min(
+                max(start, self._table.last_heard) + self._stall, start + _TRICKLE_STALLS * self._stall
+            )
             if trio.current_time() >= until:
                 raise ProviderFailed(f"{self.peer} sent no block for {self._stall:g} s")
             with trio.move_on_at(until):
@@ -100,7 +102,7 @@ class Provider:
     def deliver(self, cids: Sequence[Cid], data: bytes | memoryview) -> None:
         """A block has come, under each of these names."""
         for cid in cids:
-            self._answers.append(Got(cid, data))
+            self._answers.append(BlockReceived(cid, data))
             del self._outstanding[cid]
         self._held += len(data)
         self._ring()
@@ -108,7 +110,7 @@ class Provider:
     def refuse(self, cids: Sequence[Cid]) -> None:
         """The peer does not have it."""
         for cid in cids:
-            self._answers.append(Lacks(cid))
+            self._answers.append(BlockAbsent(cid))
             del self._outstanding[cid]
         self._ring()
 
@@ -119,7 +121,7 @@ class Provider:
 
     def close(self) -> None:
         """Nobody receives any more."""
-        self._table.leave(self, self._outstanding)
+        self._table.on_provider_closed(self, self._outstanding)
         self._table.release(self._held)
         self._outstanding, self._answers, self._held = {}, [], 0
 
@@ -138,7 +140,7 @@ class AskTable:
     def __init__(self, peer: PeerId, speak: Callable[[], None]) -> None:
         self.peer = peer
         self._speak = speak
-        self.heard = -math.inf
+        self.last_heard = -math.inf
         """When the last byte came."""
         self.unasked = 0
         """Bytes of blocks that came and nobody had asked for."""
@@ -189,7 +191,7 @@ class AskTable:
         over = [cid for cid, cancel in news.items() if cancel]
         return bitswap.asking(over, cancel=True) + bitswap.asking(new)
 
-    def block(self, digest: bytes, data: bytes | memoryview) -> None:
+    def on_block(self, digest: bytes, data: bytes | memoryview) -> None:
         """A block has come."""
         askers = self._wanted.pop(digest, None)
         if askers is None:
@@ -202,7 +204,7 @@ class AskTable:
             self.held += len(data)
             provider.deliver(cids, data)
 
-    def presence(self, presence: Presence) -> None:
+    def on_presence(self, presence: Presence) -> None:
         """The peer says whether it has a block."""
         if presence.have or not isinstance(presence.cid, Cid):
             return
@@ -214,7 +216,7 @@ class AskTable:
         for provider, cids in askers.items():
             provider.refuse(cids)
 
-    def leave(self, provider: Provider, outstanding: Iterable[Cid]) -> None:
+    def on_provider_closed(self, provider: Provider, outstanding: Iterable[Cid]) -> None:
         """That asker is gone, and nobody takes what it had asked for."""
         self._providers.pop(provider, None)
         for cid in outstanding:
@@ -242,7 +244,7 @@ class AskTable:
         for askers in wanted.values():
             self._retract(next(iter(askers.values()))[0])
 
-    def lose(self, why: str) -> None:
+    def on_peer_lost(self, why: str) -> None:
         """The peer has gone: nothing more comes, and nothing can be said."""
         self.fail(why)
         self._to_say.clear()
@@ -252,6 +254,6 @@ class AskTable:
         if self._to_say.pop(cid, True):  # it has been said that we want it
             self._to_say[cid] = True
             self._excused[cid.digest] = None
-            if len(self._excused) > _EXCUSED:
+            if len(self._excused) > _MAX_EXCUSED:
                 del self._excused[next(iter(self._excused))]
             self._speak()

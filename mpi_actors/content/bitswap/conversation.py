@@ -20,8 +20,8 @@ from .wantlist import BlockSource, Wantlist, look_up
 
 logger = logging.getLogger(__name__)
 
-_READ = 256 * 1024
-_GROUP = 16 * 1024
+_READ_SIZE = 256 * 1024
+_MESSAGE_SIZE = 16 * 1024
 
 
 @attrs.frozen(kw_only=True)
@@ -98,10 +98,10 @@ class PeerConversation:
         self._bell = trio.Event()
         self._wake(self)
 
-    def lose(self, why: str) -> None:
+    def on_peer_lost(self, why: str) -> None:
         """The peer does not listen any more."""
         self.wants.clear()
-        self.asked.lose(why)
+        self.asked.on_peer_lost(why)
 
     # --- what comes in ------------------------------------------------------------------------------------
 
@@ -109,8 +109,8 @@ class PeerConversation:
         """Take in what comes on a stream until it ends, whatever is wrong with it."""
         decoder = Decoder()
         try:
-            while data := await stream.receive_some(_READ):
-                self.asked.heard = trio.current_time()
+            while data := await stream.receive_some(_READ_SIZE):
+                self.asked.last_heard = trio.current_time()
                 self._partial -= decoder.held
                 messages = decoder.feed(data)
                 self._partial += decoder.held
@@ -134,7 +134,7 @@ class PeerConversation:
         if self.wants.ready:
             self.ring()
         for presence in message.presences:
-            self.asked.presence(presence)
+            self.asked.on_presence(presence)
         await self._take_blocks(message.blocks)
 
     async def _take_blocks(self, blocks: Sequence[Block]) -> None:
@@ -145,7 +145,7 @@ class PeerConversation:
         else:
             for block in blocks:
                 # 0.6 ms for a MiB: in a thread it would take longer to come back from there
-                self.asked.block(hashlib.sha256(block.data).digest(), block.data)
+                self.asked.on_block(hashlib.sha256(block.data).digest(), block.data)
         if self.asked.unasked > self._limits.unasked:
             self.asked.unasked = 0
             raise ProviderFailed("sends what nobody asked for")
@@ -161,7 +161,7 @@ class PeerConversation:
             why = await self._say_all(stream)
             nursery.cancel_scope.cancel()
         if why is not None:
-            self.lose(why)
+            self.on_peer_lost(why)
 
     async def _listen(self, stream: ByteStream, scope: trio.CancelScope) -> None:
         """See the end of our own stream; some peers also answer on it."""
@@ -224,7 +224,7 @@ def _groups(blocks: Sequence[Block]) -> Iterator[list[Block]]:
     group: list[Block] = []
     for block in blocks:
         group.append(block)
-        if sum(len(each.data) for each in group) >= _GROUP:
+        if sum(len(each.data) for each in group) >= _MESSAGE_SIZE:
             yield group
             group = []
     if group:

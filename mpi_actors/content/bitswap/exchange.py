@@ -14,13 +14,13 @@ from ...net.transport import ByteStream, Transport
 from ..formats import bitswap
 from ..formats.cid import Cid
 from ..store.threads import Offload
-from .asking import Got, Lacks, Provider
+from .asking import BlockAbsent, BlockReceived, Provider
 from .conversation import ExchangeLimits, PeerConversation
 from .wantlist import BlockSource
 
 logger = logging.getLogger(__name__)
 
-__all__ = ["BlockSource", "Exchange", "ExchangeLimits", "Got", "Lacks", "Provider"]
+__all__ = ["BlockAbsent", "BlockReceived", "BlockSource", "Exchange", "ExchangeLimits", "Provider"]
 
 
 class Exchange:
@@ -65,15 +65,15 @@ class Exchange:
         finally:
             self._nursery = None
             for talk in self._peers.values():
-                talk.lose("is asked no longer, since this daemon stops")
+                talk.on_peer_lost("is asked no longer, since this daemon stops")
                 for scope in talk.reading:
                     scope.cancel()
             self._peers.clear()
 
-    def have(self, cid: Cid) -> None:
+    def on_block_stored(self, cid: Cid) -> None:
         """A block is here now: those who wanted it get it."""
         for talk in self._peers.values():
-            talk.wants.have(cid)
+            talk.wants.on_block_stored(cid)
             if talk.wants.ready:
                 talk.ring()
 
@@ -146,7 +146,7 @@ class Exchange:
             finally:
                 await stream.aclose()
         except (DialFailed, ConnectionLost) as error:
-            talk.lose(f"cannot be asked: {error}")
+            talk.on_peer_lost(f"cannot be asked: {error}")
         finally:
             talk.speaking = False
         if talk.has_news:

@@ -17,7 +17,7 @@ from ..formats.limits import CHUNK, TreeLimits
 from ..formats.walk import Walk
 from ..store.backend import OnProgress
 from ..store.progress import Meter
-from .asking import Got, Lacks, Provider
+from .asking import BlockAbsent, BlockReceived, Provider
 from .exchange import Exchange
 from .wantlist import BlockSource
 
@@ -25,14 +25,14 @@ logger = logging.getLogger(__name__)
 
 WINDOW = 8 * 1024 * 1024
 """Bytes that are on their way at a time."""
-_MOST_WANTS = 256
+_MAX_WANTS = 256
 """Blocks that are on their way at a time; IPFS keeps 1024 wants of a peer, for all its fetches."""
-_FEWEST_WANTS = 4
-_LACKING = 256
+_MIN_WANTS = 4
+_MAX_ABSENT = 256
 """Blocks that a peer does not have, after which another one is asked."""
-_HOP = 32 * 1024 * 1024
+_MAX_LOCAL_READ = 32 * 1024 * 1024
 """Bytes of our own blocks that are read in one go."""
-_TOLD = 5
+_MAX_REASONS = 5
 """Peers of which an error message tells what they said."""
 
 _EMPTY = Cid.of(b"")
@@ -79,7 +79,7 @@ class Plan(Protocol):
         """The next blocks that have not been found."""
         ...
 
-    def found(self, cid: Cid, block: bytes | memoryview) -> None:
+    def add_block(self, cid: Cid, block: bytes | memoryview) -> None:
         """Take a block."""
         ...
 
@@ -142,7 +142,7 @@ class _One:
     def wanted(self, most: int) -> list[Cid]:
         return [] if self.done or most < 1 else [self.cid]
 
-    def found(self, cid: Cid, block: bytes | memoryview) -> None:
+    def add_block(self, cid: Cid, block: bytes | memoryview) -> None:
         if cid == self.cid:
             self.block = bytes(block)
 
@@ -191,17 +191,17 @@ class _Fetch:
     async def _fetch_from(self, peer: PeerId) -> None:
         lacking: set[Cid] = set()
         async with self.exchange.ask(peer) as provider:
-            got: list[Got] = []
+            got: list[BlockReceived] = []
             while True:
                 new, again = await self._advance(got, provider, lacking)
                 if self.plan.done:
                     return
                 provider.want(new)
-                if len(lacking) > _LACKING or (provider.finished and not again):
+                if len(lacking) > _MAX_ABSENT or (provider.finished and not again):
                     break
                 got = []
                 for answer in await provider.receive():
-                    if isinstance(answer, Lacks):
+                    if isinstance(answer, BlockAbsent):
                         lacking.add(answer.cid)
                     else:
                         got.append(answer)
@@ -216,12 +216,12 @@ class _Fetch:
             _, again = await self._advance([], None, ())
 
     async def _advance(
-        self, got: Sequence[Got], provider: Provider | None, lacking: Collection[Cid]
+        self, got: Sequence[BlockReceived], provider: Provider | None, lacking: Collection[Cid]
     ) -> tuple[list[Cid], bool]:
         """Keep what came, pass over what is here; returns what to ask for, and whether there may be more."""
         for each in got:
             self.block_size = max(len(each.data), self.block_size - self.block_size // 16, 1)
-        room = max(_FEWEST_WANTS, min(_MOST_WANTS, WINDOW // self.block_size))
+        room = max(_MIN_WANTS, min(_MAX_WANTS, WINDOW // self.block_size))
         skip = set(lacking)
         if provider is not None:
             skip.update(provider.wanted)
@@ -229,11 +229,11 @@ class _Fetch:
         found = await self.exchange.offload.run(self._work, got, skip, room)
         self.came += len(got)
         for each in got:
-            self.exchange.have(each.cid)
+            self.exchange.on_block_stored(each.cid)
         self._report()
         return found
 
-    def _work(self, got: Sequence[Got], skip: set[Cid], room: int) -> tuple[list[Cid], bool]:
+    def _work(self, got: Sequence[BlockReceived], skip: set[Cid], room: int) -> tuple[list[Cid], bool]:
         """The part that uses the disk."""
         try:
             if got:
@@ -242,7 +242,7 @@ class _Fetch:
                 with self.blocks.writing():
                     for each in got:
                         self.blocks.put(each.cid, each.data, checked=True)
-                        self.plan.found(each.cid, each.data)
+                        self.plan.add_block(each.cid, each.data)
             return self._look_here(skip, room)
         except BadBlock as error:
             raise ContentRefused(f"{self.root} cannot be used: {error}") from error
@@ -263,9 +263,9 @@ class _Fetch:
                     if len(absent) >= room:
                         break
                 else:
-                    self.plan.found(cid, block)
+                    self.plan.add_block(cid, block)
                     passed += len(block)
-                    if passed > _HOP:
+                    if passed > _MAX_LOCAL_READ:
                         return absent, True
         return absent, False
 
@@ -280,6 +280,6 @@ class _Fetch:
     def _missing(self) -> ContentMissing:
         if not self.said:
             return NoProvider(f"{self.root} is not here, and there is no peer to ask. Connect to one first.")
-        told = "; ".join(list(self.said.values())[:_TOLD])
-        more = f"; and {len(self.said) - _TOLD} more" if len(self.said) > _TOLD else ""
+        told = "; ".join(list(self.said.values())[:_MAX_REASONS])
+        more = f"; and {len(self.said) - _MAX_REASONS} more" if len(self.said) > _MAX_REASONS else ""
         return ContentMissing(f"nobody who was asked has all of {self.root}: {told}{more}")

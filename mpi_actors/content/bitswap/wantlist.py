@@ -15,9 +15,9 @@ from ..formats.cid import Cid
 
 logger = logging.getLogger(__name__)
 
-_AT_ONCE = 512
+_MAX_LOOKUPS = 512
 """The most wants that are looked up for one message."""
-assert _AT_ONCE <= MAX_BLOCKS
+assert _MAX_LOOKUPS <= MAX_BLOCKS
 
 
 class BlockSource(Protocol):
@@ -93,7 +93,7 @@ class Wantlist:
     def first(self) -> list[Want]:
         """The oldest wants to be looked up, which stay in the list until `settle`."""
         self._came = set()
-        return list(islice(self._ready.values(), _AT_ONCE))
+        return list(islice(self._ready.values(), _MAX_LOOKUPS))
 
     def settle(self, answers: Answers, now: float) -> None:
         """The answers are about to be sent. What was cancelled meanwhile stays so."""
@@ -108,7 +108,7 @@ class Wantlist:
                 self._waiting.setdefault(cid.digest, {})[cid] = (want, now)
                 self._waiting_count += 1
 
-    def have(self, cid: Cid) -> None:
+    def on_block_stored(self, cid: Cid) -> None:
         """That block is here now."""
         if self._came is not None:
             self._came.add(cid.digest)

@@ -19,10 +19,10 @@ from ...errors import BadCid
 DIGEST_SIZE = 32
 _SHA256 = 0x12
 _V0_HEAD = bytes((_SHA256, DIGEST_SIZE))
-_LONGEST = 256
-_V0_TEXT = 46
+_MAX_TEXT = 256
+_V0_TEXT_LENGTH = 46
 
-Data = bytes | bytearray | memoryview
+AnyBytes = bytes | bytearray | memoryview
 
 
 class Codec(enum.IntEnum):
@@ -51,7 +51,7 @@ class Cid:
             raise ValueError(f"no CID: version {self.version}, {self.codec!r}, {len(self.digest)} bytes")
 
     @classmethod
-    def of(cls, data: Data, codec: Codec = Codec.DAG_PB, version: int = 0) -> Cid:
+    def of(cls, data: AnyBytes, codec: Codec = Codec.DAG_PB, version: int = 0) -> Cid:
         """The identifier of a block."""
         return cls(codec, hashlib.sha256(data).digest(), version)
 
@@ -63,10 +63,10 @@ class Cid:
             BadCid: it is none, or one of a kind that is not used here.
         """
         shown = repr(text[:60] + "…" if len(text) > 60 else text)
-        if not 2 <= len(text) <= _LONGEST or not text.isascii() or not text.isalnum():
+        if not 2 <= len(text) <= _MAX_TEXT or not text.isascii() or not text.isalnum():
             raise BadCid(f"{shown} is no content identifier, such as Qm… or bafy…")
         try:
-            plain = len(text) == _V0_TEXT and text.startswith("Qm")
+            plain = len(text) == _V0_TEXT_LENGTH and text.startswith("Qm")
             raw = base58.b58decode(text) if plain else bytes(multibase.decode(text))
         except Exception as error:  # the libraries raise whatever they stumble over
             raise BadCid(f"{shown} is no content identifier: check that it was copied entirely") from error
@@ -110,12 +110,12 @@ class Cid:
     def __str__(self) -> str:
         return self._text
 
-    def matches(self, data: Data) -> bool:
+    def matches(self, data: AnyBytes) -> bool:
         """Whether this is the identifier of that block."""
         return hashlib.sha256(data).digest() == self.digest
 
 
-def parse_prefix(prefix: Data) -> tuple[int, Codec]:
+def parse_prefix(prefix: AnyBytes) -> tuple[int, Codec]:
     """The version and codec in the bytes before a block, see `Cid.prefix`.
 
     Raises:

@@ -20,7 +20,7 @@ from .murmur import murmur64
 
 FANOUT = 256
 """Positions in each shard that is made here."""
-MOST_FANOUT = 1024
+MAX_FANOUT = 1024
 """Positions in a shard that is read."""
 HASH_TYPE = 0x22
 """The number of `murmur64` in the table of hashes: no other is in use."""
@@ -57,9 +57,9 @@ def bits_of(fanout: int) -> int:
     """The bits that each level takes from the hash.
 
     Raises:
-        BadBlock: shards cannot have so many positions: it is no power of 2 from 8 to MOST_FANOUT.
+        BadBlock: shards cannot have so many positions: it is no power of 2 from 8 to MAX_FANOUT.
     """
-    if not 8 <= fanout <= MOST_FANOUT or fanout & fanout - 1:
+    if not 8 <= fanout <= MAX_FANOUT or fanout & fanout - 1:
         raise BadBlock(f"a large directory cannot have {fanout} positions in a node")
     return fanout.bit_length() - 1
 

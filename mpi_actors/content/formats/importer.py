@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 import attrs
 
 from . import dagpb, hamt, protobuf, unixfs
-from .cid import Cid, Codec, Data
+from .cid import AnyBytes, Cid, Codec
 from .dagpb import DagLink, DagNode
 from .limits import CHUNK, LINKS
 from .path import flaw_of_entry
@@ -53,7 +53,7 @@ class FileBuilder:
         self._fill = 0
         self._levels: list[list[_Part]] = [[]]  # of each level of the tree, the parts that have no parent yet
 
-    def add(self, data: Data) -> None:
+    def add(self, data: AnyBytes) -> None:
         """Take the next bytes of the file. They are copied, so that a buffer can be used again."""
         chunk, at = self._chunk, 0
         with memoryview(data) as view:
@@ -87,7 +87,7 @@ class FileBuilder:
         (root,) = self._levels[number]
         return Built(root.link.cid, root.size, root.link.tsize)
 
-    def _leaf(self, data: Data) -> None:
+    def _leaf(self, data: AnyBytes) -> None:
         if self._version == 0:
             self._append(0, _put_block(_leaf_node(data), self._put, Codec.DAG_PB, 0), len(data))
         else:
@@ -157,7 +157,7 @@ def _put_block(block: bytes, put: Put, codec: Codec, version: int) -> DagLink:
     return DagLink(cid, "", len(block))
 
 
-def _leaf_node(data: Data) -> bytes:
+def _leaf_node(data: AnyBytes) -> bytes:
     """What `dagpb` and `unixfs` make of a piece of a file; its bytes are copied once, not five times."""
     size = len(data)
     if not size:

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 
 from ...errors import ContentRefused
 
-MOST_HOPS = 40
+MAX_HOPS = 40
 """Links that follow one another: what Linux takes."""
-MOST_STEPS = 2_000_000
+MAX_STEPS = 2_000_000
 """Names looked at on the way from all links to where they lead."""
 
 Names = tuple[str, ...]
@@ -27,7 +27,7 @@ def check_links(links: Mapping[Names, str]) -> None:
     deepest = max(map(len, links), default=0)
     for names in links:
         steps += _follow(names, links, deepest)
-        if steps > MOST_STEPS:
+        if steps > MAX_STEPS:
             raise ContentRefused("its symbolic links are too entangled")
 
 
@@ -52,8 +52,8 @@ def _follow(names: Names, links: Mapping[Names, str], deepest: int) -> int:
         if target is None:
             continue
         hops += 1
-        if hops > MOST_HOPS:
-            raise ContentRefused(f"the link {shown} leads in a circle, or through over {MOST_HOPS} others")
+        if hops > MAX_HOPS:
+            raise ContentRefused(f"the link {shown} leads in a circle, or through over {MAX_HOPS} others")
         if target.startswith("/"):
             raise ContentRefused(f"the link {shown} is absolute, so it leads out of its directory")
         here.pop()

@@ -12,7 +12,7 @@ from .cid import Cid
 MAX_ENTRY_NAME = 255
 """Bytes of one entry's name in UTF-8: what file systems take."""
 _SCHEME = re.compile(r"(?:/ipfs/|ipfs:/?/?)")
-_LONGEST = 4096
+_MAX_PATH = 4096
 
 
 @attrs.frozen
@@ -29,7 +29,7 @@ class ContentPath:
         Raises:
             BadCid: it is none.
         """
-        if len(text) > _LONGEST:
+        if len(text) > _MAX_PATH:
             raise BadCid(f"a path of {len(text)} characters is too long")
         head, *names = _without_scheme(text).rstrip("/").split("/")
         for name in names:

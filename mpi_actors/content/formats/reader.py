@@ -18,9 +18,9 @@ from .unixfs import NodeKind
 
 MAX_TARGET = 4095
 """Bytes of a link's target: what file systems take."""
-HEAD = 32
+HEAD_SIZE = 32
 """The first bytes of a block that `leaf_size` wants to see."""
-_NONE_AFTER = 16
+_MAX_TAIL = 16
 
 
 @attrs.frozen
@@ -222,7 +222,7 @@ def leaf_size(head: bytes, length: int) -> int | None:
     """The bytes of a file that are in a node's block, if its beginning proves that it is a `Leaf`.
 
     Args:
-        head: the first `HEAD` bytes of the block.
+        head: the first `HEAD_SIZE` bytes of the block.
         length: bytes of the whole block.
     """
     try:
@@ -233,7 +233,7 @@ def leaf_size(head: bytes, length: int) -> int | None:
     except BadBlock:
         return None
     # what follows the bytes of the file is no more than its size once again
-    return size if 0 <= length - at - size <= _NONE_AFTER else None
+    return size if 0 <= length - at - size <= _MAX_TAIL else None
 
 
 _PIECES = (b"\x08\x02\x12", b"\x08\x00\x12")

@@ -12,7 +12,7 @@ import attrs
 from ...errors import BadBlock
 from . import protobuf
 
-_MOST_PIECES = 65_536
+_MAX_PIECES = 65_536
 
 
 class NodeKind(enum.IntEnum):
@@ -75,8 +75,8 @@ def decode(raw: bytes | memoryview) -> Data:
     for field, value in protobuf.fields(raw):
         if field == 4:
             sizes.extend(_numbers(value))
-            if len(sizes) > _MOST_PIECES:
-                raise BadBlock(f"it has more than {_MOST_PIECES} pieces, for which no block has room")
+            if len(sizes) > _MAX_PIECES:
+                raise BadBlock(f"it has more than {_MAX_PIECES} pieces, for which no block has room")
         elif field in found:
             raise BadBlock(f"field {field} of a file or directory is there twice")
         else:

@@ -17,9 +17,9 @@ from .limits import Budget, TreeLimits, check_level
 from .reader import Branch, Directory, Leaf, Meaning, Shard, Symlink
 from .subtree import Subtree, Totals, TreeKind, Use
 
-MAX_WAITING = 100_000
+MAX_UNFINISHED = 100_000
 """Places, beyond as many as entries are allowed, that are known and for which not all has come."""
-_MOST_KEPT = 100_000
+_MAX_REMEMBERED = 100_000
 
 _Key = tuple[Codec, bytes]
 _Refs = Sequence[tuple[Cid, Use]]
@@ -97,7 +97,7 @@ class Walk:
                 found[node.cid] = None
         return list(found)
 
-    def found(self, cid: Cid, block: bytes | memoryview) -> None:
+    def add_block(self, cid: Cid, block: bytes | memoryview) -> None:
         """Take a block, whose identifier the caller has checked. One that is not wanted is passed over.
 
         Raises:
@@ -111,8 +111,8 @@ class Walk:
                 self._promised = reader.stored_size(it, block)
             self._look_into(node, it, len(block))
 
-    def found_leaf(self, cid: Cid, size: int, stored: int) -> None:
-        """Like `found`, for a block that need not be read, since it is known to be a leaf.
+    def add_leaf(self, cid: Cid, size: int, stored: int) -> None:
+        """Like `add_block`, for a block that need not be read, since it is known to be a leaf.
 
         Args:
             cid: its identifier.
@@ -180,8 +180,8 @@ class Walk:
         self._count(it, node.uses[0])
         for cid, use in refs:
             self._refer(node, cid, use)
-        if self._unfinished > self._limits.entries + MAX_WAITING:
-            raise ContentRefused(f"its files have more than {MAX_WAITING} pieces side by side")
+        if self._unfinished > self._limits.entries + MAX_UNFINISHED:
+            raise ContentRefused(f"its files have more than {MAX_UNFINISHED} pieces side by side")
         if not node.unfinished:
             self._finish(node)
 
@@ -231,7 +231,7 @@ class Walk:
         if self._pieces:
             if it.kind is TreeKind.LINK or (it.kind is TreeKind.FILE and not it.height):
                 return  # a block without others below it
-            if len(self._done) >= _MOST_KEPT:
+            if len(self._done) >= _MAX_REMEMBERED:
                 del self._done[next(iter(self._done))]
         self._done[key] = it, trail
 

@@ -11,9 +11,9 @@ from ...errors import BadBlock, ContentError, ContentMissing, ContentRefused
 from ..formats.cid import Cid
 from ..formats.walk import Walk
 
-WIDTH = 16
+MAX_FETCHES = 16
 """Blocks that are fetched at one time."""
-MOST_HELD = 16 * 1024 * 1024
+MAX_HELD = 16 * 1024 * 1024
 """Bytes of blocks that have come and were not asked for yet, beyond which no more are fetched."""
 
 
@@ -25,7 +25,7 @@ class _Slot:
     data: bytes = b""
 
 
-class Ahead:
+class ReadAhead:
     """Follows a walk, so that whoever reads the same tree in the same order seldom has to wait.
 
     `run` must be running. What is asked for and not on its way is fetched at once, so any order will do.
@@ -57,8 +57,8 @@ class Ahead:
         async with trio.open_nursery() as nursery:
             while self._failure is None and not self._walk.done:
                 changed = self._changed
-                for cid in self._walk.wanted(WIDTH) if self._held <= MOST_HELD else ():
-                    if cid not in self._slots and self._on_way < WIDTH:
+                for cid in self._walk.wanted(MAX_FETCHES) if self._held <= MAX_HELD else ():
+                    if cid not in self._slots and self._on_way < MAX_FETCHES:
                         self._slots[cid] = slot = _Slot()
                         self._on_way += 1
                         nursery.start_soon(self._bring, cid, slot)
@@ -91,7 +91,7 @@ class Ahead:
     async def _bring(self, cid: Cid, slot: _Slot) -> None:
         try:
             slot.data = await self._patiently(cid)
-            self._walk.found(cid, slot.data)
+            self._walk.add_block(cid, slot.data)
         except BadBlock as error:
             self._fail(ContentRefused(str(error)))
         except ContentError as error:
@@ -122,7 +122,7 @@ class Ahead:
 
     def _drop_oldest(self) -> None:
         """The reader goes another way than the walk: what it has passed must not stop the rest."""
-        if self._held <= MOST_HELD:
+        if self._held <= MAX_HELD:
             return
         for cid, slot in self._slots.items():
             if slot.data:

@@ -23,20 +23,20 @@ from ..store.backend import PUBLISHED, Collected, DirectoryEntry, OnAdded, OnPro
 from ..store.export import export, list_directory, resolve
 from ..store.progress import Meter
 from ..store.publish import publish
-from ..store.threads import check_cancelled, from_thread, reading
-from .ahead import Ahead
+from ..store.threads import check_cancelled, from_thread, read_in_thread
+from .ahead import ReadAhead
 from .errors import DaemonRefused, is_not_here, missing, refusal
 from .forget import forget
 from .identity import KuboIdentity
-from .pins import KuboPins, PinLedger
+from .pins import KuboPins, PinTable
 from .rpc import Item, Rpc
-from .upload import NOTHING, Batch
+from .upload import EMPTY_BLOCK, Batch
 
 TIMEOUT = 20.0
 """Seconds without any progress after which the daemon counts as unavailable."""
 STALL = 30.0
 """Seconds for which the daemon searches for a block."""
-COLLECTION = 600.0
+COLLECTION_SILENCE = 600.0
 """Seconds without a sign for which the daemon may collect garbage: it marks before it sweeps."""
 
 _T = TypeVar("_T")
@@ -68,16 +68,16 @@ class KuboBackend:
     Args:
         address: of the daemon's RPC API: a multiaddr such as `/ip4/127.0.0.1/tcp/5001` or
             `/dns4/localhost/tcp/5001/http`.
-        ledger: where the owners of pins are kept.
+        table: where the owners of pins are kept.
         timeout: seconds without any progress after which the daemon counts as unavailable.
         stall: seconds without any progress for which the daemon searches for content.
     """
 
     def __init__(
-        self, address: str, ledger: PinLedger, *, timeout: float = TIMEOUT, stall: float = STALL
+        self, address: str, table: PinTable, *, timeout: float = TIMEOUT, stall: float = STALL
     ) -> None:
         self._rpc = Rpc(address, timeout=timeout, stall=stall)
-        self._pins = KuboPins(self._rpc, ledger)
+        self._pins = KuboPins(self._rpc, table)
 
     def close(self) -> None:
         """Close idle connections to the daemon. The backend can be used on."""
@@ -129,12 +129,14 @@ class KuboBackend:
 
     async def resolve(self, path: ContentPath) -> Cid:
         """See `ContentBackend.resolve`."""
-        return await reading(lambda get: resolve(path, get), self.block)
+        return await read_in_thread(lambda get: resolve(path, get), self.block)
 
     async def list(self, cid: Cid) -> tuple[DirectoryEntry, ...]:
         """See `ContentBackend.list`."""
-        ahead = Ahead(Walk(cid, pieces=False), self.block)
-        return await _beside(ahead.run, lambda: reading(lambda get: list_directory(cid, get), ahead.take))
+        ahead = ReadAhead(Walk(cid, pieces=False), self.block)
+        return await _beside(
+            ahead.run, lambda: read_in_thread(lambda get: list_directory(cid, get), ahead.take)
+        )
 
     async def fetch(
         self,
@@ -150,9 +152,10 @@ class KuboBackend:
         limits = limits or TreeLimits()
         walk = Walk(cid, limits)
         meter = Meter(on_progress, trio.current_time)
-        ahead = Ahead(walk, self.block, lambda: meter.update(walk.size_done, walk.size_total))
+        ahead = ReadAhead(walk, self.block, lambda: meter.update(walk.size_done, walk.size_total))
         await _beside(
-            ahead.run, lambda: reading(lambda get: export(cid, get, destination, limits=limits), ahead.take)
+            ahead.run,
+            lambda: read_in_thread(lambda get: export(cid, get, destination, limits=limits), ahead.take),
         )
         meter.update(walk.size_done, walk.size_total)
         meter.end()
@@ -241,7 +244,7 @@ class KuboBackend:
             return True
 
         options = {"stream-errors": "true"}
-        await self._rpc.stream("/repo/gc", on_item=take, options=options, silence=COLLECTION)
+        await self._rpc.stream("/repo/gc", on_item=take, options=options, silence=COLLECTION_SILENCE)
         if errors:
             raise refusal(f"its garbage collection failed: {errors[0]}", self._rpc.address)
         return Collected(blocks, max(0, before - await self._repository_size()))
@@ -261,8 +264,8 @@ class KuboBackend:
         return await self._block(cid, {"offline": "true"}, self._rpc.timeout)
 
     async def _block(self, cid: Cid, options: Mapping[str, str], within: float) -> bytes:
-        if cid.matches(NOTHING):
-            return NOTHING
+        if cid.matches(EMPTY_BLOCK):
+            return EMPTY_BLOCK
         try:
             data = await self._rpc.read(
                 "/block/get", str(cid), limit=MAX_BLOCK, options=options, within=within

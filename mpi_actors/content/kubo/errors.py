@@ -6,7 +6,7 @@ from ...errors import BackendUnavailable, BadAddress, ContentError, ContentMissi
 
 _NO_ROOM = ("no space left on device", "disk quota exceeded", "not enough space")
 _NOT_HERE = ("not found", "could not find", "context deadline exceeded")
-_LONGEST = 300
+_MAX_SHOWN = 300
 
 
 class DaemonRefused(ContentError):
@@ -101,4 +101,4 @@ def _refused_to_connect(error: Exception) -> bool:
 def _short(text: str) -> str:
     line = " ".join(text.split())
     shown = "".join(char if char.isprintable() else "\ufffd" for char in line)
-    return shown if len(shown) <= _LONGEST else shown[:_LONGEST] + "…"
+    return shown if len(shown) <= _MAX_SHOWN else shown[:_MAX_SHOWN] + "…"

@@ -19,12 +19,12 @@ from ..formats.cid import Cid
 from .errors import DaemonRefused
 from .rpc import Item, Rpc
 
-PATIENCE = 60.0
+FORGET_TIMEOUT = 60.0
 """Seconds for one tree; what is left then is left to the daemon's garbage collection."""
 
-_AT_ONCE = 50
-_LONGEST_LIST = 16 * 1024 * 1024
-_SLOWER = 4
+_MAX_REMOVALS = 50
+_MAX_PIN_LIST = 16 * 1024 * 1024
+_SEARCH_FACTOR = 4
 """The daemon lists its pins side by side, and searches them one after the other."""
 _EMPTY_DIRECTORY = Cid.parse("QmUNLLsPACCz1vLxQVkXqqLX5R1X345qqfHbsf67hvA3Nn")
 
@@ -48,7 +48,7 @@ async def forget(rpc: Rpc, cid: Cid, local_block: LocalBlock) -> bool:
         BackendUnavailable, DiskFull: see `ContentBackend`.
     """
     reason = "it takes too long"
-    with trio.move_on_after(PATIENCE):
+    with trio.move_on_after(FORGET_TIMEOUT):
         reason = await _forget(rpc, cid, local_block)
     if reason:
         _log.info("%s is left to the IPFS daemon's garbage collection: %s", cid, reason)
@@ -67,11 +67,11 @@ async def _forget(rpc: Rpc, cid: Cid, local_block: LocalBlock) -> str:
     if pinned is None or files is None:
         return "not all that is pinned, or in the daemon's own files, can be found"
     going = [each for digest, each in blocks.items() if digest not in pinned and digest not in files]
-    if took * _SLOWER * len(going) > PATIENCE:
+    if took * _SEARCH_FACTOR * len(going) > FORGET_TIMEOUT:
         return "too much is pinned there to be searched for each block"
     going.reverse()  # if it ends in the middle, the rest can still be found from the root
-    for at in range(0, len(going), _AT_ONCE):
-        await _remove(rpc, going[at : at + _AT_ONCE])
+    for at in range(0, len(going), _MAX_REMOVALS):
+        await _remove(rpc, going[at : at + _MAX_REMOVALS])
     return ""
 
 
@@ -90,7 +90,7 @@ async def _below(rpc: Rpc, root: Cid) -> dict[bytes, Cid] | None:
         return True
 
     options = {"recursive": "true", "unique": "true", **_local()}
-    await rpc.stream("/refs", str(root), on_item=take, options=options, silence=PATIENCE)
+    await rpc.stream("/refs", str(root), on_item=take, options=options, silence=FORGET_TIMEOUT)
     return found if whole else None
 
 
@@ -116,7 +116,7 @@ async def _pinned(rpc: Rpc) -> frozenset[bytes] | None:
     """The digests of all blocks that are pinned; None if that cannot be told, or there are too many."""
     options = {"type": "all", **_local()}  # not streamed, since then an error would not be seen
     try:
-        answer = await rpc.read("/pin/ls", limit=_LONGEST_LIST, options=options, within=PATIENCE)
+        answer = await rpc.read("/pin/ls", limit=_MAX_PIN_LIST, options=options, within=FORGET_TIMEOUT)
     except (DaemonRefused, ContentRefused):
         return None
     return await trio.to_thread.run_sync(_digests_in, answer, rpc.address)
@@ -149,9 +149,11 @@ async def _used_by_files(rpc: Rpc) -> dict[bytes, Cid] | None:
 
 async def _remove(rpc: Rpc, cids: list[Cid]) -> None:
     options = {"force": "true", **_local()}
-    await rpc.stream("/block/rm", *map(str, cids), on_item=lambda _: True, options=options, silence=PATIENCE)
+    await rpc.stream(
+        "/block/rm", *map(str, cids), on_item=lambda _: True, options=options, silence=FORGET_TIMEOUT
+    )
 
 
 def _local() -> dict[str, str]:
     """The daemon searches nowhere else, and ends the call itself, even if nobody waits for it any more."""
-    return {"offline": "true", "timeout": f"{PATIENCE}s"}
+    return {"offline": "true", "timeout": f"{FORGET_TIMEOUT}s"}

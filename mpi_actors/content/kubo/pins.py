@@ -1,7 +1,7 @@
-"""Pins in an IPFS daemon, which knows only "pinned": whose they are is kept in a ledger of ours.
+"""Pins in an IPFS daemon, which knows only "pinned": whose they are is kept in a table of ours.
 
-The ledger is written before the daemon is told to pin, and after it was told to unpin. So whatever is cut
-off in the middle, nothing of ours stays pinned that the ledger does not know of.
+The table is written before the daemon is told to pin, and after it was told to unpin. So whatever is cut
+off in the middle, nothing of ours stays pinned that the table does not know of.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from ...errors import ContentError
 from ..formats.cid import Cid, Codec
 from .errors import DaemonRefused, Stalled, is_not_here, missing
 from .rpc import Item, Rpc
-from .upload import NOTHING, Batch
+from .upload import EMPTY_BLOCK, Batch
 
 PREFIX = "kubo:"
-"""What the owners in the ledger begin with; the daemon's id follows, since another daemon has other pins."""
+"""What the owners in the table begin with; the daemon's id follows, since another daemon has other pins."""
 
 Depth = Literal["tree", "block"]
 """What a pin keeps: all that is below the block, too, or not."""
@@ -28,13 +28,13 @@ _THEIRS = "theirs"
 """Marks what somebody else had pinned before us, so it stays pinned when our last owner goes."""
 _MORE_THAN_ASKED = "already pinned recursively"
 _NOT_OURS_TO_END = ("not pinned", "pinned indirectly", "is pinned recursively", "is pinned directly")
-_UNDO = 5.0
+_UNDO_TIMEOUT = 5.0
 """Seconds for taking a pin back when pinning failed or was cancelled."""
 
 _log = logging.getLogger(__name__)
 
 
-class PinLedger(Protocol):
+class PinTable(Protocol):
     """Rows of a content identifier's text and an owner; see `database.Pins`. The methods block."""
 
     def add_pin(self, cid: str, owner: str) -> None:
@@ -55,12 +55,12 @@ class KuboPins:
 
     Args:
         rpc: the daemon's API.
-        ledger: where the owners are kept.
+        table: where the owners are kept.
     """
 
-    def __init__(self, rpc: Rpc, ledger: PinLedger) -> None:
+    def __init__(self, rpc: Rpc, table: PinTable) -> None:
         self._rpc = rpc
-        self._ledger = ledger
+        self._table = table
 
     async def add(self, cid: Cid, owner: str, depth: Depth = "tree", *, offline: bool = False) -> None:
         """Pin for an owner. Idempotent.
@@ -76,7 +76,7 @@ class KuboPins:
             BackendUnavailable, DiskFull: see `ContentBackend`.
         """
         mine = await self._prefix()
-        # asked before the ledger is read: a pin of ours is in the ledger before it is in the daemon
+        # asked before the table is read: a pin of ours is in the table before it is in the daemon
         was_pinned = await self.is_pinned(cid, "recursive") or await self.is_pinned(cid, "direct")
         rows = await self._rows(cid, mine)
         row = f"{depth}:{owner}"
@@ -89,7 +89,7 @@ class KuboPins:
             pinned = True
         finally:
             if not pinned and row not in rows:
-                with trio.CancelScope(shield=True), trio.move_on_after(_UNDO):
+                with trio.CancelScope(shield=True), trio.move_on_after(_UNDO_TIMEOUT):
                     await self._undo(cid, row, mine)
 
     async def remove(self, cid: Cid, owner: str, depth: Depth = "tree") -> bool:
@@ -169,9 +169,9 @@ class KuboPins:
                 raise
 
     async def _put_nothing(self) -> None:
-        """Give the daemon the block that it could wait for in vain: see `NOTHING`."""
+        """Give the daemon the block that it could wait for in vain: see `EMPTY_BLOCK`."""
         batch = Batch()
-        batch.add(Cid.of(NOTHING, Codec.RAW, 1), NOTHING)
+        batch.add(Cid.of(EMPTY_BLOCK, Codec.RAW, 1), EMPTY_BLOCK)
         await batch.send(self._rpc)
 
     async def _unpin(self, cid: Cid, depth: Depth) -> None:
@@ -182,7 +182,7 @@ class KuboPins:
                 raise
 
     async def _release(self, cid: Cid, row: str, mine: str) -> None:
-        """Take one row out of the ledger, and out of the daemon what no other row needs."""
+        """Take one row out of the table, and out of the daemon what no other row needs."""
         rows = await self._rows(cid, mine)
         if _THEIRS not in rows:
             before, after = _depth_of(rows | {row}), _depth_of(rows - {row})
@@ -203,18 +203,18 @@ class KuboPins:
             _log.info("a pin of %s that failed could not be taken back: %s", cid, error)
             await self._strike(cid, row, mine)
 
-    # --- the ledger ---------------------------------------------------------------------------------------
+    # --- the table ---------------------------------------------------------------------------------------
 
     async def _prefix(self) -> str:
         return f"{PREFIX}{(await self._rpc.daemon()).peer}:"
 
     async def _write(self, cid: Cid, owner: str) -> None:
-        await trio.to_thread.run_sync(self._ledger.add_pin, str(cid), owner)
+        await trio.to_thread.run_sync(self._table.add_pin, str(cid), owner)
 
     async def _strike(self, cid: Cid, row: str, mine: str) -> None:
-        await trio.to_thread.run_sync(self._ledger.remove_pin, str(cid), mine + row)
+        await trio.to_thread.run_sync(self._table.remove_pin, str(cid), mine + row)
         if await self._rows(cid, mine) == {_THEIRS}:
-            await trio.to_thread.run_sync(self._ledger.remove_pin, str(cid), mine + _THEIRS)
+            await trio.to_thread.run_sync(self._table.remove_pin, str(cid), mine + _THEIRS)
 
     async def _rows(self, cid: Cid, mine: str) -> frozenset[str]:
         """Of this daemon, without the prefix."""
@@ -222,7 +222,7 @@ class KuboPins:
 
     async def _all_rows(self, mine: str) -> dict[str, frozenset[str]]:
         found = {}
-        for cid, owners in (await trio.to_thread.run_sync(self._ledger.pins)).items():
+        for cid, owners in (await trio.to_thread.run_sync(self._table.pins)).items():
             rows = frozenset(owner.removeprefix(mine) for owner in owners if owner.startswith(mine))
             if rows:
                 found[cid] = rows

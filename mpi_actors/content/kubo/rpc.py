@@ -22,13 +22,13 @@ from .identity import KuboIdentity, read_identity
 Item = dict[str, Any]
 """One JSON object of an answer, from outside: nothing in it is certain."""
 
-MOST_AT_ONCE = 24
+MAX_CALLS = 24
 """Calls at one time; others wait."""
 
 NO_OPTIONS: Mapping[str, str] = MappingProxyType({})
 
-_LONGEST_LINE = 1 << 20
-_MOST_IDLE = 4
+_MAX_LINE = 1 << 20
+_MAX_IDLE = 4
 
 _Client = Any  # the library has no types
 
@@ -68,7 +68,7 @@ class Rpc:
         self.address = address
         self.timeout = timeout
         self.stall = stall
-        self._limiter = trio.CapacityLimiter(MOST_AT_ONCE)
+        self._limiter = trio.CapacityLimiter(MAX_CALLS)
         self._idle: list[_Client] = []
         self._daemon: KuboIdentity | None = None
         self._library: Any = None
@@ -248,7 +248,7 @@ class Rpc:
         used = await trio.to_thread.run_sync(
             self._work, call, client, abandon_on_cancel=True, limiter=self._limiter
         )
-        if len(self._idle) < _MOST_IDLE:
+        if len(self._idle) < _MAX_IDLE:
             self._idle.append(used)
         else:
             used.close()
@@ -307,7 +307,7 @@ class _Lines:
 
     def __call__(self, piece: bytes) -> bool:
         *lines, self._rest = (self._rest + piece).split(b"\n")
-        if len(self._rest) > _LONGEST_LINE:
+        if len(self._rest) > _MAX_LINE:
             raise ValueError("a line of the answer is too long")
         progress = [self._take(line) for line in lines if line.strip()]
         return any(progress)

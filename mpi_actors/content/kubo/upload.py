@@ -14,10 +14,10 @@ from ..formats.cid import Cid
 from ..formats.protobuf import encode_varint
 from .rpc import Item, Rpc
 
-BATCH = 32 * 1024 * 1024
+BATCH_SIZE = 32 * 1024 * 1024
 """Bytes in one call, or one block more; the daemon writes as many at once, and smaller calls cost speed."""
 
-NOTHING = b""
+EMPTY_BLOCK = b""
 """The block of an empty file; one Kubo node never gets it from another, so it has to be put there."""
 
 _OPTIONS = {
@@ -47,7 +47,7 @@ class Batch:
     @property
     def is_full(self) -> bool:
         """Whether it is time to send it."""
-        return self._size >= BATCH
+        return self._size >= BATCH_SIZE
 
     @property
     def is_empty(self) -> bool:

@@ -17,19 +17,21 @@ import weakref
 from collections.abc import Iterator
 from pathlib import Path
 
-from ..formats.cid import DIGEST_SIZE, Data
+from ..formats.cid import DIGEST_SIZE, AnyBytes
 
 INCOMING = "incoming"
 """The subdirectory with what is being written."""
-LEFT_OVER = 3600.0
+MAX_WRITE_TIME = 3600.0
 """Seconds after which a file in it belongs to nobody any more."""
 
-_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
-_READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC  # a pipe in a file's place blocks nobody
-_WRITE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+_FOLDER_FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_READ_FLAGS = (
+    os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+)  # a pipe in a file's place blocks nobody
+_WRITE_FLAGS = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _ABSENT = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP})
-_FOLDER = re.compile("[0-9a-f]{2}")
-_FILE = re.compile(f"[0-9a-f]{{{2 * DIGEST_SIZE}}}")
+_FOLDER_NAME = re.compile("[0-9a-f]{2}")
+_FILE_NAME = re.compile(f"[0-9a-f]{{{2 * DIGEST_SIZE}}}")
 
 
 class BlockFiles:
@@ -38,7 +40,7 @@ class BlockFiles:
     def __init__(self, directory: Path) -> None:
         self._directory = directory
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with self._made(INCOMING) as incoming:
+        with self._open_or_make(INCOMING) as incoming:
             self._incoming = os.dup(incoming)
         weakref.finalize(self, os.close, self._incoming)
 
@@ -59,7 +61,7 @@ class BlockFiles:
         name = digest.hex()
         try:
             with self._open(name[:2]) as folder:
-                file = os.open(name, _READ, dir_fd=folder)
+                file = os.open(name, _READ_FLAGS, dir_fd=folder)
         except OSError as error:
             if error.errno in _ABSENT:
                 return None
@@ -74,17 +76,17 @@ class BlockFiles:
         finally:
             os.close(file)
 
-    def write(self, digest: bytes, data: Data) -> bool:
+    def write(self, digest: bytes, data: AnyBytes) -> bool:
         """Make a file, unless there is one of that size; False if there is."""
         name = digest.hex()
         # few system calls: after each, a busy program's thread may wait for its turn
-        with self._made(name[:2]) as folder:
+        with self._open_or_make(name[:2]) as folder:
             with contextlib.suppress(FileNotFoundError):
                 found = os.stat(name, dir_fd=folder, follow_symlinks=False)
                 if stat.S_ISREG(found.st_mode) and found.st_size == len(data):
                     return False
             temporary = f"{name}.{secrets.token_hex(8)}"
-            file = os.open(temporary, _WRITE, 0o600, dir_fd=self._incoming)
+            file = os.open(temporary, _WRITE_FLAGS, 0o600, dir_fd=self._incoming)
             try:
                 _write_all(file, data)
                 os.rename(temporary, name, src_dir_fd=self._incoming, dst_dir_fd=folder)
@@ -111,9 +113,9 @@ class BlockFiles:
     def digests(self) -> Iterator[bytes]:
         """The SHA-256 of every file, in order."""
         for folder in self._list("."):
-            if _FOLDER.fullmatch(folder):
+            if _FOLDER_NAME.fullmatch(folder):
                 for name in self._list(folder):
-                    if name.startswith(folder) and _FILE.fullmatch(name):
+                    if name.startswith(folder) and _FILE_NAME.fullmatch(name):
                         yield bytes.fromhex(name)
 
     def tidy(self) -> None:
@@ -121,12 +123,12 @@ class BlockFiles:
         for name in os.listdir(self._incoming):
             with contextlib.suppress(FileNotFoundError, IsADirectoryError):
                 found = os.stat(name, dir_fd=self._incoming, follow_symlinks=False)
-                if found.st_mtime < time.time() - LEFT_OVER:
+                if found.st_mtime < time.time() - MAX_WRITE_TIME:
                     os.unlink(name, dir_fd=self._incoming)
 
     @contextlib.contextmanager
     def _open(self, name: str) -> Iterator[int]:
-        folder = os.open(self._directory / name, _DIRECTORY)
+        folder = os.open(self._directory / name, _FOLDER_FLAGS)
         try:
             yield folder
         finally:
@@ -142,21 +144,21 @@ class BlockFiles:
             raise
 
     @contextlib.contextmanager
-    def _made(self, name: str) -> Iterator[int]:
+    def _open_or_make(self, name: str) -> Iterator[int]:
         """As `_open`; the folder is made if need be."""
         try:
-            folder = os.open(self._directory / name, _DIRECTORY)
+            folder = os.open(self._directory / name, _FOLDER_FLAGS)
         except FileNotFoundError:
             with contextlib.suppress(FileExistsError):
                 os.mkdir(self._directory / name, 0o700)
-            folder = os.open(self._directory / name, _DIRECTORY)
+            folder = os.open(self._directory / name, _FOLDER_FLAGS)
         try:
             yield folder
         finally:
             os.close(folder)
 
 
-def _write_all(file: int, data: Data) -> None:
+def _write_all(file: int, data: AnyBytes) -> None:
     with memoryview(data) as left:
         at = 0
         while at < len(left):

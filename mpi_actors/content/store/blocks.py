@@ -12,7 +12,7 @@ from pathlib import Path
 
 from ...errors import BadBlock, ContentMissing, StoreBusy, StoreDamaged
 from ..formats import reader
-from ..formats.cid import Cid, Data
+from ..formats.cid import AnyBytes, Cid
 from ..formats.dagpb import is_node
 from ..formats.limits import MAX_BLOCK, TreeLimits
 from . import marking
@@ -23,7 +23,7 @@ from .disk import disk_full, tells_full
 LOCK_NAME = "lock"
 """The file in the directory that is locked, and never removed."""
 
-_POLL = 0.02
+_LOCK_POLL = 0.02
 
 _log = logging.getLogger(__name__)
 
@@ -48,7 +48,7 @@ class BlockStore:
 
     # --- single blocks ------------------------------------------------------------------------------------
 
-    def put(self, cid: Cid, data: Data, *, checked: bool = False) -> bool:
+    def put(self, cid: Cid, data: AnyBytes, *, checked: bool = False) -> bool:
         """Keep a block; False if it was there already.
 
         Args:
@@ -118,7 +118,7 @@ class BlockStore:
             found = self._files.stat(cid.digest)
             if found is None or not is_node(cid):
                 return None if found is None else found.st_size
-            head = self._files.read(cid.digest, reader.HEAD)
+            head = self._files.read(cid.digest, reader.HEAD_SIZE)
         return None if head is None else reader.leaf_size(head, found.st_size)
 
     def delete(self, cid: Cid) -> bool:
@@ -239,7 +239,7 @@ class BlockStore:
             while not self._try_lock(file, kind):
                 if time.monotonic() >= deadline:
                     raise StoreBusy(f"{self.directory} is in use: a process is {doing}. Try again later.")
-                time.sleep(_POLL)
+                time.sleep(_LOCK_POLL)
             yield
         finally:
             os.close(file)  # and with it the lock goes

@@ -17,8 +17,8 @@ from .sqlite import Sqlite
 DATABASE_NAME = "store.db"
 """The file's name in a daemon's directory."""
 
-_APPLICATION = 0x4D504941  # "MPIA"
-_VERSION = 1
+_APPLICATION_ID = 0x4D504941  # "MPIA"
+_SCHEMA_VERSION = 1
 _SCHEMA = (
     """CREATE TABLE interpreters (
         name TEXT PRIMARY KEY NOT NULL,
@@ -107,7 +107,7 @@ class Database:
 
     def __init__(self, path: Path, *, patience: float = 10.0) -> None:
         self._sqlite = Sqlite(
-            path, schema=_SCHEMA, version=_VERSION, application=_APPLICATION, patience=patience
+            path, schema=_SCHEMA, version=_SCHEMA_VERSION, application=_APPLICATION_ID, patience=patience
         )
 
     @property

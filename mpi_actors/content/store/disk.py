@@ -11,20 +11,20 @@ from pathlib import Path
 
 from ...errors import DepotUnusable, DiskFull
 
-_FULL = (errno.ENOSPC, errno.EDQUOT)
-_PROBE = 256 * 1024
+_FULL_ERRNOS = (errno.ENOSPC, errno.EDQUOT)
+_PROBE_SIZE = 256 * 1024
 
 
 def tells_full(error: BaseException) -> bool:
     """Whether an error says that a disk, or a quota of it, is full."""
-    return isinstance(error, DiskFull) or (isinstance(error, OSError) and error.errno in _FULL)
+    return isinstance(error, DiskFull) or (isinstance(error, OSError) and error.errno in _FULL_ERRNOS)
 
 
 def is_full(directory: Path) -> bool:
     """Whether not even a small file can be written in a directory; it is tried (blocking)."""
     try:
         with tempfile.TemporaryFile(dir=directory, buffering=0) as file:
-            return os.write(file.fileno(), bytes(_PROBE)) < _PROBE
+            return os.write(file.fileno(), bytes(_PROBE_SIZE)) < _PROBE_SIZE
     except OSError as error:
         return tells_full(error)
 

@@ -24,11 +24,11 @@ from .threads import check_cancelled, from_thread
 
 _SHALLOW = "blocks:"
 """Owners that begin so keep single blocks, not what is below them."""
-_BUSY = "fetching:"
+_FETCHING = "fetching:"
 """Owners that begin so, and go on with a process id, keep what that process is fetching."""
 
 
-_READERS = 8
+_MAX_READERS = 8
 
 
 class Fetcher(Protocol):
@@ -67,7 +67,7 @@ class EmbeddedBackend:
         self.fetcher = fetcher
         self._busy: Counter[Cid] = Counter()
         # they wait for other threads, so they must not take all that there are
-        self._readers = trio.CapacityLimiter(_READERS)
+        self._readers = trio.CapacityLimiter(_MAX_READERS)
 
     @property
     def description(self) -> str:
@@ -162,7 +162,7 @@ class EmbeddedBackend:
         """See `ContentBackend.pins`."""
         found = {}
         for cid, owners in (await trio.to_thread.run_sync(self._all_pins)).items():
-            lasting = frozenset(owner for owner in owners if not owner.startswith((_SHALLOW, _BUSY)))
+            lasting = frozenset(owner for owner in owners if not owner.startswith((_SHALLOW, _FETCHING)))
             if lasting:
                 found[cid] = lasting
         return found
@@ -202,7 +202,7 @@ class EmbeddedBackend:
     @contextlib.asynccontextmanager
     async def _keeping(self, cid: Cid) -> AsyncIterator[None]:
         """Inside, no process collects what is there of a tree."""
-        owner = f"{_BUSY}{os.getpid()}"
+        owner = f"{_FETCHING}{os.getpid()}"
         self._busy[cid] += 1
         try:
             await trio.to_thread.run_sync(self._pins.add_pin, str(cid), owner)
@@ -227,7 +227,7 @@ class EmbeddedBackend:
         with self._blocks.collecting():
             for text, owners in self._pins.pins().items():
                 for owner in owners:
-                    if owner.startswith(_BUSY) and not _is_alive(owner.removeprefix(_BUSY)):
+                    if owner.startswith(_FETCHING) and not _is_alive(owner.removeprefix(_FETCHING)):
                         self._pins.remove_pin(text, owner)
             pins = self._all_pins()
             trees = [cid for cid, owners in pins.items() if not all(o.startswith(_SHALLOW) for o in owners)]
@@ -240,7 +240,7 @@ _NOBODY = "there is nobody to ask: name a peer that has it with -peer, or an IPF
 
 def _is_ours(owner: str) -> bool:
     """Whether an owner's pins are in this store: other backends have a colon in theirs, too."""
-    return ":" not in owner or owner.startswith((_SHALLOW, _BUSY))
+    return ":" not in owner or owner.startswith((_SHALLOW, _FETCHING))
 
 
 def _is_alive(pid: str) -> bool:

@@ -31,9 +31,9 @@ from .disk import disk_full, tells_full
 from .progress import Meter
 from .publish import Stopped
 
-_NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-_BUFFER = 64 * 1024
-_NAME_KEPT = 40
+_NEW_FLAGS = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+_BUFFER_SIZE = 64 * 1024
+_MAX_NAME_SHOWN = 40
 _KINDS: dict[TreeKind, EntryKind] = {
     TreeKind.FILE: "file",
     TreeKind.DIRECTORY: "directory",
@@ -124,7 +124,7 @@ def _require_absent(destination: Path) -> None:
 @contextlib.contextmanager
 def _temporary(destination: Path) -> Iterator[Path]:
     """A place for a new file or directory, in a directory beside `destination` that nobody else may enter."""
-    name = f".{destination.name[:_NAME_KEPT]}.{secrets.token_hex(8)}.part"
+    name = f".{destination.name[:_MAX_NAME_SHOWN]}.{secrets.token_hex(8)}.part"
     around = destination.parent / name
     around.mkdir(mode=0o700)
     try:
@@ -146,7 +146,7 @@ def _write_tree(entries: Iterator[visit.Found], place: Path) -> None:
                     os.mkdir(path)
             case FoundFile():
                 with _new(entry.names):
-                    file = os.open(path, _NEW, 0o666)
+                    file = os.open(path, _NEW_FLAGS, 0o666)
                 _write_file(file, entry)
             case FoundLink(names, target):
                 if not names:
@@ -170,7 +170,7 @@ def _make_links(links: dict[Names, str], place: Path) -> None:
 
 def _write_file(file: int, entry: FoundFile) -> None:
     written = 0
-    with open(file, "wb", buffering=_BUFFER) as out:
+    with open(file, "wb", buffering=_BUFFER_SIZE) as out:
         for piece in entry.pieces:
             written += out.write(piece)
     if written != entry.size:
@@ -254,7 +254,7 @@ def list_directory(cid: Cid, get: Get, *, limits: TreeLimits | None = None) -> t
         while not walk.done:
             (part,) = walk.wanted(1)
             block = own.pop(part, None)
-            walk.found(part, get(part) if block is None else block)
+            walk.add_block(part, get(part) if block is None else block)
     except BadBlock as error:
         raise ContentRefused(str(error)) from error
     entries = [(link, walk.totals(link.cid)) for link in links]

@@ -11,7 +11,7 @@ from ..formats.cid import Cid
 from ..formats.limits import TreeLimits
 from ..formats.walk import Walk
 
-_BATCH = 256
+_BATCH_SIZE = 256
 
 
 class Blocks(Protocol):
@@ -61,7 +61,7 @@ def missing(blocks: Blocks, root: Cid, limits: TreeLimits, most: int) -> list[Ci
     walk = Walk(root, limits)
     lacking: dict[Cid, None] = {}
     while len(lacking) < most:
-        batch = [cid for cid in walk.wanted(len(lacking) + _BATCH) if cid not in lacking]
+        batch = [cid for cid in walk.wanted(len(lacking) + _BATCH_SIZE) if cid not in lacking]
         if not batch:
             break
         for cid in batch:
@@ -77,6 +77,6 @@ def missing(blocks: Blocks, root: Cid, limits: TreeLimits, most: int) -> list[Ci
 def _find(blocks: Blocks, walk: Walk, cid: Cid) -> None:
     size = blocks.leaf_size(cid)
     if size is None:
-        walk.found(cid, blocks.get(cid))
+        walk.add_block(cid, blocks.get(cid))
     else:
-        walk.found_leaf(cid, size, blocks.size(cid))
+        walk.add_leaf(cid, size, blocks.size(cid))

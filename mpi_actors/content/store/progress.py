@@ -9,7 +9,7 @@ from .backend import OnProgress, TransferProgress
 
 SMALLEST_STEP = 1 << 20
 """Bytes between two reports at least, without a clock: 1 MiB, which a disk reads in milliseconds."""
-MOST_STEPS = 1000
+MAX_STEPS = 1000
 """Reports of one transfer at most, without a clock: steps of 0.1 %."""
 INTERVAL = 0.1
 """Seconds between two reports at least, with a clock: a screen need not change more often."""
@@ -53,7 +53,7 @@ class Meter:
     def _is_due(self) -> bool:
         if self._clock is None:
             reported = 0 if self._last is None else self._last.done
-            return self.done - reported >= max(SMALLEST_STEP, (self.total or 0) // MOST_STEPS)
+            return self.done - reported >= max(SMALLEST_STEP, (self.total or 0) // MAX_STEPS)
         now = self._clock()
         if now < self._next_time:
             return False

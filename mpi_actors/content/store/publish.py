@@ -22,7 +22,9 @@ from ..formats.limits import CHUNK, TreeLimits
 from .backend import Added, OnAdded, OnProgress
 from .progress import Meter
 
-_READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC  # a pipe in a file's place blocks nobody
+_READ_FLAGS = (
+    os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+)  # a pipe in a file's place blocks nobody
 
 
 class Stopped(Exception):
@@ -213,7 +215,7 @@ def _publish_file(
 
 def _open(leaf: _Leaf) -> io.FileIO:
     try:
-        file = io.FileIO(os.open(leaf.disk, _READ))
+        file = io.FileIO(os.open(leaf.disk, _READ_FLAGS))
     except OSError as error:
         raise BadStore(_cannot_read(leaf.disk, error)) from error
     if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):

@@ -27,7 +27,7 @@ def check_cancelled() -> bool:
     return False
 
 
-async def reading(
+async def read_in_thread(
     read: Callable[[Callable[[Cid], bytes]], _T],
     get: Callable[[Cid], Awaitable[bytes]],
     limiter: trio.CapacityLimiter | None = None,

@@ -22,11 +22,13 @@ MAX_ENTRIES = 10_000
 MAX_DEPTH = 32
 """Directories inside one another in one tree."""
 
-_CHUNK = 1 << 20
-_READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC  # a pipe in a file's place blocks nobody
+_COPY_CHUNK = 1 << 20
+_READ_FLAGS = (
+    os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+)  # a pipe in a file's place blocks nobody
 
 
-class TreeKind(enum.Enum):
+class TreeEntryKind(enum.Enum):
     """What an entry is; the values are part of the digest."""
 
     DIRECTORY = b"d"
@@ -41,7 +43,7 @@ class TreeEntry:
 
     path: str
     """From the tree's root, with "/" between names."""
-    kind: TreeKind
+    kind: TreeEntryKind
     size: int = 0
     """Bytes of a file; 0 for others."""
     target: str = ""
@@ -57,35 +59,35 @@ def scan(root: Path) -> tuple[TreeEntry, ...]:
     """
     real_root = os.path.realpath(root)
     try:
-        nodes = [_node(root, real_root, path, found) for path, found in _walk(root, everything=False)]
+        entries = [_entry(root, real_root, path, found) for path, found in _walk(root, everything=False)]
     except OSError as error:
         raise BadStore(_cannot_read(error, root)) from error
-    return tuple(sorted(nodes, key=lambda node: os.fsencode(node.path)))
+    return tuple(sorted(entries, key=lambda entry: os.fsencode(entry.path)))
 
 
-def size_of(nodes: Iterable[TreeEntry]) -> int:
+def size_of(entries: Iterable[TreeEntry]) -> int:
     """The bytes in the files of a tree."""
-    return sum(node.size for node in nodes)
+    return sum(entry.size for entry in entries)
 
 
-def digest(root: Path, nodes: Iterable[TreeEntry]) -> str:
+def digest(root: Path, entries: Iterable[TreeEntry]) -> str:
     """A SHA-256, as 64 hexadecimal digits, of names, kinds, contents and link targets of a scanned tree.
 
     Raises:
         BadStore: a file cannot be read, or is a file no longer.
     """
     whole = hashlib.sha256(b"mpi-actors tree 1\n")
-    for node in nodes:
-        path = os.fsencode(node.path)
-        whole.update(node.kind.value + len(path).to_bytes(4, "big") + path)
-        if node.kind is TreeKind.LINK:
-            whole.update(hashlib.sha256(os.fsencode(node.target)).digest())
-        elif node.kind is not TreeKind.DIRECTORY:
-            whole.update(_content_digest(root / node.path))
+    for entry in entries:
+        path = os.fsencode(entry.path)
+        whole.update(entry.kind.value + len(path).to_bytes(4, "big") + path)
+        if entry.kind is TreeEntryKind.LINK:
+            whole.update(hashlib.sha256(os.fsencode(entry.target)).digest())
+        elif entry.kind is not TreeEntryKind.DIRECTORY:
+            whole.update(_content_digest(root / entry.path))
     return whole.hexdigest()
 
 
-def copy(root: Path, nodes: Iterable[TreeEntry], destination: Path) -> None:
+def copy(root: Path, entries: Iterable[TreeEntry], destination: Path) -> None:
     """Copy a scanned tree; the copy is only for its owner, who may write all of it.
 
     Of a file that has grown since no more than its former size is copied.
@@ -95,15 +97,15 @@ def copy(root: Path, nodes: Iterable[TreeEntry], destination: Path) -> None:
         OSError: the copy cannot be written, or `destination` exists.
     """
     destination.mkdir(mode=0o700)
-    for node in nodes:
-        target = destination / node.path
-        match node.kind:
-            case TreeKind.DIRECTORY:
+    for entry in entries:
+        target = destination / entry.path
+        match entry.kind:
+            case TreeEntryKind.DIRECTORY:
                 target.mkdir(mode=0o700)
-            case TreeKind.LINK:
-                target.symlink_to(node.target)
-            case TreeKind.FILE | TreeKind.EXECUTABLE:
-                _copy_file(root / node.path, target, node)
+            case TreeEntryKind.LINK:
+                target.symlink_to(entry.target)
+            case TreeEntryKind.FILE | TreeEntryKind.EXECUTABLE:
+                _copy_file(root / entry.path, target, entry)
 
 
 def measure(root: Path) -> int:
@@ -146,19 +148,21 @@ def _skipped(name: str) -> bool:
     return name.startswith(".") or name == "__pycache__" or name.endswith(".pyc")
 
 
-def _node(root: Path, real_root: str, path: str, found: os.stat_result) -> TreeEntry:
+def _entry(root: Path, real_root: str, path: str, found: os.stat_result) -> TreeEntry:
     if stat.S_ISDIR(found.st_mode):
-        return TreeEntry(path, TreeKind.DIRECTORY)
+        return TreeEntry(path, TreeEntryKind.DIRECTORY)
     if stat.S_ISREG(found.st_mode):
         return TreeEntry(
-            path, TreeKind.EXECUTABLE if found.st_mode & stat.S_IXUSR else TreeKind.FILE, found.st_size
+            path,
+            TreeEntryKind.EXECUTABLE if found.st_mode & stat.S_IXUSR else TreeEntryKind.FILE,
+            found.st_size,
         )
     if not stat.S_ISLNK(found.st_mode):
         raise BadStore(_special(path))
     target = os.readlink(root / path)
     if os.path.isabs(target) or not is_inside(os.path.realpath(root / path), real_root):
         raise BadStore(f"the link {path!r} leads out of {root}. Put a copy of its target in its place.")
-    return TreeEntry(path, TreeKind.LINK, target=target)
+    return TreeEntry(path, TreeEntryKind.LINK, target=target)
 
 
 def is_inside(path: str, directory: str) -> bool:
@@ -168,7 +172,7 @@ def is_inside(path: str, directory: str) -> bool:
 
 def _open(path: Path) -> int:
     try:
-        file = os.open(path, _READ)
+        file = os.open(path, _READ_FLAGS)
     except OSError as error:
         raise BadStore(_cannot_read(error, path)) from error
     if not stat.S_ISREG(os.fstat(file).st_mode):
@@ -185,14 +189,14 @@ def _content_digest(path: Path) -> bytes:
             raise BadStore(_cannot_read(error, path)) from error
 
 
-def _copy_file(path: Path, target: Path, node: TreeEntry) -> None:
-    mode = 0o700 if node.kind is TreeKind.EXECUTABLE else 0o600
+def _copy_file(path: Path, target: Path, entry: TreeEntry) -> None:
+    mode = 0o700 if entry.kind is TreeEntryKind.EXECUTABLE else 0o600
     with (
         open(_open(path), "rb", buffering=0) as source,
         open(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode), "wb") as out,
     ):
-        left = node.size
-        while left and (data := source.read(min(left, _CHUNK))):
+        left = entry.size
+        while left and (data := source.read(min(left, _COPY_CHUNK))):
             out.write(data)
             left -= len(data)
 

@@ -156,8 +156,8 @@ def _read(name: str, directory: Path) -> _Interpreter:
     if flaw is not None:
         raise BadStore(f"{name!r} cannot be an interpreter's name: it {flaw}. Rename the directory.")
     try:
-        nodes = tree.scan(directory)
-        return _Interpreter(directory, tree.size_of(nodes), tree.digest(directory, nodes))
+        entries = tree.scan(directory)
+        return _Interpreter(directory, tree.size_of(entries), tree.digest(directory, entries))
     except BadStore as error:
         raise BadStore(f"cannot use the interpreter {name}: {error}") from error
 
@@ -170,9 +170,9 @@ def _pool_of(interpreters: Mapping[str, _Interpreter]) -> str:
 
 
 def _fetch(name: str, interpreter: _Interpreter, directory: Path) -> None:
-    nodes = tree.scan(interpreter.directory)
-    if tree.size_of(nodes) == interpreter.size:  # else it might be any size by now
-        tree.copy(interpreter.directory, nodes, directory)
+    entries = tree.scan(interpreter.directory)
+    if tree.size_of(entries) == interpreter.size:  # else it might be any size by now
+        tree.copy(interpreter.directory, entries, directory)
         if tree.digest(directory, tree.scan(directory)) == interpreter.version:
             return
     raise BadStore(f"{interpreter.directory} has changed since the store was opened. Start the daemon again.")

@@ -12,17 +12,17 @@ from ...content.formats.cid import Cid
 from ...content.formats.dagpb import DagLink
 from ...content.formats.visit import entries, open_directory
 from ...content.store import tree
-from ...content.store.threads import reading
+from ...content.store.threads import read_in_thread
 from ...errors import BadStore, ContentError, ContentRefused, NotADirectory
 from .directory import REQUIRED
 from .source import flaw_of
 
 GetBlock = Callable[[Cid], Awaitable[bytes]]
 
-MOST = 100_000
+MAX_ENTRIES = 100_000
 """Entries of a store."""
 
-_AT_ONCE = 16
+_MAX_THREADS = 16
 _log = logging.getLogger(__name__)
 
 
@@ -56,7 +56,7 @@ async def read_spine(root: Cid, block: GetBlock) -> Spine:
     """
     reader = _Reader(block)
     try:
-        top = await reader.links(root, MOST)
+        top = await reader.links(root, MAX_ENTRIES)
     except NotADirectory:
         raise BadStore(f"{root} is a file. Name the directory that holds the interpreters.") from None
     except ContentRefused as error:
@@ -88,7 +88,7 @@ async def read_spine(root: Cid, block: GetBlock) -> Spine:
 class _Reader:
     def __init__(self, block: GetBlock) -> None:
         self._block = block
-        self._threads = trio.CapacityLimiter(_AT_ONCE)  # they wait for others, so they are of their own
+        self._threads = trio.CapacityLimiter(_MAX_THREADS)  # they wait for others, so they are of their own
         self.read: dict[Cid, None] = {}
 
     async def is_interpreter(self, link: DagLink) -> bool:
@@ -123,6 +123,6 @@ class _Reader:
                 found.append(link)
             return found
 
-        found = await reading(work, block, self._threads)
+        found = await read_in_thread(work, block, self._threads)
         self.read.update(dict.fromkeys(read))
         return found

@@ -7,7 +7,7 @@ import trio
 from exchange_scene import LIMIT, noise, scene, with_blocks, with_refusals
 from trio.testing import MockClock, wait_all_tasks_blocked
 
-from mpi_actors.content.bitswap.asking import Got, Lacks, Provider
+from mpi_actors.content.bitswap.asking import BlockAbsent, BlockReceived, Provider
 from mpi_actors.content.bitswap.exchange import ExchangeLimits
 from mpi_actors.content.formats import bitswap, protobuf
 from mpi_actors.content.formats.bitswap import BitswapMessage, Block, Decoder, Presence, Want
@@ -22,9 +22,9 @@ CID = Cid.of(DATA)
 ABSENT = Cid.of(b"nobody has this")
 
 
-async def take(provider: Provider, count: int) -> list[Got | Lacks]:
+async def take(provider: Provider, count: int) -> list[BlockReceived | BlockAbsent]:
     """So many answers."""
-    found: list[Got | Lacks] = []
+    found: list[BlockReceived | BlockAbsent] = []
     while len(found) < count:
         found += await provider.receive()
     return found
@@ -48,7 +48,10 @@ async def test_a_block_is_had_from_a_peer(autojump_clock: MockClock) -> None:
             provider.want([CID, ABSENT])
             assert (provider.outstanding, set(provider.wanted)) == (2, {CID, ABSENT})
             answers = await take(provider, 2)
-            assert {(type(each), each.cid) for each in answers} == {(Got, CID), (Lacks, ABSENT)}
+            assert {(type(each), each.cid) for each in answers} == {
+                (BlockReceived, CID),
+                (BlockAbsent, ABSENT),
+            }
             assert provider.outstanding == 0
             assert await provider.receive() == []
 
@@ -185,7 +188,7 @@ async def test_a_block_that_comes_later_is_sent_then(autojump_clock: MockClock) 
         await ask_for(stream, Want(over, cancel=True))
         await trio.sleep(1)
         for data in (b"old", b"over", b"later", DATA):
-            near.exchange.have(near.blocks.add(data))
+            near.exchange.on_block_stored(near.blocks.add(data))
         assert list((await far.receive()).presences) == [Presence(CID, have=True)]
         assert [bytes(block.data) for block in (await far.receive()).blocks] == [b"later"]
 
@@ -198,8 +201,8 @@ async def test_a_full_list_replaces_the_old_one(autojump_clock: MockClock) -> No
         await ask_for(stream, Want(ABSENT))
         await ask_for(stream, Want(CID), full=True)
         await trio.sleep(1)
-        near.exchange.have(near.blocks.add(b"nobody has this"))
-        near.exchange.have(near.blocks.add(DATA))
+        near.exchange.on_block_stored(near.blocks.add(b"nobody has this"))
+        near.exchange.on_block_stored(near.blocks.add(DATA))
         assert [bytes(block.data) for block in (await far.receive()).blocks] == [DATA]
 
 
@@ -214,7 +217,7 @@ async def test_wants_are_bounded(autojump_clock: MockClock) -> None:
             await ask_for(stream, Want(cid))
             await trio.sleep(1)
         for number in range(30):
-            near.exchange.have(near.blocks.add(bytes([number])))
+            near.exchange.on_block_stored(near.blocks.add(bytes([number])))
         message = await far.receive()
         assert {bytes(block.data) for block in message.blocks} == {bytes([each]) for each in range(20, 30)}
 
@@ -455,7 +458,7 @@ async def test_what_is_late_is_forgiven(autojump_clock: MockClock) -> None:
         async with near.exchange.ask(far.id) as provider:
             provider.want([CID])
             await stream.send_all(with_blocks(*blocks[:3]) + with_refusals([CID]))
-            assert await take(provider, 1) == [Lacks(CID)]
+            assert await take(provider, 1) == [BlockAbsent(CID)]
 
 
 async def test_what_comes_after_a_failure_is_forgiven(autojump_clock: MockClock) -> None:
@@ -512,5 +515,5 @@ async def test_answers_on_our_own_stream_are_taken(autojump_clock: MockClock) ->
         async with near.exchange.ask(far.local) as provider:
             provider.want([CID])
             (got,) = await take(provider, 1)
-            assert isinstance(got, Got)
+            assert isinstance(got, BlockReceived)
             assert bytes(got.data) == DATA

@@ -38,7 +38,7 @@ def is_complete(blocks: MemoryBlocks, root: Cid) -> bool:
     try:
         while not walk.done:
             for cid in walk.wanted(10):
-                walk.found(cid, blocks.get(cid))
+                walk.add_block(cid, blocks.get(cid))
     except ContentMissing:
         return False
     return True

@@ -76,7 +76,7 @@ def test_wants_are_kept_until_they_are_answered(steps: list[tuple[str, object, o
                     assert model.pop(want.cid) is want
                 assert not wants.ready
             case "have", bytes(data):
-                wants.have(KEPT[data])
+                wants.on_block_stored(KEPT[data])
             case "expire", int(later):
                 wants.expire(now + later)
         assert len(wants) <= min(limit, len(model))
@@ -88,7 +88,7 @@ def test_a_block_that_comes_while_it_is_looked_up_is_sent() -> None:
     wants = Wantlist(10, 10)
     wants.update([Want(KEPT[b"a"])])
     answers = look_up(Blocks(), wants.first(), 1000)
-    wants.have(KEPT[b"a"])
+    wants.on_block_stored(KEPT[b"a"])
     wants.settle(answers, 0)
     assert wants.ready
     answers = look_up(Blocks(b"a"), wants.first(), 1000)

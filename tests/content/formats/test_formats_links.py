@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mpi_actors.content.formats.links import MOST_HOPS, check_links
+from mpi_actors.content.formats.links import MAX_HOPS, check_links
 from mpi_actors.errors import ContentRefused
 
 Links = dict[tuple[str, ...], str]
@@ -81,7 +81,7 @@ def test_ways_out(links: Links, reason: str) -> None:
 
 def test_chains_have_an_end() -> None:
     """As many links after one another as the system follows pass, and one more does not."""
-    links: Links = {(f"{number}",): f"{number + 1}" for number in range(MOST_HOPS)}
+    links: Links = {(f"{number}",): f"{number + 1}" for number in range(MAX_HOPS)}
     check_links(links)
     with pytest.raises(ContentRefused):
         check_links({**links, ("first",): "0"})

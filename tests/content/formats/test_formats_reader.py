@@ -182,7 +182,7 @@ def test_damage_has_an_error_with_a_name(tree: Tree, data: st.DataObject) -> Non
 
 def check(block: bytes) -> None:
     """Read it, and see that what is seen at its beginning agrees."""
-    seen = reader.leaf_size(block[: reader.HEAD], len(block))
+    seen = reader.leaf_size(block[: reader.HEAD_SIZE], len(block))
     try:
         it = interpret(Cid.of(block), block)
     except (BadBlock, ContentRefused):
@@ -195,14 +195,14 @@ def test_a_leaf_is_seen_at_its_beginning(size: int) -> None:
     """Pieces of files as IPFS makes them need not be read to know that they have no pieces themselves."""
     blocks = Memory()
     cid = build(bytes(size), blocks.put, chunk=size).cid
-    assert reader.leaf_size(blocks[cid][: reader.HEAD], len(blocks[cid])) == size
+    assert reader.leaf_size(blocks[cid][: reader.HEAD_SIZE], len(blocks[cid])) == size
 
 
 def test_a_branch_is_not_taken_for_a_leaf() -> None:
     """Not even one that has bytes of its own."""
     blocks = Memory()
     cid = branch(blocks.put, (LEAF, 4), data=b"abc").cid
-    assert reader.leaf_size(blocks[cid][: reader.HEAD], len(blocks[cid])) is None
+    assert reader.leaf_size(blocks[cid][: reader.HEAD_SIZE], len(blocks[cid])) is None
 
 
 @given(st.text(min_size=1, max_size=10), st.sampled_from([8, 256, 1024]), st.data())

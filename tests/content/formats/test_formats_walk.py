@@ -51,7 +51,7 @@ def go(walk: Walk, blocks: Memory) -> list[Cid]:
     while not walk.done:
         (cid,) = walk.wanted(1)
         order.append(cid)
-        walk.found(cid, blocks.fetch(cid))
+        walk.add_block(cid, blocks.fetch(cid))
     return order
 
 
@@ -99,7 +99,7 @@ def test_all_blocks_are_wanted_in_any_order(tree: Tree, version: int, width: int
         assert wanted[:1] == walk.wanted(1)
         cid = order.choice(wanted)
         came.add(cid)
-        walk.found(cid, blocks[cid])
+        walk.add_block(cid, blocks[cid])
     assert walk.wanted(width) == []
     assert came == below(root, blocks)
     assert (walk.size, walk.entries) == (size_of(tree), count(tree))
@@ -184,7 +184,7 @@ def test_shared_subtrees_count_for_all_their_places(
         walk = Walk(root, limits)
         while not walk.done:
             cid = order.choice(walk.wanted(3))
-            walk.found(cid, blocks[cid])
+            walk.add_block(cid, blocks[cid])
         return walk
 
     walk = run(TreeLimits(size=size, entries=entries, depth=depth))
@@ -252,7 +252,7 @@ def test_wide_diamonds_cost_their_blocks() -> None:
     order, walk, found = Random(1), Walk(root.cid, TreeLimits(entries=10**9)), 0
     while not walk.done:
         cid = order.choice(walk.wanted(50))
-        walk.found(cid, blocks[cid])
+        walk.add_block(cid, blocks[cid])
         found += 1
     assert found == len(blocks)
     assert walk.size == 3 * 30**4
@@ -335,7 +335,7 @@ def test_what_blocks_say_of_each_other_is_checked(name: str, order: Random) -> N
     def run() -> None:
         while not walk.done:
             cid = order.choice(walk.wanted(3))
-            walk.found(cid, blocks[cid])
+            walk.add_block(cid, blocks[cid])
 
     with pytest.raises((BadBlock, ContentRefused)):
         run()
@@ -379,11 +379,11 @@ def test_what_is_not_wanted_is_passed_over() -> None:
     blocks = Memory()
     root = build(Folder({"a": b"a" * 30}), blocks.put).cid
     walk = Walk(root)
-    walk.found(Cid.of(b"garbage"), b"garbage")
-    walk.found_leaf(Cid.of(b"garbage"), 3, 7)
-    walk.found(root, blocks[root])
+    walk.add_block(Cid.of(b"garbage"), b"garbage")
+    walk.add_leaf(Cid.of(b"garbage"), 3, 7)
+    walk.add_block(root, blocks[root])
     before = walk.wanted(10), walk.size_done
-    walk.found(root, blocks[root])
+    walk.add_block(root, blocks[root])
     assert (walk.wanted(10), walk.size_done) == before
 
 
@@ -399,9 +399,9 @@ def test_leaves_need_not_be_read(tree: Tree, version: int) -> None:
         (cid,) = told.wanted(1)
         it = reader.interpret(cid, blocks[cid])
         if isinstance(it, Leaf):
-            told.found_leaf(cid, it.size, len(blocks[cid]))
+            told.add_leaf(cid, it.size, len(blocks[cid]))
         else:
-            told.found(cid, blocks[cid])
+            told.add_block(cid, blocks[cid])
     assert (told.size, told.entries, told.size_done, told.size_total) == (
         full.size,
         full.entries,

@@ -14,7 +14,7 @@ from mpi_actors.content.formats.importer import Built, FileBuilder, build_direct
 from mpi_actors.content.formats.limits import TreeLimits
 from mpi_actors.content.formats.walk import Walk
 from mpi_actors.content.kubo import ahead
-from mpi_actors.content.kubo.ahead import WIDTH, Ahead
+from mpi_actors.content.kubo.ahead import MAX_FETCHES, ReadAhead
 from mpi_actors.errors import BackendUnavailable, ContentError, ContentMissing, ContentRefused
 
 
@@ -35,7 +35,7 @@ class Blocks:
         walk = Walk(self.root)
         while wanted := walk.wanted(1):
             self.order += wanted
-            walk.found(wanted[0], self.blocks[wanted[0]])
+            walk.add_block(wanted[0], self.blocks[wanted[0]])
 
     def _put(self, cid: Cid, block: bytes) -> None:
         self.blocks[cid] = block
@@ -56,7 +56,7 @@ async def reading(
 ) -> float:
     """Take blocks one after the other; returns the seconds that it took."""
     start = trio.current_time()
-    window = Ahead(Walk(tree.root, limits), get)
+    window = ReadAhead(Walk(tree.root, limits), get)
     failure: ContentError | None = None
     async with trio.open_nursery() as nursery:
         nursery.start_soon(window.run)
@@ -75,8 +75,8 @@ async def test_many_at_a_time(autojump_clock: trio.testing.MockClock) -> None:
     """In the order of the walk it is faster by as many as are on their way."""
     tree = Blocks()
     took = await reading(tree, tree.get, tree.order)
-    assert WIDTH <= tree.most_on_way <= WIDTH + 1  # one that the reader itself asks for
-    assert took < 2 * len(tree.order) / WIDTH + 10
+    assert MAX_FETCHES <= tree.most_on_way <= MAX_FETCHES + 1  # one that the reader itself asks for
+    assert took < 2 * len(tree.order) / MAX_FETCHES + 10
 
 
 async def test_any_order(autojump_clock: trio.testing.MockClock) -> None:
@@ -91,7 +91,7 @@ async def test_what_has_come_is_bounded(
     autojump_clock: trio.testing.MockClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Who reads slowly, or nothing, is not overwhelmed; who reads in another order is still served."""
-    monkeypatch.setattr(ahead, "MOST_HELD", 20_000)
+    monkeypatch.setattr(ahead, "MAX_HELD", 20_000)
     tree = Blocks()
     came = 0
 
@@ -99,11 +99,11 @@ async def test_what_has_come_is_bounded(
         nonlocal came
         came += 1
 
-    window = Ahead(Walk(tree.root), tree.get, count)
+    window = ReadAhead(Walk(tree.root), tree.get, count)
     async with trio.open_nursery() as nursery:
         nursery.start_soon(window.run)
         await trio.sleep(1000)
-        assert 20 <= came <= 20 + 2 * WIDTH
+        assert 20 <= came <= 20 + 2 * MAX_FETCHES
         for cid in reversed(tree.order):
             assert await window.take(cid) == tree.blocks[cid]
         for cid in tree.order:
@@ -160,7 +160,7 @@ async def test_limits_reach_the_reader(autojump_clock: trio.testing.MockClock) -
 async def test_nonsense_reaches_the_reader(autojump_clock: trio.testing.MockClock) -> None:
     """A block that makes no sense is refused."""
     root = Cid.of(b"\xff\xff")
-    window = Ahead(Walk(root), lambda cid: _nonsense())
+    window = ReadAhead(Walk(root), lambda cid: _nonsense())
     async with trio.open_nursery() as nursery:
         nursery.start_soon(window.run)
         await trio.testing.wait_all_tasks_blocked()

@@ -49,7 +49,7 @@ BLOCK = b"some bytes"
 CID = Cid.of(BLOCK, Codec.RAW, 1)
 
 
-class Ledger:
+class MemoryPins:
     """Owners of pins, in memory."""
 
     def __init__(self) -> None:
@@ -76,15 +76,15 @@ async def server(nursery: trio.Nursery) -> StandIn:
 
 
 @pytest.fixture
-def ledger() -> Ledger:
-    """An empty ledger."""
-    return Ledger()
+def table() -> MemoryPins:
+    """An empty table."""
+    return MemoryPins()
 
 
 @pytest.fixture
-async def backend(server: StandIn, ledger: Ledger) -> AsyncIterator[KuboBackend]:
+async def backend(server: StandIn, table: MemoryPins) -> AsyncIterator[KuboBackend]:
     """A backend of that server with little patience; the test has a deadline."""
-    backend = KuboBackend(server.address, ledger, timeout=SHORT, stall=SHORT)
+    backend = KuboBackend(server.address, table, timeout=SHORT, stall=SHORT)
     with trio.fail_after(DEADLINE):
         yield backend
     backend.close()
@@ -239,7 +239,7 @@ async def test_a_dead_connection_is_replaced(server: StandIn, backend: KuboBacke
     assert server.connections > 1
 
 
-async def test_a_restarted_server_is_found(ledger: Ledger) -> None:
+async def test_a_restarted_server_is_found(table: MemoryPins) -> None:
     """Nothing of a former connection is in the way."""
     server = StandIn()
     server.answers["/block/get"] = content(BLOCK)
@@ -248,7 +248,7 @@ async def test_a_restarted_server_is_found(ledger: Ledger) -> None:
         for _ in range(3):
             async with trio.open_nursery() as nursery:
                 await nursery.start(server.run)
-                backend = backend or KuboBackend(server.address, ledger, timeout=SHORT, stall=SHORT)
+                backend = backend or KuboBackend(server.address, table, timeout=SHORT, stall=SHORT)
                 assert await backend.block(CID) == BLOCK
                 nursery.cancel_scope.cancel()
             with pytest.raises(BackendUnavailable):
@@ -305,10 +305,10 @@ async def test_the_daemon_is_told_how_long_to_search(server: StandIn, backend: K
     assert server.asked("/block/get")[0].options["timeout"] == [f"{SHORT}s"]
 
 
-async def test_a_call_can_be_cancelled(server: StandIn, ledger: Ledger) -> None:
+async def test_a_call_can_be_cancelled(server: StandIn, table: MemoryPins) -> None:
     """At once, however patient the backend is."""
     server.answers["/block/get"] = never
-    backend = KuboBackend(server.address, ledger, timeout=5.0, stall=5.0)
+    backend = KuboBackend(server.address, table, timeout=5.0, stall=5.0)
     with trio.fail_after(DEADLINE):
         await backend.daemon()
         async with trio.open_nursery() as nursery:
@@ -377,7 +377,7 @@ async def test_fetch_to_where_something_is(server: StandIn, backend: KuboBackend
     assert server.requests == []
 
 
-async def test_a_cancelled_fetch_leaves_nothing(server: StandIn, ledger: Ledger, tmp_path: Path) -> None:
+async def test_a_cancelled_fetch_leaves_nothing(server: StandIn, table: MemoryPins, tmp_path: Path) -> None:
     """Nor does one whose daemon hangs in the middle."""
     root = serve_blocks(server, tree_of(tmp_path / "source"))
     good, seen = server.answers["/block/get"], trio.Event()
@@ -390,7 +390,7 @@ async def test_a_cancelled_fetch_leaves_nothing(server: StandIn, ledger: Ledger,
 
     server.answers["/block/get"] = then_hang
     (tmp_path / "out").mkdir()
-    backend = KuboBackend(server.address, ledger, timeout=SHORT, stall=SHORT)
+    backend = KuboBackend(server.address, table, timeout=SHORT, stall=SHORT)
     with trio.fail_after(DEADLINE):
         async with trio.open_nursery() as nursery:
             nursery.start_soon(backend.fetch, root, tmp_path / "out" / "copy")
@@ -420,7 +420,7 @@ async def test_a_cancelled_fetch_leaves_nothing(server: StandIn, ledger: Ledger,
 async def test_publishing_that_fails(
     server: StandIn,
     backend: KuboBackend,
-    ledger: Ledger,
+    table: MemoryPins,
     tmp_path: Path,
     answer: Answer,
     error: type[ContentError],
@@ -429,19 +429,30 @@ async def test_publishing_that_fails(
     server.answers["/dag/import"] = answer
     with pytest.raises(error):
         await backend.publish(tree_of(tmp_path / "source"))
-    assert ledger.rows == set()
+    assert table.rows == set()
 
 
-async def test_publishing_ends_when_cancelled(server: StandIn, ledger: Ledger, tmp_path: Path) -> None:
-    """Even if the daemon does not take anything any more."""
-    server.answers["/dag/import"] = never
-    backend = KuboBackend(server.address, ledger, timeout=5.0, stall=5.0)
+async def test_publishing_ends_when_cancelled(server: StandIn, table: MemoryPins, tmp_path: Path) -> None:
+    """Even if the daemon takes nothing more, nothing is pinned, and the connection ends by itself."""
+    hung_up = trio.Event()
+
+    async def wait_for_hang_up(_: Request, stream: trio.SocketStream) -> None:
+        while await stream.receive_some():
+            pass
+        hung_up.set()
+
+    server.answers["/dag/import"] = wait_for_hang_up
+    backend = KuboBackend(server.address, table, timeout=3.0, stall=3.0)
     with trio.fail_after(DEADLINE):
         async with trio.open_nursery() as nursery:
             nursery.start_soon(backend.publish, tree_of(tmp_path / "source"))
             while not server.asked("/dag/import"):  # noqa: ASYNC110 - the server tells nobody
                 await trio.sleep(0.01)
             nursery.cancel_scope.cancel()
+        await hung_up.wait()
+        assert [request.path for request in server.requests] == ["/id", "/dag/import"]
+        assert table.rows == set()
+        assert await backend.daemon()
     backend.close()
 
 
@@ -449,7 +460,7 @@ async def test_publishing_ends_when_cancelled(server: StandIn, ledger: Ledger, t
 
 
 async def test_a_pin_without_progress_is_missing_content(
-    server: StandIn, backend: KuboBackend, ledger: Ledger
+    server: StandIn, backend: KuboBackend, table: MemoryPins
 ) -> None:
     """The daemon goes on saying that it has nothing yet; that is no progress."""
     server.answers["/pin/ls"] = refusal("path 'x' is not pinned")
@@ -458,11 +469,11 @@ async def test_a_pin_without_progress_is_missing_content(
     server.answers["/pin/rm"] = refusal("not pinned or pinned indirectly")
     with pytest.raises(ContentMissing, match="all of"):
         await backend.pin(CID, "me")
-    assert ledger.rows == set()
+    assert table.rows == set()
     assert await backend.pins() == {}
 
 
-async def test_a_pin_whose_error_is_hidden(server: StandIn, backend: KuboBackend, ledger: Ledger) -> None:
+async def test_a_pin_whose_error_is_hidden(server: StandIn, backend: KuboBackend, table: MemoryPins) -> None:
     """The daemon hides errors behind an answer that has begun: it is asked again, for the reason."""
 
     async def answer(request: Request, stream: trio.SocketStream) -> None:
@@ -476,17 +487,17 @@ async def test_a_pin_whose_error_is_hidden(server: StandIn, backend: KuboBackend
     server.answers["/pin/rm"] = refusal("not pinned or pinned indirectly")
     with pytest.raises(DiskFull):
         await backend.pin(CID, "me")
-    assert ledger.rows == set()
+    assert table.rows == set()
 
 
-async def test_the_ledger_knows_first_and_forgets_last(
-    server: StandIn, backend: KuboBackend, ledger: Ledger
+async def test_the_table_knows_first_and_forgets_last(
+    server: StandIn, backend: KuboBackend, table: MemoryPins
 ) -> None:
-    """Whenever the daemon is told something, the ledger has the pin; so a crash leaves none behind."""
+    """Whenever the daemon is told something, the table has the pin; so a crash leaves none behind."""
     known: dict[str, int] = {}
 
     async def answer(request: Request, stream: trio.SocketStream) -> None:
-        known[request.path] = len(ledger.rows)
+        known[request.path] = len(table.rows)
         await items({"Pins": request.args})(request, stream)
 
     server.answers.update({"/pin/add": answer, "/pin/rm": answer})
@@ -496,11 +507,11 @@ async def test_the_ledger_knows_first_and_forgets_last(
     assert await backend.pins() == {CID: frozenset({"me"})}
     assert await backend.unpin(CID, "me")
     assert known == {"/pin/add": 1, "/pin/rm": 1}
-    assert ledger.rows == set()
+    assert table.rows == set()
 
 
 async def test_an_unpin_that_fails_can_be_repeated(
-    server: StandIn, backend: KuboBackend, ledger: Ledger
+    server: StandIn, backend: KuboBackend, table: MemoryPins
 ) -> None:
     """What may still be pinned is still listed."""
     server.answers["/pin/ls"] = refusal("path 'x' is not pinned")
@@ -517,14 +528,14 @@ async def test_an_unpin_that_fails_can_be_repeated(
 
 
 async def test_pins_of_another_daemon_are_not_ours(
-    server: StandIn, backend: KuboBackend, ledger: Ledger
+    server: StandIn, backend: KuboBackend, table: MemoryPins
 ) -> None:
-    """A ledger may have been used with another daemon, and by another backend."""
-    ledger.add_pin(str(CID), "installed")
-    ledger.add_pin(str(CID), "kubo:12D3KooWother:tree:installed")
+    """A table may have been used with another daemon, and by another backend."""
+    table.add_pin(str(CID), "installed")
+    table.add_pin(str(CID), "kubo:12D3KooWother:tree:installed")
     assert await backend.pins() == {}
     assert not await backend.unpin(CID, "installed")
-    assert len(ledger.rows) == 2
+    assert len(table.rows) == 2
 
 
 # --- the rest ---------------------------------------------------------------------------------------------

@@ -206,7 +206,7 @@ def test_only_what_died_writes_left_is_removed(blocks: BlockStore) -> None:
     old, young = (blocks.directory / block_files.INCOMING / name for name in ("old", "young"))
     for path in (old, young):
         path.write_bytes(b"half a block")
-    long_ago = time.time() - block_files.LEFT_OVER - 60
+    long_ago = time.time() - block_files.MAX_WRITE_TIME - 60
     os.utime(old, (long_ago, long_ago))
     BlockStore(blocks.directory)
     assert files(blocks) == ["young"]
@@ -303,7 +303,7 @@ def test_collecting_does_not_read_leaves(blocks: BlockStore, monkeypatch: pytest
     with blocks.collecting():
         blocks.collect([built.cid])
     assert blocks.missing(built.cid) == []
-    branches = [size for size in read if size > reader.HEAD]
+    branches = [size for size in read if size > reader.HEAD_SIZE]
     assert read
     assert len(branches) == sum(bool(decode(file_of_bytes(blocks, digest)).links) for digest in blocks) * 2
 

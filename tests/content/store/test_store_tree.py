@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from store_harness import write
 
 from mpi_actors.content.store import tree
-from mpi_actors.content.store.tree import TreeEntry, TreeKind
+from mpi_actors.content.store.tree import TreeEntry, TreeEntryKind
 from mpi_actors.errors import BadStore
 
 NAMES = st.sampled_from(["a", "b", "a-b", "a.py", "ä", ".hidden", "__pycache__", "m.pyc"])
@@ -71,11 +71,11 @@ def test_copies_are_equal(content: dict[str, object]) -> None:
     with tempfile.TemporaryDirectory() as directory:
         root = Path(directory)
         make(root / "one", content)
-        nodes = tree.scan(root / "one")
-        tree.copy(root / "one", nodes, root / "copy")
-        assert tree.scan(root / "copy") == nodes
+        entries = tree.scan(root / "one")
+        tree.copy(root / "one", entries, root / "copy")
+        assert tree.scan(root / "copy") == entries
         assert digest(root / "copy") == digest(root / "one")
-        assert tree.measure(root / "copy") == tree.size_of(nodes)
+        assert tree.measure(root / "copy") == tree.size_of(entries)
 
 
 def test_the_digest_is_stable(tmp_path: Path) -> None:
@@ -92,10 +92,10 @@ def test_scan(tmp_path: Path) -> None:
     (root / "b").chmod(0o700)
     (root / "a" / "up").symlink_to("../b")
     assert tree.scan(root) == (
-        TreeEntry("a", TreeKind.DIRECTORY),
-        TreeEntry("a/c", TreeKind.FILE),
-        TreeEntry("a/up", TreeKind.LINK, target="../b"),
-        TreeEntry("b", TreeKind.EXECUTABLE, 3),
+        TreeEntry("a", TreeEntryKind.DIRECTORY),
+        TreeEntry("a/c", TreeEntryKind.FILE),
+        TreeEntry("a/up", TreeEntryKind.LINK, target="../b"),
+        TreeEntry("b", TreeEntryKind.EXECUTABLE, 3),
     )
 
 
@@ -124,10 +124,10 @@ def test_links_inside(tmp_path: Path, target: str) -> None:
     """A link inside the tree is kept as it is, even if it leads nowhere."""
     root = write(tmp_path / "t", {"a/b": ""})
     (root / "link").symlink_to(target)
-    nodes = tree.scan(root)
-    tree.copy(root, nodes, tmp_path / "copy")
+    entries = tree.scan(root)
+    tree.copy(root, entries, tmp_path / "copy")
     assert os.readlink(tmp_path / "copy" / "link") == target
-    assert tree.scan(tmp_path / "copy") == nodes
+    assert tree.scan(tmp_path / "copy") == entries
 
 
 def test_special_files(tmp_path: Path) -> None:
@@ -144,31 +144,31 @@ def test_special_files(tmp_path: Path) -> None:
 def test_a_pipe_in_the_place_of_a_file(tmp_path: Path) -> None:
     """A file that became a pipe after the scan is refused, and blocks nobody."""
     root = write(tmp_path / "t", {"a": "x"})
-    nodes = tree.scan(root)
+    entries = tree.scan(root)
     (root / "a").unlink()
     os.mkfifo(root / "a")
     with pytest.raises(BadStore, match="is a file no longer"):
-        tree.digest(root, nodes)
+        tree.digest(root, entries)
     with pytest.raises(BadStore, match="is a file no longer"):
-        tree.copy(root, nodes, tmp_path / "copy")
+        tree.copy(root, entries, tmp_path / "copy")
 
 
 def test_a_link_in_the_place_of_a_file(tmp_path: Path) -> None:
     """A file that became a link after the scan is not followed."""
     root = write(tmp_path / "t", {"a": "x"})
-    nodes = tree.scan(root)
+    entries = tree.scan(root)
     (root / "a").unlink()
     (root / "a").symlink_to("/etc/passwd")
     with pytest.raises(BadStore, match="cannot read"):
-        tree.copy(root, nodes, tmp_path / "copy")
+        tree.copy(root, entries, tmp_path / "copy")
 
 
 def test_a_file_that_grows_is_cut(tmp_path: Path) -> None:
     """No more is copied than was scanned."""
     root = write(tmp_path / "t", {"a": "x"})
-    nodes = tree.scan(root)
+    entries = tree.scan(root)
     (root / "a").write_text("xxxx")
-    tree.copy(root, nodes, tmp_path / "copy")
+    tree.copy(root, entries, tmp_path / "copy")
     assert (tmp_path / "copy" / "a").read_text() == "x"
 
 
