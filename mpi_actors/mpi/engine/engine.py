@@ -309,8 +309,9 @@ class Engine(Choices):
         except ReplayDivergence as error:
             self.broke(error)
 
-    def lane_lost(self, peer: Partner) -> None:
-        """A lane has ended, or a program."""
+    def on_stream_lost(self, rank: int) -> None:
+        """The stream to that rank has ended. Where nobody makes another, the rank's program has, too."""
+        peer = self.peers[rank]
         if self.prewired and peer.lane is None:
             peer.ended = True
         self.kick()

@@ -14,7 +14,7 @@ from .schedule import kind_name
 from .transfer import Receive
 
 if TYPE_CHECKING:
-    from .engine import Engine
+    from .home import Home
     from .partner import Partner
 
 WINDOW = 8 * 1024 * 1024
@@ -30,7 +30,7 @@ class Inlet:
 
     __slots__ = ("arrivals", "consumed", "engine", "numbers", "peer", "posted", "rank")
 
-    def __init__(self, engine: Engine, peer: Partner) -> None:
+    def __init__(self, engine: Home, peer: Partner) -> None:
         self.engine = engine
         self.peer = peer
         self.rank = peer.rank

@@ -16,7 +16,7 @@ from .inlet import MESSAGE_COST, WINDOW
 from .transfer import SYNCHRONOUS, Sending
 
 if TYPE_CHECKING:
-    from .engine import Engine
+    from .home import Home
     from .partner import Partner
     from .schedule import Bytes, Data
 
@@ -42,7 +42,7 @@ class Outlet:
         "wanted",
     )  # fmt: skip
 
-    def __init__(self, engine: Engine, peer: Partner) -> None:
+    def __init__(self, engine: Home, peer: Partner) -> None:
         self.engine = engine
         self.peer = peer
         self.log = engine.log

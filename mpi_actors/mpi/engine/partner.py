@@ -13,7 +13,7 @@ from .outlet import Outlet
 from .stream import Stream
 
 if TYPE_CHECKING:
-    from .engine import Engine
+    from .home import Home
 
 
 class Partner:
@@ -26,7 +26,7 @@ class Partner:
         "trouble", "wanted",
     )  # fmt: skip
 
-    def __init__(self, engine: Engine, rank: int) -> None:
+    def __init__(self, engine: Home, rank: int) -> None:
         self.engine = engine
         self.rank = rank
         self.incarnation = 0
@@ -91,7 +91,7 @@ class Partner:
             self._drop(reason)
             if not self.ended:
                 self.want()
-            self.engine.lane_lost(self)
+            self.engine.on_stream_lost(self.rank)
 
     def _drop(self, reason: str) -> None:
         if self.lane is not None:
@@ -140,7 +140,7 @@ class Partner:
             self.engine.guarded(self.inlet.prove, flags, seq, bytes(view))
         elif kind == BYE:
             self.ended = True
-            self.engine.lane_lost(self)
+            self.engine.kick()
         else:
             raise BadFrame(f"a frame of unknown kind {kind} on a lane")
 

@@ -16,12 +16,10 @@ from collections.abc import Callable
 from os import sched_yield
 from typing import TYPE_CHECKING, Any
 
-from .stream import Stream
-from .transfer import Transfer
-
 if TYPE_CHECKING:
+    from .home import Runnable, Watched
     from .partner import Partner
-    from .runs import ScheduleRun
+    from .transfer import Transfer
 
 _SPIN = 0.0005
 """Seconds of looking before a waiting thread sleeps; less when that has been in vain."""
@@ -53,13 +51,13 @@ class Progress:
         self.thread = threading.get_ident()
         """The thread that made the last call."""
         self.waiting: dict[int, Waiting] = {}
-        self.runnable: deque[ScheduleRun] = deque()
+        self.runnable: deque[Runnable] = deque()
         """Schedules whose round is complete."""
         self.turns = 0
         """Counts what was done, so that a helper sees whether anybody does."""
         self._changed = threading.Condition(self.lock)
         self._epoll = select.epoll()
-        self._lanes: dict[int, Stream] = {}
+        self._lanes: dict[int, Watched] = {}
         self._wake = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
         self._epoll.register(self._wake, select.EPOLLIN)
         self._patience = _SPIN
@@ -70,18 +68,18 @@ class Progress:
 
     # --- lanes --------------------------------------------------------------------------------------------
 
-    def add(self, lane: Stream) -> None:
+    def add(self, lane: Watched) -> None:
         """A new lane."""
         fd = lane.sock.fileno()
         self._lanes[fd] = lane
         self._epoll.register(fd, select.EPOLLIN)
 
-    def watch(self, lane: Stream) -> None:
+    def watch(self, lane: Watched) -> None:
         """Whether it has something to write has changed."""
         events = select.EPOLLIN | select.EPOLLOUT if lane.watched else select.EPOLLIN
         self._epoll.modify(lane.sock.fileno(), events)
 
-    def unwatch(self, lane: Stream) -> None:
+    def unwatch(self, lane: Watched) -> None:
         """It is about to be closed."""
         fd = lane.sock.fileno()
         if self._lanes.pop(fd, None) is not None:

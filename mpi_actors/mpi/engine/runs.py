@@ -9,7 +9,7 @@ from .schedule import Box, ReceiveStep, Schedule, SendStep
 from .transfer import STANDARD, Receive, Sending, Transfer, size_of
 
 if TYPE_CHECKING:
-    from .engine import Engine
+    from .home import Home
 
 _QUICK = 16 * 1024
 
@@ -31,7 +31,7 @@ class ScheduleRun(Transfer):
 
     def __init__(
         self,
-        engine: Engine,
+        engine: Home,
         schedule: Schedule,
         context: int,
         tag: int,
