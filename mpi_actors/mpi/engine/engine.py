@@ -19,13 +19,15 @@ from ...replay.sequence import shortfall
 from ...wire.channel import ChannelKind, ChannelMessage
 from . import frames
 from .choices import Choices
-from .inlet import Inlet, hand_over
+from .inlet import Inlet
+from .loopback import Loopback
 from .matching import Arrival, Envelope, Matched, Matching
 from .outlet import Outlet
 from .partner import Partner
+from .progress import Progress
 from .runs import ScheduleRun
 from .schedule import Data, Schedule
-from .transfer import STANDARD, SYNCHRONOUS, Receive, Sending, Transfer, size_of
+from .transfer import STANDARD, SYNCHRONOUS, Receive, Sending, Transfer, describe_many, size_of
 from .wiring import NoWiring, Wiring
 
 _QUICK = 16 * 1024
@@ -35,7 +37,7 @@ _TO_BE_KILLED = 30.0
 """Seconds that a process waits for the daemon to end it."""
 
 
-class Engine(Choices):
+class Engine(Progress):
     """One rank's endpoint.
 
     Args:
@@ -63,7 +65,9 @@ class Engine(Choices):
         self.job_bytes = bytes.fromhex(job)
         self.wiring = wiring or NoWiring()
         self.log = SendLog(limits, directory=spill_directory)
+        self.choices = Choices(self)
         self.matching = Matching()
+        self.loopback = Loopback(self)
         self.peers = [Partner(self, other) for other in range(size)]
         self.outlets: list[Outlet] = [peer.outlet for peer in self.peers]
         self.inlets: list[Inlet] = [peer.inlet for peer in self.peers]
@@ -78,7 +82,7 @@ class Engine(Choices):
         """Send, and wait until `data` may be changed (or, synchronous, until the message is matched)."""
         with self.lock:
             if get_ident() != self.thread:
-                self.other_thread()
+                self._on_other_thread()
             if mode != SYNCHRONOUS and dest != self.rank and type(data) is not tuple and len(data) <= _QUICK:
                 small = data if type(data) is bytes else bytes(data)  # type: ignore[arg-type]
                 if self.outlets[dest].quick(context, tag, 0, small):
@@ -92,7 +96,7 @@ class Engine(Choices):
         """Begin to send; `data` must stay as it is until that is done."""
         with self.lock:
             if get_ident() != self.thread:
-                self.other_thread()
+                self._on_other_thread()
             sending = Sending(dest, context, tag, data, size_of(data), mode)
             self.post_send(sending)
             return sending
@@ -100,31 +104,12 @@ class Engine(Choices):
     def post_send(self, sending: Sending, seq: int = -1) -> None:
         """Under the lock: a message of the program's or of a schedule's, whose number may be reserved."""
         if sending.dest == self.rank:
-            self._to_self(sending)
+            self.loopback.send(sending)
             return
         outlet = self.outlets[sending.dest]
         if outlet.peer.lane is None:
             outlet.peer.want()
         outlet.post(sending, seq)
-
-    def _to_self(self, sending: Sending) -> None:
-        data = sending.data
-        payload = b"".join(data) if type(data) is tuple else data
-        context, tag, note = sending.context, sending.number, sending.note
-        receive = self.matching.arrive(self.rank, context, tag)
-        if receive is not None:
-            hand_over(receive, self.rank, tag, note, memoryview(payload))  # type: ignore[arg-type]
-        else:
-            arrival = Arrival(self.rank, context, tag, note, sending.size, -1)
-            arrival.body = bytearray(payload)  # type: ignore[arg-type]
-            arrival.complete = True
-            self.matching.keep(arrival)
-            if sending.mode == SYNCHRONOUS:
-                arrival.sender = sending
-        sending.data = b""
-        if receive is not None or sending.mode != SYNCHRONOUS:
-            sending.finish()
-        self.kick()
 
     # --- receiving ----------------------------------------------------------------------------------------
 
@@ -133,9 +118,9 @@ class Engine(Choices):
         receive = Receive(source, context, tag, into)
         with self.lock:
             if get_ident() != self.thread:
-                self.other_thread()
+                self._on_other_thread()
             if source < 0:
-                self.chose("ANY_SOURCE")
+                self.choices.commit("ANY_SOURCE")
             self.post_receive(receive)
             if not receive.done:
                 if source >= 0:
@@ -151,9 +136,9 @@ class Engine(Choices):
         receive = Receive(source, context, tag, into)
         with self.lock:
             if get_ident() != self.thread:
-                self.other_thread()
+                self._on_other_thread()
             if source < 0:
-                self.chose("ANY_SOURCE")
+                self.choices.commit("ANY_SOURCE")
             self.post_receive(receive)
         return receive
 
@@ -166,17 +151,13 @@ class Engine(Choices):
     def _match(self, arrival: Arrival, receive: Receive) -> None:
         if arrival.source != self.rank:
             self.inlets[arrival.source].match(arrival, receive)
-            return
-        assert arrival.body is not None
-        hand_over(receive, self.rank, arrival.tag, arrival.note, memoryview(arrival.body))
-        if arrival.sender is not None:
-            arrival.sender.finish()
-        self.kick()
+        else:
+            self.loopback.match(arrival, receive)
 
     def cancel(self, transfer: Transfer) -> None:
         """Withdraw a receive that has not been matched; anything else goes on."""
         with self.lock:
-            self.chose("Cancel")
+            self.choices.commit("Cancel")
             if isinstance(transfer, Receive) and not transfer.done and self.matching.withdraw(transfer):
                 transfer.cancelled = True
                 transfer.finish()
@@ -186,6 +167,55 @@ class Engine(Choices):
         with self.lock:
             self.matching.forget(context)
             self.matching.forget(context + 1)
+
+    # --- completion ---------------------------------------------------------------------------------------
+
+    def wait_any(self, transfers: Sequence[Transfer]) -> int:
+        """The index of a done one, after waiting for it; -1 if there are none."""
+        some = self._wait_for_some(transfers, "Waitany")
+        return some[0] if some else -1
+
+    def wait_some(self, transfers: Sequence[Transfer]) -> list[int]:
+        """The indices of those that are done, after waiting for one."""
+        return self._wait_for_some(transfers, "Waitsome")
+
+    def _wait_for_some(self, transfers: Sequence[Transfer], what: str) -> list[int]:
+        if not transfers:
+            return []
+        with self.lock:
+            if len(transfers) > 1:
+                self.choices.commit(what)
+            if not any(transfer.done for transfer in transfers):
+                self.wait_for(
+                    lambda: any(transfer.done for transfer in transfers),
+                    lambda: describe_many(transfers, "one of"),
+                )
+            return [index for index, transfer in enumerate(transfers) if transfer.done]
+
+    def test(self, transfer: Transfer) -> bool:
+        """Is it done?"""
+        return self._tested(lambda: transfer.done)
+
+    def test_all(self, transfers: Sequence[Transfer]) -> bool:
+        """Are all done?"""
+        return self._tested(lambda: all(transfer.done for transfer in transfers))
+
+    def test_any(self, transfers: Sequence[Transfer]) -> int:
+        """The index of a done one, or -1."""
+        self._tested(lambda: any(transfer.done for transfer in transfers))
+        return next((index for index, transfer in enumerate(transfers) if transfer.done), -1)
+
+    def test_some(self, transfers: Sequence[Transfer]) -> list[int]:
+        """The indices of those that are done."""
+        self._tested(lambda: any(transfer.done for transfer in transfers))
+        return [index for index, transfer in enumerate(transfers) if transfer.done]
+
+    def _tested(self, done: Callable[[], bool]) -> bool:
+        with self.lock:
+            self.choices.commit("a test")
+            if not done() and not self.driven:
+                self.move()
+            return done()
 
     # --- probes -------------------------------------------------------------------------------------------
 
@@ -197,7 +227,7 @@ class Engine(Choices):
     def iprobe(self, source: int, context: int, tag: int) -> Envelope | None:
         """Is there a message?"""
         with self.lock:
-            self.chose("Iprobe")
+            self.choices.commit("Iprobe")
             found = self._look(source, context, tag)
             return None if found is None else found.envelope()
 
@@ -212,7 +242,7 @@ class Engine(Choices):
     def improbe(self, source: int, context: int, tag: int) -> Matched | None:
         """Take a message out of the queue, if there is one."""
         with self.lock:
-            self.chose("Improbe")
+            self.choices.commit("Improbe")
             self._look(source, context, tag)
             return self.matching.take(source, context, tag)
 
@@ -235,7 +265,7 @@ class Engine(Choices):
             return self.matching.find(source, context, tag) is not None
 
         if source < 0:
-            self.chose("ANY_SOURCE")
+            self.choices.commit("ANY_SOURCE")
         if not found():
             self.wait_for(found, Receive(source, context, tag, None).describe)
         arrival = self.matching.find(source, context, tag)
@@ -252,7 +282,7 @@ class Engine(Choices):
         """
         with self.lock:
             if get_ident() != self.thread:
-                self.other_thread()
+                self._on_other_thread()
             run = ScheduleRun(self, schedule, context, tag, members, later=False)
             run.go_on()
             while not run.done:
@@ -269,11 +299,16 @@ class Engine(Choices):
         """Begin to run a schedule."""
         with self.lock:
             if get_ident() != self.thread:
-                self.other_thread()
+                self._on_other_thread()
             run = ScheduleRun(self, schedule, context, tag, members, later=True)
             run.go_on()
             self.advance()
             return run
+
+    def _on_other_thread(self) -> None:
+        """Another thread than before makes a call. In which order threads call is a choice, too."""
+        self.thread = get_ident()
+        self.choices.commit("calls from several threads")
 
     # --- the process --------------------------------------------------------------------------------------
 

@@ -88,7 +88,7 @@ class ProgressHelper:
                     if message.rank < engine.size and message.rank != engine.rank:
                         engine.peers[message.rank].placed(message.incarnation)
                 case ChannelKind.NOTED:
-                    engine.noted = True
+                    engine.choices.on_recorded()
                 case ChannelKind.RELEASE:
                     engine.over = True
                 case ChannelKind.COMPANY:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import socket
 from collections import deque
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from typing import NoReturn, Protocol
 
 from ...errors import MpiActorsError
@@ -52,6 +53,21 @@ class Sender(Protocol):
 
     def reserve(self) -> int:
         """A number for a message that will be sent later."""
+
+
+class ChoiceHome(Protocol):
+    """The engine, as its choices see it."""
+
+    size: int
+    """Ranks of the job."""
+    wiring: Wiring
+
+    @property
+    def lock(self) -> AbstractContextManager[object]:
+        """The engine's lock, which a thread may take again."""
+
+    def wait_for(self, done: Callable[[], bool], words: Callable[[], str]) -> None:
+        """Wait until `done`; the lock is held. `words` say what for, for people."""
 
 
 class Home(Protocol):

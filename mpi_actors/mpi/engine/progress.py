@@ -12,9 +12,11 @@ import select
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from os import sched_yield
 from typing import TYPE_CHECKING, Any
+
+from .transfer import describe_many
 
 if TYPE_CHECKING:
     from .home import Runnable, Watched
@@ -179,6 +181,32 @@ class Progress:
                 sched_yield()
         if spin:
             self._looked(True)
+
+    def wait(self, transfer: Transfer) -> None:
+        """Wait until a transfer is done.
+
+        Raises:
+            Exception: what a computation in it raised.
+        """
+        if not transfer.done:
+            with self.lock:
+                if not transfer.done:
+                    self.wait_for(lambda: transfer.done, transfer.describe)
+        if transfer.exception is not None:
+            raise transfer.exception
+
+    def wait_all(self, transfers: Sequence[Transfer]) -> None:
+        """Wait until all are done; look at each for errors."""
+        pending = [transfer for transfer in transfers if not transfer.done]
+        if pending:
+            with self.lock:
+
+                def all_done() -> bool:
+                    while pending and pending[-1].done:
+                        pending.pop()
+                    return not pending
+
+                self.wait_for(all_done, lambda: describe_many(pending, "all of"))
 
     def wait_near(self, transfer: Transfer, peer: Partner, words: Callable[[], str]) -> None:
         """Wait for a transfer that a message of `peer` will complete: look at its lane first."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -118,3 +118,12 @@ def done_transfer(source: int = ANY_SOURCE, tag: int = ANY_TAG) -> Transfer:
 def size_of(data: Data) -> int:
     """Bytes of what is to be sent."""
     return sum(map(len, data)) if type(data) is tuple else len(data)
+
+
+def describe_many(transfers: Sequence[Transfer], how_many: str) -> str:
+    """What those that are not done wait for, for people; `how_many`: "all of" or "one of"."""
+    waiting = [transfer.describe() for transfer in transfers if not transfer.done]
+    if len(waiting) == 1:
+        return waiting[0]
+    more = f" and {len(waiting) - 3} more" if len(waiting) > 3 else ""
+    return f"{how_many}: {'; '.join(waiting[:3])}{more}"

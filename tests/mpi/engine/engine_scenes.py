@@ -68,7 +68,7 @@ class Scene:
             wiring=Wants(self, rank),
             limits=Limits(),
         )
-        engine.chosen = "in this scene nobody asks"
+        engine.choices.first = "in this scene no coordinator records it"
         return engine
 
     # --- what a conductor does ----------------------------------------------------------------------------
