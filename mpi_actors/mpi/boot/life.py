@@ -110,7 +110,7 @@ def finish(outcome: ProgramOutcome, *, ours: bool) -> NoReturn:
         flush()
         # first of all: the job ends now, whatever else the program's threads and exit functions wait for
         status = environment.abort_status()
-        endpoint.failed(status or code, outcome.traceback, aborts=status != 0)
+        endpoint.report_failure(status or code, outcome.traceback, aborts=status != 0)
     threading = sys.modules.get("threading")
     if threading is not None and not outcome.crashed:
         threading._shutdown()
@@ -121,7 +121,7 @@ def finish(outcome: ProgramOutcome, *, ours: bool) -> NoReturn:
         code = _CANNOT_FLUSH
     if ours:
         if not outcome.crashed:
-            endpoint.ended(code)
+            endpoint.report_end(code)
         if not code:
             endpoint.linger()
     os._exit(code)

@@ -30,10 +30,10 @@ from .schedule import Data, Schedule
 from .transfer import STANDARD, SYNCHRONOUS, Receive, Sending, Transfer, describe_many, size_of
 from .wiring import NoWiring, Wiring
 
-_QUICK = 16 * 1024
+_MOST_QUICK = 16 * 1024
 """Bytes of the longest message that is copied rather than written from where it is."""
-_EXIT_BROKE = 3
-_TO_BE_KILLED = 30.0
+_EXIT_GAVE_UP = 3
+_KILL_PATIENCE = 30.0
 """Seconds that a process waits for the daemon to end it."""
 
 
@@ -68,9 +68,9 @@ class Engine(Progress):
         self.choices = Choices(self)
         self.matching = Matching()
         self.loopback = Loopback(self)
-        self.peers = [Partner(self, other) for other in range(size)]
-        self.outlets: list[Outlet] = [peer.outlet for peer in self.peers]
-        self.inlets: list[Inlet] = [peer.inlet for peer in self.peers]
+        self.partners = [Partner(self, other) for other in range(size)]
+        self.outlets: list[Outlet] = [partner.outlet for partner in self.partners]
+        self.inlets: list[Inlet] = [partner.inlet for partner in self.partners]
         self.prewired = prewired
         self.over = False
         """The job is over, for all ranks."""
@@ -83,7 +83,12 @@ class Engine(Progress):
         with self.lock:
             if get_ident() != self.thread:
                 self._on_other_thread()
-            if mode != SYNCHRONOUS and dest != self.rank and type(data) is not tuple and len(data) <= _QUICK:
+            if (
+                mode != SYNCHRONOUS
+                and dest != self.rank
+                and type(data) is not tuple
+                and len(data) <= _MOST_QUICK
+            ):
                 small = data if type(data) is bytes else bytes(data)  # type: ignore[arg-type]
                 if self.outlets[dest].quick(context, tag, 0, small):
                     return
@@ -107,8 +112,8 @@ class Engine(Progress):
             self.loopback.send(sending)
             return
         outlet = self.outlets[sending.dest]
-        if outlet.peer.lane is None:
-            outlet.peer.want()
+        if outlet.partner.stream is None:
+            outlet.partner.want()
         outlet.post(sending, seq)
 
     # --- receiving ----------------------------------------------------------------------------------------
@@ -124,7 +129,7 @@ class Engine(Progress):
             self.post_receive(receive)
             if not receive.done:
                 if source >= 0:
-                    self.wait_near(receive, self.peers[source], receive.describe)
+                    self.wait_near(receive, self.partners[source], receive.describe)
                 else:
                     self.wait_for(lambda: receive.done, receive.describe)
         if receive.exception is not None:
@@ -288,7 +293,7 @@ class Engine(Progress):
             while not run.done:
                 receive = run.receive
                 if receive is not None and not receive.done:
-                    self.wait_near(receive, self.peers[receive.want_source], run.describe)
+                    self.wait_near(receive, self.partners[receive.want_source], run.describe)
                 else:
                     self.wait_for(lambda: run.done, run.describe)
         if run.exception is not None:
@@ -322,46 +327,46 @@ class Engine(Progress):
             print(f"rank {self.rank}: {text}", file=sys.stderr, flush=True)
         self._end(ChannelMessage(ChannelKind.ABORT, number=code & 0xFF, text=text), code & 0xFF or 1)
 
-    def broke(self, error: MpiActorsError) -> NoReturn:
+    def give_up(self, error: MpiActorsError) -> NoReturn:
         """This rank cannot go on, and another incarnation could not either."""
         text = f"rank {self.rank}: {type(error).__name__}: {error}"
         if isinstance(self.wiring, NoWiring):
             print(text, file=sys.stderr, flush=True)
-        self._end(ChannelMessage(ChannelKind.BROKE, text=text), _EXIT_BROKE)
+        self._end(ChannelMessage(ChannelKind.BROKE, text=text), _EXIT_GAVE_UP)
 
     def _end(self, message: ChannelMessage, code: int) -> NoReturn:
         for stream in (sys.stdout, sys.stderr):
             if stream is not None:
                 stream.flush()
         if self.wiring.say(message):
-            time.sleep(_TO_BE_KILLED)
+            time.sleep(_KILL_PATIENCE)
         os._exit(code)
 
-    def guarded(self, function: Callable[..., None], *args: object) -> None:
+    def guard(self, function: Callable[..., None], *args: object) -> None:
         """Call what may find that a program is not deterministic."""
         try:
             function(*args)
         except ReplayDivergence as error:
-            self.broke(error)
+            self.give_up(error)
 
     def on_stream_lost(self, rank: int) -> None:
         """The stream to that rank has ended. Where nobody makes another, the rank's program has, too."""
-        peer = self.peers[rank]
-        if self.prewired and peer.lane is None:
-            peer.ended = True
+        partner = self.partners[rank]
+        if self.prewired and partner.stream is None:
+            partner.ended = True
         self.kick()
 
-    def ended(self, code: int) -> None:
+    def report_end(self, code: int) -> None:
         """The program has ended: nothing more will be sent."""
         with self.lock:
             if self.incarnation and not code:
-                for peer in self.peers:
-                    missing = peer.outlet.numbers.missing_from(len(peer.outlet.records))
+                for partner in self.partners:
+                    missing = partner.outlet.numbers.missing_from(len(partner.outlet.records))
                     if missing:
-                        self.broke(shortfall(self.rank, peer.rank, missing))
+                        self.give_up(shortfall(self.rank, partner.rank, missing))
         self.wiring.say(ChannelMessage(ChannelKind.ENDED, number=code & 0xFF))
 
-    def failed(self, code: int, text: str, aborts: bool = False) -> None:
+    def report_failure(self, code: int, text: str, aborts: bool = False) -> None:
         """The program failed with that exit code and traceback; `aborts`: that is to end the whole job."""
         self.wiring.say(ChannelMessage(ChannelKind.FAILED, number=code & 0xFF, text=text, flag=aborts))
 
@@ -372,12 +377,15 @@ class Engine(Progress):
                 if not isinstance(self.wiring, NoWiring):
                     self.wait_for(lambda: self.over, lambda: "the end of the job")
                 return
-            for peer in self.peers:
-                if peer.lane is not None:
-                    peer.lane.write(frames.control(frames.BYE))
-            others = [peer for peer in self.peers if peer.rank != self.rank]
+            for partner in self.partners:
+                if partner.stream is not None:
+                    partner.stream.write(frames.control(frames.BYE))
+            others = [partner for partner in self.partners if partner.rank != self.rank]
 
             def all_done() -> bool:
-                return all(peer.ended and (peer.lane is None or not peer.lane.queue) for peer in others)
+                return all(
+                    partner.ended and (partner.stream is None or not partner.stream.queue)
+                    for partner in others
+                )
 
             self.wait_for(all_done, lambda: "the end of the other ranks")

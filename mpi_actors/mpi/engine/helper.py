@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     from .engine import Engine
     from .wiring import ChannelWiring
 
-_IDLE = 50
+_HELP_INTERVAL = 50
 """Milliseconds after which the lanes are looked at if no thread of the program does."""
-_ORPHAN_EXIT = 70
+_EXIT_ORPHAN = 70
 
 
 class ProgressHelper:
@@ -43,7 +43,7 @@ class ProgressHelper:
 
     def _run(self) -> None:
         while True:
-            if self._poll.poll(_IDLE):
+            if self._poll.poll(_HELP_INTERVAL):
                 self._hear()
             else:
                 self._help()
@@ -69,7 +69,7 @@ class ProgressHelper:
             heard = []
         if not heard:
             # without its daemon a rank is nobody's: the job goes on without it, or is over
-            os._exit(0 if self._engine.over else _ORPHAN_EXIT)
+            os._exit(0 if self._engine.over else _EXIT_ORPHAN)
         for message, sock in heard:
             self._obey(message, sock)
 
@@ -83,10 +83,10 @@ class ProgressHelper:
             match message.kind:
                 case ChannelKind.LANE:
                     if sock is not None and message.rank < engine.size:
-                        engine.peers[message.rank].connect(sock, message.incarnation, message.flag)
+                        engine.partners[message.rank].connect(sock, message.incarnation, message.flag)
                 case ChannelKind.PLACED:
                     if message.rank < engine.size and message.rank != engine.rank:
-                        engine.peers[message.rank].placed(message.incarnation)
+                        engine.partners[message.rank].on_incarnation_placed(message.incarnation)
                 case ChannelKind.NOTED:
                     engine.choices.on_recorded()
                 case ChannelKind.RELEASE:

@@ -103,10 +103,10 @@ class Home(Protocol):
     def post_receive(self, receive: Receive) -> None:
         """Begin to receive."""
 
-    def guarded(self, function: Callable[..., None], *args: object) -> None:
+    def guard(self, function: Callable[..., None], *args: object) -> None:
         """Call what may find that a program is not deterministic."""
 
-    def broke(self, error: MpiActorsError) -> NoReturn:
+    def give_up(self, error: MpiActorsError) -> NoReturn:
         """End this process: another incarnation could not go on either."""
 
     def on_stream_lost(self, rank: int) -> None:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 WINDOW = 8 * 1024 * 1024
 """Bytes that one rank sends another unasked; what is beyond is announced, and pulled when it is matched."""
 MESSAGE_COST = 64
-_TELL = WINDOW // 4
+_CREDIT_STEP = WINDOW // 4
 """Bytes that were taken, after which the sender is told."""
 MOST_MESSAGE = 1 << 40
 
@@ -28,12 +28,12 @@ MOST_MESSAGE = 1 << 40
 class Inlet:
     """What came, and comes, from one rank."""
 
-    __slots__ = ("arrivals", "consumed", "engine", "numbers", "peer", "posted", "rank")
+    __slots__ = ("arrivals", "consumed", "engine", "numbers", "partner", "posted", "rank")
 
-    def __init__(self, engine: Home, peer: Partner) -> None:
+    def __init__(self, engine: Home, partner: Partner) -> None:
         self.engine = engine
-        self.peer = peer
-        self.rank = peer.rank
+        self.partner = partner
+        self.rank = partner.rank
         self.posted = engine.matching.posted
         self.numbers = ReceivedNumbers()
         self.arrivals: dict[int, Arrival] = {}
@@ -42,7 +42,7 @@ class Inlet:
 
     # --- messages that come unasked -----------------------------------------------------------------------
 
-    def data(self, note: int, flags: int, tag: int, context: int, seq: int, view: memoryview) -> None:
+    def on_data(self, note: int, flags: int, tag: int, context: int, seq: int, view: memoryview) -> None:
         """A whole message: `view` is not ours to keep."""
         numbers = self.numbers
         if seq == numbers.expected and not numbers.beyond and not self.arrivals:
@@ -50,7 +50,7 @@ class Inlet:
             numbers.expected = seq + 1
             numbers.digests += digest(view, context ^ tag)
         elif seq in self.arrivals or numbers.has(seq):
-            self._again(note, flags, tag, context, seq, view)
+            self._on_repeat(note, flags, tag, context, seq, view)
             return
         else:
             numbers.accept(seq, digest(view, context ^ tag))
@@ -63,10 +63,10 @@ class Inlet:
                 ):
                     del queue[at]
                     self.consumed += len(view) + MESSAGE_COST
-                    if self.consumed > _TELL:
-                        self._taken(0)
+                    if self.consumed > _CREDIT_STEP:
+                        self._return_credit(0)
                     if flags & SYNC:
-                        self.peer.say(frames.MATCHED, seq)
+                        self.partner.say(frames.MATCHED, seq)
                     hand_over(receive, rank, tag, note, view)
                     return
         arrival = Arrival(self.rank, context, tag, note, len(view), seq)
@@ -75,19 +75,19 @@ class Inlet:
         arrival.sync = bool(flags & SYNC)
         self.engine.matching.keep(arrival)
 
-    def _again(self, note: int, flags: int, tag: int, context: int, seq: int, view: memoryview) -> None:
+    def _on_repeat(self, note: int, flags: int, tag: int, context: int, seq: int, view: memoryview) -> None:
         """A message that is here already, or that was being read when the lane broke."""
         arrival = self.arrivals.get(seq)
         if arrival is None:
             if flags & SYNC:
-                self.query(seq)
+                self.on_query(seq)
             return
         if arrival.pulled or arrival.size != len(view):
             raise BadFrame(f"message {seq} is sent again, and differs")
         self._place(arrival)
         assert arrival.body is not None
         memoryview(arrival.body)[:] = view
-        self.filled(arrival)
+        self.on_filled(arrival)
 
     def begin(self, note: int, flags: int, tag: int, context: int, seq: int, length: int) -> Arrival:
         """A message of which only a part is here yet; returns it with memory for the whole.
@@ -104,9 +104,9 @@ class Inlet:
                 return arrival
             if length > MOST_MESSAGE:
                 raise BadFrame(f"a message of {length} bytes")
-            arrival = self._arrived(note, flags, tag, context, seq, length)
+            arrival = self._add_arrival(note, flags, tag, context, seq, length)
             if arrival.receive is not None:
-                self._taken(length)
+                self._return_credit(length)
         elif arrival.pulled or arrival.size != length:
             raise BadFrame(f"message {seq} is sent again, and differs")
         self._place(arrival)
@@ -114,20 +114,20 @@ class Inlet:
 
     # --- messages that are pulled -------------------------------------------------------------------------
 
-    def announced(self, note: int, flags: int, tag: int, context: int, seq: int, length: int) -> None:
+    def on_announced(self, note: int, flags: int, tag: int, context: int, seq: int, length: int) -> None:
         """A message waits at its sender."""
         arrival = self.arrivals.get(seq)
         if arrival.pulled if arrival is not None else self.numbers.has(seq):
-            self.query(seq)
+            self.on_query(seq)
             return
         if arrival is None:
-            arrival = self._arrived(note, flags, tag, context, seq, length)
+            arrival = self._add_arrival(note, flags, tag, context, seq, length)
         arrival.pulled = True
         self.numbers.accept(seq)
         if arrival.receive is not None:
-            self.peer.say(frames.PULL, seq)
+            self.partner.say(frames.PULL, seq)
 
-    def body(self, seq: int, length: int) -> Arrival:
+    def on_body(self, seq: int, length: int) -> Arrival:
         """The body of a message that was pulled begins; returns the message with memory for it.
 
         Raises:
@@ -139,7 +139,7 @@ class Inlet:
         self._place(arrival)
         return arrival
 
-    def filled(self, arrival: Arrival, mark: bytes = b"") -> None:
+    def on_filled(self, arrival: Arrival, mark: bytes = b"") -> None:
         """All bytes of a message are here. `mark` is their digest, if it is known already."""
         seq = arrival.seq
         if self.arrivals.pop(seq, None) is None:
@@ -161,24 +161,24 @@ class Inlet:
         arrival.receive = receive
         receive.arrival = arrival
         if not arrival.pulled:
-            self._taken(arrival.size)
+            self._return_credit(arrival.size)
             if arrival.sync:
-                self.peer.say(frames.MATCHED, arrival.seq)
+                self.partner.say(frames.MATCHED, arrival.seq)
         if arrival.complete:
             self._complete(arrival, receive)
         elif arrival.pulled:
-            self.peer.say(frames.PULL, arrival.seq)
+            self.partner.say(frames.PULL, arrival.seq)
 
-    def query(self, seq: int) -> None:
+    def on_query(self, seq: int) -> None:
         """The sender wants to know what has become of a message that we have."""
         arrival = self.arrivals.get(seq)
         if arrival is not None and arrival.pulled:
             if arrival.receive is not None:
-                self.peer.say(frames.PULL, seq)
-        elif not self._waits(seq):
-            self.peer.say(frames.MATCHED, seq)
+                self.partner.say(frames.PULL, seq)
+        elif not self._is_unmatched(seq):
+            self.partner.say(frames.MATCHED, seq)
 
-    def prove(self, flags: int, seq: int, given: bytes) -> None:
+    def on_digest(self, flags: int, seq: int, given: bytes) -> None:
         """A message was sent again, by its digest.
 
         Raises:
@@ -190,19 +190,19 @@ class Inlet:
         try:
             self.numbers.check(seq, given)
         except ReplayDivergence:
-            raise divergence(self.engine.rank, self.rank, self.peer.incarnation, seq) from None
+            raise divergence(self.engine.rank, self.rank, self.partner.incarnation, seq) from None
         if flags & SYNC:
-            self.query(seq)
+            self.on_query(seq)
 
     def resume(self) -> None:
         """There is a new lane: ask again for what was asked for."""
         for arrival in self.arrivals.values():
             if arrival.pulled and arrival.receive is not None:
-                self.peer.say(frames.PULL, arrival.seq)
+                self.partner.say(frames.PULL, arrival.seq)
 
     # --- inside -------------------------------------------------------------------------------------------
 
-    def _arrived(self, note: int, flags: int, tag: int, context: int, seq: int, length: int) -> Arrival:
+    def _add_arrival(self, note: int, flags: int, tag: int, context: int, seq: int, length: int) -> Arrival:
         arrival = Arrival(self.rank, context, tag, note, length, seq)
         arrival.sync = bool(flags & SYNC)
         self.arrivals[seq] = arrival
@@ -213,7 +213,7 @@ class Inlet:
             arrival.receive = receive
             receive.arrival = arrival
             if arrival.sync:
-                self.peer.say(frames.MATCHED, seq)
+                self.partner.say(frames.MATCHED, seq)
         return arrival
 
     def _place(self, arrival: Arrival) -> None:
@@ -241,13 +241,13 @@ class Inlet:
         else:
             hand_over(receive, arrival.source, arrival.tag, arrival.note, memoryview(body))
 
-    def _taken(self, size: int) -> None:
+    def _return_credit(self, size: int) -> None:
         self.consumed += size + MESSAGE_COST
-        if self.consumed > _TELL:
-            self.peer.say(frames.CREDIT, 0, self.consumed)
+        if self.consumed > _CREDIT_STEP:
+            self.partner.say(frames.CREDIT, 0, self.consumed)
             self.consumed = 0
 
-    def _waits(self, seq: int) -> bool:
+    def _is_unmatched(self, seq: int) -> bool:
         """Is that message still in the queue of those that nobody has taken?"""
         return any(
             arrival.seq == seq and arrival.source == self.rank

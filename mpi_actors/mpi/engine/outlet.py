@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 EAGER = 1024 * 1024
 """Bytes of the largest message that leaves unasked."""
-_AHEAD = 64
+_MOST_QUEUED = 64
 """Frames that are queued at a time of what a new lane has to send again."""
 
 pack_header = HEADER.pack
@@ -38,13 +38,13 @@ class Outlet:
     """What goes to one rank."""
 
     __slots__ = (
-        "cursor", "direct", "engine", "log", "numbers", "outstanding", "peer", "pending", "proof", "records",
-        "wanted",
+        "cursor", "direct", "engine", "log", "numbers", "outstanding", "partner", "pending", "proof",
+        "records", "wanted",
     )  # fmt: skip
 
-    def __init__(self, engine: Home, peer: Partner) -> None:
+    def __init__(self, engine: Home, partner: Partner) -> None:
         self.engine = engine
-        self.peer = peer
+        self.partner = partner
         self.log = engine.log
         self.numbers = SentNumbers()
         self.records: list[Record | None] = []
@@ -67,8 +67,8 @@ class Outlet:
         """Send a small message, if nothing stands in the way; False: take `post`."""
         records = self.records
         seq = len(records)
-        lane = self.peer.lane
-        if not self.direct or seq < self.proof or lane is None or lane.queue or self.outstanding > WINDOW:
+        stream = self.partner.stream
+        if not self.direct or seq < self.proof or stream is None or stream.queue or self.outstanding > WINDOW:
             return False
         size = len(payload)
         frame = pack_header(DATA, note, 0, tag, context, seq, size) + payload
@@ -84,14 +84,14 @@ class Outlet:
         self.cursor = seq + 1
         self.outstanding += size + MESSAGE_COST
         try:
-            count = lane.sock.send(frame)
+            count = stream.sock.send(frame)
         except BlockingIOError:
             count = 0
         except OSError as error:
-            self.peer.lost(lane, f"cannot write: {error.strerror}")
+            self.partner.on_stream_lost(stream, f"cannot write: {error.strerror}")
             return True
         if count != len(frame):
-            lane.write(memoryview(frame)[count:])
+            stream.write(memoryview(frame)[count:])
         return True
 
     def reserve(self) -> int:
@@ -112,76 +112,76 @@ class Outlet:
             self._transmit(sending)
         elif sending.size <= EAGER and sending.mode != SYNCHRONOUS:
             self._own(sending)
-            self._done(sending)
+            self._finish(sending)
 
     def _transmit(self, sending: Sending) -> None:
-        lane = self.peer.lane
+        stream = self.partner.stream
         seq, size, sync = sending.seq, sending.size, sending.mode == SYNCHRONOUS
-        if lane is None:
+        if stream is None:
             return
         if seq < self.numbers.limit and self.numbers.has(seq):
-            self._prove(sending)
+            self._send_digest(sending)
             return
         note, tag, context = sending.note, sending.number, sending.context
         if size <= EAGER and self.outstanding <= WINDOW:
             self.outstanding += size + MESSAGE_COST
             sending.stage = WRITING
             header = pack_header(DATA, note, SYNC if sync else 0, tag, context, seq, size)
-            lane.write(header, *parts_of(sending.data), sending=sending)
+            stream.write(header, *parts_of(sending.data), sending=sending)
             return
         sending.stage = ANNOUNCED
-        lane.write(pack_header(ANNOUNCE, note, SYNC if sync else 0, tag, context, seq, size))
+        stream.write(pack_header(ANNOUNCE, note, SYNC if sync else 0, tag, context, seq, size))
         if size <= EAGER and not sync:
             self._own(sending)
-            self._done(sending)
+            self._finish(sending)
 
-    def _prove(self, sending: Sending) -> None:
-        assert self.peer.lane is not None
+    def _send_digest(self, sending: Sending) -> None:
+        assert self.partner.stream is not None
         sync = sending.mode == SYNCHRONOUS
         seq = sending.seq
         mark = digest_of(sending.data, sending.context ^ sending.number)
         self._own(sending)
-        self._say_digest(seq, SYNC if sync else 0, mark)
+        self._write_digest(seq, SYNC if sync else 0, mark)
         if seq in self.wanted:
             self.wanted.discard(seq)
-            self.pulled(seq)
+            self.on_pulled(seq)
         elif not sync:
-            self._done(sending)
+            self._finish(sending)
         else:
             sending.stage = ANSWER
 
-    def _say_digest(self, seq: int, flags: int, mark: bytes) -> None:
-        if self.peer.lane is not None:
-            self.peer.lane.write(pack_header(DIGEST, 0, flags, 0, 0, seq, len(mark)) + mark)
+    def _write_digest(self, seq: int, flags: int, mark: bytes) -> None:
+        if self.partner.stream is not None:
+            self.partner.stream.write(pack_header(DIGEST, 0, flags, 0, 0, seq, len(mark)) + mark)
 
     # --- what becomes of them -----------------------------------------------------------------------------
 
-    def written(self, sending: Sending) -> None:
+    def on_written(self, sending: Sending) -> None:
         """A frame with its bytes is written whole."""
         self._own(sending)
         if sending.stage == WRITING and sending.mode == SYNCHRONOUS:
             sending.stage = ANSWER
         else:
-            self._done(sending)
+            self._finish(sending)
 
-    def matched(self, seq: int) -> None:
+    def on_matched(self, seq: int) -> None:
         """The receiver has found its receive, or has the whole message."""
         sending = self.pending.get(seq)
         if sending is not None and sending.stage in (ANSWER, ANNOUNCED):
             self._own(sending)
-            self._done(sending)
+            self._finish(sending)
 
-    def pulled(self, seq: int) -> None:
+    def on_pulled(self, seq: int) -> None:
         """The receiver wants a message's body."""
-        lane = self.peer.lane
-        if lane is None:
+        stream = self.partner.stream
+        if stream is None:
             return
         sending = self.pending.get(seq)
         if sending is not None:
             sending.stage = WRITING
             if sending.mode == SYNCHRONOUS:
                 sending.mode = 0  # it is matched
-            lane.write(
+            stream.write(
                 pack_header(BODY, 0, 0, 0, 0, seq, sending.size), *parts_of(sending.data), sending=sending
             )
             return
@@ -190,7 +190,7 @@ class Outlet:
             self.wanted.add(seq)
             return
         payload = self.log.read(record[3])
-        lane.write(pack_header(BODY, 0, 0, 0, 0, seq, len(payload)), payload)
+        stream.write(pack_header(BODY, 0, 0, 0, 0, seq, len(payload)), payload)
 
     def _own(self, sending: Sending) -> None:
         """From now on the bytes are ours: the program may change its own."""
@@ -203,9 +203,9 @@ class Outlet:
         try:
             return self.log.add(data)
         except SendLogFull as error:
-            self.engine.broke(error)
+            self.engine.give_up(error)
 
-    def _done(self, sending: Sending) -> None:
+    def _finish(self, sending: Sending) -> None:
         self.pending.pop(sending.seq, None)
         sending.data = b""
         sending.finish()
@@ -236,19 +236,23 @@ class Outlet:
 
     def refill(self) -> bool:
         """Queue some of what is to be sent again; False when all has been."""
-        lane = self.peer.lane
-        if self.direct or lane is None or not self.numbers.open:
+        stream = self.partner.stream
+        if self.direct or stream is None or not self.numbers.open:
             return False
         began = self.cursor
-        while self.cursor < len(self.records) and len(lane.queue) < _AHEAD and self.peer.lane is lane:
+        while (
+            self.cursor < len(self.records)
+            and len(stream.queue) < _MOST_QUEUED
+            and self.partner.stream is stream
+        ):
             seq = self.cursor
             self.cursor += 1
-            self._again(seq)
+            self._resend(seq)
         if self.cursor >= len(self.records):
             self.direct = True
-        return self.cursor > began and bool(lane.queue)
+        return self.cursor > began and bool(stream.queue)
 
-    def _again(self, seq: int) -> None:
+    def _resend(self, seq: int) -> None:
         sending = self.pending.get(seq)
         known = self.numbers.has(seq)
         if sending is not None:
@@ -256,26 +260,26 @@ class Outlet:
                 self._transmit(sending)
             elif sending.mode == SYNCHRONOUS:
                 sending.stage = ANSWER
-                self._say_digest(seq, SYNC, self._mark(seq))
+                self._write_digest(seq, SYNC, self._mark(seq))
             else:
                 sending.stage = ANNOUNCED
             return
         record = self.records[seq]
-        lane = self.peer.lane
-        if record is None or lane is None:
+        stream = self.partner.stream
+        if record is None or stream is None:
             return
         context, tag, note, stored = record
         if known:
             if seq < self.proof:
-                self._say_digest(seq, 0, self._mark(seq))
+                self._write_digest(seq, 0, self._mark(seq))
             return
         payload = self.log.read(stored)
         size = len(payload)
         if size <= EAGER and self.outstanding <= WINDOW:
             self.outstanding += size + MESSAGE_COST
-            lane.write(pack_header(DATA, note, 0, tag, context, seq, size), payload)
+            stream.write(pack_header(DATA, note, 0, tag, context, seq, size), payload)
         else:
-            lane.write(pack_header(ANNOUNCE, note, 0, tag, context, seq, size))
+            stream.write(pack_header(ANNOUNCE, note, 0, tag, context, seq, size))
 
     def _mark(self, seq: int) -> bytes:
         record = self.records[seq]

@@ -22,15 +22,15 @@ class Partner:
     """
 
     __slots__ = (
-        "ended", "engine", "greeted", "incarnation", "inlet", "lane", "outlet", "rank", "resumed_with",
-        "trouble", "wanted",
+        "ended", "engine", "greeted", "incarnation", "inlet", "outlet", "rank", "resumed_with",
+        "stream", "trouble", "wanted",
     )  # fmt: skip
 
     def __init__(self, engine: Home, rank: int) -> None:
         self.engine = engine
         self.rank = rank
         self.incarnation = 0
-        self.lane: Stream | None = None
+        self.stream: Stream | None = None
         self.greeted = False
         """The other end of the lane has said who it is."""
         self.wanted = False
@@ -53,11 +53,11 @@ class Partner:
 
     def want(self) -> None:
         """See that there is a lane."""
-        if self.lane is None and not self.wanted:
+        if self.stream is None and not self.wanted:
             self.wanted = True
             self.engine.wiring.want(self.rank)
 
-    def placed(self, incarnation: int) -> None:
+    def on_incarnation_placed(self, incarnation: int) -> None:
         """It has a new incarnation: older ones are fenced."""
         if incarnation > self.incarnation:
             used = self.used
@@ -75,40 +75,40 @@ class Partner:
         self._drop("replaced by a new lane")
         self.incarnation = incarnation
         self.wanted = False
-        self.lane = Stream(self, sock, relay)
-        self.engine.add(self.lane)
+        self.stream = Stream(self, sock, relay)
+        self.engine.add(self.stream)
         numbers = self.inlet.numbers
-        self.lane.write(
+        self.stream.write(
             frames.hello_frame(
                 self.engine.job_bytes, self.engine.rank, self.engine.incarnation,
                 numbers.expected, numbers.beyond,
             )
         )  # fmt: skip
 
-    def lost(self, lane: Stream, reason: str) -> None:
+    def on_stream_lost(self, stream: Stream, reason: str) -> None:
         """A lane is of no use any more: without it, ask for another."""
-        if lane is self.lane:
+        if stream is self.stream:
             self._drop(reason)
             if not self.ended:
                 self.want()
             self.engine.on_stream_lost(self.rank)
 
     def _drop(self, reason: str) -> None:
-        if self.lane is not None:
+        if self.stream is not None:
             self.trouble = reason
-            lane, self.lane = self.lane, None
+            stream, self.stream = self.stream, None
             self.greeted = False
             self.outlet.suspend()
-            lane.close()
+            stream.close()
 
     # --- frames -------------------------------------------------------------------------------------------
 
     def say(self, kind: int, seq: int, length: int = 0) -> None:
         """Send a frame without a payload. Without a lane it is not needed: the next one begins anew."""
-        if self.lane is not None and self.greeted:
-            self.lane.write(frames.control(kind, seq, length))
+        if self.stream is not None and self.greeted:
+            self.stream.write(frames.control(kind, seq, length))
 
-    def told(
+    def on_frame(
         self,
         kind: int,
         flags: int,
@@ -129,15 +129,15 @@ class Partner:
                 raise BadFrame(f"a lane that begins with a frame of kind {kind}")
             self._greet(frames.decode_hello(bytes(view)))
         elif kind == PULL:
-            self.outlet.pulled(seq)
+            self.outlet.on_pulled(seq)
         elif kind == ANNOUNCE:
-            self.inlet.announced(note, flags, tag, context, seq, length)
+            self.inlet.on_announced(note, flags, tag, context, seq, length)
         elif kind == MATCHED:
-            self.outlet.matched(seq)
+            self.outlet.on_matched(seq)
         elif kind == CREDIT:
             self.outlet.outstanding = max(0, self.outlet.outstanding - length)
         elif kind == DIGEST:
-            self.engine.guarded(self.inlet.prove, flags, seq, bytes(view))
+            self.engine.guard(self.inlet.on_digest, flags, seq, bytes(view))
         elif kind == BYE:
             self.ended = True
             self.engine.kick()

@@ -23,17 +23,17 @@ if TYPE_CHECKING:
     from .partner import Partner
     from .transfer import Transfer
 
-_SPIN = 0.0005
+_MOST_SPIN = 0.0005
 """Seconds of looking before a waiting thread sleeps; less when that has been in vain."""
-_LEAST = 0.00002
+_LEAST_SPIN = 0.00002
 """Seconds below which it is not worth while."""
-_SLEEPS = 32
+_WAITS_WITHOUT_SPIN = 32
 """Waits without looking until it is tried again."""
-_ASLEEP = 60.0
-_NEWS = 1.0
-_LOOKS = 16
+_LONGEST_SLEEP = 60.0
+_OTHERS_SLEEP = 1.0
+_NEAR_LOOKS = 16
 """Looks at one lane between two at all of them."""
-_READS = 64
+_READS_IN_A_ROW = 64
 """Reads from one lane before others have their turn."""
 
 Waiting = tuple[Callable[[], str], float]
@@ -59,10 +59,10 @@ class Progress:
         """Counts what was done, so that a helper sees whether anybody does."""
         self._changed = threading.Condition(self.lock)
         self._epoll = select.epoll()
-        self._lanes: dict[int, Watched] = {}
+        self._streams: dict[int, Watched] = {}
         self._wake = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
         self._epoll.register(self._wake, select.EPOLLIN)
-        self._patience = _SPIN
+        self._patience = _MOST_SPIN
         self._slept = 0
         self._driver = 0
         self._asleep = False
@@ -70,27 +70,27 @@ class Progress:
 
     # --- lanes --------------------------------------------------------------------------------------------
 
-    def add(self, lane: Watched) -> None:
+    def add(self, stream: Watched) -> None:
         """A new lane."""
-        fd = lane.sock.fileno()
-        self._lanes[fd] = lane
+        fd = stream.sock.fileno()
+        self._streams[fd] = stream
         self._epoll.register(fd, select.EPOLLIN)
 
-    def watch(self, lane: Watched) -> None:
+    def watch(self, stream: Watched) -> None:
         """Whether it has something to write has changed."""
-        events = select.EPOLLIN | select.EPOLLOUT if lane.watched else select.EPOLLIN
-        self._epoll.modify(lane.sock.fileno(), events)
+        events = select.EPOLLIN | select.EPOLLOUT if stream.watched else select.EPOLLIN
+        self._epoll.modify(stream.sock.fileno(), events)
 
-    def unwatch(self, lane: Watched) -> None:
+    def unwatch(self, stream: Watched) -> None:
         """It is about to be closed."""
-        fd = lane.sock.fileno()
-        if self._lanes.pop(fd, None) is not None:
+        fd = stream.sock.fileno()
+        if self._streams.pop(fd, None) is not None:
             self._epoll.unregister(fd)
 
     def close(self) -> None:
         """Give everything back. Nobody may wait."""
-        for lane in tuple(self._lanes.values()):
-            lane.close()
+        for stream in tuple(self._streams.values()):
+            stream.close()
         self._epoll.close()
         os.close(self._wake)
 
@@ -111,18 +111,18 @@ class Progress:
             events = self._epoll.poll(0)
         moved = False
         for fd, event in events:
-            lane = self._lanes.get(fd)
-            if lane is None:
+            stream = self._streams.get(fd)
+            if stream is None:
                 if fd == self._wake:
                     os.eventfd_read(self._wake)
                 continue
             if event & ~select.EPOLLOUT:
-                for _ in range(_READS):
-                    moved |= lane.read()
-                    if lane.closed or not lane.more:
+                for _ in range(_READS_IN_A_ROW):
+                    moved |= stream.read()
+                    if stream.closed or not stream.more:
                         break
-            if event & select.EPOLLOUT and not lane.closed:
-                moved |= lane.flush()
+            if event & select.EPOLLOUT and not stream.closed:
+                moved |= stream.flush()
         moved = self.advance() or moved
         if moved and self._others:
             self._changed.notify_all()
@@ -154,7 +154,7 @@ class Progress:
                 if self._driver and self._driver != me:
                     self._others += 1
                     try:
-                        self._changed.wait(_NEWS)
+                        self._changed.wait(_OTHERS_SLEEP)
                     finally:
                         self._others -= 1
                     continue
@@ -162,25 +162,25 @@ class Progress:
                 try:
                     self._drive(done)
                 finally:
-                    self._let_go(before)
+                    self._set_driver(before)
         finally:
             del self.waiting[me]
 
     def _drive(self, done: Callable[[], bool]) -> None:
-        spin = self._looking()
+        spin = self._spin_time()
         until = time.perf_counter() + spin
         while not done():
             if not spin:
-                self.move(_ASLEEP)
+                self.move(_LONGEST_SLEEP)
             elif self.move():
                 until = time.perf_counter() + spin
             elif time.perf_counter() > until:
-                self._looked(False)
+                self._adapt_spin(False)
                 spin = 0.0
             elif self.polite:
                 sched_yield()
         if spin:
-            self._looked(True)
+            self._adapt_spin(True)
 
     def wait(self, transfer: Transfer) -> None:
         """Wait until a transfer is done.
@@ -208,19 +208,19 @@ class Progress:
 
                 self.wait_for(all_done, lambda: describe_many(pending, "all of"))
 
-    def wait_near(self, transfer: Transfer, peer: Partner, words: Callable[[], str]) -> None:
+    def wait_near(self, transfer: Transfer, partner: Partner, words: Callable[[], str]) -> None:
         """Wait for a transfer that a message of `peer` will complete: look at its lane first."""
-        lane = peer.lane
-        nobody = not self._driver and lane is not None and not lane.relay
-        spin = self._looking() if nobody else 0.0
+        stream = partner.stream
+        nobody = not self._driver and stream is not None and not stream.relay
+        spin = self._spin_time() if nobody else 0.0
         if spin:
             self._driver = self.thread
             polite = self.polite
             try:
                 until = time.perf_counter() + spin
-                while not (transfer.done or lane is None or lane.closed):
-                    for _ in range(_LOOKS):
-                        if lane.read():
+                while not (transfer.done or stream is None or stream.closed):
+                    for _ in range(_NEAR_LOOKS):
+                        if stream.read():
                             break
                         if polite:
                             sched_yield()
@@ -235,28 +235,28 @@ class Progress:
                     self._changed.notify_all()
             if self.runnable:
                 self.advance()
-            if not transfer.done or spin < _SPIN:
-                self._looked(transfer.done)
+            if not transfer.done or spin < _MOST_SPIN:
+                self._adapt_spin(transfer.done)
         if not transfer.done:
             self.wait_for(lambda: transfer.done, words)
 
-    def _looking(self) -> float:
+    def _spin_time(self) -> float:
         """For how many seconds to look without sleeping, now."""
         if not self.spin or self._others:
             return 0.0
-        if self._patience < _LEAST:
+        if self._patience < _LEAST_SPIN:
             self._slept += 1
-            if self._slept < _SLEEPS:
+            if self._slept < _WAITS_WITHOUT_SPIN:
                 return 0.0
             self._slept = 0
-            self._patience = 4 * _LEAST
+            self._patience = 4 * _LEAST_SPIN
         return self._patience
 
-    def _looked(self, found: bool) -> None:
+    def _adapt_spin(self, found: bool) -> None:
         """Looking has found what was waited for, or was in vain: then others may need the processor."""
-        self._patience = min(_SPIN, 2 * self._patience) if found else self._patience / 2
+        self._patience = min(_MOST_SPIN, 2 * self._patience) if found else self._patience / 2
 
-    def _let_go(self, to: int = 0) -> None:
+    def _set_driver(self, to: int = 0) -> None:
         self._driver = to
         if self._others:
             self._changed.notify_all()

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from .engine import Engine
 
-_MOST = 30_000
+_MOST_CHARACTERS = 30_000
 """Characters in all."""
-_OWN = ("/mpi_actors/mpi/", "/mpi_actors/shim/")
+_OUR_FOLDERS = ("/mpi_actors/mpi/", "/mpi_actors/shim/")
 
 
 def state_of(engine: Engine) -> str:
@@ -37,13 +37,14 @@ def state_of(engine: Engine) -> str:
         lines += [
             f"    {entry.filename}:{entry.lineno} in {entry.name}: {entry.line}"
             for entry in traceback.extract_stack(frame)
-            if not any(part in entry.filename for part in _OWN) and not entry.filename.startswith("<frozen")
+            if not any(part in entry.filename for part in _OUR_FOLDERS)
+            and not entry.filename.startswith("<frozen")
         ]
     unread = engine.matching.left()
     if unread:
         lines.append(f"    {unread} messages or receives wait for their other half")
-    lanes = [peer for peer in engine.peers if peer is not None and peer.used]
-    missing = [str(peer.rank) for peer in lanes if peer.lane is None or not peer.greeted]
+    lanes = [partner for partner in engine.partners if partner is not None and partner.used]
+    missing = [str(partner.rank) for partner in lanes if partner.stream is None or not partner.greeted]
     if missing:
         lines.append(f"    no connection yet to rank {', '.join(missing)}")
-    return "\n".join(lines)[:_MOST]
+    return "\n".join(lines)[:_MOST_CHARACTERS]

@@ -11,7 +11,7 @@ from .transfer import STANDARD, Receive, Sending, Transfer, size_of
 if TYPE_CHECKING:
     from .home import Home
 
-_QUICK = 16 * 1024
+_MOST_QUICK = 16 * 1024
 
 
 class ScheduleRun(Transfer):
@@ -88,13 +88,13 @@ class ScheduleRun(Transfer):
         dest = self._members[step.dest]
         seq = self._numbers.pop() if self._numbers is not None else -1
         size = size_of(data)  # type: ignore[arg-type]
-        if seq < 0 and size <= _QUICK and dest != engine.rank:
+        if seq < 0 and size <= _MOST_QUICK and dest != engine.rank:
             small = data if type(data) is bytes else b"".join(data) if type(data) is tuple else bytes(data)  # type: ignore[arg-type]
             if engine.outlets[dest].quick(self._context, self._label, self.kind, small):
                 return
         sending = Sending(dest, self._context, self._label, data, size, STANDARD, self.kind)  # type: ignore[arg-type]
         self._pending += 1
-        sending.on_done = self._step_done
+        sending.on_done = self._on_step_done
         engine.post_send(sending, seq)
 
     def _receive(self, step: ReceiveStep) -> None:
@@ -104,18 +104,18 @@ class ScheduleRun(Transfer):
         receive = Receive(self._members[step.source], self._context, self._label, memory, self.kind)  # type: ignore[arg-type]
         self._pending += 1
         if box is None:
-            receive.on_done = self._step_done
+            receive.on_done = self._on_step_done
         else:
-            receive.on_done = lambda transfer: self._boxed(transfer, box)
+            receive.on_done = lambda transfer: self._on_box_received(transfer, box)
         self.receive = receive
         self._engine.post_receive(receive)
 
-    def _boxed(self, transfer: Transfer, box: Box) -> None:
+    def _on_box_received(self, transfer: Transfer, box: Box) -> None:
         if transfer.payload is not None:
             box.value = transfer.payload
-        self._step_done(transfer)
+        self._on_step_done(transfer)
 
-    def _step_done(self, transfer: Transfer) -> None:
+    def _on_step_done(self, transfer: Transfer) -> None:
         if transfer.error and not self.error:
             self.error = transfer.error
             self.exception = self.exception or transfer.exception

@@ -42,7 +42,7 @@ def from_environment(environment: Mapping[str, str]) -> Engine:
     if wiring is None:
         engine.spin = 1 < given.size <= (os.cpu_count() or 1)
         for other, sock in lanes.items():
-            engine.peers[other].connect(sock, 0, False)
+            engine.partners[other].connect(sock, 0, False)
     ProgressHelper(engine, wiring).start()
     engine.wiring.say(ChannelMessage(ChannelKind.READY))
     return engine

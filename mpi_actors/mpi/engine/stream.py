@@ -18,13 +18,13 @@ if TYPE_CHECKING:
     from .partner import Partner
     from .transfer import Sending
 
-_BUFFER = 16 * 1024
+_BUFFER_SIZE = 16 * 1024
 """Bytes read at a time; of a longer message the rest is read to where it belongs …"""
-_PIECE = 512 * 1024
+_MOST_PIECE = 512 * 1024
 """… so many at a time at the most: their digest is computed while they are in the processor's cache."""
 _MOST_PARTS = 500
 """Pieces of one sendmsg call: the system takes 1024."""
-_MOST_SMALL = 16 * 1024 * 1024
+_MOST_PAYLOAD = 16 * 1024 * 1024
 """The longest payload of a frame that is no message's: a greeting."""
 
 unpack_header = HEADER.unpack_from
@@ -39,24 +39,24 @@ class Stream:
     """
 
     __slots__ = (
-        "closed", "flushing", "left", "more", "peer", "queue", "recv_into", "relay", "rx", "sink", "sink_at",
-        "sink_mark", "sink_view", "sock", "take", "view", "watched",
+        "closed", "flushing", "left", "more", "on_data", "partner", "queue", "recv_into", "relay", "rx",
+        "sink", "sink_at", "sink_mark", "sink_view", "sock", "view", "watched",
     )  # fmt: skip
 
-    def __init__(self, peer: Partner, sock: socket.socket, relay: bool) -> None:
+    def __init__(self, partner: Partner, sock: socket.socket, relay: bool) -> None:
         sock.setblocking(False)
         for option in (socket.SO_SNDBUF, socket.SO_RCVBUF):
             sock.setsockopt(socket.SOL_SOCKET, option, 4 * 1024 * 1024)
-        self.peer = peer
+        self.partner = partner
         self.sock = sock
         # of the calls that each message makes, the fewest look-ups
         self.recv_into = sock.recv_into
-        self.take = peer.inlet.data
+        self.on_data = partner.inlet.on_data
         self.more = False
         """Whether there may be more to read than the last read has brought."""
         self.relay = relay
         self.queue: deque[Item] = deque()
-        self.rx = bytearray(_BUFFER)
+        self.rx = bytearray(_BUFFER_SIZE)
         self.view = memoryview(self.rx)
         self.left = 0
         self.sink: Arrival | None = None
@@ -86,14 +86,14 @@ class Stream:
         self.flushing = False
         if not self.closed and bool(self.queue) != self.watched:
             self.watched = not self.watched
-            self.peer.engine.watch(self)
+            self.partner.engine.watch(self)
         return wrote
 
     def _flush(self) -> bool:
         wrote = False
         queue = self.queue
         while not self.closed:
-            if not queue and not self.peer.outlet.refill():
+            if not queue and not self.partner.outlet.refill():
                 break
             if not queue:
                 continue
@@ -106,7 +106,7 @@ class Stream:
             except BlockingIOError:
                 return wrote
             except OSError as error:
-                self.peer.lost(self, f"cannot write: {error.strerror}")
+                self.partner.on_stream_lost(self, f"cannot write: {error.strerror}")
                 return wrote
             wrote = True
             while parts and count >= len(parts[0]):
@@ -117,7 +117,7 @@ class Stream:
                 continue
             queue.popleft()
             if sending is not None:
-                self.peer.outlet.written(sending)
+                self.partner.outlet.on_written(sending)
         return wrote
 
     # --- reading ------------------------------------------------------------------------------------------
@@ -126,7 +126,7 @@ class Stream:
         """Read what is there, once; False when nothing was. `more` tells whether to look again."""
         try:
             if self.sink is not None:
-                count = self.sock.recv_into(self.sink_view[self.sink_at : self.sink_at + _PIECE])
+                count = self.sock.recv_into(self.sink_view[self.sink_at : self.sink_at + _MOST_PIECE])
                 self.more = True
             elif self.left:
                 count = self.sock.recv_into(self.view[self.left :])
@@ -134,35 +134,35 @@ class Stream:
             else:
                 count = self.recv_into(self.rx)
                 self.more = False
-                if count >= HEADER_SIZE and self.peer.greeted:
+                if count >= HEADER_SIZE and self.partner.greeted:
                     # what there is may be one whole message and nothing else: it often is
                     kind, note, flags, tag, context, seq, length = unpack_header(self.rx)
                     if kind == DATA and length == count - HEADER_SIZE:
-                        self.take(note, flags, tag, context, seq, self.view[HEADER_SIZE:count])
+                        self.on_data(note, flags, tag, context, seq, self.view[HEADER_SIZE:count])
                         return True
         except BlockingIOError:
             self.more = False
             return False
         except OSError as error:
-            self.peer.lost(self, f"cannot read: {error.strerror}")
+            self.partner.on_stream_lost(self, f"cannot read: {error.strerror}")
             return True
         except ProtocolError as error:
-            self.peer.lost(self, f"{type(error).__name__}: {error}")
+            self.partner.on_stream_lost(self, f"{type(error).__name__}: {error}")
             return True
         if not count:
-            self.peer.lost(self, "its end")
+            self.partner.on_stream_lost(self, "its end")
             return True
         try:
             if self.sink is not None:
-                self._poured(count)
+                self._on_sink_read(count)
             else:
                 self.more |= self.left + count == len(self.rx)
                 self._parse(self.left + count)
         except ProtocolError as error:
-            self.peer.lost(self, f"{type(error).__name__}: {error}")
+            self.partner.on_stream_lost(self, f"{type(error).__name__}: {error}")
         return True
 
-    def _poured(self, count: int) -> None:
+    def _on_sink_read(self, count: int) -> None:
         at = self.sink_at
         self.sink_at += count
         self.sink_mark.update(self.sink_view[at : self.sink_at])
@@ -170,39 +170,39 @@ class Stream:
             arrival, self.sink = self.sink, None
             self.sink_view = memoryview(b"")
             assert arrival is not None
-            self.peer.inlet.filled(arrival, self.sink_mark.digest())
+            self.partner.inlet.on_filled(arrival, self.sink_mark.digest())
 
     def _parse(self, end: int) -> None:
         at = 0
-        rx, view, peer = self.rx, self.view, self.peer
-        inlet = peer.inlet
+        rx, view, partner = self.rx, self.view, self.partner
+        inlet = partner.inlet
         while end - at >= HEADER_SIZE:
             kind, note, flags, tag, context, seq, length = unpack_header(rx, at)
             start = at + HEADER_SIZE
             stop = start + length if kind in WITH_PAYLOAD else start
-            if kind == DATA and peer.greeted:
+            if kind == DATA and partner.greeted:
                 if stop <= end:
-                    inlet.data(note, flags, tag, context, seq, view[start:stop])
+                    inlet.on_data(note, flags, tag, context, seq, view[start:stop])
                 else:
                     self._pour(inlet.begin(note, flags, tag, context, seq, length), start, end)
                     at = end
                     break
-            elif kind == BODY and peer.greeted:
-                arrival = inlet.body(seq, length)
+            elif kind == BODY and partner.greeted:
+                arrival = inlet.on_body(seq, length)
                 if length:
                     self._pour(arrival, start, min(stop, end))
                 else:
-                    inlet.filled(arrival)
+                    inlet.on_filled(arrival)
                 if stop > end:
                     at = end
                     break
             elif stop > end:
-                if length > _BUFFER - HEADER_SIZE:
+                if length > _BUFFER_SIZE - HEADER_SIZE:
                     self._grow(length)
                     view = self.view
                 break
             else:
-                peer.told(kind, flags, tag, context, note, seq, length, view[start:stop])
+                partner.on_frame(kind, flags, tag, context, note, seq, length, view[start:stop])
             if self.closed:
                 return
             at = stop
@@ -212,10 +212,10 @@ class Stream:
 
     def _grow(self, length: int) -> None:
         """For a greeting that is longer than our buffer."""
-        if length > _MOST_SMALL:
+        if length > _MOST_PAYLOAD:
             raise BadFrame(f"a frame of {length} bytes on a lane")
         if len(self.rx) < length + HEADER_SIZE:
-            rx = bytearray(length + HEADER_SIZE + _BUFFER)
+            rx = bytearray(length + HEADER_SIZE + _BUFFER_SIZE)
             rx[: len(self.rx)] = self.rx
             self.rx, self.view = rx, memoryview(rx)
 
@@ -227,7 +227,7 @@ class Stream:
         part = end - start
         target[:part] = self.view[start:end]
         if part == len(target):
-            self.peer.inlet.filled(arrival)
+            self.partner.inlet.on_filled(arrival)
         else:
             self.sink, self.sink_view, self.sink_at = arrival, target, part
             self.sink_mark = running_digest(arrival.context ^ arrival.tag)
@@ -238,7 +238,7 @@ class Stream:
         """Give the socket back. What was queued is not sent."""
         if not self.closed:
             self.closed = True
-            self.peer.engine.unwatch(self)
+            self.partner.engine.unwatch(self)
             self.queue.clear()
             self.sink = None
             self.sink_view = memoryview(b"")

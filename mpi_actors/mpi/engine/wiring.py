@@ -11,7 +11,7 @@ from typing import Protocol
 
 from ...wire.channel import ChannelDecoder, ChannelKind, ChannelMessage
 
-_ROOM = socket.CMSG_SPACE(16 * struct.calcsize("i"))
+_ANCILLARY_SIZE = socket.CMSG_SPACE(16 * struct.calcsize("i"))
 
 
 class Wiring(Protocol):
@@ -66,7 +66,7 @@ class ChannelWiring:
         """
         while True:
             try:
-                data, ancillary, _, _ = self.sock.recvmsg(65536, _ROOM, socket.MSG_CMSG_CLOEXEC)
+                data, ancillary, _, _ = self.sock.recvmsg(65536, _ANCILLARY_SIZE, socket.MSG_CMSG_CLOEXEC)
             except OSError:
                 data, ancillary = b"", []
             for level, kind, raw in ancillary:

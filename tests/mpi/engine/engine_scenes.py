@@ -20,7 +20,7 @@ Program = Callable[[Engine], Generator[list[Transfer], None, list[bytes]]]
 class SceneEngine(Engine):
     """Raises where a real one would end its process."""
 
-    def broke(self, error: MpiActorsError) -> NoReturn:
+    def give_up(self, error: MpiActorsError) -> NoReturn:
         """See `Engine.broke`."""
         raise error
 
@@ -83,14 +83,14 @@ class Scene:
         self.results[rank] = None
         for other, incarnation in enumerate(self.incarnations):
             if other != rank:
-                self.engines[other].peers[rank].placed(self.incarnations[rank])
-                self.engines[rank].peers[other].placed(incarnation)
+                self.engines[other].partners[rank].on_incarnation_placed(self.incarnations[rank])
+                self.engines[rank].partners[other].on_incarnation_placed(incarnation)
 
     def cut(self, one: int, other: int) -> None:
         """Break the lane between two ranks, with what is in it."""
-        lane = self.engines[one].peers[other].lane
-        if lane is not None:
-            lane.sock.shutdown(socket.SHUT_RDWR)
+        stream = self.engines[one].partners[other].stream
+        if stream is not None:
+            stream.sock.shutdown(socket.SHUT_RDWR)
         self._connected.pop((min(one, other), max(one, other)), None)
 
     def step(self) -> bool:
@@ -125,9 +125,9 @@ class Scene:
     def _pending(self) -> bool:
         """Is anything said and not yet heard?"""
         return any(
-            peer.lane is not None and (peer.lane.queue or not peer.greeted)
+            partner.stream is not None and (partner.stream.queue or not partner.greeted)
             for engine in self.engines
-            for peer in engine.peers
+            for partner in engine.partners
         )
 
     def left(self) -> int:
@@ -152,10 +152,10 @@ class Scene:
         pair = (min(one, other), max(one, other))
         ends = self.incarnations[pair[0]], self.incarnations[pair[1]]
         first, second = (self.engines[rank] for rank in pair)
-        have = first.peers[pair[1]].lane is not None and second.peers[pair[0]].lane is not None
+        have = first.partners[pair[1]].stream is not None and second.partners[pair[0]].stream is not None
         if have and self._connected.get(pair) == ends:
             return
         self._connected[pair] = ends
         ours, theirs = socket.socketpair()
-        first.peers[pair[1]].connect(ours, ends[1], False)
-        second.peers[pair[0]].connect(theirs, ends[0], False)
+        first.partners[pair[1]].connect(ours, ends[1], False)
+        second.partners[pair[0]].connect(theirs, ends[0], False)
