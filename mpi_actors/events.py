@@ -1,15 +1,17 @@
 """What happens in a pool, as typed events and as the JSON lines of `--events`.
 
-The JSON form is stable: an object a line with `time` (seconds since 1970), `event` (the name) and the fields
-of the class. New fields and events may come; none goes or changes its meaning.
+The JSON form is stable. Each line is an object with `time` (seconds since 1970), `event` (the event's name)
+and the fields of the class. Later versions may add fields and events; they never remove one or change its
+meaning.
 """
 
 from __future__ import annotations
 
 import json
 import logging
+from collections import deque
 from collections.abc import Callable
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Generic, TypeVar
 
 import attrs
 
@@ -17,17 +19,20 @@ from .ids import Incarnation, JobId, PeerId, Rank
 
 logger = logging.getLogger(__name__)
 
+Item = TypeVar("Item")
+
 
 @attrs.frozen(kw_only=True)
 class Event:
-    """Something that happened on or was seen by this peer."""
+    """Something that happened on this peer, or that this peer saw."""
 
     name: ClassVar[str]
+    """The event's name in JSON."""
 
 
 @attrs.frozen(kw_only=True)
 class PeerJoined(Event):
-    """A peer was greeted and counts from now on."""
+    """A peer has said hello and is a member of the pool from now on. `interpreters` are those it offers."""
 
     name = "peer-joined"
     peer: PeerId
@@ -37,7 +42,7 @@ class PeerJoined(Event):
 
 @attrs.frozen(kw_only=True)
 class PeerOffers(Event):
-    """A peer that counts offers other interpreters than before."""
+    """A connected peer offers other interpreters than before."""
 
     name = "peer-offers"
     peer: PeerId
@@ -46,7 +51,7 @@ class PeerOffers(Event):
 
 @attrs.frozen(kw_only=True)
 class PeerLost(Event):
-    """A peer is gone: `reason` says how that was noticed."""
+    """A peer is gone; `reason` says how this peer noticed."""
 
     name = "peer-lost"
     peer: PeerId
@@ -55,7 +60,7 @@ class PeerLost(Event):
 
 @attrs.frozen(kw_only=True)
 class JobStarted(Event):
-    """This peer coordinates a new job."""
+    """This peer coordinates a new job with `ranks` ranks."""
 
     name = "job-started"
     job: JobId
@@ -65,7 +70,7 @@ class JobStarted(Event):
 
 @attrs.frozen(kw_only=True)
 class RankInstalling(Event):
-    """A rank's host has not installed the program, and does that before it starts the rank."""
+    """The host of a rank installs the program before it starts the rank."""
 
     name = "rank-installing"
     job: JobId
@@ -77,7 +82,7 @@ class RankInstalling(Event):
 
 @attrs.frozen(kw_only=True)
 class RankStarted(Event):
-    """A rank's process runs, for the first time (incarnation 0) or again."""
+    """A process of a rank runs: the first (incarnation 0), or one that replaces another."""
 
     name = "rank-started"
     job: JobId
@@ -90,7 +95,7 @@ class RankStarted(Event):
 
 @attrs.frozen(kw_only=True)
 class RankLost(Event):
-    """An incarnation is over without having ended well; another is to take its place."""
+    """An incarnation ended before its work was done; the coordinator starts another in its place."""
 
     name = "rank-lost"
     job: JobId
@@ -102,7 +107,7 @@ class RankLost(Event):
 
 @attrs.frozen(kw_only=True)
 class RankWaiting(Event):
-    """No peer can take a rank now; the job waits, visibly, until the deadline."""
+    """No peer can host a rank now. The job waits for one, for at most `seconds` seconds."""
 
     name = "rank-waiting"
     job: JobId
@@ -113,7 +118,7 @@ class RankWaiting(Event):
 
 @attrs.frozen(kw_only=True)
 class Log(Event):
-    """A program logged a line (`stream` is `log`), or wrote one to standard error (`stderr`)."""
+    """A program logged a line (`stream` is `log`), or wrote a line to standard error (`stderr`)."""
 
     name = "log"
     job: JobId
@@ -124,7 +129,7 @@ class Log(Event):
 
 @attrs.frozen(kw_only=True)
 class JobFinished(Event):
-    """A job is over."""
+    """A job has ended. `seconds` is how long it ran."""
 
     name = "job-finished"
     job: JobId
@@ -136,30 +141,30 @@ class JobFinished(Event):
 
 @attrs.frozen(kw_only=True)
 class Notice(Event):
-    """Something that a person at the console should know."""
+    """Text that a person at the console should read."""
 
     name = "notice"
     text: str
 
 
 def event_classes() -> dict[str, type[Event]]:
-    """The classes of events by their names."""
-    # attrs makes each class anew, with slots: the one that counts comes after the one that it was made from
+    """Return the classes of all events, by their names in JSON."""
+    # attrs replaces each class by one with slots, which comes later in the list than the class as written
     return {cls.name: cls for cls in Event.__subclasses__()}
 
 
 def to_json(event: Event, time: float) -> str:
-    """The event as one line of JSON, without the newline."""
+    """Return the event as one line of JSON, without the newline. `time` is in seconds since 1970."""
     fields: dict[str, Any] = {"time": round(time, 6), "event": event.name}
     fields |= attrs.asdict(event)
     return json.dumps(fields, ensure_ascii=False)
 
 
 class EventBus:
-    """Tells each event to whoever listens, at once and in order.
+    """Passes each event to all listeners, at once and in order.
 
-    A listener that cannot keep up holds the bus: until it lets go, jobs take no more log lines of their
-    ranks. Everything else goes on.
+    A listener that cannot keep up holds the bus. Until it lets go, jobs take no more log lines from their
+    ranks; everything else goes on.
     """
 
     def __init__(self) -> None:
@@ -168,22 +173,22 @@ class EventBus:
         self._when_free: list[Callable[[], None]] = []
 
     def listen(self, listener: Callable[[Event], None]) -> Callable[[], None]:
-        """Call `listener` with each event from now on; returns what ends that."""
+        """Call `listener` with each event from now on; return a function that ends this."""
         self._listeners.append(listener)
         return lambda: self._listeners.remove(listener)
 
     @property
     def held(self) -> bool:
-        """Somebody cannot keep up."""
+        """Whether a listener holds the bus."""
         return self._holds > 0
 
     def hold(self) -> Callable[[], None]:
-        """Ask for no more log lines; returns what ends that, to be called once."""
+        """Stop log lines; return a function that ends this hold. The caller calls it once."""
         self._holds += 1
         return self._let_go
 
     def when_free(self, act: Callable[[], None]) -> Callable[[], None]:
-        """Call `act` whenever the last hold ends; returns what ends that."""
+        """Call `act` whenever the last hold ends; return a function that ends this."""
         self._when_free.append(act)
         return lambda: self._when_free.remove(act)
 
@@ -194,9 +199,83 @@ class EventBus:
                 act()
 
     def emit(self, event: Event) -> None:
-        """Tell everybody. What a listener raises is its own affair: it is logged, and the others are told."""
+        """Pass an event to all listeners. An exception of one is logged, and does not reach the others."""
         for listener in tuple(self._listeners):
             try:
                 listener(event)
             except Exception:
                 logger.exception("a listener could not take %s", event.name)
+
+
+class BoundedOutbox(Generic[Item]):
+    """Items on their way to a reader that may be slow, in order and in bounded memory.
+
+    The outbox holds the bus from the moment when items of `hold_at` or more wait, until items of `free_at` or
+    less do. Meanwhile ranks wait with their log lines at their hosts, and the outbox drops and counts items
+    that may be dropped: lines that programs write to standard error. Other events are few and always kept.
+
+    Args:
+        bus: held while the reader cannot keep up.
+        hold_at: size from which the bus is held, in any unit.
+        free_at: size down to which it is held.
+        on_dropped: called with the number of dropped items, when the bus is about to be free again.
+    """
+
+    def __init__(
+        self, bus: EventBus, *, hold_at: int, free_at: int, on_dropped: Callable[[int], None]
+    ) -> None:
+        self._bus = bus
+        self._hold_at = hold_at
+        self._free_at = free_at
+        self._on_dropped = on_dropped
+        self._waiting: deque[tuple[Item, int]] = deque()
+        self._size = 0
+        self._in_hand = 0
+        self._dropped = 0
+        self._let_go: Callable[[], None] | None = None
+
+    def __len__(self) -> int:
+        """Return the number of items that nobody has taken."""
+        return len(self._waiting)
+
+    def put(self, item: Item, size: int, *, droppable: bool = False) -> None:
+        """Add an item of that size; a droppable item is dropped while the bus is held."""
+        if droppable and self._let_go is not None:
+            self._dropped += 1
+            return
+        self._waiting.append((item, size))
+        self._size += size
+        if self._let_go is None and self._size >= self._hold_at:
+            self._let_go = self._bus.hold()
+
+    def take(self, enough: float) -> list[Item]:
+        """Take items until their sizes reach `enough`, or none is left. They count until `written`."""
+        items = []
+        taken = 0
+        while self._waiting and taken < enough:
+            item, size = self._waiting.popleft()
+            items.append(item)
+            taken += size
+        self._in_hand += taken
+        return items
+
+    def written(self) -> None:
+        """Forget what was taken: the reader has it. This may free the bus."""
+        self._size -= self._in_hand
+        self._in_hand = 0
+        if self._size <= self._free_at:
+            self._free()
+
+    def clear(self) -> None:
+        """Forget all items, and free the bus."""
+        self._waiting.clear()
+        self._size = self._in_hand = 0
+        self._free()
+
+    def _free(self) -> None:
+        let_go, self._let_go = self._let_go, None
+        dropped, self._dropped = self._dropped, 0
+        if dropped:
+            self._on_dropped(dropped)
+        if let_go is not None:
+            let_go()

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections import deque
 from collections.abc import Awaitable, Callable
 
 import attrs
 import trio
 
-from ...events import EventBus
+from ...actors import Bell
+from ...events import BoundedOutbox, EventBus
 
 MANY = 4 * 1024 * 1024
 """Characters of waiting texts from which jobs take no more log lines."""
@@ -39,24 +39,16 @@ class Outbox:
     """
 
     def __init__(self, bus: EventBus) -> None:
-        self._bus = bus
-        self._waiting: deque[OutputPiece] = deque()
-        self._size = 0
+        self._waiting: BoundedOutbox[OutputPiece] = BoundedOutbox(
+            bus, hold_at=MANY, free_at=FEW, on_dropped=self._on_dropped
+        )
         self._busy = False
-        self._dropped = 0
-        self._let_go: Callable[[], None] | None = None
-        self._changed = trio.Event()
+        self._changed = Bell()
 
     def put(self, text: str, *, error: bool = False, droppable: bool = False) -> None:
         """Show a text, whose last line's end is added; a `droppable` one only if there is room."""
-        if droppable and self._size >= MANY:
-            self._dropped += 1
-            return
-        self._waiting.append(OutputPiece(text + "\n", error))
-        self._size += len(text) + 1
-        if self._size >= MANY and self._let_go is None:
-            self._let_go = self._bus.hold()
-        self._change()
+        self._waiting.put(OutputPiece(text + "\n", error), len(text) + 1, droppable=droppable)
+        self._changed.ring()
 
     async def pump(self, write: Write) -> None:
         """Show what comes, until cancelled."""
@@ -76,33 +68,16 @@ class Outbox:
             if self._waiting:
                 await self._write_some(write, math.inf)
         self._waiting.clear()
-        self._size = 0
-        self._release()
 
     async def _write_some(self, write: Write, most: float) -> None:
-        batch: list[OutputPiece] = []
-        size = 0
-        while self._waiting and size < most:
-            batch.append(self._waiting.popleft())
-            size += len(batch[-1].text)
+        batch = self._waiting.take(most)
         self._busy = True
         try:
             await write(batch)
         finally:
             self._busy = False
-            self._size -= size
-            self._change()
-        if self._size <= FEW:
-            self._release()
+            self._waiting.written()
+            self._changed.ring()
 
-    def _release(self) -> None:
-        let_go, self._let_go = self._let_go, None
-        dropped, self._dropped = self._dropped, 0
-        if dropped:
-            self.put(f"{dropped} lines of standard error, shown too slowly, were dropped", error=True)
-        if let_go is not None:
-            let_go()
-
-    def _change(self) -> None:
-        self._changed.set()
-        self._changed = trio.Event()
+    def _on_dropped(self, count: int) -> None:
+        self.put(f"{count} lines of standard error, shown too slowly, were dropped", error=True)

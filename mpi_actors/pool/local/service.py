@@ -1,11 +1,8 @@
-"""The control channel of a daemon that a launcher started: an actor that serves its requests.
+"""The daemon's end of the control protocol: an actor that serves the launcher's requests.
 
-The launcher holds the other ends of two sockets. When it ends, however that happens, the kernel closes them,
-and the daemon stops in an orderly way.
-
-Memory stays bounded when the launcher reads slowly: log lines are then no longer taken from the ranks
-(`EventBus.hold`), which wait; lines that programs write to standard error are dropped, counted, and told by
-a notice. Events of other kinds are few and always told.
+The launcher holds the other ends of two sockets. When the launcher ends, for whatever reason, the kernel
+closes them, and the daemon stops in an orderly way. A launcher that reads slowly costs bounded memory: see
+`events.BoundedOutbox`.
 """
 
 from __future__ import annotations
@@ -21,8 +18,9 @@ import trio
 
 from ...actors import Bell, ChildSpec, Mailbox, Restart
 from ...daemon.real import RealDaemon
+from ...daemon.tree import Daemon
 from ...errors import BadProgramLine, MpiActorsError, ProtocolError, UsageError
-from ...events import Event, EventBus, Log, Notice, PeerJoined, to_json
+from ...events import BoundedOutbox, Event, EventBus, Log, Notice, PeerJoined, to_json
 from ...jobs.job import Job
 from ...wire.control import (
     MAX_LOGS,
@@ -52,81 +50,71 @@ from ...wire.splitter import LineSplitter
 
 logger = logging.getLogger(__name__)
 
-_READ = 256 * 1024
+_BATCH_BYTES = 256 * 1024
+"""Bytes of events after which one write ends: enough that system calls cost little."""
 _MAX_REQUEST = 64 * 1024 * 1024
-_MANY = 8 * 1024 * 1024
-"""Bytes of waiting events from which no log lines are taken."""
-_FEW = 1024 * 1024
-"""Bytes of waiting events down to which that lasts."""
-_EVENT_COST = 256
-"""Bytes that a waiting event counts for besides its text."""
-_AT_ONCE = 64
-"""Requests that are dealt with at a time."""
+"""The longest request in bytes. The longest that launchers make is a script with its environment."""
+_HOLD_BYTES = 8 * 1024 * 1024
+"""Bytes of waiting events from which the bus is held …"""
+_FREE_BYTES = 1024 * 1024
+"""… and down to which: well below, so that the ranks do not stop and go with each line."""
+_EVENT_BYTES = 256
+"""Bytes that a waiting event takes besides its text, roughly."""
+_MOST_REQUESTS = 64
+"""Requests that are served at the same time; further ones wait in the socket."""
 
 BROKEN = (trio.BrokenResourceError, trio.ClosedResourceError)
+"""What a socket raises when the launcher has ended, or when we have closed our end."""
 
 
 class EventOutbox:
-    """Events on their way to the launcher, in order and in bounded memory."""
+    """Events on their way to the launcher, with the times when they happened."""
 
     def __init__(self, bus: EventBus) -> None:
-        self._bus = bus
-        self._waiting: deque[tuple[float, Event]] = deque()
-        self._bytes = 0
-        self._let_go: Callable[[], None] | None = None
-        self._dropped = 0
-        self._some = Bell()
+        self._waiting: BoundedOutbox[tuple[float, Event]] = BoundedOutbox(
+            bus, hold_at=_HOLD_BYTES, free_at=_FREE_BYTES, on_dropped=self._on_dropped
+        )
+        self._changed = Bell()
 
     def put(self, event: Event) -> None:
-        """An event has happened now."""
-        if self._let_go is not None and isinstance(event, Log) and event.stream == "stderr":
-            self._dropped += 1
-            return
-        self._waiting.append((time.time(), event))
-        self._bytes += _cost(event)
-        if self._let_go is None and self._bytes > _MANY:
-            self._let_go = self._bus.hold()
-        self._some.ring()
+        """Add an event that happens now."""
+        size = _EVENT_BYTES + (len(event.text) if isinstance(event, Log) else 0)
+        droppable = isinstance(event, Log) and event.stream == "stderr"
+        self._waiting.put((time.time(), event), size, droppable=droppable)
+        self._changed.ring()
 
     async def take(self) -> bytes:
-        """Wait for some events, as lines."""
+        """Wait for events; return some of them, a line of JSON each."""
         while not self._waiting:
-            await self._some.wait()
-        lines: list[bytes] = []
-        size = 0
-        while self._waiting and size < _READ:
-            stamp, event = self._waiting.popleft()
-            size += _cost(event)
-            lines.append(to_json(event, stamp).encode(errors="surrogatepass") + b"\n")
-        self._bytes -= size
-        if self._bytes <= _FEW:
-            self.release()
-        return b"".join(lines)
+            await self._changed.wait()
+        events = self._waiting.take(_BATCH_BYTES)
+        self._waiting.written()
+        return b"".join(
+            to_json(event, stamp).encode(errors="surrogatepass") + b"\n" for stamp, event in events
+        )
 
-    def release(self) -> None:
-        """Let log lines come again, and tell of what was dropped."""
-        let_go, self._let_go = self._let_go, None
-        dropped, self._dropped = self._dropped, 0
-        if dropped:
-            self.put(Notice(text=f"{dropped} lines of standard error, read too slowly, were dropped"))
-        if let_go is not None:
-            let_go()
+    def close(self) -> None:
+        """Drop all events, and free the bus: nobody reads any more."""
+        self._waiting.clear()
+
+    def _on_dropped(self, count: int) -> None:
+        self.put(Notice(text=f"{count} lines of standard error, read too slowly, were dropped"))
 
 
 class ControlService:
-    """The actor. Give `child()` to `RealDaemon.run`.
+    """The actor that serves one launcher. Give `child()` to `RealDaemon.run`.
 
     Args:
-        node: the daemon.
-        control: the socket of requests and answers, at the start of a line; closed in the end.
-        events: the socket of events; closed in the end.
-        opened: the id of the request that opened the daemon, which is answered first.
-        stop: called at the end; stops the daemon.
+        real: the daemon.
+        control: the socket of requests and answers, at the start of a line. The service closes it.
+        events: the socket of events. The service closes it.
+        opened: the id of the request that opened the daemon; the service answers that request first.
+        stop: stops the daemon; called when the service ends.
     """
 
     def __init__(
         self,
-        node: RealDaemon,
+        real: RealDaemon,
         control: trio.SocketStream,
         events: trio.SocketStream,
         *,
@@ -135,20 +123,20 @@ class ControlService:
     ) -> None:
         self._opened = opened
         self._stop = stop
-        self._node = node
-        self._daemon = node.daemon
+        self._real = real
+        self._daemon = real.daemon
         self._control = control
         self._events = events
-        self._outbox = EventOutbox(node.daemon.bus)
+        self._outbox = EventOutbox(real.daemon.bus)
         self._answering = trio.Lock()
-        self._limit = trio.Semaphore(_AT_ONCE)
+        self._limit = trio.Semaphore(_MOST_REQUESTS)
 
     def child(self) -> ChildSpec[object]:
-        """How a supervisor runs it. It is not started again: when it ends, the daemon does."""
+        """Return how a supervisor runs the service. It is never restarted: when it ends, the daemon ends."""
         return ChildSpec(id="control", run=self.run, restart=Restart.TEMPORARY)
 
     async def run(self, _: Mailbox[object]) -> None:
-        """The actor: until the launcher is gone, or wants the daemon to stop."""
+        """Serve until the launcher has ended, or asks the daemon to stop."""
         forget = self._daemon.bus.listen(self._outbox.put)
         try:
             for record in self._daemon.roster:
@@ -162,7 +150,7 @@ class ControlService:
                 nursery.cancel_scope.cancel()
         finally:
             forget()
-            self._outbox.release()
+            self._outbox.close()
             self._stop()
 
     def _greeting(self) -> Opened:
@@ -173,7 +161,7 @@ class ControlService:
             while True:
                 await self._events.send_all(await self._outbox.take())
         except BROKEN:
-            return  # the launcher is gone: the other socket tells
+            return  # the launcher has ended: `_serve` sees that, too
 
     async def _serve(self, nursery: trio.Nursery) -> None:
         splitter = LineSplitter(_MAX_REQUEST)
@@ -189,7 +177,7 @@ class ControlService:
         except BROKEN:
             return
         except (ProtocolError, BadProgramLine) as error:
-            logger.error("the launcher sent nonsense: %s", error)
+            logger.error("the launcher broke the control protocol: %s", error)
 
     async def _answer(self, id: int, request: ControlRequest[Any]) -> None:
         try:
@@ -208,7 +196,7 @@ class ControlService:
             try:
                 await self._control.send_all(line)
             except BROKEN:
-                return  # the launcher is gone: the reader sees it
+                return  # the launcher has ended: `_serve` sees that, too
 
     async def _obey(self, request: ControlRequest[Any]) -> object:
         daemon = self._daemon
@@ -216,9 +204,9 @@ class ControlService:
             case Start(program=program, size=size, args=args, restart=restart):
                 return (await daemon.start_job(program, size, args, restart=restart)).id
             case Offer(script=script):
-                return self._node.offer(script)
+                return self._real.offer(script)
             case Feed(program=name, path=path, size=size, ended=ended):
-                await self._node.inputs.feed(name, path, size, ended)
+                await self._real.inputs.feed(name, path, size, ended)
                 return None
             case Why(job=name, patience=patience):
                 return await daemon.job(name).why(patience)
@@ -230,14 +218,14 @@ class ControlService:
             case Connect(address=address):
                 return (await daemon.connect(address)).peer
             case GetStatus():
-                return status(self._node)
+                return status(daemon)
             case WaitPrepared():
-                await self._node.prepared.wait()
+                await self._real.prepared.wait()
                 return Prepared(
                     interpreters=daemon.launcher.interpreters(),
                     failed={
                         entry.name: entry.detail
-                        for entry in self._node.depot.listing()
+                        for entry in self._real.depot.listing()
                         if entry.state != "installed"
                     },
                 )
@@ -247,7 +235,7 @@ class ControlService:
 
 
 def job_log(job: Job) -> LogTail:
-    """The end of a job's log that fits into one answer."""
+    """Return as much of the end of a job's log as fits into one answer."""
     lines: deque[LogEntry] = deque()
     room = MAX_LOGS
     for line in reversed(job.log):
@@ -258,9 +246,8 @@ def job_log(job: Job) -> LogTail:
     return LogTail(lines=tuple(lines), dropped=job.log.dropped + len(job.log) - len(lines))
 
 
-def status(node: RealDaemon) -> DaemonStatus:
-    """The daemon now."""
-    daemon = node.daemon
+def status(daemon: Daemon) -> DaemonStatus:
+    """Return what a daemon is and does now."""
     return DaemonStatus(
         peer=daemon.local,
         addresses=daemon.transport.addresses,
@@ -283,7 +270,3 @@ def status(node: RealDaemon) -> DaemonStatus:
         dropped_frames=dict(daemon.router.dropped),
         protocol_errors=dict(daemon.protocol_errors()),
     )
-
-
-def _cost(event: Event) -> int:
-    return _EVENT_COST + (len(event.text) if isinstance(event, Log) else 0)

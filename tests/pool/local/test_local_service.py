@@ -1,4 +1,4 @@
-"""The words between a launcher and its daemons, and the outbox of events."""
+"""The control protocol between a launcher and its daemons, and the outbox of events."""
 
 from __future__ import annotations
 
