@@ -110,6 +110,14 @@ def path(text: str) -> Path:
     return Path(text)
 
 
+def default_directory() -> Path:
+    """Return the peer's own directory for when no `-path` names one: it lies in the user's data directory."""
+    # imported here: not needed when a flag is wrong, or names the directory
+    import platformdirs
+
+    return platformdirs.user_data_path("mpi-actors", appauthor=False)
+
+
 def peer(text: str) -> str:
     """An address to dial.
 

@@ -8,7 +8,6 @@ import signal
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import platformdirs
 import trio
 
 from ...actors import ChildSpec, Mailbox, Restart
@@ -16,6 +15,7 @@ from ...config import PeerLimits, Settings
 from ...errors import MpiActorsError, OutputLost
 from ...loading import loading
 from ..arguments.parse import ConsoleOptions
+from ..arguments.values import default_directory
 from ..output import logs
 from ..output.eventlog import EventLog
 from ..output.streams import STDIN, STDOUT
@@ -43,7 +43,7 @@ def run_console(options: ConsoleOptions) -> int:
         if event_log is not None:
             stack.callback(event_log.close)
         interactive = os.isatty(STDIN) and os.isatty(STDOUT)
-        path = options.path or platformdirs.user_data_path("mpi-actors", appauthor=False)
+        path = options.path or default_directory()
         with loading():
             # libp2p takes more than a second to load; whatever is wrong so far was said before
             from ...daemon.real import DaemonOptions
@@ -63,6 +63,15 @@ def run_console(options: ConsoleOptions) -> int:
         )
         app = _App(node_options, handler, event_log, quiet=options.quiet, interactive=interactive)
         return trio.run(app.main)
+
+
+def register_commands() -> None:
+    """Load the modules of the console's commands, which enter them in the registry in the order of `help`."""
+    # imported here: the commands load what daemons consist of
+    # isort: off
+    from . import commands_content  # noqa: F401
+    from . import commands  # noqa: F401
+    # isort: on
 
 
 def _front(interactive: bool, path: Path) -> Front:
@@ -115,6 +124,8 @@ class _App:
         from ...daemon.real import open_daemon
         from ..output.outbox import Outbox
         from .console import Console
+
+        register_commands()
 
         async with open_daemon(self._options) as node:
             bus = node.daemon.bus

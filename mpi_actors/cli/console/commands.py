@@ -14,7 +14,6 @@ from ...ids import short_peer
 from ...jobs.job import Job
 from ..text.tables import one_line, seconds_text, table
 from ..text.tree import dropped_lines, tree_lines
-from . import commands_content  # noqa: F401 - its commands come first
 from .registry import REGISTRY, Names, command, find
 
 if TYPE_CHECKING:

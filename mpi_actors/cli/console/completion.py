@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import attrs
 
-from . import commands as commands  # they register themselves
 from .registry import REGISTRY, Names
 
 

@@ -6,15 +6,15 @@ import difflib
 import enum
 import shlex
 from collections.abc import Awaitable, Callable, Sequence
-from typing import TYPE_CHECKING
+from typing import Any, Generic, TypeVar
 
 import attrs
 
 from ...errors import UsageError
 from ..text.tables import one_line
 
-if TYPE_CHECKING:
-    from .console import Console
+C = TypeVar("C")
+"""What a command works on: the console. The registry needs to know nothing of it."""
 
 
 class Names(enum.Enum):
@@ -30,17 +30,18 @@ class Names(enum.Enum):
     JOBS = enum.auto()
 
 
-Run = Callable[["Console", Sequence[str]], Awaitable[None]]
+Run = Callable[[C, Sequence[str]], Awaitable[None]]
+"""Executes a command, with the console and the command's arguments."""
 
 
 @attrs.frozen(kw_only=True)
-class Command:
+class Command(Generic[C]):
     """One command."""
 
     name: str
     usage: str
     summary: str
-    run: Run
+    run: Run[C]
     least: int
     """Arguments that it must have."""
     most: int | None
@@ -50,11 +51,11 @@ class Command:
     """Only its first argument is such a name."""
 
 
-REGISTRY: dict[str, Command] = {}
+REGISTRY: dict[str, Command[Any]] = {}
 """Commands by name, in the order in which `help` shows them."""
 
 
-def find(word: str) -> Command:
+def find(word: str) -> Command[Any]:
     """The command of that name, in letters of either case.
 
     Raises:
@@ -80,7 +81,7 @@ def split(line: str) -> list[str]:
         raise UsageError(f"cannot read that line: {str(error).lower()}") from None
 
 
-def check_count(command: Command, arguments: Sequence[str]) -> None:
+def check_count(command: Command[Any], arguments: Sequence[str]) -> None:
     """Refuse too few or too many arguments.
 
     Raises:
@@ -93,10 +94,10 @@ def check_count(command: Command, arguments: Sequence[str]) -> None:
 def command(
     usage: str, summary: str, least: int = 0, most: int | None = 0, names: Names = Names.NOTHING,
     *, only_first: bool = False,
-) -> Callable[[Run], Run]:  # fmt: skip
+) -> Callable[[Run[C]], Run[C]]:  # fmt: skip
     """Register a command, whose name is the first word of `usage`. See `Command` for the rest."""
 
-    def register(run: Run) -> Run:
+    def register(run: Run[C]) -> Run[C]:
         name = usage.split()[0]
         REGISTRY[name] = Command(
             name=name, usage=usage, summary=summary, run=run, least=least, most=most, names=names,

@@ -10,7 +10,7 @@ import trio
 from ...errors import OutputLost, Ungrouped
 from ...loading import loading
 from ..arguments.content import ContentArguments, PublishArguments
-from ..arguments.directories import default_directory
+from ..arguments.values import default_directory
 from ..output import logs
 from ..output.screen import Screen
 from .actions import act

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import pytest
 
+from mpi_actors.cli.console.app import register_commands
 from mpi_actors.cli.console.completion import Vocabulary, complete
 from mpi_actors.cli.console.registry import REGISTRY, check_count, find, split
 from mpi_actors.errors import UsageError
 
+register_commands()
 WORDS = Vocabulary(installed=("echo", "pi"), available=("words",), pinned=("pi",), jobs=("0123", "0456"))
 
 

@@ -12,6 +12,7 @@ import trio
 from console_content import ECHO, INTERPRETERS, ROOT, RUN, FakeBackend
 from trio.testing import wait_all_tasks_blocked
 
+from mpi_actors.cli.console.app import register_commands
 from mpi_actors.cli.console.console import Console
 from mpi_actors.cli.output.outbox import Outbox, OutputPiece
 from mpi_actors.content.store.backend import TransferProgress
@@ -21,6 +22,7 @@ from mpi_actors.errors import InterpreterInUse, UnknownInterpreter
 from mpi_actors.events import EventBus
 from mpi_actors.ids import PeerId
 
+register_commands()
 PEER = PeerId("12D3KooWD3eckifWpRn9wQpMG9R9hX3sD158z7EqHWmweQAJU5SA")
 
 
