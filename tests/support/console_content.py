@@ -7,10 +7,13 @@ import time
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
-import attrs
 import trio
 
+from mpi_actors.cli.content.content import CollectedReport, Content
+from mpi_actors.content.access import Access
 from mpi_actors.content.formats.cid import Cid, Codec
 from mpi_actors.content.formats.limits import TreeLimits
 from mpi_actors.content.formats.path import ContentPath
@@ -18,6 +21,7 @@ from mpi_actors.content.store.backend import (
     PUBLISHED,
     Added,
     Collected,
+    ContentBackend,
     DirectoryEntry,
     OnAdded,
     OnProgress,
@@ -47,7 +51,7 @@ INTERPRETERS = [
 ]
 
 
-class FakeBackend:
+class FakeBackend(ContentBackend):
     """See `ContentBackend`: the directory `ROOT`, and nothing else.
 
     A directory named `stuck` is never published entirely, nor is anything fetched to a place named so.
@@ -145,29 +149,20 @@ class FakeBackend:
         return found
 
 
-@attrs.frozen
-class Report:
-    """See `CollectedReport`."""
-
-    blocks: int
-    size: int
-    interpreters: tuple[str, ...]
-
-
-class FakeContent:
-    """See `Content`."""
-
-    why = "because of the tests"
+class FakeContent(Content):
+    """Content on a fake backend, with interpreters that are only named."""
 
     def __init__(self, interpreters: Iterable[Interpreter] = INTERPRETERS) -> None:
-        self.backend = FakeBackend()
+        self._backend = FakeBackend()
+        access = SimpleNamespace(backend=self._backend, why="because of the tests")
+        super().__init__(cast(Access, access))
         self.opened = False
         self.pinned: list[str] = []
         self.failure: MpiActorsError | None = None
         self._interpreters = list(interpreters)
 
     @asynccontextmanager
-    async def open(self, _: object) -> AsyncIterator[FakeContent]:
+    async def open(self, _: object) -> AsyncIterator[Content]:
         """See `OpenContent`."""
         if self.failure is not None:
             raise self.failure
@@ -176,6 +171,10 @@ class FakeContent:
             yield self
         finally:
             self.opened = False
+
+    @property
+    def backend(self) -> FakeBackend:
+        return self._backend
 
     async def interpreters(self) -> list[Interpreter]:
         return self._interpreters
@@ -190,9 +189,9 @@ class FakeContent:
             raise UnknownInterpreter(f"{name!r} is not pinned")
         self.pinned.remove(name)
 
-    async def collect(self) -> Report:
+    async def collect(self) -> CollectedReport:
         collected = await self.backend.collect()
-        return Report(collected.blocks, collected.size, ("old",) if collected.blocks else ())
+        return CollectedReport(collected.blocks, collected.size, ("old",) if collected.blocks else ())
 
 
 if __name__ == "__main__":

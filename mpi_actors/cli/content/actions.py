@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Awaitable, Callable, Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ...content.formats.cid import Cid
 from ...content.formats.path import ContentPath
@@ -22,7 +22,9 @@ from ..arguments.content import (
 from ..output.screen import Screen
 from ..text.listings import collected_lines, entry_lines, interpreter_lines
 from . import acts
-from .content import Content
+
+if TYPE_CHECKING:
+    from .content import Content
 
 _FIELDS = ("name", "size", "state", "last_use", "pinned", "in_use", "detail")
 """Of an interpreter, in JSON."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+from typing import TYPE_CHECKING
 
 import trio
 
@@ -14,7 +15,9 @@ from ..arguments.values import default_directory
 from ..output import logs
 from ..output.screen import Screen
 from .actions import act
-from .content import OpenContent
+
+if TYPE_CHECKING:
+    from .content import OpenContent
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 

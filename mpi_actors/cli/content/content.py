@@ -1,73 +1,86 @@
-"""What the commands need of a peer's directory, whether or not its daemon runs."""
+"""The content and the interpreters of one peer, as the commands see them, whether or not its daemon runs."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
-from typing import TYPE_CHECKING, Protocol
 
+import attrs
+import trio
+
+from ...content.access import Access
+from ...content.store.backend import ContentBackend
+from ...depot.listing import InterpreterEntry, recorded_entries
+from ...errors import UnknownInterpreter
 from ..arguments.content import ContentArguments
 
-if TYPE_CHECKING:
-    from ...content.store.backend import ContentBackend
-    from ...depot.listing import InterpreterEntry
 
-
-class CollectedReport(Protocol):
+@attrs.frozen
+class CollectedReport:
     """What `Content.collect` removed."""
 
-    @property
-    def interpreters(self) -> tuple[str, ...]:
-        """Their names."""
-        ...
-
-    @property
-    def blocks(self) -> int:
-        """How many."""
-        ...
-
-    @property
-    def size(self) -> int:
-        """Bytes of the blocks."""
-        ...
+    blocks: int
+    """How many blocks."""
+    size: int
+    """Bytes of the blocks."""
+    interpreters: tuple[str, ...] = ()
+    """Names of interpreters."""
 
 
-class Content(Protocol):
-    """The content and the interpreters of one peer."""
+class Content:
+    """The content and the interpreters of one peer.
+
+    Args:
+        access: the peer's blocks and its database.
+    """
+
+    def __init__(self, access: Access) -> None:
+        self._access = access
 
     @property
     def backend(self) -> ContentBackend:
         """Where content is kept and found."""
-        ...
+        return self._access.backend
 
     @property
     def why(self) -> str:
-        """Which backend that is, and why."""
-        ...
+        """Which backend it is, and why that one, in a line for people."""
+        return self._access.why
 
     async def interpreters(self) -> list[InterpreterEntry]:
-        """Those that are installed here, or failed to be, sorted by name."""
-        ...
+        """Return the interpreters that are installed in the peer's directory or failed to be, by name."""
+        records = await trio.to_thread.run_sync(self._access.database.records)
+        return recorded_entries(records)
 
     async def pin_interpreter(self, name: str) -> None:
-        """Never remove it by oneself.
+        """Let an installed interpreter stay, whatever room is needed.
 
         Raises:
             UnknownInterpreter: it is not installed.
         """
-        ...
+        await self._require(name)
+        await trio.to_thread.run_sync(self._access.database.pin, name)
 
     async def unpin_interpreter(self, name: str) -> None:
-        """End `pin_interpreter`.
+        """Undo `pin_interpreter`.
 
         Raises:
-            UnknownInterpreter: it is not installed.
+            UnknownInterpreter: the interpreter is not installed.
         """
-        ...
+        await self._require(name)
+        await trio.to_thread.run_sync(self._access.database.unpin, name)
 
     async def collect(self) -> CollectedReport:
-        """Remove what nothing needs."""
-        ...
+        """Remove the blocks that nothing needs. Only a daemon removes interpreters, its own."""
+        collected = await self.backend.collect()
+        return CollectedReport(collected.blocks, collected.size)
+
+    async def _require(self, name: str) -> None:
+        records = await trio.to_thread.run_sync(self._access.database.records)
+        if name not in records.installed and name not in records.pinned:
+            known = ", ".join(records.installed) or "nothing"
+            raise UnknownInterpreter(f"no interpreter {name!r} is installed here. Installed: {known}")
 
 
 OpenContent = Callable[[ContentArguments], AbstractAsyncContextManager[Content]]
+"""Opens the content that a command works on."""

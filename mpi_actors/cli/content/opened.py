@@ -9,18 +9,16 @@ from pathlib import Path
 import attrs
 import trio
 
-from ...content.access import Access, open_access
+from ...content.access import open_access
 from ...content.bitswap.exchange import Exchange
 from ...content.fetcher import PeerFetcher
 from ...content.formats.cid import Cid
-from ...content.store.backend import ContentBackend
 from ...content.store.blocks import BlockStore
 from ...content.store.embedded import EmbeddedBackend
-from ...depot.depot import InterpreterEntry
-from ...depot.listing import recorded_entries
-from ...errors import BadAddress, DialFailed, UnknownInterpreter
+from ...errors import BadAddress, DialFailed
 from ...ids import PeerId
 from ...net.transport import ByteStream, Transport
+from .content import Content
 
 
 @attrs.frozen(kw_only=True)
@@ -33,67 +31,6 @@ class ContentOptions:
     """The address of an IPFS daemon, `embedded`, or None to look whether there is one."""
     peers: tuple[str, ...] = ()
     """Addresses of peers, or of IPFS nodes, to ask for what is not here; for the embedded store only."""
-
-
-@attrs.frozen
-class Report:
-    """What was removed."""
-
-    blocks: int
-    size: int
-    """Bytes."""
-    interpreters: tuple[str, ...] = ()
-
-
-class Content:
-    """See `open_content`."""
-
-    def __init__(self, access: Access) -> None:
-        self._access = access
-
-    @property
-    def backend(self) -> ContentBackend:
-        """Where content is kept and found."""
-        return self._access.backend
-
-    @property
-    def why(self) -> str:
-        """Which backend it is, and why that one."""
-        return self._access.why
-
-    async def interpreters(self) -> list[InterpreterEntry]:
-        """Those that are installed in the peer's directory, or could not be."""
-        records = await trio.to_thread.run_sync(self._access.database.records)
-        return recorded_entries(records)
-
-    async def pin_interpreter(self, name: str) -> None:
-        """Let an installed interpreter stay, whatever room is needed.
-
-        Raises:
-            UnknownInterpreter: it is not installed.
-        """
-        await self._require(name)
-        await trio.to_thread.run_sync(self._access.database.pin, name)
-
-    async def unpin_interpreter(self, name: str) -> None:
-        """End `pin_interpreter`.
-
-        Raises:
-            UnknownInterpreter: it is not installed.
-        """
-        await self._require(name)
-        await trio.to_thread.run_sync(self._access.database.unpin, name)
-
-    async def collect(self) -> Report:
-        """Remove the blocks that nothing needs. Interpreters are for their daemon to remove."""
-        collected = await self.backend.collect()
-        return Report(collected.blocks, collected.size)
-
-    async def _require(self, name: str) -> None:
-        records = await trio.to_thread.run_sync(self._access.database.records)
-        if name not in records.installed and name not in records.pinned:
-            known = ", ".join(records.installed) or "nothing"
-            raise UnknownInterpreter(f"no interpreter {name!r} is installed here. Installed: {known}")
 
 
 @asynccontextmanager
