@@ -25,7 +25,6 @@ WORKING = [
     "programs",
     "ranks",
     "replay",
-    "wire",
     "mpi.boot",
     "mpi.collectives",
     "mpi.comm",

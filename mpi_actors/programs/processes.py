@@ -12,13 +12,14 @@ from typing import Protocol
 
 import trio
 
+from ..config import LaneLimits
 from ..errors import CannotSpawn
 from ..process.limits import ResourceLimits
 from ..process.removal import remove
 from ..process.spec import ProcessSpec
 from ..process.warden import Process, Warden
 from ..wire.script import ScriptProgram
-from ..wire.stdio import MAX_COMMAND, MAX_LINE
+from ..wire.stdio import MAX_COMMAND
 from .command import mpi_spec, script_spec, stdio_spec
 from .manifest import protocol_of
 from .mpi import MpiProgram
@@ -26,6 +27,9 @@ from .program import Order, Program
 from .stdio import StdioProgram
 
 logger = logging.getLogger(__name__)
+
+MAX_LINE = LaneLimits().message + MAX_COMMAND
+"""Bytes of the longest line that a program may write by default: the largest message and its command."""
 
 
 class InstalledPrograms(Protocol):
@@ -81,7 +85,7 @@ class ProcessLauncher:
         scratch: Path,
         *,
         limits: ResourceLimits | None = None,
-        max_line: int = MAX_LINE + MAX_COMMAND,
+        max_line: int = MAX_LINE,
         scripts: Mapping[str, ScriptProgram] | None = None,
         inputs: Mapping[str, Callable[[], AsyncIterator[bytes]]] | None = None,
     ) -> None:

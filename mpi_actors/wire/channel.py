@@ -1,7 +1,8 @@
 """The channel between a rank's process and its daemon: small messages over a Unix stream socket. Sans-I/O.
 
-Both ends use this module, and a rank's process must start fast: it imports little. A message is a fixed
-header and a text of at most 1 MiB. `LANE` comes with one descriptor (SCM_RIGHTS), sent with its first byte.
+Both ends use this module. It imports little, since a rank's process must start fast. A message is a fixed
+header and a text of at most 1 MiB. The daemon sends one descriptor (SCM_RIGHTS) with the first byte of a
+`LANE` message.
 """
 
 from __future__ import annotations
@@ -15,37 +16,38 @@ from ..errors import BadMessage, FrameTooLarge
 _LAYOUT = struct.Struct("<BBxxIIQI")
 
 MAX_TEXT = 1024 * 1024
-"""Bytes of the longest text."""
+"""Bytes of the longest text: a traceback fits, and a broken rank cannot make its daemon keep more."""
 HEADER_SIZE = _LAYOUT.size
+"""Bytes of a message's header."""
 
 
 class ChannelKind(enum.IntEnum):
-    """What a message says."""
+    """What a message says, and which side sends it."""
 
     READY = 1
-    """Rank: the library is initialised."""
+    """Rank: the library has been initialised."""
     WANT = 2
-    """Rank: I need a lane to `rank`'s present incarnation."""
+    """Rank: I need a lane to the present incarnation of `rank`."""
     CHOICE = 3
-    """Rank: the program has made a choice that was not its own, `text`; I wait until that is recorded."""
+    """Rank: the program made the choice `text`; I wait until the coordinator has recorded this."""
     ENDED = 4
-    """Rank: the program has ended with exit code `number`; the process stays until RELEASE."""
+    """Rank: the program ended with exit code `number`; the process stays until RELEASE."""
     FAILED = 5
-    """Rank: the program failed with exit code `number`; `text` is its traceback; `flag`: it ends the job."""
+    """Rank: the program failed with exit code `number` and the traceback `text`; `flag`: it ends the job."""
     ABORT = 6
     """Rank: the program ends the whole job with exit code `number`."""
     BROKE = 7
-    """Rank: it cannot go on, nor could another incarnation: `text` is an error's name and text."""
+    """Rank: neither I nor another incarnation can go on; `text` is an error's name and text."""
     STATE = 8
-    """Rank: what it does, in answer to question `number`."""
+    """Rank: `text` says what I do, in answer to question `number`."""
     LANE = 20
     """Daemon: here is a lane to `rank`, incarnation `incarnation` (with a descriptor); `flag`: by tunnel."""
     PLACED = 21
     """Daemon: `rank` has a new incarnation; older ones are fenced."""
     NOTED = 22
-    """Daemon: the choice is recorded."""
+    """Daemon: the coordinator has recorded the choice."""
     ASK = 23
-    """Daemon: what do you do? Question `number`."""
+    """Daemon: what do you do? This is question `number`."""
     RELEASE = 24
     """Daemon: the job is over."""
     COMPANY = 25
@@ -66,7 +68,10 @@ class ChannelMessage(NamedTuple):
     flag: bool = False
 
     def encode(self) -> bytes:
-        """As bytes. A text that is too long keeps its end, where the news usually is."""
+        """Return the message as bytes.
+
+        A text over `MAX_TEXT` keeps its end, where a traceback says what failed.
+        """
         text = self.text.encode(errors="replace")
         if len(text) > MAX_TEXT:
             text = text[-MAX_TEXT:].decode(errors="ignore").encode()
@@ -80,11 +85,11 @@ class ChannelDecoder:
         self._buffer = bytearray()
 
     def feed(self, data: bytes) -> list[ChannelMessage]:
-        """Take received bytes, return the messages that they complete.
+        """Take received bytes and return the messages that they complete.
 
         Raises:
-            FrameTooLarge: a header announces a text of more than 1 MiB.
-            BadMessage: a message is of no known kind, or its text is no UTF-8.
+            FrameTooLarge: a header announces a text of more than `MAX_TEXT` bytes.
+            BadMessage: a message has an unknown kind, or its text is not UTF-8.
         """
         self._buffer += data
         messages: list[ChannelMessage] = []
@@ -101,7 +106,7 @@ class ChannelDecoder:
             try:
                 text = self._buffer[at + HEADER_SIZE : end].decode()
             except UnicodeDecodeError as error:
-                raise BadMessage(f"a text on a rank's channel is no UTF-8: {error}") from None
+                raise BadMessage(f"a text on a rank's channel is not UTF-8: {error}") from None
             messages.append(ChannelMessage(_KINDS[kind], rank, incarnation, number, text, bool(flag)))
             at = end
         del self._buffer[:at]

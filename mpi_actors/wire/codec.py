@@ -1,7 +1,7 @@
 """Control messages as bytes: a length, a message number, and the fields in MessagePack.
 
-The codec refuses what it does not know with a named error: unknown numbers, missing fields, wrong types,
-values outside their limits. A peer that sends such a thing loses its connection.
+The codec refuses unknown numbers, missing fields, wrong types and values outside their limits with a named
+error. A peer that sends such a message loses its connection.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from .messages import REGISTRY, ControlMessage
 _LAYOUT = struct.Struct("<IH")
 
 MAX_CONTROL = 2 * 1024 * 1024
-"""Bytes of the largest control message."""
+"""Bytes of the largest control message: twice what the arguments of a job may take."""
 
 _NUMBERS = {cls: number for number, cls in REGISTRY.items()}
 _DECODERS: dict[int, msgspec.msgpack.Decoder[object]] = {
@@ -27,15 +27,15 @@ _encoder = msgspec.msgpack.Encoder()
 
 
 def encode(message: ControlMessage) -> bytes:
-    """The bytes of one control message.
+    """Return the bytes of one control message.
 
     Raises:
-        BadMessage: it is too large to be sent, or holds a text with half a character.
+        BadMessage: the message is too large, or holds a text that is not Unicode (a lone surrogate).
     """
     try:
         body = _encoder.encode(message)
     except UnicodeEncodeError as error:
-        raise BadMessage(f"{type(message).__name__} holds text that is no Unicode: {error}") from None
+        raise BadMessage(f"{type(message).__name__} holds text that is not Unicode: {error}") from None
     if len(body) > MAX_CONTROL:
         raise BadMessage(
             f"{type(message).__name__} of {len(body)} bytes is over the limit of {MAX_CONTROL}: "
@@ -51,11 +51,11 @@ class ControlDecoder:
         self._buffer = bytearray()
 
     def feed(self, data: bytes) -> list[ControlMessage]:
-        """Take received bytes, return the messages that they complete.
+        """Take received bytes and return the messages that they complete.
 
         Raises:
-            FrameTooLarge: a message announces more than `MAX_CONTROL` bytes.
-            BadMessage: a message is of no known kind, or breaks its type's rules.
+            FrameTooLarge: a header announces more than `MAX_CONTROL` bytes.
+            BadMessage: a message has an unknown number, or breaks the rules of its class.
         """
         self._buffer += data
         messages: list[ControlMessage] = []

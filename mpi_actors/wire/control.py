@@ -1,6 +1,6 @@
 """What a launcher and a daemon process that it started say to each other, as JSON lines. Sans-I/O.
 
-There are two sockets, so that an answer never waits behind bulk:
+There are two sockets, so that an answer never waits behind many events:
 
 - *control*: the launcher writes requests, `{"id": 7, "ask": "why", "job": "…"}`; the daemon answers each,
   in any order, with `{"reply": 7, "value": …}` or `{"reply": 7, "error": "UnknownJob", "text": "…"}`.
@@ -25,10 +25,12 @@ from .script import ScriptProgram
 T = TypeVar("T")
 
 MAX_LINE = 448 * 1024 * 1024
-"""Bytes of the longest line: a log line of 64 MiB whose every byte needs an escape of six characters."""
+"""Bytes of the longest line: room for a log line of 64 MiB whose every byte becomes an escape of six
+characters."""
 
 MAX_LOGS = 32 * 1024 * 1024
-"""Characters of text in one answer to `Logs`; older lines that do not fit are left out and counted."""
+"""Characters of text in one answer to `Logs`: they fit into one line, however they are encoded. The daemon
+leaves out older lines that do not fit, and counts them."""
 
 
 # --- answers ----------------------------------------------------------------------------------------------
@@ -36,7 +38,7 @@ MAX_LOGS = 32 * 1024 * 1024
 
 @attrs.frozen(kw_only=True)
 class Opened:
-    """The daemon listens."""
+    """The answer to `Open`: the daemon listens."""
 
     peer: PeerId
     addresses: tuple[str, ...]
@@ -45,11 +47,11 @@ class Opened:
 
 @attrs.frozen(kw_only=True)
 class Prepared:
-    """The daemon has installed what it can."""
+    """The answer to `WaitPrepared`: the daemon has installed the interpreters that it can."""
 
     interpreters: tuple[str, ...]
     failed: dict[str, str]
-    """Why others could not be installed, by name."""
+    """Why the others could not be installed, by name."""
 
 
 @attrs.frozen(kw_only=True)
@@ -67,12 +69,12 @@ class LogTail:
 
     lines: tuple[LogEntry, ...]
     dropped: int
-    """Older lines that are not in it."""
+    """How many older lines are not in it."""
 
 
 @attrs.frozen(kw_only=True)
 class PeerStatus:
-    """A peer that the daemon is connected with."""
+    """A peer that the daemon is connected to."""
 
     peer: PeerId
     addresses: tuple[str, ...]
@@ -80,7 +82,7 @@ class PeerStatus:
     slots: int
     running: int
     latency: float
-    """Seconds there and back; 0 until measured."""
+    """Seconds for a heartbeat and its answer; 0 until measured."""
 
 
 @attrs.frozen(kw_only=True)
@@ -93,14 +95,14 @@ class DaemonStatus:
     peers: tuple[PeerStatus, ...]
     interpreters: tuple[str, ...]
     running: int
-    """Ranks that it hosts now."""
+    """How many ranks the daemon hosts now."""
     tasks: int
-    """Trio tasks in its process."""
+    """How many trio tasks its process has."""
     dead_letters: int
     dropped_frames: dict[str, int]
-    """Data frames that were not delivered, by reason."""
+    """How many data frames the daemon did not deliver, by reason."""
     protocol_errors: dict[str, int]
-    """How often others broke the protocol, by the errors' names."""
+    """How often other peers broke the protocol, by the errors' names."""
 
 
 # --- requests ---------------------------------------------------------------------------------------------
@@ -116,25 +118,25 @@ class ControlRequest(Generic[T]):
 
 @attrs.frozen(kw_only=True)
 class Open(ControlRequest[Opened]):
-    """The first request: open the daemon. Answered when it listens."""
+    """The first request: open the daemon. The answer comes when it listens."""
 
     name = "open"
     answer = Opened
     path: str
     store: str | None = None
-    """A directory of interpreters, or one interpreter's directory."""
+    """A directory of interpreters, or the directory of one interpreter."""
     listen: tuple[str, ...]
     peers: tuple[str, ...] = ()
     max_size: int
     mdns: bool = True
     settings: Settings = attrs.field(factory=Settings)
     temporary: bool = False
-    """Remove `path` at the end, and its parent if that is empty then."""
+    """Remove `path` at the end, and its parent directory if that is empty then."""
 
 
 @attrs.frozen(kw_only=True)
 class Start(ControlRequest[JobId]):
-    """Start a job. Answered with its id."""
+    """Start a job. The answer is its id."""
 
     name = "start"
     answer = JobId
@@ -142,12 +144,12 @@ class Start(ControlRequest[JobId]):
     size: int
     args: tuple[str, ...] = ()
     restart: RestartPolicy | None = None
-    """None: as the sort of program has it."""
+    """None: `lost` if the program uses MPI, else `failed`."""
 
 
 @attrs.frozen(kw_only=True)
 class Offer(ControlRequest[tuple[str, ...]]):
-    """Offer a script besides the interpreters of the store. Answered with all that is offered now."""
+    """Offer a script besides the interpreters of the store. The answer names all programs on offer."""
 
     name = "offer"
     answer = tuple[str, ...]
@@ -156,35 +158,35 @@ class Offer(ControlRequest[tuple[str, ...]]):
 
 @attrs.frozen(kw_only=True)
 class Feed(ControlRequest[None]):
-    """Rank 0 of an MPI program reads this file, which grows, as its standard input, from its beginning for
-    each incarnation. Answered when more of it is wanted, or the next `Feed` has come.
+    """The launcher has written more to a file that rank 0 of an MPI program reads as its standard input.
 
-    That may be never, where nobody reads it.
+    Each incarnation of rank 0 reads the file from its beginning. The answer comes when the program wants more
+    or the next `Feed` has come; if the program does not read its input, that may be never.
     """
 
     name = "feed"
     program: str
     path: str
     size: int
-    """Bytes in the file."""
+    """Bytes in the file now."""
     ended: bool = False
-    """It gets no more."""
+    """Whether the file is complete."""
 
 
 @attrs.frozen(kw_only=True)
 class Why(ControlRequest[tuple[str, ...]]):
-    """What does each rank of a job do or wait for?"""
+    """Ask what each rank of a job does or waits for. The answer has a line for each."""
 
     name = "why"
     answer = tuple[str, ...]
     job: str
     patience: float = 1.0
-    """Seconds that hosts have to answer."""
+    """Seconds that hosts have to answer: enough for a busy one, and short for a person who waits."""
 
 
 @attrs.frozen(kw_only=True)
 class Logs(ControlRequest[LogTail]):
-    """A job's log."""
+    """Ask for the end of a job's log."""
 
     name = "logs"
     answer = LogTail
@@ -193,7 +195,7 @@ class Logs(ControlRequest[LogTail]):
 
 @attrs.frozen(kw_only=True)
 class Kill(ControlRequest[None]):
-    """Ask that a job end. Answered at once."""
+    """Ask that a job end. The answer comes at once."""
 
     name = "kill"
     job: str
@@ -202,7 +204,7 @@ class Kill(ControlRequest[None]):
 
 @attrs.frozen(kw_only=True)
 class Connect(ControlRequest[PeerId]):
-    """Connect to a peer. Answered with who it is."""
+    """Connect to the peer at an address. The answer is its id."""
 
     name = "connect"
     answer = PeerId
@@ -211,7 +213,7 @@ class Connect(ControlRequest[PeerId]):
 
 @attrs.frozen
 class GetStatus(ControlRequest[DaemonStatus]):
-    """How is the daemon?"""
+    """Ask for the daemon's state."""
 
     name = "status"
     answer = DaemonStatus
@@ -219,7 +221,7 @@ class GetStatus(ControlRequest[DaemonStatus]):
 
 @attrs.frozen
 class WaitPrepared(ControlRequest[Prepared]):
-    """Answered when all that fits of the store is installed, or has failed to be."""
+    """Wait until each interpreter of the store that fits on the disk is installed, or has failed to be."""
 
     name = "wait-prepared"
     answer = Prepared
@@ -227,7 +229,7 @@ class WaitPrepared(ControlRequest[Prepared]):
 
 @attrs.frozen
 class Stop(ControlRequest[None]):
-    """End in an orderly way. Answered at once."""
+    """End in an orderly way. The answer comes at once."""
 
     name = "stop"
 
@@ -240,7 +242,7 @@ _REQUESTS: dict[str, type[ControlRequest[Any]]] = {
 
 @attrs.frozen
 class Answer:
-    """What came back for one request: a value that is still JSON, or an error."""
+    """The answer to one request: a value, decoded from JSON but not yet of its class, or an error."""
 
     id: int
     value: object = None
@@ -251,15 +253,15 @@ class Answer:
 
 
 def encode_request(id: int, request: ControlRequest[Any]) -> bytes:
-    """A request as a line, with its end."""
+    """Return a request as a line, with its end."""
     return _line({"id": id, "ask": request.name, **attrs.asdict(request)})
 
 
 def decode_request(line: bytes) -> tuple[int, ControlRequest[Any]]:
-    """The reverse of `encode_request`.
+    """Return the id and the request that `encode_request` encoded.
 
     Raises:
-        BadMessage: it is no request.
+        BadMessage: the line is not a request.
     """
     fields = _fields(line)
     id, name = fields.pop("id", None), fields.pop("ask", None)
@@ -270,20 +272,20 @@ def decode_request(line: bytes) -> tuple[int, ControlRequest[Any]]:
 
 
 def encode_answer(id: int, value: object) -> bytes:
-    """An answer as a line, with its end."""
+    """Return an answer as a line, with its end."""
     return _line({"reply": id, "value": value})
 
 
 def encode_error(id: int, error: Exception) -> bytes:
-    """An error in place of an answer as a line, with its end."""
+    """Return an error, in place of an answer, as a line with its end."""
     return _line({"reply": id, "error": type(error).__name__, "text": str(error)})
 
 
 def decode_answer(line: bytes) -> Answer:
-    """The reverse of `encode_answer` and `encode_error`; `take_value` makes the value of it.
+    """Return what `encode_answer` or `encode_error` encoded. `take_value` takes the value out of it.
 
     Raises:
-        BadMessage: it is no answer.
+        BadMessage: the line is not an answer.
     """
     match _fields(line):
         case {"reply": int(id), "error": str(name), "text": str(text)}:
@@ -294,11 +296,11 @@ def decode_answer(line: bytes) -> Answer:
 
 
 def take_value(answer: Answer, request: ControlRequest[T]) -> T:
-    """The answer to that request.
+    """Return the value of an answer to this request.
 
     Raises:
-        MpiActorsError: what the daemon raised, as the same class.
-        BadMessage: the value is of another type.
+        MpiActorsError: the daemon raised this error; it has the same class here.
+        BadMessage: the value has the wrong type.
     """
     if answer.error is not None:
         raise answer.error
@@ -306,10 +308,10 @@ def take_value(answer: Answer, request: ControlRequest[T]) -> T:
 
 
 def decode_event(line: bytes) -> tuple[float, Event]:
-    """The reverse of `events.to_json`: the time, in seconds since 1970, and the event.
+    """Return the time, in seconds since 1970, and the event that `events.to_json` encoded.
 
     Raises:
-        BadMessage: it is no event.
+        BadMessage: the line is not an event.
     """
     fields = _fields(line)
     time, name = fields.pop("time", None), fields.pop("event", None)
@@ -320,7 +322,7 @@ def decode_event(line: bytes) -> tuple[float, Event]:
 
 
 def _line(fields: dict[str, object]) -> bytes:
-    # surrogates: arguments and paths that are no UTF-8 come back as the same bytes
+    # surrogates stand for arguments and paths that are not UTF-8, and come back as the same bytes
     text = json.dumps(fields, ensure_ascii=False, default=attrs.asdict)
     return text.encode(errors="surrogatepass") + b"\n"
 
@@ -329,7 +331,7 @@ def _fields(line: bytes) -> dict[str, Any]:
     try:
         fields = json.loads(line.decode(errors="surrogatepass"))
     except (ValueError, RecursionError) as error:
-        raise BadMessage(f"a line that is no JSON: {error}") from None
+        raise BadMessage(f"a line that is not JSON: {error}") from None
     if not isinstance(fields, dict):
         raise BadMessage(f"a line that begins with {line[:60]!r}")
     return fields

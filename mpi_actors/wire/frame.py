@@ -1,8 +1,8 @@
-"""Frames: what travels on a data stream, one lane's news at a time.
+"""Frames: what two daemons send each other on a data stream. Sans-I/O.
 
 A frame is a fixed header and a payload of at most `MAX_CHUNK` bytes, so that a whole frame fills a few writes
-of the size that libp2p's encryption carries best. Longer messages travel as several DATA frames. Lengths are
-checked before anything is kept.
+of the size that libp2p's encryption carries best. Longer messages travel as several DATA frames. The decoder
+checks lengths before it keeps anything.
 """
 
 from __future__ import annotations
@@ -18,12 +18,14 @@ from ..ids import Incarnation, JobId, Rank
 _LAYOUT = struct.Struct("<BBxx8sIIIIQQQI")
 
 HEADER_SIZE = _LAYOUT.size
+"""Bytes of a frame's header."""
 MAX_WRITE = 65_507
-"""Bytes of one write to a stream: what fits one noise message, measured to be the fastest size."""
+"""Bytes of one write to a stream: they fill one Noise message, which measured as the fastest size."""
 MAX_FRAME = 4 * MAX_WRITE
-"""Bytes of the largest frame, and of what is gathered to be written at once. A frame costs some ten
-microseconds on either side, whatever its size; larger ones would make others wait for their turn."""
+"""Bytes of the largest frame, and bytes that a writer gathers for one write. A frame costs some ten
+microseconds on either side, whatever its size; larger frames would make other lanes wait for their turn."""
 MAX_CHUNK = MAX_FRAME - HEADER_SIZE
+"""Bytes of the largest payload."""
 
 
 class FrameKind(enum.IntEnum):
@@ -32,16 +34,16 @@ class FrameKind(enum.IntEnum):
     DATA = 1
     """A piece of message `seq`, `total` bytes long, from byte `offset` on."""
     DIGEST = 2
-    """In place of message `seq`, which the receiver has: its digest, to be compared."""
+    """The digest of message `seq`, in place of a payload that the receiver has had: the receiver compares."""
     RESUME = 3
     """"I have delivered your messages below `seq`, which begins at position `total`, and you may send up to
     position `offset`"."""
     CREDIT = 4
     """"You may send up to position `offset`"."""
     TUNNEL_OPEN = 5
-    """My end of a tunnel is number `seq`; yours is `total` (0: I do not know). You may send up to position
-    `offset`. What follows concerns the tunnel between end `seq` of the sender and end `total` of the
-    receiver."""
+    """My end of a tunnel is number `seq`; yours is `total` (0: unknown). You may send up to position
+    `offset`. The other tunnel frames name the tunnel in the same way: end `seq` of the sender, end `total`
+    of the receiver."""
     TUNNEL_DATA = 6
     """Bytes of the stream, from position `offset` on."""
     TUNNEL_CREDIT = 7
@@ -53,7 +55,7 @@ class FrameKind(enum.IntEnum):
 TUNNEL_KINDS = frozenset(
     {FrameKind.TUNNEL_OPEN, FrameKind.TUNNEL_DATA, FrameKind.TUNNEL_CREDIT, FrameKind.TUNNEL_CLOSE}
 )
-"""What tunnels say; all else is said by endpoints."""
+"""Frames of tunnels; endpoints send all others."""
 
 
 @attrs.frozen
@@ -74,10 +76,10 @@ class Frame:
     total: int = 0
     payload: bytes | memoryview = b""
     ask: bool = False
-    """RESUME only: the sender wants the receiver's own RESUME in return."""
+    """In a RESUME: the sender asks for the receiver's own RESUME."""
 
     def header(self) -> bytes:
-        """The `HEADER_SIZE` bytes that go before the payload."""
+        """Return the `HEADER_SIZE` bytes that go before the payload."""
         return _LAYOUT.pack(
             self.kind,
             1 if self.ask else 0,
@@ -94,7 +96,8 @@ class Frame:
 
 
 MESSAGE_COST = 64
-"""What a message counts against its lane's credit beyond its bytes, so that empty ones are bounded too."""
+"""Bytes that each message takes from its lane's credit beside its payload, so that credit bounds the number
+of empty messages too."""
 
 
 class FrameDecoder:
@@ -105,15 +108,15 @@ class FrameDecoder:
 
     @property
     def pending(self) -> int:
-        """Bytes received that are not yet a whole frame; bounded by one frame and one read."""
+        """Bytes of an incomplete frame; at most one frame and one read."""
         return len(self._buffer)
 
     def feed(self, data: bytes) -> list[Frame]:
-        """Take received bytes, return the frames that they complete.
+        """Take received bytes and return the frames that they complete.
 
         Raises:
             FrameTooLarge: a header announces more than `MAX_CHUNK` bytes.
-            BadFrame: a header is none of ours.
+            BadFrame: a header has an unknown kind or unknown flags.
         """
         buffer: bytes | bytearray = data
         if self._buffer:
@@ -141,7 +144,7 @@ class FrameDecoder:
                     )
                 )  # fmt: skip
                 at = end
-        # most reads hold whole frames, which are cut out of them without another copy
+        # most reads hold whole frames: those never enter the buffer
         if buffer is self._buffer:
             del self._buffer[:at]
         else:

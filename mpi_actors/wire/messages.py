@@ -1,7 +1,7 @@
-"""Every control message between two daemons, in one place.
+"""Every control message between two daemons, in one place. Sans-I/O.
 
-Each is a frozen class with a number of its own on the wire (never reused). Limits on sizes are part of the
-types: the codec checks them before anybody sees the message.
+Each is a frozen class with a number of its own on the wire, which is never used again. Limits on sizes are
+part of the types: the codec checks them before anybody sees the message.
 """
 
 from __future__ import annotations
@@ -15,38 +15,45 @@ import msgspec
 from ..errors import UsageError
 from ..ids import MAX_RANKS
 
+MAX_NAME = 255
+"""Characters of a name of a peer, a program, an interpreter …: as many as a file's name may have."""
+MAX_LINE = 4_096
+"""Characters of a text that people read in one line, such as the reason of a goodbye."""
+MAX_TEXT = 65_536
+"""Characters of a longer text, such as one argument or the end of a standard error; also how many arguments
+a job may have. Several such texts fit into one control message."""
+MAX_ADDRESS = 512
+"""Characters of one address: more than any multiaddress with a relay in it has."""
+MAX_ADDRESSES = 32
+"""Addresses of one peer: a host has one for each network interface and transport."""
+MAX_ARGUMENTS = 1024 * 1024
+"""Bytes of all arguments of a job: half of the largest control message, as `StartRank` has placements too."""
+
 Number = Annotated[int, msgspec.Meta(ge=0, le=2**32 - 1)]
 Count = Annotated[int, msgspec.Meta(ge=0, le=2**62)]
-MAX_NAME = 255
 Name = Annotated[str, msgspec.Meta(max_length=MAX_NAME)]
 RankNumber = Annotated[int, msgspec.Meta(ge=0, le=MAX_RANKS - 1)]
-Line = Annotated[str, msgspec.Meta(max_length=4_096)]
-MAX_TEXT = 65_536
+Line = Annotated[str, msgspec.Meta(max_length=MAX_LINE)]
 Text = Annotated[str, msgspec.Meta(max_length=MAX_TEXT)]
 JobName = Annotated[str, msgspec.Meta(pattern=r"\A[0-9a-f]{16}\Z")]
-MAX_ADDRESS, MAX_ADDRESSES = 512, 32
 Address = Annotated[str, msgspec.Meta(max_length=MAX_ADDRESS)]
 Addresses = Annotated[tuple[Address, ...], msgspec.Meta(max_length=MAX_ADDRESSES)]
-Seconds = Annotated[float, msgspec.Meta(ge=0)]
-
-MAX_ARGUMENTS = 1024 * 1024
-"""Bytes of a job's arguments in all."""
 
 
 def check_arguments(args: Sequence[str]) -> None:
-    """Refuse at once what no other peer would take: it would cost us the link.
+    """Check the arguments of a job before they are sent: another peer would close the link over bad ones.
 
     Raises:
-        UsageError: there are too many arguments, or they are too long, or no Unicode text.
+        UsageError: there are too many arguments, or they are too long, or one is not Unicode text.
     """
     try:
         size = sum(len(text.encode()) + 8 for text in args)
     except UnicodeEncodeError as error:
-        raise UsageError(f"an argument is no Unicode text: {error}") from None
+        raise UsageError(f"an argument is not Unicode text: {error}") from None
     if len(args) > MAX_TEXT or max(map(len, args), default=0) > MAX_TEXT or size > MAX_ARGUMENTS:
         raise UsageError(
             f"there may be {MAX_TEXT} arguments, of {MAX_TEXT} characters each and {MAX_ARGUMENTS} bytes in "
-            "all: let the program send itself what is longer"
+            "all: put longer data into a file or a message of the program"
         )
 
 
@@ -72,13 +79,13 @@ def _numbered(number: int) -> Callable[[T], T]:
 @_numbered(1)
 @attrs.frozen
 class Capacity:
-    """What a peer offers now; sent again when it changes."""
+    """What a peer offers now. It sends this again when that changes."""
 
     interpreters: Annotated[tuple[Name, ...], msgspec.Meta(max_length=10_000)] = ()
     slots: Number = 0
     running: Number = 0
     full: bool = False
-    """True when it takes no more ranks at all."""
+    """Whether the peer takes no more ranks at all."""
 
 
 @_numbered(2)
@@ -88,7 +95,7 @@ class Hello:
 
     pool: Name
     instance: Name
-    """Made anew at each start of a daemon: tells a restarted peer from a second connection."""
+    """A name that the daemon makes at each start: it tells a restarted peer from a second connection."""
     agent: Name
     """The program and its version, for people."""
     addresses: Addresses
@@ -98,17 +105,17 @@ class Hello:
 @_numbered(3)
 @attrs.frozen
 class Accepted:
-    """The peer with the smaller id has chosen this link; it counts from now on, on both sides."""
+    """The peer with the smaller id has chosen this link: both sides use it from now on."""
 
 
 @_numbered(4)
 @attrs.frozen
 class Goodbye:
-    """The sender closes this link on purpose. An end without it is a failure."""
+    """The sender closes this link on purpose. A link that ends without a goodbye has failed."""
 
     reason: Line
     retry: bool = True
-    """False when to dial again would be in vain (another pool, say)."""
+    """Whether dialling again may help; it does not where the sender is in another pool, for instance."""
 
 
 @_numbered(5)
@@ -122,7 +129,7 @@ class Ping:
 @_numbered(6)
 @attrs.frozen
 class Pong:
-    """The answer to a heartbeat; its round-trip time is the link's latency."""
+    """The answer to a heartbeat. The time between the two is the link's latency."""
 
     nonce: Count
 
@@ -138,13 +145,13 @@ class PeerAddress:
 @_numbered(7)
 @attrs.frozen
 class KnownPeers:
-    """Peers that the sender is connected to, for the receiver to dial too."""
+    """Peers that the sender is connected to, so that the receiver can dial them too."""
 
     peers: Annotated[tuple[PeerAddress, ...], msgspec.Meta(max_length=1_024)]
 
 
 MAX_STOCK = 4096
-"""Names in one list of a `Stock`."""
+"""Names in one list of a `Stock`: a full list of identifiers fits into one control message."""
 
 Names = Annotated[tuple[Name, ...], msgspec.Meta(max_length=MAX_STOCK)]
 
@@ -152,14 +159,14 @@ Names = Annotated[tuple[Name, ...], msgspec.Meta(max_length=MAX_STOCK)]
 @_numbered(8)
 @attrs.frozen
 class Stock:
-    """What a peer could install, and what content others can have from it; sent again when it changes."""
+    """What a peer could install, and what content it serves. It sends this again when that changes."""
 
     installable: Names = ()
-    """Interpreters that it has not installed, and would install for a job."""
+    """Interpreters that the peer has not installed, and would install for a job."""
     holds: Names = ()
-    """Identifiers, as text, of the content that it has entirely and serves."""
+    """Identifiers, as text, of the content that the peer has whole and serves."""
     addresses: Addresses = ()
-    """Where else that can be had: of the sender's IPFS daemon, say."""
+    """Addresses that serve this content too, such as those of the sender's IPFS daemon."""
 
 
 # --- coordinator to host ----------------------------------------------------------------------------------
@@ -167,7 +174,7 @@ class Stock:
 
 @attrs.frozen
 class Placement:
-    """Who sits where: rank `rank` is incarnation `incarnation`, on `peer`."""
+    """Which incarnation of a rank is the present one, and which peer hosts it."""
 
     rank: RankNumber
     incarnation: Number
@@ -177,7 +184,7 @@ class Placement:
 @_numbered(20)
 @attrs.frozen
 class StartRank:
-    """Start an incarnation of a rank; the sender is the job's coordinator from now on."""
+    """Start an incarnation of a rank. The sender is the job's coordinator from now on."""
 
     job: JobName
     rank: RankNumber
@@ -186,15 +193,15 @@ class StartRank:
     program: Name
     args: Annotated[tuple[Text, ...], msgspec.Meta(max_length=MAX_TEXT)]
     placements: Annotated[tuple[Placement, ...], msgspec.Meta(max_length=MAX_RANKS)]
-    """Where the other ranks sit that have a seat by now."""
+    """The hosts of the other ranks, as far as they are placed."""
     processor: Line = ""
-    """The name of the host of the first incarnation that ran, for later ones to say as theirs."""
+    """The host name that the rank's first running incarnation reported; the program must see it again."""
 
 
 @_numbered(21)
 @attrs.frozen
 class Placed:
-    """A rank has a new incarnation, or a first one. Older ones are fenced from now on."""
+    """A rank has a new incarnation, or its first one. Older incarnations are fenced from now on."""
 
     job: JobName
     placement: Placement
@@ -203,7 +210,7 @@ class Placed:
 @_numbered(22)
 @attrs.frozen
 class StopRank:
-    """Kill this incarnation: another takes over."""
+    """Kill this incarnation: another one takes over."""
 
     job: JobName
     rank: RankNumber
@@ -213,7 +220,7 @@ class StopRank:
 @_numbered(23)
 @attrs.frozen
 class EndJob:
-    """The job is over: kill what is left of it here and forget it."""
+    """The job is over: kill its ranks here, and forget the job."""
 
     job: JobName
 
@@ -221,7 +228,7 @@ class EndJob:
 @_numbered(24)
 @attrs.frozen
 class AskRank:
-    """What is this rank doing? (`why JOB`)"""
+    """Ask what a rank is doing, for `why JOB`."""
 
     job: JobName
     rank: RankNumber
@@ -231,7 +238,7 @@ class AskRank:
 @_numbered(25)
 @attrs.frozen
 class ChoiceNoted:
-    """The coordinator has recorded that this incarnation made a choice."""
+    """The coordinator has recorded that this incarnation made a choice; the program may go on."""
 
     job: JobName
     rank: RankNumber
@@ -244,7 +251,7 @@ class ChoiceNoted:
 @_numbered(40)
 @attrs.frozen
 class RankIsUp:
-    """The incarnation's process runs."""
+    """The incarnation's process is running."""
 
     job: JobName
     rank: RankNumber
@@ -252,15 +259,15 @@ class RankIsUp:
     pid: Number
     daemon_pid: Number
     mpi: bool = False
-    """The program uses MPI, so that a failure of its own ends the job unless that says otherwise."""
+    """Whether the program uses MPI: then the job's restart policy is `lost` by default."""
     processor: Line = ""
-    """What the program is told its host is called."""
+    """The host name that the program sees."""
 
 
 @_numbered(41)
 @attrs.frozen
 class RankRefused:
-    """This peer cannot start that rank."""
+    """The host cannot start this incarnation."""
 
     job: JobName
     rank: RankNumber
@@ -271,31 +278,31 @@ class RankRefused:
 @_numbered(42)
 @attrs.frozen
 class RankExited:
-    """The incarnation's process has ended by itself, or was killed by somebody."""
+    """The incarnation's process has ended by itself, or somebody has killed it."""
 
     job: JobName
     rank: RankNumber
     incarnation: Number
     killed: bool
-    """True: killed from outside, a loss. False: the program ended or crashed by itself."""
+    """Whether somebody killed it, which is a loss; otherwise the program ended or crashed by itself."""
     code: Annotated[int, msgspec.Meta(ge=0, le=255)]
-    """As a shell would give it: 128 + signal when it ended by a signal."""
+    """The exit code as a shell gives it: 128 + the signal's number after a signal."""
     reports: Count
-    """Log lines and the like that it had sent the coordinator; the last may still be on their way."""
+    """Reports that the incarnation had sent to the coordinator; the last ones may still be on their way."""
     description: Line
-    """Such as `exit code 3` or `crashed with SIGSEGV`."""
+    """How it ended, such as `exit code 3` or `crashed with SIGSEGV`."""
     stderr: Text
     """The last lines of its standard error."""
     traceback: Text = ""
-    """Of the exception that ended the program, when that is known."""
+    """The traceback of the exception that ended the program, if the host knows it."""
     aborted: bool = False
-    """The program ended the whole job with this code."""
+    """Whether the program ended the whole job with this code."""
 
 
 @_numbered(43)
 @attrs.frozen
 class RankBroke:
-    """The incarnation was stopped by its host because it cannot go on; the whole job fails."""
+    """The host stopped the incarnation because neither it nor another one can go on: the whole job fails."""
 
     job: JobName
     rank: RankNumber
@@ -308,7 +315,7 @@ class RankBroke:
 @_numbered(44)
 @attrs.frozen
 class RankStderr:
-    """What a program wrote to standard error. Not numbered: shown as it comes, by every incarnation."""
+    """What a program wrote to standard error. It has no numbers: a new incarnation's text is shown again."""
 
     job: JobName
     rank: RankNumber
@@ -319,7 +326,7 @@ class RankStderr:
 @_numbered(45)
 @attrs.frozen
 class RankState:
-    """The answer to AskRank."""
+    """The answer to `AskRank`."""
 
     job: JobName
     rank: RankNumber
@@ -331,25 +338,25 @@ class RankState:
 @_numbered(46)
 @attrs.frozen
 class RankPreparing:
-    """The incarnation cannot start yet; said again and again while the host makes its program ready."""
+    """The host still prepares the program of this incarnation. It repeats this until the program starts."""
 
     job: JobName
     rank: RankNumber
     incarnation: Number
     text: Line
-    """What is done meanwhile, such as `installing echo`."""
+    """What the host does, such as `installing echo`."""
 
 
 @_numbered(47)
 @attrs.frozen
 class RankChose:
-    """The program made a choice that was not its own, and waits until that is recorded (`ChoiceNoted`)."""
+    """The program made a choice, and waits until the coordinator has recorded that: see `ChoiceNoted`."""
 
     job: JobName
     rank: RankNumber
     incarnation: Number
     what: Line
-    """Such as ANY_SOURCE."""
+    """The choice, such as ANY_SOURCE."""
 
 
 ControlMessage = (

@@ -1,7 +1,7 @@
 """The first bytes on every stream between two daemons.
 
-They say that this is one of our streams, in which protocol version, for control messages or for data frames,
-and to which pair of streams it belongs: a link is one control and one data stream with the same token.
+They tell that the stream is one of ours, the protocol version, whether control messages or data frames
+follow, and the token of the link: a link is one control and one data stream with the same token. Sans-I/O.
 """
 
 from __future__ import annotations
@@ -14,13 +14,15 @@ import attrs
 from ..errors import BadPreamble, VersionMismatch
 
 PROTOCOL_VERSION = 4
-"""Raised whenever the meaning of any byte between daemons changes."""
+"""The version of all that daemons say to each other: one more whenever the meaning of any byte changes."""
 
 _MAGIC = b"MPIA"
 _LAYOUT = struct.Struct("<4sHBx16s")
 
 PREAMBLE_SIZE = _LAYOUT.size
+"""Bytes of a preamble."""
 TOKEN_SIZE = 16
+"""Bytes of a link's token: as many as a random UUID, so that no two links have the same."""
 
 
 class StreamKind(enum.IntEnum):
@@ -32,14 +34,14 @@ class StreamKind(enum.IntEnum):
 
 @attrs.frozen
 class Preamble:
-    """Which half of which link a stream is."""
+    """Which half of which link a stream is, and in which protocol version."""
 
     kind: StreamKind
     token: bytes = attrs.field(validator=attrs.validators.instance_of(bytes))
     version: int = PROTOCOL_VERSION
 
     def encode(self) -> bytes:
-        """The `PREAMBLE_SIZE` bytes that open the stream."""
+        """Return the `PREAMBLE_SIZE` bytes that open the stream."""
         return _LAYOUT.pack(_MAGIC, self.version, self.kind, self.token)
 
     @classmethod
@@ -48,7 +50,7 @@ class Preamble:
 
         Raises:
             BadPreamble: these are not the first bytes of one of our streams.
-            VersionMismatch: they are, of another protocol version.
+            VersionMismatch: the other side speaks another protocol version.
         """
         if len(data) != PREAMBLE_SIZE or data[:4] != _MAGIC:
             raise BadPreamble(f"a stream began with {data[:16]!r}, which is not how ours begin")

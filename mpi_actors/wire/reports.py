@@ -1,4 +1,8 @@
-"""What a rank reports to its job's coordinator on their lane: numbered, so that no repeat counts twice."""
+"""What a rank reports to its job's coordinator. Sans-I/O.
+
+Reports are messages of a lane from the rank to the coordinator. The lane numbers them, so that a report that
+a later incarnation repeats counts once.
+"""
 
 from __future__ import annotations
 
@@ -17,16 +21,19 @@ class LogReport:
 
 @attrs.frozen
 class ResetReport:
-    """The program asks that another incarnation take over a rank."""
+    """The program asks that another incarnation take over the rank `rank`."""
 
     rank: Rank
 
 
 Report = LogReport | ResetReport
 
+_MAX_RESET = 11
+"""Bytes of the longest ResetReport: a letter and as many digits as the largest rank could have."""
+
 
 def encode_report(report: Report) -> bytes:
-    """A report as a lane's message."""
+    """Return a report as the payload of a lane's message."""
     match report:
         case LogReport(text):
             return b"L" + text
@@ -35,13 +42,13 @@ def encode_report(report: Report) -> bytes:
 
 
 def decode_report(payload: bytes) -> Report:
-    """The reverse of `encode_report`.
+    """Return the report that `encode_report` encoded.
 
     Raises:
-        BadFrame: it is no report.
+        BadFrame: the payload is not a report.
     """
     if payload[:1] == b"L":
         return LogReport(payload[1:])
-    if payload[:1] == b"R" and len(payload) < 12 and payload[1:].isdigit():
+    if payload[:1] == b"R" and len(payload) <= _MAX_RESET and payload[1:].isdigit():
         return ResetReport(int(payload[1:]))
     raise BadFrame(f"a report that begins with {payload[:16]!r}")

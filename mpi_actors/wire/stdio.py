@@ -18,10 +18,6 @@ import attrs
 from ..errors import BadProgramLine
 from .splitter import quote
 
-MAX_LINE = 64 * 1024 * 1024
-"""Bytes of the longest text of a line: as much as a message may have in practice, and few enough that a
-daemon can hold a line of each of its ranks."""
-
 MAX_COMMAND = 32
 """Bytes that a line may have beside its text: more than the longest command word and rank take."""
 
@@ -77,13 +73,13 @@ def parse(line: bytes, size: int) -> Command:
             case b"Send":
                 end = line.find(b",", start)
                 if end < 0:
-                    raise _bad(line, "Send,<rank>,<text>")
+                    raise BadProgramLine(_wrong(line, "Send,<rank>,<text>"))
                 return Send(_rank(line, line[start:end], size), line[end + 1 :])
             case b"Req":
                 return Req(_rank(line, line[start:], size))
             case b"Reset":
                 return Reset(_rank(line, line[start:], size))
-    raise _bad(line, "Log,<text> or Send,<rank>,<text> or Req,<rank> or Reset,<rank>")
+    raise BadProgramLine(_wrong(line, "Log,<text> or Send,<rank>,<text> or Req,<rank> or Reset,<rank>"))
 
 
 def encode_message(payload: bytes) -> bytes:
@@ -95,8 +91,8 @@ def _rank(line: bytes, digits: bytes, size: int) -> int:
     # bytes.isdigit is true of ASCII digits only, where int() would take " 1", "+1" and "1_0" as well.
     if len(digits) <= _MAX_RANK_DIGITS and digits.isdigit() and int(digits) < size:
         return int(digits)
-    raise _bad(line, f"a rank from 0 to {size - 1} after the first comma")
+    raise BadProgramLine(_wrong(line, f"a rank from 0 to {size - 1} after the first comma"))
 
 
-def _bad(line: bytes, expected: str) -> BadProgramLine:
-    return BadProgramLine(f"the program wrote {quote(line)}; expected {expected}")
+def _wrong(line: bytes, expected: str) -> str:
+    return f"the program wrote {quote(line)}; expected {expected}"

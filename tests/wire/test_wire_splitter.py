@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 
 from mpi_actors.errors import LineTooLong
 from mpi_actors.wire.splitter import LineSplitter
-from mpi_actors.wire.stdio import MAX_LINE
 
 
 def split(chunks: list[bytes], limit: int = 1000) -> list[bytes]:
@@ -58,8 +57,8 @@ def test_the_limit_is_noticed_before_the_line_ends() -> None:
 
 
 def test_a_large_line_in_small_chunks() -> None:
-    """A line of 64 MiB, the default limit, arrives whole in chunks of 64 KiB."""
-    splitter = LineSplitter(MAX_LINE)
+    """A line of 64 MiB, as long as its limit, arrives whole in chunks of 64 KiB."""
+    splitter = LineSplitter(64 * 1024 * 1024)
     chunk = bytes(65536)
     for _ in range(1024):
         assert splitter.feed(chunk) == []

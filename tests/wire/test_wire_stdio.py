@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from mpi_actors.errors import BadProgramLine
 from mpi_actors.wire.splitter import LineSplitter
-from mpi_actors.wire.stdio import MAX_LINE, Command, LogText, Req, Reset, Send, encode_message, parse
+from mpi_actors.wire.stdio import Command, LogText, Req, Reset, Send, encode_message, parse
 
 texts = st.binary().map(lambda data: data.replace(b"\n", b""))
 ranks = st.integers(0, 7)
@@ -76,4 +76,4 @@ def test_bad_lines(line: bytes, expected: str) -> None:
 @given(texts)
 def test_messages_to_the_program_are_one_line(payload: bytes) -> None:
     """A message is its payload and a newline."""
-    assert LineSplitter(MAX_LINE).feed(encode_message(payload)) == [payload]
+    assert LineSplitter(1000).feed(encode_message(payload)) == [payload]
