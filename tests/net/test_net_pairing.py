@@ -164,7 +164,7 @@ def test_links_that_are_not_greeted_are_limited() -> None:
 async def test_no_half_pair_stays_open(autojump_clock, after: int) -> None:
     """When the other side goes away while a pair is opened, nothing of it is left here."""
     async with accepting(MemoryNetwork(latency=0.1)) as acceptor:
-        before = len(acceptor.client.node.ends)
+        before = len(acceptor.client.life.ends)
         async with trio.open_nursery() as nursery:
 
             @nursery.start_soon
@@ -175,13 +175,13 @@ async def test_no_half_pair_stays_open(autojump_clock, after: int) -> None:
             with pytest.raises(DialFailed):
                 await open_pair(acceptor.client, PeerId("server"))
         await trio.sleep(1)
-        assert len(acceptor.client.node.ends) <= before
+        assert len(acceptor.client.life.ends) <= before
 
 
 async def test_an_opening_that_is_given_up_leaves_nothing(autojump_clock) -> None:
     """Cancelled between its streams, it closes the first one."""
     async with accepting(MemoryNetwork(latency=0.1)) as acceptor:
-        before = len(acceptor.client.node.ends)
+        before = len(acceptor.client.life.ends)
         with trio.move_on_after(0.3):
             await open_pair(acceptor.client, PeerId("server"))
-        assert len(acceptor.client.node.ends) == before
+        assert len(acceptor.client.life.ends) == before

@@ -27,13 +27,13 @@ def greetings(events: list[Event]) -> list[tuple[str, PeerId]]:
 async def daemons(network: MemoryNetwork, *names: str, meet: bool = True) -> AsyncIterator[list[Daemon]]:
     """Daemons that know each other's addresses from the start, and all dial at once."""
     transports = [network.transport(PeerId(name)) for name in names]
-    addresses = [transport.node.address for transport in transports]
+    addresses = [transport.life.address for transport in transports]
     made = [
         Daemon(
             transport=transport,
             launcher=FunctionLauncher(PROGRAMS),
             pool="memory",
-            bootstrap=[address for address in addresses if address != transport.node.address and meet],
+            bootstrap=[address for address in addresses if address != transport.life.address and meet],
             daemon_pid=1,
         )
         for transport in transports

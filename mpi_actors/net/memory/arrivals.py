@@ -1,8 +1,8 @@
-"""The arithmetic of the in-memory network: when do which bytes arrive? No tasks, no clock, no waiting.
+"""When which bytes arrive on the in-memory network: arithmetic without tasks, a clock or waiting.
 
-A `MemoryPath` is one direction between two peers, a `Pipe` one direction of one stream. Every piece of data
-gets its due time when it is sent; a blocked path gives "never", and what it holds gets new times when it
-opens.
+A `MemoryPath` is one direction between two peers, a `Pipe` one direction of one stream. A piece of data gets
+the time of its arrival when it is sent. On a blocked path that time is infinity; when the path opens, the
+pieces that it held get new times. All times are in seconds.
 """
 
 from __future__ import annotations
@@ -14,7 +14,13 @@ from random import Random
 
 
 class MemoryPath:
-    """One direction between two peers: how long bytes take, and whether they pass at all."""
+    """One direction between two peers: how long bytes take, and whether they pass at all.
+
+    Args:
+        latency: gives the seconds that one piece takes.
+        bandwidth: bytes per second; None for no limit.
+        name: tells this path from others; seeds the random choices of its pipes.
+    """
 
     def __init__(self, latency: Callable[[], float], bandwidth: float | None, name: str) -> None:
         self.name = name
@@ -28,7 +34,7 @@ class MemoryPath:
         self._opened = 0
 
     def stamp(self, size: int, now: float) -> float:
-        """When `size` bytes that are sent `now` will have arrived; infinity while the link is blocked."""
+        """Return when `size` bytes that leave `now` will have arrived; infinity while the path is blocked."""
         if self.blocked:
             return inf
         leaves = now
@@ -37,7 +43,7 @@ class MemoryPath:
         return leaves + self._latency() + self.delay
 
     def block(self, now: float) -> None:
-        """From now on nothing arrives; what has arrived already can still be received."""
+        """Let nothing arrive from now on. What has arrived already can still be received."""
         if self.blocked:
             return
         self.blocked = True
@@ -45,7 +51,7 @@ class MemoryPath:
             pipe.hold(now)
 
     def unblock(self, now: float) -> None:
-        """Let bytes pass again, and send what was held on its way."""
+        """Let bytes pass again. What the path held leaves `now`."""
         if not self.blocked:
             return
         self.blocked = False
@@ -54,29 +60,33 @@ class MemoryPath:
             pipe.release(now)
 
     def open_pipe(self, wake: Callable[[], None], capacity: int, short_reads: float, seed: int) -> Pipe:
-        """A new pipe over this link; see `Pipe`."""
+        """Make a new pipe over this path; see `Pipe` for the arguments."""
         self._opened += 1
-        # Seeded by its own name: what one stream draws does not depend on the order in which others do.
+        # Each pipe has a seed of its own: what it draws does not depend on what other pipes draw before it.
         pipe = Pipe(self, capacity, wake, short_reads, f"{seed}/{self.name}/{self._opened}")
         self._pipes[pipe] = None
         return pipe
 
     def forget(self, pipe: Pipe) -> None:
-        """Stop keeping times for `pipe`, which nobody reads any more."""
+        """Stop giving new times to the pieces of `pipe`: its reader is gone."""
         self._pipes.pop(pipe, None)
 
 
 class Pipe:
-    """One direction of a stream: pieces with due times, and perhaps an end.
+    """One direction of a stream: pieces with the times of their arrival, and perhaps an end.
 
-    `wake` is called whenever the receiver's next due time may have become earlier or later. At most
-    `capacity` bytes are on the way or unread. With probability `short_reads` a read ends at a random place.
+    Args:
+        path: gives the times.
+        capacity: bytes that may be on the way or unread.
+        wake: called whenever the time of the next arrival may have changed.
+        short_reads: probability, 0 … 1, that a read ends at a random place within a piece.
+        seed: of the random choices.
     """
 
     def __init__(
-        self, link: MemoryPath, capacity: int, wake: Callable[[], None], short_reads: float, seed: str
+        self, path: MemoryPath, capacity: int, wake: Callable[[], None], short_reads: float, seed: str
     ) -> None:
-        self._link = link
+        self._path = path
         self._capacity = capacity
         self._wake = wake
         self._short_reads = short_reads
@@ -89,48 +99,49 @@ class Pipe:
 
     @property
     def tight(self) -> bool:
-        """Whether a sender may be waiting for room."""
+        """Whether the sender may be waiting for room."""
         return self._size > self._capacity // 2
 
     def room_for(self, size: int) -> int:
-        """How many of `size` bytes may be pushed now.
+        """Return how many of `size` bytes may be pushed now.
 
-        None, if there is room for only a few of them: else a slow reader makes pieces ever smaller.
+        If there is room for only a few of them, return 0: else a slow reader would make pieces ever smaller.
         """
         room = self._capacity - self._size
         return min(size, room) if room >= min(size, (self._capacity + 1) // 2) else 0
 
     @property
     def next_due(self) -> float:
-        """When the next piece, or the end, arrives; infinity if nothing is on its way."""
+        """When the next piece or the end arrives; infinity if nothing is on its way."""
         if self._pieces:
             return self._pieces[0][0]
         return self.end_due
 
     @property
     def end_due(self) -> float:
-        """When the end of the stream arrives, whatever data is before it; infinity if not on its way."""
+        """When the end of the stream arrives, whatever is before it; infinity if it is not on its way."""
         return inf if self._end is None else self._end
 
     def push(self, data: bytes, now: float) -> None:
-        """Send `data`, of at least one byte and as many as `room_for` allows."""
-        # Bytes that nobody will read still fill the buffer: the sender must not learn of it too early.
+        """Send `data`: at least one byte, and at most as many as `room_for` allows."""
+        # Bytes that nobody will read still fill the buffer: else the sender would learn too early that the
+        # reader is gone.
         self._size += len(data)
         if self._unread:
             return
         first = not self._pieces
-        self._pieces.append((self._after_last(self._link.stamp(len(data), now)), data))
+        self._pieces.append((self._after_last(self._path.stamp(len(data), now)), data))
         if first:
             self._wake()
 
     def finish(self, now: float) -> None:
-        """Let the stream end after what was pushed. Idempotent."""
+        """End the stream after what was pushed. Idempotent."""
         if self._end is None:
-            self._end = self._after_last(self._link.stamp(0, now))
+            self._end = self._after_last(self._path.stamp(0, now))
             self._wake()
 
     def take(self, limit: int, now: float) -> bytes | None:
-        """Up to `limit` bytes of what has arrived; `b""` at the end; `None` while there is nothing."""
+        """Return up to `limit` bytes that have arrived; `b""` at the end; None if nothing has arrived."""
         if self.next_due > now:
             return None
         if not self._pieces:
@@ -153,7 +164,7 @@ class Pipe:
         return bytes(taken[0]) if len(taken) == 1 else b"".join(taken)
 
     def abort(self, now: float) -> None:
-        """Let the stream end as a killed sender's does: what is on its way is cut off at a random byte."""
+        """End the stream as the kernel does for a killed sender: cut off at a random byte on its way."""
         flying = [piece for piece in self._pieces if piece[0] > now]
         for _ in flying:
             self._pieces.pop()
@@ -167,32 +178,32 @@ class Pipe:
         self.finish(now)
 
     def discard(self) -> None:
-        """Nobody will read: drop what is here and whatever comes."""
+        """Drop what is here and whatever comes: the reader is gone."""
         self._unread = True
         self._pieces.clear()
-        self._link.forget(self)
+        self._path.forget(self)
 
     def hold(self, now: float) -> None:
-        """Whatever has not arrived yet will not arrive before `release`."""
+        """Let what has not arrived by `now` not arrive before `release`."""
         self._pieces = deque((due if due <= now else inf, data) for due, data in self._pieces)
         if self._end is not None and self._end > now:
             self._end = inf
         self._wake()
 
     def release(self, now: float) -> None:
-        """Send what was held on its way again, as if it left `now`."""
+        """Give new times to all that `hold` kept, as if it left `now`."""
         held, self._pieces = self._pieces, deque()
         end, self._end = self._end, None
         for due, data in held:
             if due == inf:
-                due = self._after_last(self._link.stamp(len(data), now))
+                due = self._after_last(self._path.stamp(len(data), now))
             self._pieces.append((due, data))
         if end is not None:
-            self._end = self._after_last(self._link.stamp(0, now)) if end == inf else end
+            self._end = self._after_last(self._path.stamp(0, now)) if end == inf else end
         self._wake()
 
     def _after_last(self, due: float) -> float:
-        """Nothing overtakes what was sent before it, however the latency varies."""
+        """Return a time not before that of the last piece: pieces do not overtake, however latency varies."""
         return max(due, self._pieces[-1][0]) if self._pieces else due
 
     def _random(self) -> Random:

@@ -1,4 +1,4 @@
-"""The in-memory network as one peer sees it: see `net.memory`."""
+"""The in-memory network as one peer sees it."""
 
 from __future__ import annotations
 
@@ -17,12 +17,13 @@ logger = logging.getLogger(__name__)
 
 
 class Switch(Protocol):
-    """What a transport needs of the network that it shares with the others."""
+    """What a transport needs of the network that it shares with others."""
 
     dial_timeout: float
+    """Seconds after which a dial fails."""
 
     def find(self, address: str) -> tuple[PeerLife | None, PeerId | None]:
-        """Who is at `address`, if anybody, and who ought to be, if it says so."""
+        """Return who is at `address` (None: nobody), and which peer the address names (None: none)."""
         ...
 
     async def travel(self, sender: PeerLife, receiver: PeerLife, waiting: PeerLife) -> None:
@@ -30,124 +31,124 @@ class Switch(Protocol):
         ...
 
     def join(self, a: PeerLife, b: PeerLife) -> None:
-        """Connect two peers that are not connected, or no longer."""
+        """Connect two peers; a connection that only one of them still has is closed first."""
         ...
 
     def open(self, a: PeerLife, b: PeerLife, connection: int) -> tuple[MemoryStream, MemoryStream]:
-        """A new stream over a connection: its end at `a`, its end at `b`."""
+        """Open a stream over a connection; return its end at `a` and its end at `b`."""
         ...
 
 
 class MemoryTransport:
-    """A `Transport`; made by `MemoryNetwork.transport`.
+    """A `Transport`, made by `MemoryNetwork.transport`.
 
-    Once its peer is killed, each of its methods that can raise raises `ConnectionLost`.
+    Once its peer is killed, each method that can raise an error raises `ConnectionLost`.
     """
 
-    def __init__(self, network: Switch, node: PeerLife) -> None:
-        self.node = node
+    def __init__(self, network: Switch, life: PeerLife) -> None:
+        self.life = life
         self._network = network
 
     @property
     def local(self) -> PeerId:
-        """Our own identity."""
-        return self.node.peer
+        """This peer's own identity."""
+        return self.life.peer
 
     @property
     def addresses(self) -> tuple[str, ...]:
-        """`/memory/<number>/p2p/<our id>`; empty before `run`, and after it."""
-        return (self.node.address,) if self.node.listening else ()
+        """`/memory/<number>/p2p/<own id>`; empty before `run`, and after it."""
+        return (self.life.address,) if self.life.listening else ()
 
     async def run(
         self, accept: Accept, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED
     ) -> None:
-        """Serve incoming streams until cancelled. Returns when the peer is killed.
+        """Serve incoming streams until cancelled, or until the peer is killed.
 
-        Handlers run in here; they are cancelled first, and the connections are closed after them.
+        Handlers run inside this call. At the end they are cancelled, and after them connections are closed.
 
         Raises:
-            CannotListen: it is running already.
+            CannotListen: the transport runs already.
             ConnectionLost: the peer was killed before.
         """
-        node = self.node
-        node.check()
-        if node.nursery is not None:
-            raise CannotListen(f"{node.peer} is listening already")
+        life = self.life
+        life.check()
+        if life.nursery is not None:
+            raise CannotListen(f"{life.peer} is listening already")
         try:
-            async with trio.open_nursery() as node.nursery:
-                node.served[STREAM], node.listening = accept, True
+            async with trio.open_nursery() as life.nursery:
+                life.served[STREAM], life.listening = accept, True
                 try:
                     task_status.started()
                     await trio.sleep_forever()
                 finally:
-                    node.listening = False
+                    life.listening = False
         finally:
-            node.nursery = None
-            node.stop()
+            life.nursery = None
+            life.stop()
 
     def serve(self, protocol: str, accept: Accept) -> None:
-        """From now on, serve incoming streams of another protocol, too."""
-        self.node.served[protocol] = accept
+        """From now on, serve incoming streams of another protocol, too, with `accept`."""
+        self.life.served[protocol] = accept
 
     def connected(self) -> tuple[PeerId, ...]:
-        """Every peer to which this one believes to have a connection."""
-        return tuple(peer for peer, control in self.node.connections.items() if control.usable)
+        """Return the peers to which this peer believes to be connected."""
+        return tuple(peer for peer, first in self.life.connections.items() if first.usable)
 
     async def connect(self, address: str) -> PeerId:
-        """Make sure that there is a connection to the peer at `address`.
+        """Connect to the peer at `address`, unless that is so already; return its identity.
 
         Raises:
             BadAddress: the text is no address.
-            DialFailed: nobody answered in time, or somebody else.
-            ConnectionLost: our own peer was killed.
+            DialFailed: nobody answered in time, or another peer did.
+            ConnectionLost: this peer was killed.
         """
         far, wanted = self._network.find(address)
         await trio.lowlevel.checkpoint()
-        await self.node.running()
+        await self.life.running()
         self._check_listening()
         if far is None:
             raise DialFailed(f"nobody is at {address}")
-        if far is self.node:
+        if far is self.life:
             raise DialFailed(f"{address} is our own address")
         with trio.move_on_after(self._network.dial_timeout):
             return await self._dial(far, wanted or far.peer)
-        await self.node.running()
+        await self.life.running()
         raise DialFailed(f"{address} did not answer within {self._network.dial_timeout} s")
 
     async def open_stream(self, peer: PeerId, protocol: str = STREAM) -> MemoryStream:
         """Open a stream over the connection to `peer`.
 
         Raises:
-            DialFailed: there is no connection, it did not answer in time, or does not speak that protocol.
-            ConnectionLost: our own peer was killed.
+            DialFailed: there is no connection, or `peer` did not answer in time or does not speak `protocol`.
+            ConnectionLost: this peer was killed.
         """
         await trio.lowlevel.checkpoint()
-        await self.node.running()
-        control = self.node.connections.get(peer)
+        await self.life.running()
+        first = self.life.connections.get(peer)
         with ExitStack() as undo:
-            if control is not None and control.usable:
+            if first is not None and first.usable:
                 with trio.move_on_after(self._network.dial_timeout):
-                    stream = await self._open(control, protocol, undo)
-                    if stream is not None and control.usable:
+                    stream = await self._open(first, protocol, undo)
+                    if stream is not None and first.usable:
                         undo.pop_all()
                         return stream
-                await self.node.running()
+                await self.life.running()
         raise DialFailed(f"there is no usable connection to {peer}: connect to it first")
 
     async def disconnect(self, peer: PeerId) -> None:
-        """Drop the connection to `peer` and all its streams, if there is one. Never raises."""
-        control = self.node.connections.pop(peer, None)
-        if control is not None:
-            self.node.drop(control.connection)
+        """Drop the connection to `peer`, if there is one, and all its streams. Never raises."""
+        first = self.life.connections.pop(peer, None)
+        if first is not None:
+            self.life.drop(first.connection)
         await trio.lowlevel.cancel_shielded_checkpoint()
 
     async def _dial(self, far: PeerLife, wanted: PeerId) -> PeerId:
-        near = self.node
+        near = self.life
         if wanted == far.peer and self._connected(near, far):
             return far.peer
         await self._network.travel(near, far, near)
         while far.frozen:
-            await near.bell.park()
+            await near.bell.wait()
             near.check()
         await self._network.travel(far, near, near)
         await near.running()
@@ -160,19 +161,19 @@ class MemoryTransport:
             self._network.join(near, far)
         return far.peer
 
-    async def _open(self, control: MemoryStream, protocol: str, undo: ExitStack) -> MemoryStream | None:
-        near, far = self.node, control.far.node
+    async def _open(self, first: MemoryStream, protocol: str, undo: ExitStack) -> MemoryStream | None:
+        near, far = self.life, first.far.life
         await self._network.travel(near, far, near)
         while far.frozen:
-            await near.bell.park()
+            await near.bell.wait()
             near.check()
-        if not (control.far.usable and far.listening) or far.nursery is None:
+        if not (first.far.usable and far.listening) or far.nursery is None:
             return None
         accept = far.served.get(protocol)
         if accept is None:
             await self._network.travel(far, near, near)
             raise DialFailed(f"{far.peer} does not speak {protocol}")
-        here, there = self._network.open(near, far, control.connection)
+        here, there = self._network.open(near, far, first.connection)
         undo.callback(here.close)
         far.nursery.start_soon(_serve, accept, there, name=f"stream from {near.peer}")
         await self._network.travel(far, near, near)
@@ -180,11 +181,11 @@ class MemoryTransport:
         return here
 
     def _connected(self, near: PeerLife, far: PeerLife) -> bool:
-        control = near.connections.get(far.peer)
-        return control is not None and control.usable
+        first = near.connections.get(far.peer)
+        return first is not None and first.usable
 
     def _check_listening(self) -> None:
-        if not self.node.listening:
+        if not self.life.listening:
             raise DialFailed("our own transport is not running")
 
 

@@ -41,7 +41,7 @@ class World:
 
     async def connect(self, a: PeerId, b: PeerId) -> None:
         """Let `a` dial `b`."""
-        await self.network.transport(a).connect(self.network.transport(b).node.address)
+        await self.network.transport(a).connect(self.network.transport(b).life.address)
 
     async def streams(self, a: PeerId = A, b: PeerId = B) -> tuple[ByteStream, ByteStream]:
         """A stream that `a` opens to `b`: both ends."""
@@ -267,7 +267,7 @@ async def test_a_killed_peer_cannot_be_dialled_until_it_lives_again(autojump_clo
     """Dials fail; a fresh transport of the same peer has the same address and works."""
     async with world() as here:
         await here.connect(A, B)
-        address = here.network.transport(B).node.address
+        address = here.network.transport(B).life.address
         here.network.kill(B)
         with pytest.raises(DialFailed):
             await here.network.transport(C).connect(address)
@@ -287,7 +287,7 @@ async def test_killing_while_a_dial_is_on_its_way(autojump_clock: MockClock) -> 
         here.network.kill(B)
         await trio.sleep(10)
         assert dial.outcome is DialFailed
-        assert not here.network.transport(A).node.ends
+        assert not here.network.transport(A).life.ends
 
 
 # --- freeze -------------------------------------------------------------------------------------------------
@@ -547,7 +547,7 @@ async def test_nothing_is_left_of_closed_streams(autojump_clock: MockClock) -> N
     """When both ends are closed, neither peer nor link remembers the stream."""
     async with world() as here:
         await here.connect(A, B)
-        nodes = [here.network.transport(peer).node for peer in (A, B)]
+        nodes = [here.network.transport(peer).life for peer in (A, B)]
         before = [len(node.ends) for node in nodes]
         for _ in range(5):
             near, far = await here.streams()
