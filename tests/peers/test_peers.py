@@ -175,7 +175,7 @@ async def test_an_offer_that_changes_while_two_peers_meet_is_told(autojump_clock
             transport=transport,
             launcher=Growing(name),
             pool="memory",
-            bootstrap=[transports["left"].node.address] if name == "right" else [],
+            bootstrap=[transports["left"].life.address] if name == "right" else [],
             daemon_pid=1,
         )
         for name, transport in transports.items()
