@@ -22,7 +22,6 @@ WORKING = [
     "peers",
     "pool",
     "process",
-    "programs",
     "ranks",
     "replay",
     "mpi.boot",

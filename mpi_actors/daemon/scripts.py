@@ -50,5 +50,5 @@ class Inputs:
         if spool is None:
             spool = self._spools[path] = Spool(Path(path))
             self._readers[program] = spool.read
-        spool.grown(size, ended)
-        await spool.wanted()
+        spool.on_file_grow(size, ended)
+        await spool.wait_wanted()

@@ -1,9 +1,15 @@
-"""What a rank runs, as the actors see it: a program that was started, talks, and ends.
+"""What a rank runs, as its host sees it: a program that was started, converses, and ends.
 
-- `program`: what every kind of program can do;
-- `functions`: async functions, for tests in virtual time;
-- `manifest`, `script`, `command`: what an interpreter or a script says of itself, and its command line;
-- `lines`, `channel`, `spool`: what comes and goes through descriptors;
-- `stdio`, `mpi`: programs that speak lines, and those that speak MPI;
-- `processes`: programs as operating-system processes.
+A program may not know which peer or coordinator wants it to run. From the bottom up:
+
+- `spool`: standard input for a program that may be started again;
+- `manifest`: what an interpreter's directory says of itself;
+- `lines`: what a process writes to a pipe, as whole lines;
+- `channel`: the daemon's end of the channel to a rank that speaks MPI;
+- `program`: what a host needs of any program, and of whatever starts programs;
+- `functions`: async functions as programs, for pools in one process under a test's clock;
+- `stdio`: a process that speaks lines over standard input and output;
+- `mpi`: a process that speaks MPI;
+- `command`: command line, environment and limits of the process for each sort of program;
+- `processes`: starts interpreters and scripts as operating-system processes.
 """

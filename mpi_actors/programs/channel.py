@@ -1,4 +1,7 @@
-"""The daemon's end of a rank's channel: messages both ways, and descriptors to the rank."""
+"""The daemon's end of the channel to a rank that speaks MPI: messages both ways, and descriptors to the rank.
+
+`wire.channel` has the messages.
+"""
 
 from __future__ import annotations
 
@@ -13,12 +16,14 @@ import trio
 from ..errors import BadMessage
 from ..wire.channel import ChannelDecoder, ChannelKind, ChannelMessage
 
-MOST_WAITING = 10_000
-"""Messages that a rank may leave unread."""
+MAX_WAITING = 10_000
+"""Messages that a rank may leave unread: far more than a rank that reads ever leaves."""
 
-_READ = 64 * 1024
-_AGAIN = 0.01
-"""Seconds until descriptors are tried again of which too many were under way to those who do not read."""
+_READ_SIZE = 64 * 1024
+"""Bytes of one read: ranks say little, so that one read takes all that has come."""
+_DESCRIPTOR_RETRY = 0.01
+"""Seconds until the next attempt to send a descriptor that the kernel refused, because other receivers have
+too many unread ones (ETOOMANYREFS): short, since nothing tells when that ends."""
 
 
 @attrs.define(eq=False)
@@ -28,7 +33,7 @@ class _Waiting:
 
 
 class Channel:
-    """See the module's text. It owns the socket, and the lanes that are yet to be handed over.
+    """See the module's text. A channel owns its socket, and the lanes that it has not sent yet.
 
     Args:
         sock: a Unix stream socket that does not block.
@@ -42,15 +47,15 @@ class Channel:
         self._closed = False
 
     async def receive(self) -> list[ChannelMessage]:
-        """Wait for what the rank says next, one or more messages; an empty list is the end.
+        """Wait for the rank's next messages, one or more. An empty list is the end.
 
         Raises:
-            ProtocolError: it said something that is no message.
+            ProtocolError: the rank sent bytes that are not a message.
         """
         while not self._closed:
             try:
                 await trio.lowlevel.wait_readable(self._socket)
-                data = self._socket.recv(_READ)
+                data = self._socket.recv(_READ_SIZE)
             except BlockingIOError:
                 continue
             except (OSError, trio.ClosedResourceError):
@@ -62,26 +67,26 @@ class Channel:
         return []
 
     def post(self, message: ChannelMessage, lane: socket.socket | None = None) -> None:
-        """Tell the rank something; never waits. Takes over the lane, which goes with a LANE message.
+        """Queue a message for the rank, and with a LANE message the lane, which the channel then owns.
 
-        Of lanes to one rank, and of news of the host's company, only the newest are kept unread.
+        This never waits. A newer lane to the same rank, or newer COMPANY, replaces an unsent older one.
 
         Raises:
-            BadMessage: the rank reads nothing: too many messages wait for it.
+            BadMessage: the rank does not read: too many messages wait for it.
         """
         if self._closed:
             if lane is not None:
                 lane.close()
             return
         if message.kind in (ChannelKind.LANE, ChannelKind.COMPANY):
-            self._forget(message)
+            self._drop_older(message)
         self._waiting.append(_Waiting(message, lane))
         self._wake.set()
-        if len(self._waiting) > MOST_WAITING:
-            raise BadMessage(f"the program has left {MOST_WAITING} messages of its daemon unread")
+        if len(self._waiting) > MAX_WAITING:
+            raise BadMessage(f"the program has left {MAX_WAITING} messages of its daemon unread")
 
     async def write(self) -> None:
-        """Write what is posted until the channel is closed, at either end, or this is cancelled."""
+        """Send what `post` queues, until either end closes the channel or the caller cancels this."""
         while not self._closed:
             if not self._waiting:
                 self._wake = trio.Event()
@@ -97,7 +102,7 @@ class Channel:
                     waiting.lane.close()
 
     def close(self) -> None:
-        """Close it, and what was to be handed over. Idempotent."""
+        """Close the channel and the lanes that it has not sent. A second call does nothing."""
         if self._closed:
             return
         self._closed = True
@@ -109,7 +114,7 @@ class Channel:
         trio.lowlevel.notify_closing(self._socket)
         self._socket.close()
 
-    def _forget(self, newer: ChannelMessage) -> None:
+    def _drop_older(self, newer: ChannelMessage) -> None:
         for waiting in self._waiting:
             old = waiting.message
             if old.kind is newer.kind and (old.rank == newer.rank or old.kind is ChannelKind.COMPANY):
@@ -131,6 +136,6 @@ class Channel:
             except OSError as error:
                 if error.errno != errno.ETOOMANYREFS:
                     raise
-                await trio.sleep(_AGAIN)
+                await trio.sleep(_DESCRIPTOR_RETRY)
             else:
                 data, rights = data[sent:], []

@@ -1,4 +1,4 @@
-"""What a rank's process is started with, for each sort of program."""
+"""What a rank's process is started with: command line, environment and limits, for each sort of program."""
 
 from __future__ import annotations
 
@@ -15,12 +15,19 @@ from .program import Order
 
 _PACKAGE = Path(__file__).parent.parent
 SHIM = _PACKAGE / "shim"
-"""Where ranks find the package `mpi4py`."""
+"""The directory in which ranks find the package `mpi4py`."""
 _BOOT = "mpi_actors.mpi.boot"
+"""The module that boots a rank that speaks MPI."""
 
 
 def stdio_spec(order: Order, directory: Path, limits: ResourceLimits) -> ProcessSpec:
-    """An interpreter that speaks lines, in its private copy: `directory` has `program` and `home`."""
+    """Describe the process of an interpreter that speaks lines.
+
+    Args:
+        order: which rank to start.
+        directory: the private copy: it contains `program` and `home`.
+        limits: of the process.
+    """
     return ProcessSpec(
         argv=interpreter_argv(order.size, order.rank, order.args),
         cwd=str(directory / "program"),
@@ -30,7 +37,7 @@ def stdio_spec(order: Order, directory: Path, limits: ResourceLimits) -> Process
 
 
 def mpi_spec(order: Order, directory: Path, limits: ResourceLimits) -> ProcessSpec:
-    """An interpreter that speaks MPI, in its private copy: `directory` has `program` and `home`."""
+    """Describe the process of an interpreter that speaks MPI; see `stdio_spec` for the arguments."""
     about = {**_for_mpi(order), "PYTHONPATH": python_path({})}
     return ProcessSpec(
         argv=python_argv("-m", _BOOT, "run.py", *order.args),
@@ -41,7 +48,8 @@ def mpi_spec(order: Order, directory: Path, limits: ResourceLimits) -> ProcessSp
 
 
 def script_spec(order: Order, script: ScriptProgram) -> ProcessSpec:
-    """A script where it lies, with what its caller has; limits are those of the daemon."""
+    """Describe the process of a script: where it lies, with its caller's environment and the daemon's
+    limits."""
     given = {"PYTHONHASHSEED": str(order.seed), "PYTHONUNBUFFERED": "1", **script.env}
     about = {**_for_mpi(order), "PYTHONPATH": python_path(script.env)}
     return ProcessSpec(
@@ -54,7 +62,7 @@ def script_spec(order: Order, script: ScriptProgram) -> ProcessSpec:
 
 
 def python_path(env: Mapping[str, str]) -> str:
-    """PYTHONPATH for a rank that speaks MPI: the shim comes first, then what is in `env`."""
+    """Return PYTHONPATH for a rank that speaks MPI: the shim comes first, then PYTHONPATH of `env`."""
     return os.pathsep.join(filter(None, [str(SHIM), env.get("PYTHONPATH", "")]))
 
 

@@ -3,13 +3,14 @@
 async def echo(rank: RankContext) -> None:
     if rank.rank == 0:
         await rank.send(1, "hello")
-        rank.log(await rank.receive(1))
+        await rank.log(await rank.receive(1))
     else:
         await rank.send(0, await rank.receive(0))
 """
 
 from __future__ import annotations
 
+import signal
 import traceback
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
@@ -23,11 +24,19 @@ from ..process.exit import Exit
 from ..wire.stdio import Command, LogText, Req, Reset, Send
 from .program import Order, Program
 
-_SIGKILL = 9
+_MAX_ANSWERS = 256
+"""Messages that wait until the program receives them: a host delivers one for each request of the program."""
 
 
 class RankContext:
-    """What an async function that is a program sees of its job."""
+    """What a program that is an async function sees of its job.
+
+    Attributes:
+        order: what the host asked for.
+        rank: this rank.
+        size: how many ranks the job has.
+        args: the job's arguments.
+    """
 
     def __init__(self, order: Order) -> None:
         self.order = order
@@ -37,10 +46,10 @@ class RankContext:
         self._said: deque[Command] = deque()
         self._speak = trio.Event()
         self._ended = False
-        self._answer_to, self._answers = trio.open_memory_channel[bytes](256)
+        self._answer_to, self._answers = trio.open_memory_channel[bytes](_MAX_ANSWERS)
 
     async def send(self, rank: int, text: str | bytes) -> None:
-        """Send a message; never waits for its receiver."""
+        """Send a message to a rank. This does not wait for the receiver."""
         await self._say(Send(rank, _bytes(text)))
 
     async def receive(self, rank: int) -> str:
@@ -57,7 +66,7 @@ class RankContext:
         await self._say(LogText(_bytes(text)))
 
     async def reset(self, rank: int) -> None:
-        """Ask that another incarnation take over that rank."""
+        """Ask that another incarnation take over a rank."""
         await self._say(Reset(rank))
 
     async def _say(self, command: Command) -> None:
@@ -74,8 +83,8 @@ ProgramFunction = Callable[[RankContext], Awaitable[None]]
 class FunctionLauncher:
     """Starts async functions by name, in tasks of this process.
 
-    A function that raises has failed by itself (exit code 1, the traceback on standard error); `kill` cancels
-    it, as SIGKILL would end a process.
+    A function that raises has failed by itself, with exit code 1 and the traceback on standard error. `kill`
+    cancels a function, as SIGKILL would end a process.
     """
 
     def __init__(self, functions: Mapping[str, ProgramFunction]) -> None:
@@ -84,21 +93,25 @@ class FunctionLauncher:
         self._pids = 0
 
     def interpreters(self) -> tuple[str, ...]:
-        """The names that can be launched here now."""
+        """See `Launcher.interpreters`."""
         return tuple(sorted(self._functions))
 
     def installable(self) -> tuple[str, ...]:
-        """None: what there is can be launched."""
+        """See `Launcher.installable`: nothing needs to be installed."""
         return ()
 
     async def ensure(self, program: str) -> None:
-        """See `Launcher.ensure`."""
+        """See `Launcher.ensure`.
+
+        Raises:
+            UnknownInterpreter: there is no function of that name.
+        """
         await trio.lowlevel.checkpoint()
         if program not in self._functions:
             raise UnknownInterpreter(f"no program named {program!r} here")
 
     def kill(self, job: str, rank: int) -> bool:
-        """Kill a running program, as somebody else's `kill -9` would; False when it does not run here."""
+        """Kill a running program, as `kill -9` would. Return whether it runs here."""
         program = self._running.get((job, rank))
         if program is not None:
             program.kill()
@@ -106,7 +119,11 @@ class FunctionLauncher:
 
     @asynccontextmanager
     async def launch(self, order: Order) -> AsyncIterator[Program]:
-        """See `Launcher.launch`."""
+        """See `Launcher.launch`.
+
+        Raises:
+            UnknownInterpreter: there is no function of that name.
+        """
         function = self._functions.get(order.program)
         if function is None:
             raise UnknownInterpreter(f"no program named {order.program!r} here")
@@ -124,15 +141,19 @@ class FunctionLauncher:
                 program.kill()
 
 
+_KILLED = Exit(signal=signal.SIGKILL)
+
+
 @attrs.define(eq=False)
 class FunctionProgram:
-    """One run of an async function."""
+    """One run of an async function. Its end is that of a killed process until the function has ended
+    itself."""
 
     order: Order
     pid: int
     _context: RankContext = attrs.field(init=False)
     _scope: trio.CancelScope = attrs.field(factory=trio.CancelScope)
-    _exit: Exit | None = None
+    _exit: Exit = _KILLED
     _ended: trio.Event = attrs.field(factory=trio.Event)
     _error: str = ""
 
@@ -140,18 +161,16 @@ class FunctionProgram:
         self._context = RankContext(self.order)
 
     async def run(self, function: ProgramFunction) -> None:
-        """Run it to its end."""
-        exit = Exit(signal=_SIGKILL)
+        """Run the function to its end."""
         try:
             with self._scope:
                 try:
                     await function(self._context)
-                    exit = Exit(code=0)
+                    self._exit = Exit(code=0)
                 except Exception:  # noqa: BLE001 - a program may raise anything
                     self._error = traceback.format_exc()
-                    exit = Exit(code=1)
+                    self._exit = Exit(code=1)
         finally:
-            self._exit = exit
             self._context._ended = True
             self._context._speak.set()
             self._ended.set()
@@ -181,7 +200,6 @@ class FunctionProgram:
     async def wait(self) -> Exit:
         """See `Running.wait`."""
         await self._ended.wait()
-        assert self._exit is not None
         return self._exit
 
     def kill(self) -> None:

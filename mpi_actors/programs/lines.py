@@ -1,4 +1,4 @@
-"""What a program writes to a pipe, by whole lines."""
+"""What a program writes to a pipe, as whole lines."""
 
 from __future__ import annotations
 
@@ -8,21 +8,22 @@ import trio
 
 from ..wire.splitter import LineSplitter
 
-_READ = 64 * 1024
+_READ_SIZE = 64 * 1024
+"""Bytes of one read: as many as a pipe holds on Linux."""
 
 
 class LineReader:
     """Reads lines from a pipe to its end. One task calls `next` in a loop.
 
     Args:
-        stream: the reading end. It stays its owner's.
+        stream: the reading end. The caller keeps it, and closes it.
         limit: bytes of the longest line.
-        cut: make two lines of one that is longer; else it is an error.
+        cut: whether a longer line becomes two lines; otherwise it is an error.
     """
 
     def __init__(self, stream: trio.lowlevel.FdStream, limit: int, *, cut: bool = False) -> None:
         self._stream = stream
-        self._splitter = LineSplitter(limit + _READ if cut else limit)
+        self._splitter = LineSplitter(limit + _READ_SIZE if cut else limit)
         self._cut = limit if cut else None
         self._waiting = trio.CancelScope()
         self._settling = False
@@ -30,7 +31,7 @@ class LineReader:
         self._ended = False
 
     async def next(self) -> list[bytes]:
-        """Wait for the next lines; an empty list is the end. What follows the last line's end is in `rest`.
+        """Wait for the next lines. An empty list is the end; `rest` then has a last line that has no end.
 
         Raises:
             LineTooLong: a line is longer than the limit.
@@ -38,7 +39,7 @@ class LineReader:
         while not self._ended:
             await trio.lowlevel.checkpoint()
             try:
-                data = os.read(self._stream.fileno(), _READ)
+                data = os.read(self._stream.fileno(), _READ_SIZE)
             except BlockingIOError:
                 if self._settling and (rest := self.rest()):
                     return rest
@@ -58,9 +59,9 @@ class LineReader:
         return []
 
     async def settle(self) -> None:
-        """Wait until all that was written by now has been returned, and the next has been asked for.
+        """Wait until `next` has returned all that the program has written so far, and is called once more.
 
-        A last line without an end is returned too.
+        Then `next` returns a last line without an end, too.
         """
         self._settling = True
         self._waiting.cancel()
@@ -68,16 +69,16 @@ class LineReader:
 
     @property
     def pending(self) -> int:
-        """Bytes that `rest` would return."""
+        """Bytes of the line whose end has not been read."""
         return self._splitter.pending
 
     def rest(self) -> list[bytes]:
-        """The beginning of a line whose end is yet to be read, if there is any; now it counts as a line."""
+        """Return, as a line, the bytes of the line whose end has not been read; nothing if there are none."""
         return self._splitter.end()
 
     async def _wait(self) -> None:
         if self._settling:
-            # whoever called has dealt with all lines before
+            # the caller has dealt with all earlier lines, since it asks for more
             self._settling = False
             self._settled.set()
             self._settled = trio.Event()

@@ -1,6 +1,8 @@
-"""`mpi-actors.toml`: what an interpreter's directory says of itself. It need not be there.
+"""`mpi-actors.toml`: what an interpreter's directory says of itself. The file is optional.
 
-protocol = "mpi"        # run.py is an mpi4py program; without the line, or with "stdio", it speaks lines
+    protocol = "mpi"
+
+says that `run.py` is an mpi4py program. With "stdio", or without the line or the file, it speaks lines.
 """
 
 from __future__ import annotations
@@ -18,18 +20,19 @@ Protocol = Literal["stdio", "mpi"]
 """How a program talks: lines over standard input and output, or through mpi4py."""
 
 _PROTOCOLS: dict[object, Protocol] = {"stdio": "stdio", "mpi": "mpi"}
-_MOST = 64 * 1024
+_MAX_SIZE = 64 * 1024
+"""Bytes of the longest manifest: far more than one line and its comments need."""
 
 
 def protocol_of(directory: Path) -> Protocol:
-    """The protocol of the interpreter in that directory (blocking).
+    """Return the protocol of the interpreter in a directory. This reads a file, and so may block.
 
     Raises:
-        BadManifest: its manifest cannot be read, or says what this release does not understand.
+        BadManifest: the manifest cannot be read, or this release does not understand it.
     """
     try:
         with open(directory / MANIFEST, "rb") as file:
-            data = file.read(_MOST + 1)
+            data = file.read(_MAX_SIZE + 1)
     except FileNotFoundError:
         return "stdio"
     except OSError as error:
@@ -38,17 +41,17 @@ def protocol_of(directory: Path) -> Protocol:
 
 
 def parse_manifest(data: bytes) -> Protocol:
-    """The protocol that a manifest names.
+    """Return the protocol that a manifest names.
 
     Raises:
-        BadManifest: it is too long, no TOML, or has a key or value that this release does not know.
+        BadManifest: the manifest is too long, is not TOML, or has an unknown key or value.
     """
-    if len(data) > _MOST:
-        raise BadManifest(f"{MANIFEST} is longer than {_MOST} bytes")
+    if len(data) > _MAX_SIZE:
+        raise BadManifest(f"{MANIFEST} is longer than {_MAX_SIZE} bytes")
     try:
         fields = tomllib.loads(data.decode())
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise BadManifest(f"{MANIFEST} is no TOML: {error}") from error
+        raise BadManifest(f"{MANIFEST} is not TOML: {error}") from error
     value = fields.pop("protocol", "stdio")
     if fields:
         raise BadManifest(f"{MANIFEST} has {_quote(min(fields))}; the only key is protocol")

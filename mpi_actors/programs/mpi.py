@@ -1,4 +1,4 @@
-"""A process that speaks MPI: a channel for what concerns its daemon, lines of output, standard input."""
+"""A process that speaks MPI: a channel to its daemon, lines of output, standard input."""
 
 from __future__ import annotations
 
@@ -11,16 +11,17 @@ from ..process.warden import Process
 from .channel import Channel
 from .lines import LineReader
 
-_ERROR_LINE = 16 * 1024
+_MAX_ERROR_LINE = 16 * 1024
+"""Bytes after which a line of standard error is cut in two: it is read by people."""
 
 
 class MpiProgram:
     """See `program.ChannelTalk`.
 
     Args:
-        process: it was given a channel.
+        process: a process that was spawned with a channel.
         max_line: bytes of the longest line of its standard output.
-        stdin: what it is to read; None for nothing.
+        stdin: opens what the program reads from its standard input; None for nothing.
     """
 
     def __init__(
@@ -30,10 +31,10 @@ class MpiProgram:
         self._process = process
         self._stdin = stdin
         self._output = LineReader(process.stdout, max_line)
-        self._errors = LineReader(process.stderr, _ERROR_LINE, cut=True)
+        self._errors = LineReader(process.stderr, _MAX_ERROR_LINE, cut=True)
         self._finished = trio.Event()
         self.channel = Channel(process.channel)
-        """Our end of its channel."""
+        """The daemon's end of the channel."""
 
     @property
     def pid(self) -> int:
@@ -44,7 +45,8 @@ class MpiProgram:
         """See `ChannelTalk.lines`."""
         lines = await self._output.next()
         if not lines and self._output.pending:
-            # half a line of a killed program is none: its next incarnation writes all of it under its number
+            # drop the half line of a killed program: its next incarnation writes the whole line, with the
+            # number that this half would have had
             exit = await self._process.wait()
             rest = self._output.rest()
             lines = [] if exit.killed else rest
@@ -63,7 +65,7 @@ class MpiProgram:
             nursery.start_soon(self._output.settle)
             nursery.start_soon(self._errors.settle)
         if self._output.pending:
-            await self._finished.wait()  # its last line is at its end
+            await self._finished.wait()  # a half line is left at the end of the output, which `lines` handles
 
     async def feed(self) -> None:
         """See `ChannelTalk.feed`."""
@@ -73,7 +75,7 @@ class MpiProgram:
                     await self._process.stdin.send_all(data)
             await self._process.stdin.aclose()
         except (trio.BrokenResourceError, trio.ClosedResourceError):
-            return  # it has closed its standard input, or ended: `wait` tells
+            return  # the program has closed its standard input, or has ended, which `wait` tells
 
     async def wait(self) -> Exit:
         """See `Running.wait`."""

@@ -1,4 +1,4 @@
-"""Runs programs as processes: interpreters in a private copy, scripts where they are."""
+"""Starts programs as processes: interpreters in a private copy, scripts where they lie."""
 
 from __future__ import annotations
 
@@ -33,30 +33,30 @@ MAX_LINE = LaneLimits().message + MAX_COMMAND
 
 
 class InstalledPrograms(Protocol):
-    """What a launcher needs of the place where interpreters are installed."""
+    """What a launcher needs of the depot, where interpreters are installed."""
 
     def interpreters(self) -> tuple[str, ...]:
-        """Names of those that are offered."""
+        """Return the names of the installed interpreters."""
         ...
 
     def could_install(self) -> tuple[str, ...]:
-        """Names of those that are not, and that `ensure` would install."""
+        """Return the names of those that are not installed and that `ensure` would install."""
         ...
 
     async def ensure(self, name: str) -> None:
-        """Install an interpreter, unless it is.
+        """Install an interpreter if it is not installed.
 
         Raises:
-            UnknownInterpreter: there is none of that name.
-            InstallFailed: it cannot be installed.
+            UnknownInterpreter: there is no interpreter of that name.
+            InstallFailed: the interpreter cannot be installed.
         """
         ...
 
     def using(self, name: str) -> AbstractAsyncContextManager[Path]:
-        """The interpreter's directory; it stays as it is, and installed, inside the context.
+        """Give the interpreter's directory, which stays installed and unchanged inside the context.
 
         Raises:
-            UnknownInterpreter: there is none of that name.
+            UnknownInterpreter: there is no interpreter of that name.
         """
         ...
 
@@ -64,8 +64,8 @@ class InstalledPrograms(Protocol):
 class ProcessLauncher:
     """Starts interpreters of a depot, and scripts.
 
-    `python3 run.py <n> <rank> <args…>` for interpreters that speak lines; what speaks MPI is booted by the
-    rank library.
+    An interpreter that speaks lines runs as `python3 run.py <n> <rank> <args…>`; `mpi_actors.mpi.boot` runs a
+    program that speaks MPI.
 
     Args:
         warden: spawns the processes.
@@ -73,9 +73,11 @@ class ProcessLauncher:
         scratch: a directory for the private copies that processes run in.
         limits: of each process.
         max_line: bytes of the longest line that a program may write.
-        scripts: programs that are no interpreters, by name. They come first. More may be added later.
-        inputs: what rank 0 of a program that speaks MPI reads, from its beginning: called for each
-            incarnation of it. Nothing if it is not there when that starts.
+        scripts: the programs that are scripts, by name. A script hides an interpreter of the same name. The
+            caller may add more later.
+        inputs: functions that open the standard input of rank 0, by the name of a program that speaks MPI.
+            Each incarnation calls one, and reads from the beginning. A program that has none when it starts
+            reads nothing.
     """
 
     def __init__(
@@ -98,7 +100,7 @@ class ProcessLauncher:
         self._inputs = inputs if inputs is not None else {}
 
     def interpreters(self) -> tuple[str, ...]:
-        """The names that can be launched here now."""
+        """See `Launcher.interpreters`."""
         return tuple(sorted({*self._depot.interpreters(), *self._scripts}))
 
     def installable(self) -> tuple[str, ...]:
@@ -118,7 +120,7 @@ class ProcessLauncher:
             async with self._speaking_mpi(order, script_spec(order, script)) as program:
                 yield program
             return
-        # for the whole life of the process, though it runs in a copy: in use means that a job uses it
+        # the process runs in a copy; "in use" lasts as long as the process, since a job uses the interpreter
         async with self._depot.using(order.program) as source, self._copy(order, source) as directory:
             if await trio.to_thread.run_sync(protocol_of, directory / "program") == "mpi":
                 async with self._speaking_mpi(order, mpi_spec(order, directory, self._limits)) as program:
@@ -163,7 +165,7 @@ async def _ended(process: Process) -> AsyncIterator[None]:
 
 def _prepare(source: Path, directory: Path) -> None:
     try:
-        # one that a killed daemon left behind under the same name
+        # a killed daemon may have left a directory of the same name
         remove(directory)
         directory.mkdir(parents=True, mode=0o700)
         (directory / "home").mkdir(mode=0o700)

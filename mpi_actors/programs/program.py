@@ -1,4 +1,4 @@
-"""What a rank's host needs of a running program, whatever runs it: a process or an async function."""
+"""What a rank's host needs of a program and its launcher, whether a process or an async function runs it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .channel import Channel
 
 @attrs.frozen(kw_only=True)
 class Order:
-    """Which program to run as which rank."""
+    """What a host asks a launcher for: which program to run as which rank."""
 
     job: JobId
     rank: Rank
@@ -24,32 +24,34 @@ class Order:
     program: str
     args: tuple[str, ...] = ()
     processor: str = ""
-    """What the program is told its host is called."""
+    """The host name that the program must see; empty: the host's own."""
 
     @property
     def seed(self) -> int:
-        """Fixed by job and rank, so that an ordinary program does the same in each incarnation."""
+        """A number below 2**32 for random numbers. Job and rank fix it, so that an ordinary program does the
+        same in each incarnation. The factor is 2**64 divided by the golden ratio: it spreads neighbouring
+        ranks."""
         return (int(self.job, 16) + 0x9E3779B97F4A7C15 * (self.rank + 1)) % 2**32
 
 
 class Running(Protocol):
-    """A program that runs, or has ended."""
+    """A program that was started; it may have ended."""
 
     @property
     def pid(self) -> int:
-        """Its process id."""
+        """The process id."""
         ...
 
     async def errors(self) -> str:
-        """Wait for what it writes to standard error next, whole lines; "" is the end."""
+        """Wait for the next lines that the program writes to standard error. An empty text is the end."""
         ...
 
     async def wait(self) -> Exit:
-        """Wait for its end."""
+        """Wait until the program has ended, and return how."""
         ...
 
     def kill(self) -> None:
-        """End it at once."""
+        """End the program at once."""
         ...
 
 
@@ -57,31 +59,31 @@ class StdioTalk(Running, Protocol):
     """A program that speaks lines over standard input and output."""
 
     async def commands(self) -> list[Command]:
-        """Wait for what it says next, one or more commands; an empty list is the end.
+        """Wait for the program's next commands, one or more. An empty list is the end.
 
         Raises:
-            BadProgramLine: it said something that is none.
+            BadProgramLine: the program wrote a line that is not a command.
         """
         ...
 
     async def deliver(self, payload: bytes) -> None:
-        """Hand it the message that it asked for. Does nothing when the program takes no more."""
+        """Hand the program the message that it asked for; do nothing if it has closed its standard input."""
         ...
 
 
 @runtime_checkable
 class ChannelTalk(Running, Protocol):
-    """A program that speaks MPI: over lanes, which it gets by its channel; its standard output is a log."""
+    """A program that speaks MPI, over lanes that its channel brings. Its standard output is a log."""
 
     @property
     def channel(self) -> Channel:
-        """Our end of its channel. The program closes it."""
+        """The daemon's end of the program's channel. The launcher closes it."""
         ...
 
     async def lines(self) -> list[bytes]:
-        """Wait for the next lines of its standard output, one or more; an empty list is the end.
+        """Wait for the next lines of standard output, one or more. An empty list is the end.
 
-        After `settle` the last one may lack its end.
+        After `settle` the last line may lack its end.
 
         Raises:
             LineTooLong: a line is longer than the limit.
@@ -89,45 +91,47 @@ class ChannelTalk(Running, Protocol):
         ...
 
     async def settle(self) -> None:
-        """Wait until what it has written so far, lines and errors, has been asked for: `lines` and `errors`
-        are to be called in loops meanwhile, by other tasks."""
+        """Wait until `lines` and `errors` have returned all that the program has written so far.
+
+        Other tasks must call those two in loops meanwhile.
+        """
         ...
 
     async def feed(self) -> None:
-        """Give it its standard input, to the end. Returns early when it takes no more."""
+        """Write the program's standard input, to the end; return early if the program closes it."""
         ...
 
 
 Program = StdioTalk | ChannelTalk
-"""A program, of either sort."""
+"""A program of either sort."""
 
 
 class Launcher(Protocol):
     """Starts programs by name."""
 
     def interpreters(self) -> tuple[str, ...]:
-        """The names that can be launched here now."""
+        """Return the names of the programs that can be launched here now."""
         ...
 
     def installable(self) -> tuple[str, ...]:
-        """The names that cannot be launched yet, but after `ensure`."""
+        """Return the names of the programs that can be launched after `ensure`, but not now."""
         ...
 
     async def ensure(self, program: str) -> None:
-        """Make a program launchable; at once if it is. It may take minutes, and can be cancelled.
+        """Wait until a program can be launched. This may take minutes, and can be cancelled.
 
         Raises:
-            UnknownInterpreter: there is none of that name here, nor to be had.
-            InstallFailed: it cannot be installed; the text says why.
+            UnknownInterpreter: there is no program of that name here, and none can be installed.
+            InstallFailed: the program cannot be installed; the text says why.
         """
         ...
 
     def launch(self, order: Order) -> AbstractAsyncContextManager[Program]:
-        """Start a program; on leaving the context it is ended, and nothing of it is left.
+        """Start a program. When the context ends, the program has ended and nothing of it is left.
 
         Raises:
-            UnknownInterpreter: there is none of that name here.
-            CannotSpawn: the operating system refused.
-            WardenLost: the helper process died meanwhile.
+            UnknownInterpreter: there is no program of that name here.
+            CannotSpawn: the operating system refused to start the process.
+            WardenLost: the warden, which starts processes, died meanwhile.
         """
         ...

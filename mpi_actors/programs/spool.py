@@ -1,6 +1,7 @@
-"""Standard input of a program that may be started again: a file that another process writes, and tells of.
+"""Standard input of a program that may be started again: a file that another process writes.
 
-Each incarnation reads it from its beginning. The writer stays only a little ahead of the furthest reader.
+The writer tells how far it is. Each incarnation reads the file from its beginning. The writer stays only a
+little ahead of the furthest reader.
 """
 
 from __future__ import annotations
@@ -13,16 +14,18 @@ from pathlib import Path
 import trio
 
 AHEAD = 1024 * 1024
-"""Bytes that the writer may be ahead of the furthest reader before `wanted` makes it wait."""
+"""Bytes that the writer may be ahead of the furthest reader: enough that a reader need not wait for the
+writer, and little enough that the disk need not hold input that nobody reads."""
 
-_READ = 64 * 1024
+_READ_SIZE = 64 * 1024
+"""Bytes of one read: as many as a pipe to the program holds on Linux."""
 
 
 class Spool:
     """The reading side.
 
     Args:
-        path: the file. It is opened by the first reader, and may be removed once the last one has ended.
+        path: the file. Each reader opens it when there is something to read.
     """
 
     def __init__(self, path: Path) -> None:
@@ -32,35 +35,35 @@ class Spool:
         self._taken = 0
         self._changed = trio.Event()
 
-    def grown(self, size: int, ended: bool) -> None:
-        """The file has so many bytes now, and if `ended` gets no more."""
+    def on_file_grow(self, size: int, ended: bool) -> None:
+        """Note that the file has `size` bytes now; with `ended` the writer adds no more."""
         self._size = max(self._size, size)
         self._ended |= ended
         self._change()
 
-    async def wanted(self) -> None:
-        """Wait until more is wanted, none is needed any more, or `grown` has been called again."""
+    async def wait_wanted(self) -> None:
+        """Wait until the writer should write more, has ended, or has called `on_file_grow` again."""
         size = self._size
         while not self._ended and self._size == size and self._taken + AHEAD < size:
             await self._changed.wait()
 
     async def read(self) -> AsyncIterator[bytes]:
-        """All of it, from the beginning to the end that the writer tells.
+        """Yield the file from its beginning to the end that the writer tells.
 
         Raises:
             OSError: the file cannot be read.
         """
         if not await self._more(0):
             return
-        # no flags for Python's text or buffers: bytes as they are, and another writer in between
+        # descriptors and pread, not a Python file: no buffer may hide what the writer adds meanwhile
         file = await trio.to_thread.run_sync(os.open, self._path, os.O_RDONLY | os.O_CLOEXEC)
         try:
             position = 0
             while await self._more(position):
-                most = min(_READ, self._size - position)
+                most = min(_READ_SIZE, self._size - position)
                 data = await trio.to_thread.run_sync(functools.partial(os.pread, file, most, position))
                 if not data:
-                    return  # it was cut short: there is no more
+                    return  # somebody has cut the file short
                 yield data
                 position += len(data)
                 if position > self._taken:
@@ -70,7 +73,7 @@ class Spool:
             os.close(file)
 
     async def _more(self, position: int) -> bool:
-        """Wait for bytes after `position`; False at the end."""
+        """Wait for bytes after `position`. Return False at the end of the file."""
         while self._size <= position and not self._ended:
             await self._changed.wait()
         return self._size > position

@@ -9,12 +9,20 @@ from ..process.warden import Process
 from ..wire.splitter import LineSplitter
 from ..wire.stdio import Command, encode_message, parse
 
-_READ = 256 * 1024
-_ERROR_TEXT = 16 * 1024
+_READ_SIZE = 256 * 1024
+"""Bytes of one read of standard output: messages may be large, and large reads cost less for each byte."""
+_MAX_ERROR_TEXT = 16 * 1024
+"""Bytes after which a line of standard error is cut in two, and bytes of one read: people read it."""
 
 
 class StdioProgram:
-    """See `program.StdioTalk`."""
+    """See `program.StdioTalk`.
+
+    Args:
+        process: its streams are ours alone.
+        size: how many ranks the job has.
+        max_line: bytes of the longest line of its standard output.
+    """
 
     def __init__(self, process: Process, size: int, max_line: int) -> None:
         self._process = process
@@ -31,12 +39,12 @@ class StdioProgram:
     async def commands(self) -> list[Command]:
         """See `StdioTalk.commands`."""
         while not self._ended:
-            data = await _read(self._process.stdout, _READ)
+            data = await _read(self._process.stdout, _READ_SIZE)
             if data:
                 lines = self._splitter.feed(data)
             else:
                 self._ended = True
-                # half a line of a killed program is none: its next incarnation writes the whole line
+                # drop the half line of a killed program: its next incarnation writes the whole line
                 exit = await self._process.wait()
                 lines = [] if exit.killed else self._splitter.end()
             if lines:
@@ -46,9 +54,9 @@ class StdioProgram:
     async def errors(self) -> str:
         """See `Running.errors`. A line that never ends is cut."""
         while True:
-            data = await _read(self._process.stderr, _ERROR_TEXT)
+            data = await _read(self._process.stderr, _MAX_ERROR_TEXT)
             text = self._error_tail + data
-            end = len(text) if not data or len(text) >= _ERROR_TEXT else text.rfind(b"\n") + 1
+            end = len(text) if not data or len(text) >= _MAX_ERROR_TEXT else text.rfind(b"\n") + 1
             self._error_tail = text[end:]
             if end or not data:
                 return text[:end].decode(errors="replace")
@@ -58,7 +66,7 @@ class StdioProgram:
         try:
             await self._process.stdin.send_all(encode_message(payload))
         except (trio.BrokenResourceError, trio.ClosedResourceError):
-            return  # it has closed its standard input, or ended: `wait` tells
+            return  # the program has closed its standard input, or has ended, which `wait` tells
 
     async def wait(self) -> Exit:
         """See `Running.wait`."""

@@ -11,7 +11,7 @@ import pytest
 import trio
 
 from mpi_actors.errors import BadMessage, LineTooLong, ProtocolError
-from mpi_actors.programs.channel import MOST_WAITING, Channel
+from mpi_actors.programs.channel import MAX_WAITING, Channel
 from mpi_actors.programs.lines import LineReader
 from mpi_actors.wire.channel import HEADER_SIZE, ChannelDecoder, ChannelKind, ChannelMessage
 
@@ -90,7 +90,7 @@ async def test_of_what_is_overtaken_only_the_newest_is_kept(ends, nursery) -> No
 async def test_what_is_left_unread_is_bounded(ends) -> None:
     """A rank that never reads is an error, not a daemon without memory."""
     channel, _ = ends
-    for _ in range(MOST_WAITING):
+    for _ in range(MAX_WAITING):
         channel.post(ChannelMessage(PLACED, 1, 1))
     with pytest.raises(BadMessage, match="unread"):
         channel.post(ChannelMessage(PLACED, 1, 1))

@@ -39,9 +39,9 @@ def test_the_manifest_names_the_protocol(text: str, protocol: str, tmp_path: Pat
         (b'protocol = "' + b"x" * 1000 + b'"', "…"),
         (b'protocol = "mpi"\nversion = 2', "'version'; the only key is protocol"),
         (b"[protocol]\nname = 'mpi'", "not {'name'"),
-        (b"protocol: mpi", "no TOML"),
-        (b"\xff\xfe", "no TOML"),
-        (b"a = " + b"[" * 20_000, "no TOML"),
+        (b"protocol: mpi", "not TOML"),
+        (b"\xff\xfe", "not TOML"),
+        (b"a = " + b"[" * 20_000, "not TOML"),
         (b"#" * 100_000, "longer than"),
     ],
 )

@@ -27,11 +27,11 @@ async def test_each_reader_gets_all_of_it(tmp_path: Path) -> None:
         nursery.start_soon(reader)
         await trio.testing.wait_all_tasks_blocked()
         path.write_bytes(b"one two")
-        spool.grown(3, False)
+        spool.on_file_grow(3, False)
         await trio.testing.wait_all_tasks_blocked()
         nursery.start_soon(reader)
-        spool.grown(7, False)
-        spool.grown(7, True)
+        spool.on_file_grow(7, False)
+        spool.on_file_grow(7, True)
     assert got == [b"one two"] * 2
     assert await everything(spool) == b"one two"
 
@@ -39,7 +39,7 @@ async def test_each_reader_gets_all_of_it(tmp_path: Path) -> None:
 async def test_no_input_needs_no_file(tmp_path: Path) -> None:
     """The end alone is an empty input."""
     spool = Spool(tmp_path / "nothing")
-    spool.grown(0, True)
+    spool.on_file_grow(0, True)
     assert await everything(spool) == b""
 
 
@@ -48,20 +48,20 @@ async def test_a_writer_stays_only_a_little_ahead(tmp_path: Path) -> None:
     path = tmp_path / "input"
     path.write_bytes(b"x" * (3 * AHEAD))
     spool = Spool(path)
-    spool.grown(AHEAD, False)
-    await spool.wanted()  # there is room
-    spool.grown(2 * AHEAD, False)
+    spool.on_file_grow(AHEAD, False)
+    await spool.wait_wanted()  # there is room
+    spool.on_file_grow(2 * AHEAD, False)
     freed: list[str] = []
     async with trio.open_nursery() as nursery:
 
         async def wait(name: str) -> None:
-            await spool.wanted()
+            await spool.wait_wanted()
             freed.append(name)
 
         nursery.start_soon(wait, "first")
         await trio.testing.wait_all_tasks_blocked()
         assert freed == []
-        spool.grown(3 * AHEAD, False)
+        spool.on_file_grow(3 * AHEAD, False)
         await trio.testing.wait_all_tasks_blocked()
         assert freed == ["first"]
         nursery.start_soon(wait, "second")
@@ -73,7 +73,7 @@ async def test_a_writer_stays_only_a_little_ahead(tmp_path: Path) -> None:
             if taken > 2 * AHEAD:
                 await trio.testing.wait_all_tasks_blocked()
                 assert freed == ["first", "second"]
-                spool.grown(3 * AHEAD, True)
+                spool.on_file_grow(3 * AHEAD, True)
     assert taken == 3 * AHEAD
 
 
@@ -82,6 +82,6 @@ async def test_a_file_that_was_cut_short_ends(tmp_path: Path) -> None:
     path = tmp_path / "input"
     path.write_bytes(b"one")
     spool = Spool(path)
-    spool.grown(7, False)
+    spool.on_file_grow(7, False)
     with trio.fail_after(5):
         assert await everything(spool) == b"one"

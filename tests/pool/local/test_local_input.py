@@ -28,8 +28,8 @@ class Daemon:
         await trio.lowlevel.checkpoint()
         if self.ended:
             raise DaemonEnded("it has ended")
-        self.spool.grown(request.size, request.ended)
-        await self.spool.wanted()
+        self.spool.on_file_grow(request.size, request.ended)
+        await self.spool.wait_wanted()
 
 
 class Source:
