@@ -1,8 +1,10 @@
-"""What a job's coordinator decides: events in, actions out. No clock, no task, no network.
+"""What a job's coordinator decides: events in, actions out. It knows no clock, no task and no network.
 
-- `result`: how a job ended;
+Bottom up:
+
+- `result`: how a job ended, and the end of its log;
 - `elect`: which peer takes a rank;
-- `seats`: the ranks of a job, and which incarnation sits where;
-- `ends`: ranks that have ended, until the job has;
-- `decisions`: the decisions themselves.
+- `seats`: the seats of a job, one for each rank, and the actions that a coordinator can decide;
+- `ends`: ranks that have ended, until their last reports are here;
+- `decisions`: the state of a job, and what is decided at each event.
 """

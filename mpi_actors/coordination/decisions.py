@@ -1,6 +1,7 @@
 """The decisions of a job's coordinator: events in, actions out.
 
-No clock, no tasks, no network: the time comes with each event, and what is to be done goes back as a list.
+There is no clock, no task and no network here: the caller passes the time (seconds, of any clock that only
+goes forward) with each event, and carries out the actions that the event returns, in their order.
 """
 
 from __future__ import annotations
@@ -15,58 +16,67 @@ from ..errors import NotReplayable
 from ..ids import Incarnation, JobId, PeerId, Rank, short_peer
 from .elect import PeerView, elect
 from .result import EXIT_JOB_FAILED
-from .seats import Action, Announce, ChoiceRecorded, End, Fence, PlaceRank, Preparing, SeatRecord
-from .seats import Phase as Phase
+from .seats import Action, Announce, ChoiceRecorded, End, Fence, Phase, PlaceRank, Preparing, SeatRecord
 
 
 @attrs.frozen(kw_only=True)
 class JobSpec:
-    """One run of a program."""
+    """What a job runs: a program, with `size` ranks."""
 
     job: JobId
     program: str
+    """The name of an interpreter or a script."""
     size: int
+    """The number of ranks."""
     args: tuple[str, ...] = ()
+    """Arguments of the program."""
     restart: RestartPolicy | None = None
     """None: `lost` if the program uses MPI, else `failed`."""
     home: PeerId
-    """The peer that starts the job; it hosts rank 0."""
+    """The peer that starts the job. It hosts rank 0 if it can."""
     limits: JobLimits = attrs.field(factory=JobLimits)
 
 
 class JobDecisions:
-    """The state of one job at its coordinator."""
+    """The state of one job at its coordinator, and what the coordinator decides at each event.
+
+    Events of an incarnation that is over change nothing and return no action; nor does any event after the
+    job's end.
+    """
 
     def __init__(self, spec: JobSpec) -> None:
         self.spec = spec
         self.seats = [SeatRecord(rank) for rank in range(spec.size)]
         self.peers: dict[PeerId, PeerView] = {}
+        """The peers that are present, and what is known of them."""
         self.blame: dict[PeerId, int] = {}
+        """The number of ranks that were lost at, or refused by, each peer."""
         self.ended: End | None = None
+        """How the job ended; None while it runs."""
         self._mpi = False
 
     # --- events -------------------------------------------------------------------------------------------
 
     def begin(self, peers: Iterable[PeerView], now: float) -> list[Action]:
-        """The job starts with these peers to choose from."""
+        """Start the job, with these peers to choose from."""
         self.peers = {view.peer: view for view in peers}
         for seat in self.seats:
             seat.since = seat.seeking = now
         return self._fill(now)
 
     def on_peer_changed(self, view: PeerView, now: float) -> list[Action]:
-        """A peer joined, or what it offers changed."""
+        """A peer joined the pool, or what it offers has changed."""
         old = self.peers.get(view.peer)
         self.peers[view.peer] = view
         gained = old is not None and (not old.able or (view.has_interpreter and not old.has_interpreter))
         if gained and view.able:
-            # it may have refused for want of what it has now
+            # the peer may have refused a rank because it lacked what it has now
             for seat in self.seats:
                 seat.refused.pop(view.peer, None)
         return self._fill(now)
 
     def on_peer_down(self, peer: PeerId, reason: str, now: float) -> list[Action]:
-        """A peer is gone, and all that it hosted."""
+        """A peer is gone, and every rank that it hosted."""
         self.peers.pop(peer, None)
         if self.ended:
             return []
@@ -74,40 +84,48 @@ class JobDecisions:
         for seat in self.seats:
             seat.refused.pop(peer, None)
             if seat.peer == peer:
-                actions += self._vacate(seat, f"lost its peer: {reason}", now)
+                actions += self._replace(seat, f"lost its peer: {reason}", now)
         return actions + self._fill(now)
 
     def on_rank_started(
         self, rank: Rank, incarnation: Incarnation, now: float, *, mpi: bool = False, processor: str = ""
     ) -> list[Action]:
-        """A host, of that name, has started an incarnation, of a program that uses MPI or not."""
+        """A host has started an incarnation.
+
+        Args:
+            rank: the incarnation's rank.
+            incarnation: its number.
+            now: the time.
+            mpi: whether the program uses MPI.
+            processor: the host's name, as the program was given it.
+        """
         seat = self._current(rank, incarnation)
         if seat is None or seat.phase is not Phase.STARTING or seat.peer is None:
             return []
         self._mpi = mpi
         seat.processor = seat.processor or processor
-        seat.runs(now)
+        seat.run(now)
         return [Announce(rank, incarnation, seat.peer)]
 
     def on_rank_preparing(self, rank: Rank, incarnation: Incarnation, text: str, now: float) -> list[Action]:
-        """A host is not yet ready to start an incarnation, but at work on it: it gets more time."""
+        """A host still prepares the start of an incarnation, as `text` says: it gets more time."""
         seat = self._current(rank, incarnation)
         if seat is None or seat.phase is not Phase.STARTING or seat.peer is None:
             return []
-        begins = seat.prepares(text, now)
+        begins = seat.prepare(text, now)
         return [Preparing(rank, incarnation, seat.peer)] if begins else []
 
     def on_rank_refused(self, rank: Rank, incarnation: Incarnation, reason: str, now: float) -> list[Action]:
-        """A host cannot start an incarnation."""
+        """A host cannot start an incarnation, for the reason that it gives."""
         seat = self._current(rank, incarnation)
         if seat is None or seat.peer is None:
             return []
         seat.refused[seat.peer] = reason
-        actions = self._vacate(seat, f"refused by its peer: {reason}", now)
+        actions = self._replace(seat, f"refused by its peer: {reason}", now)
         return actions + self._fill(now)
 
     def on_rank_chose(self, rank: Rank, incarnation: Incarnation, what: str) -> list[Action]:
-        """An incarnation's program makes a choice that is not its own: it cannot be replaced any more."""
+        """An incarnation used `what`, whose outcome is not the program's own: it cannot be replaced."""
         seat = self._current(rank, incarnation)
         if seat is None or seat.phase is not Phase.RUNNING or seat.peer is None:
             return []
@@ -117,7 +135,7 @@ class JobDecisions:
     def on_rank_aborted(
         self, rank: Rank, incarnation: Incarnation, code: int, text: str, traceback: str = ""
     ) -> list[Action]:
-        """An incarnation's program has ended the whole job."""
+        """An incarnation's program has ended the whole job, as `MPI_Abort` does."""
         seat = self._current(rank, incarnation)
         if seat is None or seat.phase is not Phase.RUNNING:
             return []
@@ -135,8 +153,20 @@ class JobDecisions:
         now: float,
         traceback: str = "",
     ) -> list[Action]:
-        """An incarnation's program has ended. Its process may live on, since others may need its messages
-        again; when that is killed before the job's end, this is called once more."""
+        """An incarnation's program has ended.
+
+        The process of a program that ended well lives on, because other ranks may need its messages again.
+        When that process is killed before the job's end, this event comes once more, with `killed`.
+
+        Args:
+            rank: the incarnation's rank.
+            incarnation: its number.
+            killed: whether the process was killed from outside, which counts as a loss.
+            code: the exit code, 0 to 255.
+            text: how the program ended, for people.
+            now: the time.
+            traceback: of the program, when it is known.
+        """
         seat = self._current(rank, incarnation)
         if seat is None or seat.phase is Phase.STARTING or (seat.phase is Phase.ENDED and not killed):
             return []
@@ -157,40 +187,45 @@ class JobDecisions:
         )
 
     def reset(self, rank: Rank, by: Rank, now: float) -> list[Action]:
-        """Rank `by` asks that another incarnation of `rank` take over."""
+        """Replace the incarnation of `rank`, as rank `by` asks."""
         if not 0 <= rank < len(self.seats):
             text = f"rank {by} asked to reset rank {rank}, but the ranks are 0 to {len(self.seats) - 1}"
             return self._end(False, EXIT_JOB_FAILED, text)
         seat = self.seats[rank]
         if self.ended or seat.phase is Phase.VACANT:
             return []
-        return self._vacate(seat, f"reset by rank {by}", now, blame=0) + self._fill(now)
+        return self._replace(seat, f"reset by rank {by}", now, blame=0) + self._fill(now)
 
     def on_rank_broke(self, rank: Rank, incarnation: Incarnation, text: str) -> list[Action]:
-        """An incarnation cannot go on, and a new one could not either."""
+        """An incarnation cannot go on, and a new incarnation could not either: the job ends."""
         seat = self._current(rank, incarnation)
         if seat is None:
             return []
         return self._end(False, EXIT_JOB_FAILED, text)
 
     def kill(self, reason: str) -> list[Action]:
-        """Somebody wants the job to end."""
+        """End the job, as somebody wants."""
         return self._end(False, EXIT_JOB_FAILED, reason)
 
-    def on_time_passed(self, now: float, start_deadline: float) -> list[Action]:
-        """Look at the deadlines: waiting for a host, starting."""
+    def on_time_passed(self, now: float, patience: float) -> list[Action]:
+        """Look at the deadlines: of ranks that wait for a host, and of hosts that start a rank.
+
+        Args:
+            now: the time.
+            patience: seconds without news after which a host that starts a rank is given up.
+        """
         if self.ended:
             return []
         limits = self.spec.limits
         actions: list[Action] = []
         for seat in self.seats:
-            if seat.phase is Phase.STARTING and now >= seat.starts_until(start_deadline, limits):
+            if seat.phase is Phase.STARTING and now >= seat.start_deadline(patience, limits):
                 assert seat.peer is not None
                 why = seat.refused[seat.peer] = seat.why_not_started(now)
-                actions += self._vacate(seat, f"its peer {why}", now)
+                actions += self._replace(seat, f"its peer {why}", now)
         actions += self._fill(now)
         for seat in self.seats:
-            if seat.phase is Phase.VACANT and now >= seat.waits_until(limits):
+            if seat.phase is Phase.VACANT and now >= seat.host_deadline(limits):
                 return actions + self._end(
                     False,
                     EXIT_JOB_FAILED,
@@ -199,33 +234,33 @@ class JobDecisions:
                 )
         return actions
 
-    def next_deadline(self, start_deadline: float) -> float | None:
-        """When `on_time_passed` is to be called at the latest."""
+    def next_deadline(self, patience: float) -> float | None:
+        """Return when `on_time_passed` must be called at the latest; None if never."""
         if self.ended is not None:
             return None
         limits = self.spec.limits
-        vacant = (seat.waits_until(limits) for seat in self.seats if seat.phase is Phase.VACANT)
+        vacant = (seat.host_deadline(limits) for seat in self.seats if seat.phase is Phase.VACANT)
         starting = (
-            seat.starts_until(start_deadline, limits) for seat in self.seats if seat.phase is Phase.STARTING
+            seat.start_deadline(patience, limits) for seat in self.seats if seat.phase is Phase.STARTING
         )
         return min((*vacant, *starting), default=None)
 
     # --- questions ----------------------------------------------------------------------------------------
 
     def is_current(self, rank: Rank, incarnation: Incarnation) -> bool:
-        """Is this the newest incarnation of the rank, and not over?"""
+        """Return whether this is the newest incarnation of the rank and still has its host."""
         return self._current(rank, incarnation) is not None
 
     def hosts(self) -> set[PeerId]:
-        """The peers that have a seat now."""
+        """Return the peers at which a rank is now."""
         return {seat.peer for seat in self.seats if seat.peer is not None}
 
     def placed(self) -> Iterator[SeatRecord]:
-        """The seats whose incarnation has been started."""
+        """Return the seats whose incarnation has been started."""
         return (seat for seat in self.seats if seat.phase in (Phase.RUNNING, Phase.ENDED))
 
     def why_vacant(self, seat: SeatRecord) -> str:
-        """Why no peer can take this rank, a reason for each peer."""
+        """Return why no peer can take this rank, with a reason for each peer."""
         reasons = []
         for view in self.peers.values():
             if view.peer in seat.refused:
@@ -248,6 +283,7 @@ class JobDecisions:
     def _count(
         self, seat: SeatRecord, times: deque[float], most: int, period: float, text: str, now: float
     ) -> list[Action]:
+        """Replace the incarnation, if `period` seconds have seen at most `most` such ends."""
         times.append(now)
         while times[0] < now - period:
             times.popleft()
@@ -258,9 +294,10 @@ class JobDecisions:
                 f"rank {seat.rank} was given up after {len(times)} ends within {period:g} s, the last on "
                 f"{short_peer(seat.peer)}: {text}",
             )
-        return self._vacate(seat, text, now) + self._fill(now)
+        return self._replace(seat, text, now) + self._fill(now)
 
-    def _vacate(self, seat: SeatRecord, reason: str, now: float, *, blame: int = 1) -> list[Action]:
+    def _replace(self, seat: SeatRecord, reason: str, now: float, *, blame: int = 1) -> list[Action]:
+        """End the seat's incarnation; a new one gets a host in `_fill`."""
         if self.ended:
             return []
         assert seat.peer is not None
@@ -268,16 +305,17 @@ class JobDecisions:
         if seat.choice:
             error = NotReplayable(
                 f"rank {seat.rank} used {seat.choice} and was lost on {short_peer(peer)} ({reason}). Its run "
-                "cannot be repeated: what such a call answered is not recorded, which is not supported yet. "
-                "Name the source and the tag of each message that is received, and wait instead of testing"
+                "cannot be repeated, because the answer of such a call is not recorded. Name the source and "
+                "the tag of each message to receive, and wait instead of testing"
             )
             return self._end(False, EXIT_JOB_FAILED, f"{type(error).__name__}: {error}", seat.rank)
         self.blame[peer] = self.blame.get(peer, 0) + blame
         seat.tried.add(peer)
-        seat.leaves(now)
+        seat.vacate(now)
         return [Fence(seat.rank, seat.incarnation, peer, reason)]
 
     def _fill(self, now: float) -> list[Action]:
+        """Choose a host for each rank that has none."""
         if self.ended:
             return []
         actions: list[Action] = []
@@ -288,7 +326,7 @@ class JobDecisions:
             peer = elect(self._candidates(seat), prefer=prefer, blame=self.blame, tried=seat.tried)
             if peer is None:
                 continue
-            seat.starts(peer, now)
+            seat.start(peer, now)
             actions.append(PlaceRank(seat.rank, seat.incarnation, peer))
         return actions
 

@@ -12,7 +12,7 @@ from ..errors import JobFailed
 from ..ids import JobId, Rank
 
 EXIT_JOB_FAILED = 3
-"""The exit code of a job that failed for a reason of which no rank gives an exit code."""
+"""The exit code of a job that failed without an exit code of one of its ranks."""
 
 
 @attrs.frozen
@@ -21,20 +21,21 @@ class LogLine:
 
     rank: Rank
     text: str
+    """The line, without its end."""
     stream: str = "log"
-    """`log`, or `stderr`."""
+    """`log` for what the rank reported, `stderr` for its standard error."""
 
 
 class JobLog:
-    """The end of a job's log: the last lines, as its limits allow; older ones are dropped and counted."""
+    """The last lines of a job's log, as many as its limits allow; older lines are dropped and counted."""
 
     def __init__(self, limits: JobLimits | None = None) -> None:
         self._limits = limits or JobLimits()
         self._lines: deque[LogLine] = deque()
         self.size = 0
-        """Characters in all lines."""
+        """Characters in all kept lines."""
         self.dropped = 0
-        """Lines that are no longer here."""
+        """The number of lines that were dropped."""
 
     def __iter__(self) -> Iterator[LogLine]:
         return iter(self._lines)
@@ -46,7 +47,7 @@ class JobLog:
         return len(self._lines)
 
     def add(self, line: LogLine) -> None:
-        """Keep a line, and drop the oldest ones if it is too much; the last one stays whatever its size."""
+        """Keep a line, and drop the oldest lines beyond the limits; the newest stays whatever its size."""
         self._lines.append(line)
         self.size += len(line.text)
         most, most_bytes = self._limits.log_lines, self._limits.log_bytes
@@ -55,7 +56,7 @@ class JobLog:
             self.dropped += 1
 
     def output(self) -> tuple[str, ...]:
-        """What rank 0 logged, as far as it is still here."""
+        """Return the kept lines that rank 0 logged."""
         return tuple(line.text for line in self._lines if line.rank == 0 and line.stream == "log")
 
 
@@ -65,21 +66,25 @@ class JobResult:
 
     job: JobId
     ok: bool
+    """Whether every rank ended well."""
     exit_code: int
+    """0 when the job ended well; else that of the failed rank, or `EXIT_JOB_FAILED`."""
     reason: str
+    """Why the job ended, for people."""
     seconds: float
+    """How long the job ran."""
     output: tuple[str, ...]
-    """What rank 0 logged, by line (the last ones, when there are very many)."""
+    """The lines that rank 0 logged; only the last ones when there are very many."""
     rank: Rank | None = None
-    """The rank that failed and so ended it, if one did."""
+    """The rank whose failure ended the job, if there is one."""
     traceback: str = ""
-    """Of that rank's program, when it is known."""
+    """The traceback of that rank's program, when it is known."""
 
     def check(self) -> JobResult:
-        """The result itself, if the job ended well.
+        """Return the result itself if the job ended well.
 
         Raises:
-            JobFailed: it did not; the text says why.
+            JobFailed: the job failed; the text says why.
         """
         if not self.ok:
             raise JobFailed(f"job {self.job}: {self.reason}")

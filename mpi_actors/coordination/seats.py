@@ -1,4 +1,4 @@
-"""One rank's seat, as the coordinator sees it, and what a coordinator can decide to do. Pure."""
+"""One rank's seat, as the coordinator sees it, and the actions that a coordinator can decide. Pure."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ..ids import Incarnation, PeerId, Rank
 
 
 class Phase(enum.Enum):
-    """What goes on at a seat."""
+    """What happens at a seat. The value is the text for people."""
 
     VACANT = "waiting for a host"
     STARTING = "starting"
@@ -29,50 +29,57 @@ class SeatRecord:
     incarnation: Incarnation = -1
     peer: PeerId | None = None
     since: float = 0.0
-    """When it came into this phase."""
+    """The time at which the seat came into this phase."""
     seeking: float = 0.0
-    """Since when it has had no incarnation that ran."""
+    """The time at which the last incarnation that ran was lost, or at which the job began."""
     heard: float = 0.0
-    """When the host of an incarnation that starts was last heard of it."""
+    """The time of the last news from the host that starts the incarnation."""
     preparing: str = ""
-    """What that host does before it can start it, in its own words; "" if nothing."""
+    """What that host does before it can start the incarnation, in the host's words; "" if nothing."""
     preparing_since: float = 0.0
+    """The time at which that host began to prepare."""
     prepared: float = 0.0
-    """Seconds that hosts have prepared since an incarnation ran last: that is no waiting for a host."""
+    """Seconds that hosts have prepared since an incarnation ran last. Preparing does not count as waiting for
+    a host."""
     processor: str = ""
-    """What its first incarnation that ran was told its host is called: it may have sent that."""
+    """The host name that the first running incarnation reported; the program may have sent it on."""
     choice: str = ""
-    """What its incarnation used whose outcome was not the program's own, such as ANY_SOURCE; or ""."""
+    """The call of this incarnation whose outcome was not the program's own, such as ANY_SOURCE; or ""."""
     tried: set[PeerId] = attrs.field(factory=set)
+    """Peers that have lost or refused this rank."""
     refused: dict[PeerId, str] = attrs.field(factory=dict)
+    """Peers that have refused this rank and are not asked again, with their reasons."""
     failures: deque[float] = attrs.field(factory=deque)
+    """The times at which the program failed by itself, as far as they still count."""
     losses: deque[float] = attrs.field(factory=deque)
+    """The times at which the process was killed, as far as they still count."""
 
-    # --- what happens to it -------------------------------------------------------------------------------
+    # --- its phases ---------------------------------------------------------------------------------------
 
-    def starts(self, peer: PeerId, now: float) -> None:
-        """A new incarnation is to start there."""
+    def start(self, peer: PeerId, now: float) -> None:
+        """Begin a new incarnation, which `peer` is to start."""
         self.incarnation += 1
         self.choice = ""
         self.phase, self.peer, self.since, self.heard = Phase.STARTING, peer, now, now
 
-    def prepares(self, text: str, now: float) -> bool:
-        """Its host is at work on the start: it gets more time. True if that is the first news of it."""
+    def prepare(self, text: str, now: float) -> bool:
+        """Give the host more time, since it prepares the start; return whether this is the first news of
+        that."""
         begins = not self.preparing
         if begins:
             self.preparing_since = now
         self.heard, self.preparing = now, text or "preparing"
         return begins
 
-    def runs(self, now: float) -> None:
-        """Its incarnation has started."""
+    def run(self, now: float) -> None:
+        """Note that the incarnation runs."""
         self.phase, self.since = Phase.RUNNING, now
         self.preparing, self.prepared = "", 0.0
 
-    def leaves(self, now: float) -> None:
-        """Its incarnation is over, and it has no host."""
+    def vacate(self, now: float) -> None:
+        """End the incarnation: the rank has no host now."""
         if self.phase is not Phase.STARTING:
-            # one that is refused again and again does not get new time to wait each time
+            # a rank that peers refuse again and again does not get new time to wait after each refusal
             self.seeking = now
         elif self.preparing:
             self.prepared += now - self.preparing_since
@@ -80,22 +87,23 @@ class SeatRecord:
 
     # --- deadlines ----------------------------------------------------------------------------------------
 
-    def starts_until(self, patience: float, limits: JobLimits) -> float:
-        """When a host that has not started the incarnation by then is passed over.
+    def start_deadline(self, patience: float, limits: JobLimits) -> float:
+        """Return the time at which a host that has not started the incarnation is given up.
 
         Args:
-            patience: seconds without news.
+            patience: seconds without news after which the host is given up.
+            limits: of the job; `prepare` is the longest preparation.
         """
         soon = self.heard + patience
         return min(soon, self.preparing_since + limits.prepare) if self.preparing else soon
 
-    def waits_until(self, limits: JobLimits) -> float:
-        """When the job is given up if the seat has no host by then."""
-        # hosts that prepare for ever, one after the other, do not keep it waiting for ever
+    def host_deadline(self, limits: JobLimits) -> float:
+        """Return the time at which the job is given up if the rank has no host by then."""
+        # the sum is limited: hosts that prepare one after the other must not delay the end for ever
         return self.seeking + limits.wait_for_host + min(self.prepared, limits.prepare)
 
     def why_not_started(self, now: float) -> str:
-        """What its host did not do, when `starts_until` has come."""
+        """Return the reason for giving the host up, when `start_deadline` has come."""
         text = "did not start it in time"
         if self.preparing:
             text += f": {now - self.preparing_since:.0f} s of {self.preparing}"
@@ -107,7 +115,7 @@ class SeatRecord:
 
 @attrs.frozen
 class PlaceRank:
-    """Start this incarnation there."""
+    """Have `peer` start this incarnation."""
 
     rank: Rank
     incarnation: Incarnation
@@ -116,7 +124,7 @@ class PlaceRank:
 
 @attrs.frozen
 class Announce:
-    """Tell everybody that this incarnation sits there."""
+    """Tell every host of the job that this incarnation runs at `peer`."""
 
     rank: Rank
     incarnation: Incarnation
@@ -125,7 +133,7 @@ class Announce:
 
 @attrs.frozen
 class Fence:
-    """This incarnation is over: stop it if it still runs, and say that it was lost."""
+    """This incarnation is over: have `peer` stop it if it still runs, and show that it was lost."""
 
     rank: Rank
     incarnation: Incarnation
@@ -141,14 +149,14 @@ class End:
     exit_code: int
     reason: str
     rank: Rank | None = None
-    """The rank that failed and so ended it, if one did."""
+    """The rank whose failure ended the job, if there is one."""
     traceback: str = ""
-    """Of that rank's program, when it is known."""
+    """The traceback of that rank's program, when it is known."""
 
 
 @attrs.frozen
 class Preparing:
-    """The host has begun to make the program ready before it starts this incarnation."""
+    """Show that the host has begun to prepare the program of this incarnation."""
 
     rank: Rank
     incarnation: Incarnation
@@ -157,7 +165,7 @@ class Preparing:
 
 @attrs.frozen
 class ChoiceRecorded:
-    """It is recorded that this incarnation made a choice: its host is to know."""
+    """Tell `peer` that the coordinator has recorded a choice of this incarnation."""
 
     rank: Rank
     incarnation: Incarnation
@@ -165,3 +173,4 @@ class ChoiceRecorded:
 
 
 Action = PlaceRank | Announce | Fence | End | Preparing | ChoiceRecorded
+"""What a coordinator can decide to do."""

@@ -1,4 +1,4 @@
-"""The jobs that a peer starts: what can be one, how it is found by name, and when it is forgotten."""
+"""The jobs that a peer starts: which can be started, how they are found by name, when they are forgotten."""
 
 from __future__ import annotations
 
@@ -11,16 +11,19 @@ from ..programs.program import Launcher
 from ..wire.messages import check_arguments
 from .job import Job
 
-_ENDED_JOBS = 100
-_ENDED_LOGS = 64 * MIB
+_MAX_ENDED_JOBS = 100
+"""Jobs that have ended and can still be asked for: as many as people look back at."""
+_MAX_ENDED_LOGS = 64 * MIB
+"""Characters in the logs of all jobs that have ended: little beside the memory of a daemon."""
 
 
 def check_job(launcher: Launcher, program: str, size: int, args: Sequence[str]) -> None:
-    """Refuse at once what could not be a job of this peer.
+    """Check that this peer could start such a job.
 
     Raises:
-        UnknownInterpreter: the program is not installed here, and could not be; the text names what is.
-        UsageError: the number of ranks, or an argument, is not usable.
+        UnknownInterpreter: the program is not installed here and cannot be installed; the text names those
+            that are or can be.
+        UsageError: the number of ranks is not from 1 to `MAX_RANKS`, or an argument cannot be sent.
     """
     if not 1 <= size <= MAX_RANKS:
         raise UsageError(f"the number of ranks must be from 1 to {MAX_RANKS}, not {size}")
@@ -34,10 +37,10 @@ def check_job(launcher: Launcher, program: str, size: int, args: Sequence[str]) 
 
 
 def find_job(jobs: Mapping[JobId, Job], name: str) -> Job:
-    """The job whose name begins so.
+    """Return the job whose name begins with `name`.
 
     Raises:
-        UnknownJob: there is none, or more than one.
+        UnknownJob: no job's name begins so, or the names of several do.
     """
     found = [job for id, job in jobs.items() if name and id.startswith(name)]
     if len(found) != 1:
@@ -47,11 +50,11 @@ def find_job(jobs: Mapping[JobId, Job], name: str) -> Job:
 
 
 def forget_old_jobs(jobs: MutableMapping[JobId, Job]) -> None:
-    """Drop the oldest of those that have ended, so that neither their number nor their logs grow for ever."""
+    """Drop the oldest jobs that have ended, so that neither their number nor their logs grow for ever."""
     ended = [job for job in jobs.values() if job.result is not None]
     size = sum(job.log.size for job in ended)
     for number, job in enumerate(ended):
-        if len(ended) - number <= _ENDED_JOBS and size <= _ENDED_LOGS:
+        if len(ended) - number <= _MAX_ENDED_JOBS and size <= _MAX_ENDED_LOGS:
             return
         size -= job.log.size
         del jobs[job.id]

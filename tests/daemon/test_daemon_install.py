@@ -14,10 +14,10 @@ from pool_scenes import PROGRAMS, RING, Stranger, children, eventually, listen, 
 from strategies import fault_plans
 
 from mpi_actors.config import JobLimits, PeerLimits, Settings, Timing
+from mpi_actors.coordination.result import JobResult
 from mpi_actors.errors import InstallFailed, UnknownInterpreter
 from mpi_actors.events import RankInstalling, RankLost, RankStarted
 from mpi_actors.faults import FaultDriver, FaultPlan
-from mpi_actors.jobs.job import JobResult
 from mpi_actors.pool.memory import MemoryPool, open_memory_pool
 from mpi_actors.programs.functions import FunctionLauncher
 from mpi_actors.programs.program import Order, Program

@@ -12,10 +12,10 @@ import trio
 from pool_scenes import PROGRAMS, RING, children, eventually, listen
 
 from mpi_actors.config import KIB, MIB, JobLimits, LaneLimits, PeerLimits, Settings
-from mpi_actors.coordination.result import EXIT_JOB_FAILED
+from mpi_actors.coordination.result import EXIT_JOB_FAILED, JobResult
 from mpi_actors.errors import UnknownInterpreter, UsageError
 from mpi_actors.events import JobFinished, RankLost, RankStarted, RankWaiting
-from mpi_actors.jobs.job import Job, JobResult
+from mpi_actors.jobs.job import Job
 from mpi_actors.pool.memory import MemoryPool, open_memory_pool
 from mpi_actors.programs.functions import ProgramFunction, RankContext
 from mpi_actors.wire.stdio import Reset

@@ -13,8 +13,8 @@ from hypothesis import HealthCheck, event, given, note, settings
 from hypothesis import strategies as st
 from strategies import fault_plans
 
+from mpi_actors.coordination.result import JobResult
 from mpi_actors.faults import FaultDriver, FaultPlan
-from mpi_actors.jobs.job import JobResult
 from mpi_actors.net.memory.network import MemoryNetwork
 from mpi_actors.pool.memory import open_memory_pool
 from mpi_actors.programs.functions import RankContext

@@ -241,7 +241,7 @@ async def test_a_rank_that_chose_cannot_be_replaced(autojump_clock, how: str) ->
         result = await job.wait()
         assert (result.ok, result.exit_code, result.rank) == (False, EXIT_JOB_FAILED, 1)
         assert result.reason.startswith("NotReplayable: rank 1 used ANY_SOURCE and was lost")
-        assert "not supported yet" in result.reason
+        assert "is not recorded" in result.reason
 
 
 async def test_others_that_are_lost_are_replaced_all_the_same(autojump_clock) -> None:

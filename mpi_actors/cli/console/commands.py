@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import trio
 
-from ...coordination.decisions import Phase
+from ...coordination.seats import Phase
 from ...errors import UnknownInterpreter, UsageError
 from ...ids import short_peer
 from ...jobs.job import Job

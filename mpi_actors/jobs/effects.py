@@ -1,0 +1,139 @@
+"""What follows from a coordinator's decisions: messages to hosts, and events for people."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from ..coordination.decisions import JobDecisions
+from ..coordination.result import JobResult, LogLine
+from ..coordination.seats import Action, Announce, ChoiceRecorded, End, Fence, Phase, PlaceRank, Preparing
+from ..events import (
+    EventBus,
+    JobFinished,
+    JobStarted,
+    Log,
+    RankInstalling,
+    RankLost,
+    RankStarted,
+    RankWaiting,
+)
+from ..ids import Incarnation, PeerId, Rank
+from ..lanes.router import Router
+from ..wire.messages import ChoiceNoted, EndJob, Placed, Placement, RankIsUp, StartRank, StopRank
+
+
+class Effects:
+    """Carries out what one job's coordinator decides.
+
+    Args:
+        decisions: the coordinator's decisions; effects only read them.
+        router: takes messages to hosts, and knows the ranks' places.
+        bus: takes the events.
+        on_end: called when the decision is that the job ends.
+    """
+
+    def __init__(
+        self, decisions: JobDecisions, router: Router, bus: EventBus, on_end: Callable[[End], None]
+    ) -> None:
+        self._decisions = decisions
+        self._spec = decisions.spec
+        self._router = router
+        self._bus = bus
+        self._on_end = on_end
+        self._hosts: set[PeerId] = set()
+        """Every peer that got an order: it must learn of the job's end."""
+        self._waiting_shown: set[tuple[Rank, Incarnation]] = set()
+
+    def begin(self) -> None:
+        """Show that the job starts."""
+        self._bus.emit(JobStarted(job=self._spec.job, program=self._spec.program, ranks=self._spec.size))
+
+    def carry_out(self, actions: Iterable[Action]) -> None:
+        """Carry out these decisions, in order, and then show which ranks have begun to wait for a host."""
+        job = self._spec.job
+        for action in actions:
+            match action:
+                case PlaceRank(rank, incarnation, peer):
+                    self._hosts.add(peer)
+                    self._router.tell(peer, self._order(rank, incarnation))
+                case Announce(rank, incarnation, peer):
+                    self._router.place(job, rank, incarnation, peer)
+                    news = Placed(job, Placement(rank, incarnation, peer))
+                    for host in self._decisions.hosts() - {self._spec.home}:
+                        self._router.tell(host, news)
+                case Fence(rank, incarnation, peer, reason):
+                    self._bus.emit(
+                        RankLost(job=job, rank=rank, incarnation=incarnation, peer=peer, reason=reason)
+                    )
+                    if peer in self._decisions.peers:
+                        self._router.tell(peer, StopRank(job, rank, incarnation))
+                case Preparing(rank, incarnation, peer):
+                    self._bus.emit(
+                        RankInstalling(
+                            job=job, rank=rank, incarnation=incarnation,
+                            peer=peer, program=self._spec.program,
+                        )
+                    )  # fmt: skip
+                case ChoiceRecorded(rank, incarnation, peer):
+                    self._router.tell(peer, ChoiceNoted(job, rank, incarnation))
+                case End():
+                    self._on_end(action)
+        self._show_waiting()
+
+    def show_started(self, message: RankIsUp, peer: PeerId) -> None:
+        """Show that an incarnation runs at `peer`."""
+        self._bus.emit(
+            RankStarted(
+                job=self._spec.job, rank=message.rank, incarnation=message.incarnation,
+                peer=peer, pid=message.pid, daemon_pid=message.daemon_pid,
+            )
+        )  # fmt: skip
+
+    def show_line(self, line: LogLine) -> None:
+        """Show a line of the job's log."""
+        self._bus.emit(Log(job=self._spec.job, rank=line.rank, text=line.text, stream=line.stream))
+
+    def finish(self, result: JobResult) -> None:
+        """Have every host drop the job, and show how it ended."""
+        for peer in self._hosts:
+            self._router.tell(peer, EndJob(self._spec.job))
+        if self._spec.home not in self._hosts:
+            # no host here has closed it
+            self._router.close_job(self._spec.job)
+        self._bus.emit(
+            JobFinished(
+                job=result.job, ok=result.ok, exit_code=result.exit_code,
+                reason=result.reason, seconds=round(result.seconds, 6),
+            )
+        )  # fmt: skip
+
+    def _order(self, rank: Rank, incarnation: Incarnation) -> StartRank:
+        return StartRank(
+            job=self._spec.job,
+            rank=rank,
+            incarnation=incarnation,
+            size=self._spec.size,
+            program=self._spec.program,
+            args=self._spec.args,
+            placements=tuple(
+                Placement(seat.rank, seat.incarnation, seat.peer)
+                for seat in self._decisions.placed()
+                if seat.peer is not None
+            ),
+            processor=self._decisions.seats[rank].processor,
+        )
+
+    def _show_waiting(self) -> None:
+        """Show each rank that has no host, once for each incarnation that it lost."""
+        if self._decisions.ended is not None:
+            return
+        for seat in self._decisions.seats:
+            key = (seat.rank, seat.incarnation)
+            if seat.phase is Phase.VACANT and key not in self._waiting_shown:
+                self._waiting_shown.add(key)
+                self._bus.emit(
+                    RankWaiting(
+                        job=self._spec.job, rank=seat.rank,
+                        seconds=self._spec.limits.wait_for_host, reason=self._decisions.why_vacant(seat),
+                    )
+                )  # fmt: skip
