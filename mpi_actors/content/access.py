@@ -1,4 +1,4 @@
-"""The content of one peer's directory: its database, its blocks, and which backend to use."""
+"""Opens the content of one peer: its database, its blocks, and the backend that it uses."""
 
 from __future__ import annotations
 
@@ -18,51 +18,55 @@ from .store.embedded import EmbeddedBackend
 
 EMBEDDED = "embedded"
 DEFAULT_API = "/ip4/127.0.0.1/tcp/5001"
-"""Where an IPFS daemon is looked for unless told otherwise."""
+"""Address at which an IPFS daemon is looked for if nobody names one: Kubo's default."""
 BLOCKS = "blocks"
+"""Name of the directory of blocks in a peer's directory."""
 
 DEFAULT_ENDPOINT = ("127.0.0.1", 5001)
+"""`DEFAULT_API` as an address for sockets."""
 _CONNECT_TIMEOUT = 0.5
+"""Seconds to wait for a connection to `DEFAULT_ENDPOINT`: on loopback, where one takes less than 1 ms."""
 _PROBE_TIMEOUT = 3.0
-"""Seconds for which a daemon that nobody named is waited for."""
+"""Seconds to wait for the answer of an IPFS daemon that nobody named: a command should not start late."""
 
 
 @attrs.frozen(kw_only=True)
 class Access:
-    """An opened backend."""
+    """The opened content of one peer."""
 
     database: Database
     backend: ContentBackend
     why: str
-    """Which backend it is, and why that one."""
+    """A sentence that says which backend was chosen, and why."""
     blocks: BlockStore | None = None
-    """Of the embedded backend."""
+    """The blocks of the embedded backend; None for an IPFS daemon."""
 
     @property
     def embedded(self) -> EmbeddedBackend | None:
-        """The backend, if it is the embedded one."""
+        """The backend if it is the embedded one, else None."""
         return self.backend if isinstance(self.backend, EmbeddedBackend) else None
 
     @property
     def kubo(self) -> KuboBackend | None:
-        """The backend, if it is an IPFS daemon."""
+        """The backend if it is an IPFS daemon, else None."""
         return self.backend if isinstance(self.backend, KuboBackend) else None
 
 
 @asynccontextmanager
 async def open_access(path: Path, api: str | None, *, local: bool = False) -> AsyncIterator[Access]:
-    """Open the content of the peer whose directory is `path`; its daemon may be running.
+    """Open the content of the peer whose directory is `path`, even while that peer's daemon runs.
 
     Args:
-        path: made if need be.
-        api: the address of an IPFS daemon; `embedded`; or None for a daemon at the usual place if one answers
-            there, else embedded.
-        local: that what is wanted lies here, so that without `api` nobody looks for a daemon.
+        path: the peer's directory, which is made if it does not exist.
+        api: the address of an IPFS daemon's RPC API; `embedded` for our own store; or None to take an IPFS
+            daemon if one answers at `DEFAULT_API`, else our own store.
+        local: the caller needs only what is on this machine: without `api`, do not look for an IPFS daemon.
 
     Raises:
-        BackendUnavailable: the daemon that was named does not answer, or is none that can be used.
+        BadAddress: `api` is no address of an IPFS daemon.
+        BackendUnavailable: the IPFS daemon that was named does not answer, or cannot be used.
         StoreDamaged: the directory cannot be used.
-        DiskFull: there is no room in it.
+        DiskFull: the disk has no room for the database.
     """
     database = await trio.to_thread.run_sync(_open_database, path)
     try:

@@ -1,4 +1,4 @@
-"""Getting content from other peers into the store of blocks."""
+"""Gets content from other peers into the store of blocks."""
 
 from __future__ import annotations
 
@@ -17,22 +17,24 @@ from .store.backend import OnProgress
 from .store.blocks import BlockStore
 
 PROVIDER_WAIT = 10.0
-"""Seconds from the first wish on for which those who have it may come."""
+"""Seconds after the first request during which providers may still connect: long enough for a daemon that
+has just started to find its peers."""
 
 _T = TypeVar("_T")
 Providers = Callable[[Cid], Sequence[PeerId]]
+"""Names the peers to ask for a piece of content, the best first."""
 
 
 class PeerFetcher:
-    """Asks the peers that `providers` names for a piece of content; see `embedded.Fetcher`.
+    """Fetches content from the peers that `providers` names; an `embedded.Fetcher`.
 
     Args:
-        blocks: where it is put.
-        exchange: with the peers.
-        providers: whom to ask for a piece, best first.
-        next_change: gives an event that is set when they may have become others. In the first moments of a
-            daemon, when it has not yet reached its peers, that is waited for; None to ask who there is, and
-            no more.
+        blocks: the store that receives the blocks.
+        exchange: asks the peers.
+        providers: names the peers to ask.
+        next_change: returns an event that is set when the providers may have changed. While the daemon is
+            young (see `PROVIDER_WAIT`), missing content is tried again after each such event. None to ask
+            only the providers that there are now.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""Bitswap with one peer: what it says on its streams, and what we say on ours."""
+"""Bitswap with one peer: reads the streams that the peer opens, and writes to a stream that we open."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 import attrs
 import trio
 
+from ...actors.bell import Bell
 from ...errors import BadMessage, ConnectionLost, ProviderFailed
 from ...ids import PeerId
 from ...net.transport import ByteStream
@@ -21,33 +22,36 @@ from .wantlist import BlockSource, Wantlist, look_up
 logger = logging.getLogger(__name__)
 
 _READ_SIZE = 256 * 1024
+"""Bytes that are taken from a stream at a time: one block of an ordinary file."""
 _MESSAGE_SIZE = 16 * 1024
+"""Bytes of small blocks that are put together into one message: the receiver can use none of them before all
+have come, and some lines are slow."""
 
 
 @attrs.frozen(kw_only=True)
 class ExchangeLimits:
-    """Limits on what others may cost us. Sizes are in bytes, times in seconds."""
+    """Limits on what one peer may cost us."""
 
     streams: int = 128
-    """That one peer may have open to us. IPFS opens one for each message."""
+    """Streams that the peer may have open to us at a time. IPFS opens one for each message."""
     partial: int = 8 * 1024 * 1024
-    """Of messages of one peer that have not come to their ends."""
+    """Bytes of messages that have begun and not ended, on all the peer's streams together."""
     wants: int = 4096
-    """That are kept of one peer."""
+    """Wants of the peer that are kept."""
     want_lifetime: float = 600.0
-    """For which a want is remembered that we cannot answer."""
+    """Seconds for which a want that we cannot answer is remembered."""
     batch: int = 512 * 1024
-    """Of blocks that are read for a peer in one go; as much again may be on its way to it."""
+    """Bytes of blocks that are read for the peer in one go; as much again may be on its way to the peer."""
     send: float = 60.0
-    """For that to be sent; a peer that is slower is given up."""
+    """Seconds in which the peer must take in such a batch, or be given up."""
     idle: float = 60.0
-    """After which a stream that has nothing to say is closed."""
+    """Seconds after which a stream on which we have nothing to say is closed."""
     unasked: int = 4 * 1024 * 1024
-    """Of blocks that nobody asked for, after which a peer's stream is closed."""
+    """Bytes of blocks that nobody asked for, after which the peer's stream is closed."""
     backlog: int = 8 * 1024 * 1024
-    """Of blocks that came and are not taken yet, beyond which we do not read from a peer."""
+    """Bytes of blocks that no task has received, beyond which nothing is read from the peer."""
     stall: float = 10.0
-    """Without a sign of life of a peer that owes us blocks, after which it is given up."""
+    """Seconds of silence after which a peer that owes us blocks is given up."""
 
 
 class PeerConversation:
@@ -55,9 +59,10 @@ class PeerConversation:
 
     Args:
         peer: the peer.
-        blocks: what is served to it.
-        offload: reads them.
-        wake: called when there is something to say.
+        blocks: the blocks that are served to it.
+        offload: runs the reading of blocks.
+        limits: on what the peer may cost us.
+        wake: is called with this conversation when there is something to send.
     """
 
     def __init__(
@@ -72,10 +77,10 @@ class PeerConversation:
         self.wants = Wantlist(limits.wants, limits.want_lifetime)
         self.asked = AskTable(peer, self.ring)
         self.reading: set[trio.CancelScope] = set()
-        """One for each stream of the peer's that is being read."""
+        """A cancel scope for each stream of the peer's that is being read."""
         self.speaking = False
-        """Whether somebody is in `speak`, or about to be."""
-        self._bell = trio.Event()
+        """Whether a task is in `speak`, or about to enter it."""
+        self._bell = Bell()
         self._wake = wake
         self._blocks = blocks
         self._offload = offload
@@ -84,29 +89,28 @@ class PeerConversation:
 
     @property
     def quiet(self) -> bool:
-        """Whether nothing is going on, except that wants may be remembered."""
+        """Whether nothing is going on; wants that we cannot answer may still be remembered."""
         return not (self.reading or self.speaking or self.asked or self.has_news)
 
     @property
     def has_news(self) -> bool:
-        """Whether there is something to say."""
+        """Whether there is something to send."""
         return self.wants.ready or self.asked.has_news
 
     def ring(self) -> None:
-        """There is something to say."""
-        self._bell.set()
-        self._bell = trio.Event()
+        """Let `speak` look for something to send; if no task is in it, the exchange starts one."""
+        self._bell.ring()
         self._wake(self)
 
     def on_peer_lost(self, why: str) -> None:
-        """The peer does not listen any more."""
+        """Forget the peer's wants, and fail those who ask it; `why` follows the peer's name."""
         self.wants.clear()
         self.asked.on_peer_lost(why)
 
     # --- what comes in ------------------------------------------------------------------------------------
 
     async def read(self, stream: ByteStream) -> None:
-        """Take in what comes on a stream until it ends, whatever is wrong with it."""
+        """Read the messages on one of the peer's streams until it ends. Errors of the peer are logged."""
         decoder = Decoder()
         try:
             while data := await stream.receive_some(_READ_SIZE):
@@ -118,7 +122,7 @@ class PeerConversation:
                     raise ProviderFailed("sends too many messages at the same time")
                 for message in messages:
                     await self._take(message)
-                del data, messages  # or they are kept in memory until the next ones have come
+                del data, messages  # else both stay in memory until the next ones have come
         except (BadMessage, ProviderFailed) as error:
             logger.info("%s: %s", self.peer, error)
             self.asked.fail(str(error))
@@ -139,22 +143,22 @@ class PeerConversation:
 
     async def _take_blocks(self, blocks: Sequence[Block]) -> None:
         size = sum(len(block.data) for block in blocks)
-        await trio.lowlevel.checkpoint()  # who talks all the time must not keep others waiting
+        await trio.lowlevel.checkpoint()  # a peer that talks all the time must not keep others waiting
         if not self.asked.expects:
             self.asked.unasked += size
         else:
             for block in blocks:
-                # 0.6 ms for a MiB: in a thread it would take longer to come back from there
+                # 0.6 ms for a MiB: to go to a thread and come back would take longer
                 self.asked.on_block(hashlib.sha256(block.data).digest(), block.data)
         if self.asked.unasked > self._limits.unasked:
             self.asked.unasked = 0
             raise ProviderFailed("sends what nobody asked for")
-        await self.asked.room(self._limits.backlog)
+        await self.asked.wait_for_room(self._limits.backlog)
 
     # --- what goes out ------------------------------------------------------------------------------------
 
     async def speak(self, stream: ByteStream) -> None:
-        """Say on our own stream all that there is to say, until that ends or a long silence."""
+        """Send on our own stream until the peer closes it, or until there was nothing to send for long."""
         why: str | None = "hung up"
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._listen, stream, nursery.cancel_scope)
@@ -164,14 +168,14 @@ class PeerConversation:
             self.on_peer_lost(why)
 
     async def _listen(self, stream: ByteStream, scope: trio.CancelScope) -> None:
-        """See the end of our own stream; some peers also answer on it."""
+        """Read our own stream to notice its end; some peers also answer on it."""
         await self.read(stream)
         scope.cancel()
 
     async def _say_all(self, stream: ByteStream) -> str | None:
-        """Returns what went wrong; None after a long silence."""
+        """Return what went wrong; None if there was nothing to send for long."""
         why: str | None = None
-        # of size 0: one message is sent, the next one is made meanwhile, and no more
+        # of size 0: while one message is sent, the next one is made, and no more
         put, take = trio.open_memory_channel[bytes](0)
         async with trio.open_nursery() as nursery, take:
             nursery.start_soon(self._make_messages, put)
@@ -197,11 +201,10 @@ class PeerConversation:
                 del messages
 
     async def _news(self) -> bool:
-        """Wait until there is something to say; False after a long silence."""
+        """Wait until there is something to send; return False if there was nothing for long."""
         while not self.has_news:
-            bell = self._bell
             with trio.move_on_after(self._limits.idle) as scope:
-                await bell.wait()
+                await self._bell.wait()
             if scope.cancelled_caught and not self.asked:
                 return self.has_news
         return True
@@ -220,7 +223,7 @@ class PeerConversation:
 
 
 def _groups(blocks: Sequence[Block]) -> Iterator[list[Block]]:
-    """Small ones together. A message is of use only when all of it has come, and some lines are slow."""
+    """Put small blocks together; see `_MESSAGE_SIZE`."""
     group: list[Block] = []
     for block in blocks:
         group.append(block)

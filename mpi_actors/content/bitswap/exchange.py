@@ -1,4 +1,4 @@
-"""Bitswap over a transport: serves the blocks that are here, and asks single peers for others."""
+"""Bitswap over a transport: serves the blocks that are here, and asks peers for others."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ __all__ = ["BlockAbsent", "BlockReceived", "BlockSource", "Exchange", "ExchangeL
 
 
 class Exchange:
-    """Serves blocks and asks for blocks; `run` has to run for either.
+    """Serves blocks and asks for blocks, while `run` runs.
 
     Args:
         transport: the network.
-        blocks: what is served.
-        limits: on what others may cost us.
-        offload: reads blocks; None for threads.
+        blocks: the blocks that are served.
+        limits: on what one peer may cost us.
+        offload: runs the reading of blocks; None for worker threads.
     """
 
     def __init__(
@@ -50,7 +50,7 @@ class Exchange:
 
     @property
     def peers(self) -> tuple[PeerId, ...]:
-        """The peers of which something is remembered."""
+        """The peers with which there is a conversation, or whose wants are remembered."""
         return tuple(self._peers)
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
@@ -71,7 +71,7 @@ class Exchange:
             self._peers.clear()
 
     def on_block_stored(self, cid: Cid) -> None:
-        """A block is here now: those who wanted it get it."""
+        """Send a block that is here now to the peers that wanted it."""
         for talk in self._peers.values():
             talk.wants.on_block_stored(cid)
             if talk.wants.ready:
@@ -79,11 +79,11 @@ class Exchange:
 
     @asynccontextmanager
     async def ask(self, peer: PeerId, *, stall: float | None = None) -> AsyncIterator[Provider]:
-        """One peer, to be asked for blocks inside; several may ask it at a time.
+        """Enter a context in which one peer can be asked for blocks; several tasks may ask it at a time.
 
         Args:
-            peer: who is asked; we have to be connected to it.
-            stall: seconds without a sign of life after which it is given up; None for that of the limits.
+            peer: whom to ask; we have to be connected to it.
+            stall: seconds of silence after which the peer is given up; None for that of the limits.
 
         Raises:
             ProviderFailed: the exchange does not run.
@@ -106,7 +106,7 @@ class Exchange:
         return found
 
     def _tidy(self, talk: PeerConversation) -> None:
-        """Forget a peer if there is nothing to remember."""
+        """Forget the conversation if nothing is going on in it and no wants are remembered."""
         if talk.quiet and not talk.wants and self._peers.get(talk.peer) is talk:
             del self._peers[talk.peer]
 
@@ -150,5 +150,5 @@ class Exchange:
         finally:
             talk.speaking = False
         if talk.has_news:
-            self._wake(talk)  # it came when the stream was about to be closed
+            self._wake(talk)  # something to send came up while the stream was being closed
         self._tidy(talk)

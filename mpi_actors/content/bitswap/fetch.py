@@ -1,4 +1,4 @@
-"""All blocks of a tree from peers that have them, one peer at a time, into a store of blocks."""
+"""Gets all blocks of a tree into a store of blocks, from one provider after the other."""
 
 from __future__ import annotations
 
@@ -24,63 +24,65 @@ from .wantlist import BlockSource
 logger = logging.getLogger(__name__)
 
 WINDOW = 8 * 1024 * 1024
-"""Bytes that are on their way at a time."""
+"""Bytes that are on their way at a time: enough to fill a line of 1 Gbit/s with a round trip of 60 ms."""
 _MAX_WANTS = 256
-"""Blocks that are on their way at a time; IPFS keeps 1024 wants of a peer, for all its fetches."""
+"""Blocks that are on their way at a time: a quarter of the wants that IPFS keeps of a peer, since several
+fetches may share them."""
 _MIN_WANTS = 4
+"""Blocks that are asked for at a time even if they are large: so the provider sends while we store."""
 _MAX_ABSENT = 256
-"""Blocks that a peer does not have, after which another one is asked."""
+"""Blocks that a provider may not have before another one is asked: it has only a part of the tree."""
 _MAX_LOCAL_READ = 32 * 1024 * 1024
-"""Bytes of our own blocks that are read in one go."""
+"""Bytes of our own blocks that are read in one call: then progress can be reported, or the call cancelled."""
 _MAX_REASONS = 5
-"""Peers of which an error message tells what they said."""
+"""Providers whose failures an error message tells: more would not be read."""
 
 _EMPTY = Cid.of(b"")
 
 Providers = Callable[[], Sequence[PeerId]]
-"""Whom to ask, the best first. It is asked again and again: who is new in it counts, too."""
+"""Names the peers to ask, the best first. It is called before each choice: providers may join meanwhile."""
 
 
 class BlockSink(BlockSource, Protocol):
-    """Where blocks are kept: `store.blocks.BlockStore`."""
+    """A store that takes blocks, such as `store.blocks.BlockStore`."""
 
     def put(self, cid: Cid, data: bytes | memoryview, *, checked: bool = False) -> bool:
-        """Keep a block; `checked` says that it has been hashed.
+        """Store a block; `checked` says that the caller has checked its hash.
 
         Raises:
-            DiskFull: there is no room for it.
+            DiskFull: the disk has no room for it.
         """
         ...
 
     def writing(self) -> AbstractContextManager[None]:
-        """Inside, nobody removes blocks."""
+        """Return a context in which no process removes blocks."""
         ...
 
 
 class Plan(Protocol):
-    """Which blocks are needed: a `Walk`, or a single one."""
+    """Which blocks are needed: those of a `Walk`, or a single one."""
 
     @property
     def done(self) -> bool:
-        """Whether all have been found."""
+        """Whether all blocks have been added."""
         ...
 
     @property
     def size_done(self) -> int:
-        """Bytes of those that were found."""
+        """Bytes of the blocks that were added."""
         ...
 
     @property
     def size_total(self) -> int | None:
-        """Bytes of all, if they are known."""
+        """Bytes of all blocks; None while that is not known."""
         ...
 
     def wanted(self, most: int) -> list[Cid]:
-        """The next blocks that have not been found."""
+        """Return the next blocks that have not been added, `most` at most."""
         ...
 
     def add_block(self, cid: Cid, block: bytes | memoryview) -> None:
-        """Take a block."""
+        """Take a block, whose hash the caller has checked."""
         ...
 
 
@@ -93,13 +95,21 @@ async def fetch_tree(
     limits: TreeLimits | None = None,
     on_progress: OnProgress | None = None,
 ) -> None:
-    """Get all blocks below `root` that are not here. What came stays when this fails or is cancelled.
+    """Get all blocks of a tree that are not here. Blocks that came stay when this fails or is cancelled.
+
+    Args:
+        root: the tree's root.
+        blocks: the store that receives the blocks.
+        exchange: asks the providers.
+        providers: names the peers to ask.
+        limits: on the tree; by default those of `TreeLimits()`.
+        on_progress: is called now and then with the bytes of blocks that are here.
 
     Raises:
-        ContentMissing: nobody has all of them; the text says who was asked, and what they said.
-        NoProvider: something is missing, and there is nobody to ask.
+        ContentMissing: no provider has all missing blocks; the text says whom we asked, and what they said.
+        NoProvider: a block is missing, and there is no peer to ask.
         ContentRefused: the tree goes over a limit, or makes no sense.
-        DiskFull: there is no room for them.
+        DiskFull: the disk has no room for the blocks.
     """
     await _Fetch(
         root, Walk(root, limits), blocks, exchange, providers, Meter(on_progress, trio.current_time)
@@ -107,21 +117,21 @@ async def fetch_tree(
 
 
 async def fetch_block(cid: Cid, *, blocks: BlockSink, exchange: Exchange, providers: Providers) -> bytes:
-    """Get one block, if it is not here.
+    """Return one block; get it from a provider if it is not here.
 
     Raises:
-        ContentMissing: nobody has it.
-        NoProvider: there is nobody to ask.
-        DiskFull: there is no room for it.
+        ContentMissing: no provider has it.
+        NoProvider: there is no peer to ask.
+        DiskFull: the disk has no room for it.
     """
-    one = _One(cid)
-    await _Fetch(cid, one, blocks, exchange, providers, Meter(None)).run()
-    assert one.block is not None
-    return one.block
+    plan = _SingleBlock(cid)
+    await _Fetch(cid, plan, blocks, exchange, providers, Meter(None)).run()
+    assert plan.block is not None
+    return plan.block
 
 
 @attrs.define
-class _One:
+class _SingleBlock:
     """The plan for a single block."""
 
     cid: Cid
@@ -156,21 +166,21 @@ class _Fetch:
     providers: Providers
     meter: Meter
     said: dict[PeerId, str] = attrs.Factory(dict)
-    """What those said that were asked and could not give everything."""
-    came: int = 0
-    """Blocks, of peers."""
+    """Why each provider that was asked did not give everything."""
+    received: int = 0
+    """How many blocks came from providers."""
     block_size: int = CHUNK
-    """Of the largest lately."""
+    """Bytes of the largest block lately."""
 
     async def run(self) -> None:
-        """Fetch.
+        """Fetch until the plan is done.
 
         Raises:
             ContentMissing, ContentRefused, DiskFull: see `fetch_tree`.
         """
-        await self._advance_all_here()
+        await self._pass_over_local()
         tried: set[PeerId] = set()
-        before = self.came
+        before = self.received
         while not self.plan.done:
             peer = next((peer for peer in self.providers() if peer not in tried), None)
             if peer is not None:
@@ -180,9 +190,9 @@ class _Fetch:
                 except ProviderFailed as error:
                     logger.info("fetching %s: %s", self.root, error)
                     self.said[peer] = str(error)
-            elif self.came > before:  # some had only a part, or failed for a while: once more
+            elif self.received > before:  # some had a part, or failed only for a while: ask all again
                 tried.clear()
-                before = self.came
+                before = self.received
             else:
                 raise self._missing()
         self._report()
@@ -209,8 +219,8 @@ class _Fetch:
             example = min(map(str, lacking))
             raise ProviderFailed(f"{peer} does not have {len(lacking)} of the blocks, such as {example}")
 
-    async def _advance_all_here(self) -> None:
-        """Pass over the blocks that are here."""
+    async def _pass_over_local(self) -> None:
+        """Add the blocks that are here to the plan."""
         again = True
         while again and not self.plan.done:
             _, again = await self._advance([], None, ())
@@ -218,7 +228,7 @@ class _Fetch:
     async def _advance(
         self, got: Sequence[BlockReceived], provider: Provider | None, lacking: Collection[Cid]
     ) -> tuple[list[Cid], bool]:
-        """Keep what came, pass over what is here; returns what to ask for, and whether there may be more."""
+        """Store what came, and add what is here; return what to ask for, and whether more may be here."""
         for each in got:
             self.block_size = max(len(each.data), self.block_size - self.block_size // 16, 1)
         room = max(_MIN_WANTS, min(_MAX_WANTS, WINDOW // self.block_size))
@@ -227,18 +237,18 @@ class _Fetch:
             skip.update(provider.wanted)
             room -= provider.outstanding
         found = await self.exchange.offload.run(self._work, got, skip, room)
-        self.came += len(got)
+        self.received += len(got)
         for each in got:
             self.exchange.on_block_stored(each.cid)
         self._report()
         return found
 
     def _work(self, got: Sequence[BlockReceived], skip: set[Cid], room: int) -> tuple[list[Cid], bool]:
-        """The part that uses the disk."""
+        """Do the part of `_advance` that uses the disk."""
         try:
             if got:
-                # a collection looks first at what is reachable: a block that came between that and removing
-                # the rest would go again, although the fetch goes on as if it was there
+                # A collection marks what is reachable, then removes the rest. A block that came in between
+                # would be removed, although the fetch goes on as if it was there.
                 with self.blocks.writing():
                     for each in got:
                         self.blocks.put(each.cid, each.data, checked=True)
@@ -270,7 +280,7 @@ class _Fetch:
         return absent, False
 
     def _own(self, cid: Cid) -> bytes:
-        if cid.digest == _EMPTY.digest:  # IPFS says of this one that it does not have it
+        if cid.digest == _EMPTY.digest:  # IPFS daemons say that they do not have the empty block
             self.blocks.put(cid, b"")
         return self.blocks.get(cid)
 

@@ -1,4 +1,4 @@
-"""What one peer wants of us, and what we answer. No tasks, no clock."""
+"""What one peer wants of us, and our answers. Pure, except for `look_up`, which reads blocks."""
 
 from __future__ import annotations
 
@@ -16,44 +16,47 @@ from ..formats.cid import Cid
 logger = logging.getLogger(__name__)
 
 _MAX_LOOKUPS = 512
-"""The most wants that are looked up for one message."""
+"""Wants that are looked up for one message at most, so that one peer does not keep the disk busy for long."""
 assert _MAX_LOOKUPS <= MAX_BLOCKS
 
 
 class BlockSource(Protocol):
-    """Where blocks are read. Its methods may block, and are called in worker threads, several at a time."""
+    """A store of blocks to read from. Its methods may block; several worker threads call them at a time."""
 
     def get(self, cid: Cid) -> bytes:
-        """The block.
+        """Return the bytes of a block.
 
         Raises:
-            ContentMissing: it is not here.
+            ContentMissing: the block is not here.
         """
         ...
 
     def has(self, cid: Cid) -> bool:
-        """Whether it is here."""
+        """Whether the block is here."""
         ...
 
 
 @attrs.frozen
 class Answers:
-    """What was found for the first wants of a list."""
+    """What `look_up` found for the first wants of a list."""
 
     blocks: Sequence[Block]
+    """Blocks to send."""
     presences: Sequence[Presence]
+    """To send: that a block is here, or is not."""
     answered: Sequence[Want]
+    """The wants that these blocks and presences answer."""
     missing: Sequence[Want]
-    """Not here, and not to be answered with a no."""
+    """Wants for blocks that are not here, and whose sender did not ask to hear that."""
 
 
 class Wantlist:
     """What one peer wants of us.
 
     Args:
-        limit: how many wants are kept. Those beyond push out old ones that we could not answer, or are
-            dropped: whoever wants so much at once asks again.
-        lifetime: seconds for which a want is remembered that we could not answer.
+        limit: the most wants that are kept. A further want replaces an old one that we could not answer; if
+            there is no such, it is dropped: a peer that wants so much at once asks again.
+        lifetime: seconds for which a want that we could not answer is remembered.
     """
 
     def __init__(self, limit: int, lifetime: float) -> None:
@@ -62,20 +65,20 @@ class Wantlist:
         self._ready: dict[AnyCid, Want] = {}
         self._waiting: dict[bytes, dict[AnyCid, tuple[Want, float]]] = {}
         self._waiting_count = 0
-        self._came: set[bytes] | None = None  # what came while wants are looked up
+        self._stored: set[bytes] | None = None  # digests of blocks that came while wants are looked up
         self.dropped = 0
-        """How many wants were too many."""
+        """How many wants were dropped because of the limit."""
 
     def __len__(self) -> int:
         return len(self._ready) + self._waiting_count
 
     @property
     def ready(self) -> bool:
-        """Whether there is something to look up."""
+        """Whether there are wants to look up."""
         return bool(self._ready)
 
     def update(self, wants: Sequence[Want], *, full: bool = False) -> None:
-        """Take in what the peer wants, or wants no longer."""
+        """Add the peer's new wants, and remove those that it cancels; `full` replaces all earlier wants."""
         if full:
             self.clear()
         for want in wants:
@@ -91,33 +94,40 @@ class Wantlist:
                 self.dropped += 1
 
     def first(self) -> list[Want]:
-        """The oldest wants to be looked up, which stay in the list until `settle`."""
-        self._came = set()
+        """Return the oldest wants that are to be looked up. They stay in the list until `settle`."""
+        self._stored = set()
         return list(islice(self._ready.values(), _MAX_LOOKUPS))
 
     def settle(self, answers: Answers, now: float) -> None:
-        """The answers are about to be sent. What was cancelled meanwhile stays so."""
+        """Remove the wants that the answers, which are about to be sent, answer.
+
+        What was cancelled or replaced since `first` is left as it is.
+
+        Args:
+            answers: what `look_up` found for the wants that `first` returned.
+            now: seconds, on the clock of `expire`.
+        """
         for want in answers.answered:
             if self._ready.get(want.cid) is want:
                 del self._ready[want.cid]
-        came, self._came = self._came or set(), None
+        stored, self._stored = self._stored or set(), None
         for want in answers.missing:
             cid = want.cid
-            if self._ready.get(cid) is want and isinstance(cid, Cid) and cid.digest not in came:
+            if self._ready.get(cid) is want and isinstance(cid, Cid) and cid.digest not in stored:
                 del self._ready[cid]
                 self._waiting.setdefault(cid.digest, {})[cid] = (want, now)
                 self._waiting_count += 1
 
     def on_block_stored(self, cid: Cid) -> None:
-        """That block is here now."""
-        if self._came is not None:
-            self._came.add(cid.digest)
+        """Make wants for a block that is here now ready to be looked up again."""
+        if self._stored is not None:
+            self._stored.add(cid.digest)
         for want, _ in self._waiting.pop(cid.digest, {}).values():
             self._waiting_count -= 1
             self._ready[want.cid] = want
 
     def expire(self, now: float) -> None:
-        """Forget what we could not answer for too long."""
+        """Forget wants that we could not answer for longer than their lifetime; `now` is in seconds."""
         old = [
             cid
             for wants in self._waiting.values()
@@ -128,7 +138,7 @@ class Wantlist:
             self._forget(cid)
 
     def clear(self) -> None:
-        """Forget everything."""
+        """Forget all wants."""
         self._ready.clear()
         self._waiting.clear()
         self._waiting_count = 0
@@ -148,7 +158,13 @@ class Wantlist:
 
 
 def look_up(source: BlockSource, wants: Sequence[Want], size: int) -> Answers:
-    """The answers to the first of `wants`, up to a first block with which there are `size` bytes. Blocks."""
+    """Look up the answers to the first of `wants`. Blocks its thread.
+
+    Args:
+        source: the store of blocks.
+        wants: what to look up, in this order.
+        size: bytes of blocks after which the rest is left out.
+    """
     blocks: list[Block] = []
     presences: list[Presence] = []
     answered: list[Want] = []
