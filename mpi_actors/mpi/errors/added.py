@@ -1,8 +1,7 @@
-"""What error codes mean, and those that a program adds.
+"""What error codes mean, and the classes and codes that a program adds.
 
-An error CODE says more than its class; the predefined codes are the classes. A program may add classes
-and codes (MPI 4.1, section 9.5): they are numbered up from `ERR_LASTCODE`, and `last_used` is the
-value of the attribute LASTUSEDCODE.
+Each error code belongs to an error class; the predefined codes are the classes themselves. A program may add
+classes and codes (MPI 4.1, section 9.5). They get the numbers after `ERR_LASTCODE`.
 """
 
 from __future__ import annotations
@@ -84,7 +83,11 @@ NAMES: dict[int, str] = {getattr(classes, name): name for name in _TEXTS}
 
 
 class AddedCodes:
-    """Classes and codes that the program has added. Wrong uses raise ValueError (code) or KeyError."""
+    """Classes and codes that the program has added.
+
+    Attributes:
+        last_used: the highest number in use, which is the value of the attribute LASTUSEDCODE.
+    """
 
     def __init__(self) -> None:
         self.last_used = ERR_LASTCODE
@@ -92,13 +95,13 @@ class AddedCodes:
         self._texts: dict[int, str] = {}
 
     def error_class(self, code: int) -> int:
-        """The class of a code: ERR_UNKNOWN for one that nobody has defined."""
+        """Return the class of a code: ERR_UNKNOWN for a code that nobody has defined."""
         if code in NAMES:
             return code
         return self._classes.get(code, ERR_LASTCODE if code == ERR_LASTCODE else ERR_UNKNOWN)
 
     def text(self, code: int) -> str:
-        """What people read about a code; empty for an added one without a string."""
+        """Return what a code means, for people. An added code without a string has an empty text."""
         if code in self._classes:
             return self._texts.get(code, "")
         if code == ERR_LASTCODE:
@@ -107,13 +110,17 @@ class AddedCodes:
         return f"MPI_{name}: {_TEXTS[name]}"
 
     def add_class(self) -> int:
-        """A new class, which is a code of itself."""
+        """Add a class, and return it. It is also a code of itself."""
         self.last_used += 1
         self._classes[self.last_used] = self.last_used
         return self.last_used
 
     def add_code(self, error_class: int) -> int:
-        """A new code of a class, predefined or added."""
+        """Add a code of a class, predefined or added, and return the code.
+
+        Raises:
+            ValueError: there is no such class.
+        """
         if error_class not in NAMES and self._classes.get(error_class) != error_class:
             raise ValueError(f"{error_class} is not an error class")
         self.last_used += 1
@@ -121,19 +128,31 @@ class AddedCodes:
         return self.last_used
 
     def add_text(self, code: int, text: str) -> None:
-        """Say what an added class or code means."""
+        """Set the string of an added class or code.
+
+        Raises:
+            ValueError: the program has not added this class or code.
+        """
         if code not in self._classes:
             raise ValueError(f"{code} has not been added")
         self._texts[code] = text
 
     def remove_text(self, code: int) -> None:
-        """Forget what an added class or code means."""
+        """Remove the string of an added class or code.
+
+        Raises:
+            ValueError: the class or code has no string that the program added.
+        """
         if code not in self._texts:
             raise ValueError(f"{code} has no string that was added")
         del self._texts[code]
 
     def remove_class(self, code: int) -> None:
-        """Forget an added class that has neither codes nor a string any more."""
+        """Remove an added class.
+
+        Raises:
+            ValueError: the program has not added this class, or the class still has codes or a string.
+        """
         if self._classes.get(code) != code:
             raise ValueError(f"{code} is not an added class")
         if code in self._texts or list(self._classes.values()).count(code) > 1:
@@ -141,7 +160,11 @@ class AddedCodes:
         self._forget(code)
 
     def remove_code(self, code: int) -> None:
-        """Forget an added code that has no string any more."""
+        """Remove an added code.
+
+        Raises:
+            ValueError: the program has not added this code, or the code still has a string.
+        """
         if self._classes.get(code, code) == code:
             raise ValueError(f"{code} is not an added code")
         if code in self._texts:
@@ -154,4 +177,4 @@ class AddedCodes:
 
 
 added = AddedCodes()
-"""Those of this process."""
+"""The added classes and codes of this process."""

@@ -1,4 +1,5 @@
-"""The error classes of MPI. Their names are the standard's, their values our own."""
+"""The error classes of MPI (MPI 4.1, section 9.4). The standard gives their names, this library their
+values."""
 
 from __future__ import annotations
 

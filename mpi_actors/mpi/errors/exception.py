@@ -9,7 +9,11 @@ from .classes import ERR_ARG, ERR_UNKNOWN, SUCCESS
 class Exception(RuntimeError):
     """An MPI call failed. `error_code`, `error_class` and `error_string` say how.
 
-    Compares with integers by its code. `detail`, ours, is appended to the text for people.
+    An exception compares with integers by its code.
+
+    Args:
+        ierr: the error code; a negative number counts as ERR_UNKNOWN.
+        detail: what this library adds to the code's text, such as the wrong argument.
     """
 
     def __init__(self, ierr: int = SUCCESS, detail: str = "", /) -> None:
@@ -55,15 +59,15 @@ class Exception(RuntimeError):
         return self.ob_mpi >= int(other)
 
     def Get_error_code(self) -> int:
-        """The error code."""
+        """Return the error code."""
         return self.ob_mpi
 
     def Get_error_class(self) -> int:
-        """The error class of the code: one of MPI.ERR_* or one that the program has added."""
+        """Return the error class of the code: one of MPI.ERR_*, or a class that the program has added."""
         return added.error_class(self.ob_mpi)
 
     def Get_error_string(self) -> str:
-        """What the code means, for people."""
+        """Return what the code means, for people."""
         return added.text(self.ob_mpi)
 
     @property
@@ -83,22 +87,22 @@ class Exception(RuntimeError):
 
 
 def Get_error_class(errorcode: int) -> int:
-    """The class of an error code."""
+    """Return the class of an error code."""
     return added.error_class(errorcode)
 
 
 def Get_error_string(errorcode: int) -> str:
-    """What an error code means, for people."""
+    """Return what an error code means, for people."""
     return added.text(errorcode)
 
 
 def Add_error_class() -> int:
-    """A new error class, greater than ERR_LASTCODE."""
+    """Add an error class, and return it: a number greater than ERR_LASTCODE."""
     return added.add_class()
 
 
 def Remove_error_class(errorclass: int) -> None:
-    """Remove an added class that has neither codes nor a string; ERR_ARG otherwise."""
+    """Remove an added class. ERR_ARG if the class still has codes or a string, or was not added."""
     try:
         added.remove_class(errorclass)
     except ValueError as wrong:
@@ -106,7 +110,7 @@ def Remove_error_class(errorclass: int) -> None:
 
 
 def Add_error_code(errorclass: int) -> int:
-    """A new error code of a class; ERR_ARG if there is no such class."""
+    """Add an error code of a class, and return it. ERR_ARG if there is no such class."""
     try:
         return added.add_code(errorclass)
     except ValueError as wrong:
@@ -114,7 +118,7 @@ def Add_error_code(errorclass: int) -> int:
 
 
 def Remove_error_code(errorcode: int) -> None:
-    """Remove an added code that has no string; ERR_ARG otherwise."""
+    """Remove an added code. ERR_ARG if the code still has a string, or was not added."""
     try:
         added.remove_code(errorcode)
     except ValueError as wrong:
@@ -122,7 +126,7 @@ def Remove_error_code(errorcode: int) -> None:
 
 
 def Add_error_string(errorcode: int, string: str) -> None:
-    """Say what an added class or code means; ERR_ARG for a predefined one."""
+    """Set the string of an added class or code. ERR_ARG for a predefined one."""
     try:
         added.add_text(errorcode, string)
     except ValueError as wrong:
@@ -130,7 +134,7 @@ def Add_error_string(errorcode: int, string: str) -> None:
 
 
 def Remove_error_string(errorcode: int) -> None:
-    """Forget what an added class or code means; ERR_ARG if that was not said."""
+    """Remove the string of an added class or code. ERR_ARG if it has none."""
     try:
         added.remove_text(errorcode)
     except ValueError as wrong:

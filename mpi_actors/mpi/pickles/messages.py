@@ -1,7 +1,7 @@
-"""Objects as messages: with MPI.pickle as the program has it, or as it is by default, which is faster.
+"""Objects as messages, by `MPI.pickle`; there is a faster way while the program has not changed that.
 
-By default, large parts of an object (arrays …) are sent from where they are, as out-of-band buffers of
-pickle protocol 5, and loaded as views of the message that has come.
+In the faster way, large parts of an object (arrays …) are out-of-band buffers of pickle protocol 5: the
+sender sends them from where they are, and the receiver loads them as views of the message.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ if TYPE_CHECKING:
     from ..engine import Data
 
 _PICKLE = pickle
-"""The object that MPI.pickle is at first: a program changes it in place."""
+"""The object that `MPI.pickle` is at first. A program changes its attributes."""
 
 OUT_OF_BAND_FROM = 4096
-"""Bytes: a smaller buffer is copied into the pickle, which is quicker."""
+"""Bytes of the smallest buffer that is sent beside the pickle: copying a smaller one into it is quicker."""
 
 
 def dumps(obj: Any) -> Data:
-    """The object as a message, which may refer to the object's memory: for calls that block."""
+    """Return an object as a message that may refer to the object's memory: for calls that block."""
     if not _PICKLE.plain:
         return _PICKLE.dumps(obj)
     buffers: list[PickleBuffer] = []
@@ -41,16 +41,12 @@ def dumps(obj: Any) -> Data:
 
 
 def dumps_bytes(obj: Any) -> bytes:
-    """The object as a message that no later change of the object changes."""
+    """Return an object as a message of its own: later changes of the object do not change the message."""
     return plain_dumps(obj, 5) if _PICKLE.plain else _PICKLE.dumps(obj)
 
 
 def loads(payload: Data | None) -> Any:
-    """The object of a message; None of an empty one.
-
-    Raises:
-        Exception: whatever loading it raises.
-    """
+    """Return the object of a message; None for an empty message. Errors of unpickling pass through."""
     if payload and payload[0] != MAGIC[0] and _PICKLE.plain and not isinstance(payload, tuple):
         return plain_loads(payload)
     if isinstance(payload, tuple):

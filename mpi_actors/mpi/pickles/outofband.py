@@ -1,8 +1,9 @@
 """A pickle and the buffers that it leaves out (PEP 574), as one message.
 
-A message without such buffers is the pickle itself, so that it can be exchanged with those who send and
-receive pickles as bytes. Otherwise: magic, number of buffers, length of the pickle and of each buffer, all
-64 bits; the pickle; the buffers, each at a multiple of 16 bytes. Loaded arrays are views of the message.
+A message without such buffers is the pickle itself, so that a program that sends or receives pickles as bytes
+can be at the other end. A message with buffers is, in this order: MAGIC; the number of buffers, the length of
+the pickle and the length of each buffer, each of 64 bits; the pickle; the buffers, each at a multiple of 16
+bytes. Loaded arrays are views of the message.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ MAGIC = b"\xf5OOB\xf5v1\x00"
 """Begins a message with buffers. No pickle begins with this byte, nor any text in UTF-8."""
 
 ALIGNMENT = 16
+"""Bytes: each buffer begins at a multiple of this, so that arrays of any C type are aligned."""
 
 _HEAD = Struct("<8sQQ")
 
@@ -22,7 +24,7 @@ Bytes = bytes | bytearray | memoryview
 
 
 def frame(head: bytes, buffers: Sequence[PickleBuffer]) -> tuple[Bytes, ...]:
-    """One message of a pickle and its buffers: a list to send without copying what is in them.
+    """Return a pickle and its buffers as one message, in parts, so that nobody copies the buffers.
 
     Raises:
         BufferError: a buffer is not contiguous.
@@ -39,10 +41,10 @@ def frame(head: bytes, buffers: Sequence[PickleBuffer]) -> tuple[Bytes, ...]:
 
 
 def unframe(message: bytes | bytearray) -> tuple[memoryview, list[memoryview]]:
-    """The pickle and the buffers of a message that begins with MAGIC; the buffers are writable.
+    """Return the pickle and the buffers of a message that begins with MAGIC. The buffers are writable.
 
     Raises:
-        UnpicklingError: it is not what it says it is.
+        UnpicklingError: the message does not have the length that its head gives.
     """
     if isinstance(message, bytes):
         message = bytearray(message)

@@ -1,4 +1,4 @@
-"""MPI.Pickle and MPI.pickle: how Python objects become messages; a program may put its own in their place."""
+"""`MPI.Pickle` and `MPI.pickle`: how Python objects become messages. A program may set its own functions."""
 
 from __future__ import annotations
 
@@ -7,26 +7,32 @@ from collections.abc import Callable, Iterable
 from pickle import HIGHEST_PROTOCOL, PickleBuffer
 from pickle import dumps as plain_dumps
 from pickle import loads as plain_loads
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from ..datatypes.buffer import buffer
 from .outofband import MAGIC, unframe
 
-if TYPE_CHECKING:
-    from ..datatypes.buffer import buffer
-
 OUT_OF_BAND_PROTOCOL = 5
+"""The first protocol of pickle with out-of-band buffers (PEP 574)."""
 DEFAULT_PROTOCOL = int(os.environ.get("MPI4PY_PICKLE_PROTOCOL", HIGHEST_PROTOCOL))
+"""The protocol that `dumps` uses; mpi4py reads it from the same variable."""
 DEFAULT_THRESHOLD = int(os.environ.get("MPI4PY_PICKLE_THRESHOLD", 1 << 18))
+"""Bytes of the smallest buffer that `dumps_oob` leaves out; variable and default are mpi4py's."""
 
 
 class Pickle:
-    """Makes bytes of objects and objects of bytes.
+    """Turns objects into bytes, and bytes into objects.
 
     Args:
-        dumps: (object, protocol) -> bytes, or (object) -> bytes if no protocol is given; default: pickle's.
-        loads: bytes-like -> object; default: pickle's.
-        protocol: of pickle, passed to dumps; None: the highest for pickle's dumps, none for another's.
-        threshold: bytes from which on `dumps_oob` leaves a buffer out of the pickle.
+        dumps: called as dumps(object, protocol), or dumps(object) if there is no protocol, returns bytes; by
+            default that of the module `pickle`.
+        loads: called with a bytes-like object, returns the object; by default that of the module `pickle`.
+        protocol: the protocol of pickle that `dumps` is called with. None: `DEFAULT_PROTOCOL` for the default
+            `dumps`, no protocol for another one.
+        threshold: bytes of the smallest buffer that `dumps_oob` leaves out of the pickle; None: the default.
+
+    Attributes:
+        plain: whether everything is as in the module `pickle`, so that a faster way does the same.
     """
 
     __slots__ = ("_dumps", "_loads", "_protocol", "_threshold", "plain")
@@ -44,20 +50,18 @@ class Pickle:
         self.THRESHOLD = threshold
 
     def dumps(self, obj: Any) -> bytes:
-        """The object as bytes."""
+        """Return an object as bytes."""
         return self._dumps(obj) if self._protocol is None else self._dumps(obj, self._protocol)
 
     def loads(self, data: Any) -> Any:
-        """The object that bytes stand for, whether `dumps` made them or they came as a message."""
+        """Return the object of some bytes, which `dumps` made or which came as a message."""
         if bytes(data[: len(MAGIC)]) == MAGIC:
             head, buffers = unframe(bytes(data))
             return plain_loads(head, buffers=buffers)
         return self._loads(data)
 
     def dumps_oob(self, obj: Any) -> tuple[bytes, list[buffer]]:
-        """The object as a pickle and those of its buffers that are at least `THRESHOLD` bytes long."""
-        from ..datatypes.buffer import buffer
-
+        """Return an object as a pickle, and those of its buffers that have at least `THRESHOLD` bytes."""
         buffers: list[buffer] = []
         threshold = self._threshold
 
@@ -72,12 +76,12 @@ class Pickle:
         return self._dumps(obj, protocol, buffer_callback=keep), buffers
 
     def loads_oob(self, data: Any, buffers: Iterable[Any]) -> Any:
-        """The object of what `dumps_oob` gave."""
+        """Return the object of what `dumps_oob` returned."""
         return self._loads(data, buffers=buffers)
 
     @property
     def PROTOCOL(self) -> int | None:
-        """The protocol that dumps is called with; None: it is called without."""
+        """The protocol that `dumps` is called with; None: it is called without one."""
         return self._protocol
 
     @PROTOCOL.setter
@@ -90,7 +94,7 @@ class Pickle:
 
     @property
     def THRESHOLD(self) -> int:
-        """From how many bytes on `dumps_oob` leaves a buffer out of the pickle."""
+        """Bytes of the smallest buffer that `dumps_oob` leaves out of the pickle."""
         return self._threshold
 
     @THRESHOLD.setter
@@ -99,4 +103,4 @@ class Pickle:
 
 
 pickle = Pickle()
-"""What all communication of objects uses."""
+"""What all communication of objects uses: `MPI.pickle`."""
