@@ -106,9 +106,10 @@ def _child(
             sock.detach()
         try:
             from mpi_actors.mpi.engine import engine
+            from mpi_actors.mpi.engine.ending import linger
 
             result = (True, function(*args))
-            engine().linger()
+            linger(engine())
             code = 0
         except BaseException:  # noqa: BLE001 - the parent shows it
             result = (False, traceback.format_exc())

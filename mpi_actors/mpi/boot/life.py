@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple, NoReturn
 from ...wire.environment import CHANNEL, RankEnvironment
 from .. import environment
 from ..engine import engine
+from ..engine.ending import linger, report_end, report_failure
 from .program import NoProgramNamed, parse, run, without_us
 from .seeds import seed_when_imported
 
@@ -110,7 +111,7 @@ def finish(outcome: ProgramOutcome, *, ours: bool) -> NoReturn:
         flush()
         # first of all: the job ends now, whatever else the program's threads and exit functions wait for
         status = environment.abort_status()
-        endpoint.report_failure(status or code, outcome.traceback, aborts=status != 0)
+        report_failure(endpoint, status or code, outcome.traceback, aborts=status != 0)
     threading = sys.modules.get("threading")
     if threading is not None and not outcome.crashed:
         threading._shutdown()
@@ -121,9 +122,9 @@ def finish(outcome: ProgramOutcome, *, ours: bool) -> NoReturn:
         code = _CANNOT_FLUSH
     if ours:
         if not outcome.crashed:
-            endpoint.report_end(code)
+            report_end(endpoint, code)
         if not code:
-            endpoint.linger()
+            linger(endpoint)
     os._exit(code)
 
 

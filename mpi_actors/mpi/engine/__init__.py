@@ -1,7 +1,28 @@
-"""Point-to-point messages and schedules between the ranks of a job, over connected byte streams.
+"""The endpoint of a rank: messages and collective schedules between the ranks of a job, over byte streams.
 
-A call goes from `engine` through `outlet` (number, log) to a `lane`; there a message comes in through `inlet`
-(check, compare, match) and completes a `transfer`. `progress` moves the bytes, `runs` the schedules.
+A message goes from `engine` through the sender's `outlet` (number, log) into a `stream`, and out of the
+receiver's stream through its `inlet` (check, compare, match) into a `transfer`. The package knows bytes,
+world ranks and contexts; it may not know communicators, datatypes or requests. From the bottom up:
+
+- `transfer`: one send or receive, pending or finished;
+- `schedule`: what one rank does in a collective operation, as rounds of steps;
+- `matching`: pairs posted receives with arrived messages;
+- `frames`: the format of what travels between two ranks;
+- `wiring`: where lanes come from: the daemon's channel, or the launcher;
+- `home`: protocols of what the parts below need of the engine;
+- `stream`: one connected socket, with its write queue and its reader;
+- `inlet`: what comes from one rank;
+- `outlet`: what goes to one rank;
+- `partner`: another rank: its incarnation, its stream, its inlet and outlet;
+- `loopback`: messages of a rank to itself;
+- `runs`: a schedule that is being run;
+- `choices`: outcomes that the program did not decide, which the coordinator records;
+- `progress`: the loop that moves the bytes, and the threads that wait;
+- `engine`: the calls that the rest of the library makes;
+- `report`: what the threads of the program wait for, in words;
+- `ending`: what a rank does when its program is over;
+- `helper`: the thread that obeys the daemon and moves bytes while the program computes;
+- `start`: makes an engine from the process's environment.
 """
 
 from __future__ import annotations
@@ -29,7 +50,7 @@ _making = threading.Lock()
 
 
 def engine() -> Engine:
-    """This process's engine, made at the first call from what the launcher has put into the environment."""
+    """Return this process's engine. The first call makes it, from the environment that the launcher set."""
     global _engine
     if _engine is None:
         with _making:
@@ -41,5 +62,5 @@ def engine() -> Engine:
 
 
 def started() -> bool:
-    """Has this process an engine yet?"""
+    """Return whether this process has an engine already."""
     return _engine is not None

@@ -1,7 +1,8 @@
-"""The engine: what the rest of the library sends, receives, probes and waits with.
+"""The engine: the rest of the library calls it to send, receive, probe, wait and run schedules.
 
-Ranks are world ranks. A context belongs to one communicator: even for its point-to-point messages, odd for
-its collective ones. All methods may be called from any thread.
+All ranks here are world ranks. A context belongs to one communicator: an even one to its point-to-point
+messages, the next odd one to its collective operations. Any thread may call any method, except where a
+method says that its caller holds the lock.
 """
 
 from __future__ import annotations
@@ -15,14 +16,12 @@ from typing import NoReturn
 
 from ...errors import MpiActorsError, ReplayDivergence
 from ...replay.log import LogLimits, SendLog
-from ...replay.sequence import shortfall
 from ...wire.channel import ChannelKind, ChannelMessage
-from . import frames
 from .choices import Choices
 from .inlet import Inlet
 from .loopback import Loopback
 from .matching import Arrival, Envelope, Matched, Matching
-from .outlet import Outlet
+from .outlet import MOST_QUICK, Outlet
 from .partner import Partner
 from .progress import Progress
 from .runs import ScheduleRun
@@ -30,19 +29,25 @@ from .schedule import Data, Schedule
 from .transfer import STANDARD, SYNCHRONOUS, Receive, Sending, Transfer, describe_many, size_of
 from .wiring import NoWiring, Wiring
 
-_MOST_QUICK = 16 * 1024
-"""Bytes of the longest message that is copied rather than written from where it is."""
 _EXIT_GAVE_UP = 3
+"""Exit code of a process that gave up and has no daemon that could end it."""
 _KILL_PATIENCE = 30.0
-"""Seconds that a process waits for the daemon to end it."""
+"""Seconds that a process waits for the daemon to kill it; then it ends itself."""
 
 
 class Engine(Progress):
     """One rank's endpoint.
 
     Args:
-        job: 16 hexadecimal digits.
-        prewired: all lanes are given (`peers[rank].connect`), and no daemon says when the job is over.
+        rank: this rank's number in the job, from 0.
+        size: how many ranks the job has.
+        incarnation: which attempt at this rank this process is, from 0.
+        job: the job's name, 16 hexadecimal digits.
+        wiring: the connection to the daemon; None if there is no daemon.
+        limits: what the log of sent messages may hold.
+        prewired: the launcher gives all lanes (`partners[rank].connect`), and no daemon says when the job is
+            over.
+        spill_directory: where the log puts what exceeds its memory; None for the system's default.
     """
 
     def __init__(
@@ -75,11 +80,14 @@ class Engine(Progress):
         self.over = False
         """The job is over, for all ranks."""
         self.helper_thread: int | None = None
+        """The helper thread's identifier: reports leave that thread out."""
 
     # --- sending ------------------------------------------------------------------------------------------
 
     def send(self, dest: int, context: int, tag: int, data: Data, mode: int = STANDARD) -> None:
-        """Send, and wait until `data` may be changed (or, synchronous, until the message is matched)."""
+        """Send a message. Wait until the caller may change `data`, or, in synchronous mode, until a receive
+        matches the message.
+        """
         with self.lock:
             if get_ident() != self.thread:
                 self._on_other_thread()
@@ -87,7 +95,7 @@ class Engine(Progress):
                 mode != SYNCHRONOUS
                 and dest != self.rank
                 and type(data) is not tuple
-                and len(data) <= _MOST_QUICK
+                and len(data) <= MOST_QUICK
             ):
                 small = data if type(data) is bytes else bytes(data)  # type: ignore[arg-type]
                 if self.outlets[dest].quick(context, tag, 0, small):
@@ -98,7 +106,7 @@ class Engine(Progress):
                 self.wait_for(lambda: sending.done, sending.describe)
 
     def isend(self, dest: int, context: int, tag: int, data: Data, mode: int = STANDARD) -> Transfer:
-        """Begin to send; `data` must stay as it is until that is done."""
+        """Begin to send. The caller must leave `data` unchanged until the transfer is done."""
         with self.lock:
             if get_ident() != self.thread:
                 self._on_other_thread()
@@ -107,7 +115,11 @@ class Engine(Progress):
             return sending
 
     def post_send(self, sending: Sending, seq: int = -1) -> None:
-        """Under the lock: a message of the program's or of a schedule's, whose number may be reserved."""
+        """Send a message of the program or of a schedule. The caller holds the lock.
+
+        Args:
+            seq: the number that was reserved for the message; -1 for the next one.
+        """
         if sending.dest == self.rank:
             self.loopback.send(sending)
             return
@@ -119,7 +131,16 @@ class Engine(Progress):
     # --- receiving ----------------------------------------------------------------------------------------
 
     def recv(self, source: int, context: int, tag: int, into: memoryview | None) -> Transfer:
-        """Receive and wait; see `Transfer` for what comes back."""
+        """Receive a message and wait for it; `Transfer` tells what came.
+
+        Args:
+            source: a world rank, or ANY_SOURCE.
+            tag: a tag, or ANY_TAG.
+            into: memory for the message; None: the transfer's `payload` becomes a new bytearray.
+
+        Raises:
+            Exception: MPI.Exception, if the message is of another collective operation.
+        """
         receive = Receive(source, context, tag, into)
         with self.lock:
             if get_ident() != self.thread:
@@ -137,7 +158,7 @@ class Engine(Progress):
         return receive
 
     def irecv(self, source: int, context: int, tag: int, into: memoryview | None) -> Transfer:
-        """Begin to receive."""
+        """Begin to receive; see `recv` for the arguments."""
         receive = Receive(source, context, tag, into)
         with self.lock:
             if get_ident() != self.thread:
@@ -148,7 +169,7 @@ class Engine(Progress):
         return receive
 
     def post_receive(self, receive: Receive) -> None:
-        """Under the lock: a receive of the program's or of a schedule's."""
+        """Post a receive of the program or of a schedule. The caller holds the lock."""
         arrival = self.matching.post(receive)
         if arrival is not None:
             self._match(arrival, receive)
@@ -160,7 +181,7 @@ class Engine(Progress):
             self.loopback.match(arrival, receive)
 
     def cancel(self, transfer: Transfer) -> None:
-        """Withdraw a receive that has not been matched; anything else goes on."""
+        """Withdraw a receive that no message has matched. Other transfers go on."""
         with self.lock:
             self.choices.commit("Cancel")
             if isinstance(transfer, Receive) and not transfer.done and self.matching.withdraw(transfer):
@@ -168,7 +189,7 @@ class Engine(Progress):
                 transfer.finish()
 
     def forget(self, context: int) -> None:
-        """A communicator of that (even) context is gone."""
+        """Drop the empty queues of a communicator that is gone; `context` is its even one."""
         with self.lock:
             self.matching.forget(context)
             self.matching.forget(context + 1)
@@ -176,12 +197,12 @@ class Engine(Progress):
     # --- completion ---------------------------------------------------------------------------------------
 
     def wait_any(self, transfers: Sequence[Transfer]) -> int:
-        """The index of a done one, after waiting for it; -1 if there are none."""
+        """Wait until one is done; return the lowest index of those that are, or -1 if there are none."""
         some = self._wait_for_some(transfers, "Waitany")
         return some[0] if some else -1
 
     def wait_some(self, transfers: Sequence[Transfer]) -> list[int]:
-        """The indices of those that are done, after waiting for one."""
+        """Wait until one is done; return the indices of all that are."""
         return self._wait_for_some(transfers, "Waitsome")
 
     def _wait_for_some(self, transfers: Sequence[Transfer], what: str) -> list[int]:
@@ -198,20 +219,20 @@ class Engine(Progress):
             return [index for index, transfer in enumerate(transfers) if transfer.done]
 
     def test(self, transfer: Transfer) -> bool:
-        """Is it done?"""
+        """Return whether a transfer is done, after moving bytes once if it was not."""
         return self._tested(lambda: transfer.done)
 
     def test_all(self, transfers: Sequence[Transfer]) -> bool:
-        """Are all done?"""
+        """Return whether all are done; see `test`."""
         return self._tested(lambda: all(transfer.done for transfer in transfers))
 
     def test_any(self, transfers: Sequence[Transfer]) -> int:
-        """The index of a done one, or -1."""
+        """Return the lowest index of those that are done, or -1; see `test`."""
         self._tested(lambda: any(transfer.done for transfer in transfers))
         return next((index for index, transfer in enumerate(transfers) if transfer.done), -1)
 
     def test_some(self, transfers: Sequence[Transfer]) -> list[int]:
-        """The indices of those that are done."""
+        """Return the indices of those that are done; see `test`."""
         self._tested(lambda: any(transfer.done for transfer in transfers))
         return [index for index, transfer in enumerate(transfers) if transfer.done]
 
@@ -225,19 +246,19 @@ class Engine(Progress):
     # --- probes -------------------------------------------------------------------------------------------
 
     def probe(self, source: int, context: int, tag: int) -> Envelope:
-        """Wait for a message, and leave it where it is."""
+        """Wait for a message that fits, and leave it in the queue."""
         with self.lock:
             return self._await(source, context, tag).envelope()
 
     def iprobe(self, source: int, context: int, tag: int) -> Envelope | None:
-        """Is there a message?"""
+        """Return the envelope of a message that fits, if one is here, and leave it in the queue."""
         with self.lock:
             self.choices.commit("Iprobe")
             found = self._look(source, context, tag)
             return None if found is None else found.envelope()
 
     def mprobe(self, source: int, context: int, tag: int) -> Matched:
-        """Wait for a message, and take it out of the queue."""
+        """Wait for a message that fits, and take it out of the queue."""
         with self.lock:
             self._await(source, context, tag)
             found = self.matching.take(source, context, tag)
@@ -245,14 +266,14 @@ class Engine(Progress):
             return found
 
     def improbe(self, source: int, context: int, tag: int) -> Matched | None:
-        """Take a message out of the queue, if there is one."""
+        """Take a message that fits out of the queue, if one is here."""
         with self.lock:
             self.choices.commit("Improbe")
             self._look(source, context, tag)
             return self.matching.take(source, context, tag)
 
     def imrecv(self, matched: Matched, into: memoryview | None) -> Transfer:
-        """Begin to receive a message that was taken out of the queue."""
+        """Begin to receive a message that `mprobe` or `improbe` took out of the queue."""
         receive = Receive(matched.source, matched.context, matched.tag, into)
         with self.lock:
             self._match(matched, receive)
@@ -280,10 +301,10 @@ class Engine(Progress):
     # --- schedules ----------------------------------------------------------------------------------------
 
     def run(self, schedule: Schedule, context: int, tag: int, members: Sequence[int]) -> Transfer:
-        """Run a schedule to its end; `members[i]` is the world rank of index i.
+        """Run a schedule to its end. `members[i]` is the world rank of index i in the schedule.
 
         Raises:
-            Exception: what one of its computations raised, or a mismatch of operations.
+            Exception: what a computation raised; MPI.Exception, if ranks are in different operations.
         """
         with self.lock:
             if get_ident() != self.thread:
@@ -301,7 +322,7 @@ class Engine(Progress):
         return run
 
     def start(self, schedule: Schedule, context: int, tag: int, members: Sequence[int]) -> Transfer:
-        """Begin to run a schedule."""
+        """Begin to run a schedule; see `run`."""
         with self.lock:
             if get_ident() != self.thread:
                 self._on_other_thread()
@@ -311,24 +332,24 @@ class Engine(Progress):
             return run
 
     def _on_other_thread(self) -> None:
-        """Another thread than before makes a call. In which order threads call is a choice, too."""
+        """Another thread calls than before: the order of their calls is a choice, too."""
         self.thread = get_ident()
         self.choices.commit("calls from several threads")
 
     # --- the process --------------------------------------------------------------------------------------
 
     def wtime(self) -> float:
-        """Seconds since some moment in the past."""
+        """Return the seconds since a fixed moment in the past (MPI_Wtime)."""
         return time.perf_counter()
 
     def abort(self, code: int, text: str = "") -> NoReturn:
-        """End the whole job with that exit code."""
+        """End the whole job with an exit code. People see `text`."""
         if text and isinstance(self.wiring, NoWiring):
             print(f"rank {self.rank}: {text}", file=sys.stderr, flush=True)
         self._end(ChannelMessage(ChannelKind.ABORT, number=code & 0xFF, text=text), code & 0xFF or 1)
 
     def give_up(self, error: MpiActorsError) -> NoReturn:
-        """This rank cannot go on, and another incarnation could not either."""
+        """End this process with an error that another incarnation would meet as well: the job fails."""
         text = f"rank {self.rank}: {type(error).__name__}: {error}"
         if isinstance(self.wiring, NoWiring):
             print(text, file=sys.stderr, flush=True)
@@ -343,49 +364,18 @@ class Engine(Progress):
         os._exit(code)
 
     def guard(self, function: Callable[..., None], *args: object) -> None:
-        """Call what may find that a program is not deterministic."""
+        """Call a function, and give up if it finds that the program is not deterministic."""
         try:
             function(*args)
         except ReplayDivergence as error:
             self.give_up(error)
 
     def on_stream_lost(self, rank: int) -> None:
-        """The stream to that rank has ended. Where nobody makes another, the rank's program has, too."""
+        """The stream to a rank has ended. The caller holds the lock.
+
+        Without a daemon nobody makes another stream: then the rank's program counts as ended.
+        """
         partner = self.partners[rank]
         if self.prewired and partner.stream is None:
             partner.ended = True
         self.kick()
-
-    def report_end(self, code: int) -> None:
-        """The program has ended: nothing more will be sent."""
-        with self.lock:
-            if self.incarnation and not code:
-                for partner in self.partners:
-                    missing = partner.outlet.numbers.missing_from(len(partner.outlet.records))
-                    if missing:
-                        self.give_up(shortfall(self.rank, partner.rank, missing))
-        self.wiring.say(ChannelMessage(ChannelKind.ENDED, number=code & 0xFF))
-
-    def report_failure(self, code: int, text: str, aborts: bool = False) -> None:
-        """The program failed with that exit code and traceback; `aborts`: that is to end the whole job."""
-        self.wiring.say(ChannelMessage(ChannelKind.FAILED, number=code & 0xFF, text=text, flag=aborts))
-
-    def linger(self) -> None:
-        """After the program's end: serve other ranks until the job is over."""
-        with self.lock:
-            if not self.prewired:
-                if not isinstance(self.wiring, NoWiring):
-                    self.wait_for(lambda: self.over, lambda: "the end of the job")
-                return
-            for partner in self.partners:
-                if partner.stream is not None:
-                    partner.stream.write(frames.control(frames.BYE))
-            others = [partner for partner in self.partners if partner.rank != self.rank]
-
-            def all_done() -> bool:
-                return all(
-                    partner.ended and (partner.stream is None or not partner.stream.queue)
-                    for partner in others
-                )
-
-            self.wait_for(all_done, lambda: "the end of the other ranks")

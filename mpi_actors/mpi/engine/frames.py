@@ -1,6 +1,6 @@
-"""What travels on a lane between two ranks' processes: a fixed header, then `length` bytes of some kinds.
+"""The frames on a lane between two ranks' processes: a fixed header, then `length` bytes for some kinds.
 
-Messages are numbered (`seq`), once and for all; what moves their bytes about is not, and can be said again.
+A message keeps its number (`seq`) for ever. The other frames have none of their own and may be sent again.
 """
 
 from __future__ import annotations
@@ -12,52 +12,57 @@ from typing import NamedTuple
 from ...errors import BadFrame
 
 HEADER = struct.Struct("<BBHiQQQ")
-"""kind, note, flags, tag, context, seq, length. `note` says which collective operation a message is of."""
+"""kind, note, flags, tag, context, seq, length. `note`: the kind of the collective
+operation that a message belongs to; 0 for a point-to-point message."""
 HEADER_SIZE = HEADER.size
 
 DATA = 1
-"""Message `seq`, whole: `length` bytes follow."""
+"""Message `seq`, all of it: `length` bytes follow."""
 ANNOUNCE = 2
-"""Message `seq` is `length` bytes long, and waits until it is pulled: none follow."""
+"""Message `seq` has `length` bytes, and waits at its sender until it is pulled. Nothing follows."""
 PULL = 3
-"""Receiver: message `seq` has found its receive; send its body."""
+"""From the receiver: a receive has matched message `seq`; send its body."""
 BODY = 4
 """The body of message `seq`: `length` bytes follow."""
 MATCHED = 5
-"""Receiver: message `seq`, sent synchronously, has found its receive."""
+"""From the receiver: a receive has matched message `seq`, which was sent synchronously."""
 DIGEST = 6
-"""In place of message `seq`, which the receiver has: its digest follows, to be compared."""
+"""In place of message `seq`, which the receiver has: its digest follows, for comparison."""
 CREDIT = 7
-"""Receiver: `length` bytes of what was sent unasked have been taken."""
+"""From the receiver: receives have taken `length` bytes of what was sent unasked."""
 HELLO = 8
-"""The first frame both ways on each lane: `StreamHello` follows."""
+"""The first frame in each direction on each lane: a `StreamHello` follows."""
 BYE = 9
-"""The sender's program has ended (only where no daemon tells when all have)."""
+"""The sender's program has ended. Sent only where no daemon says when the job is over."""
 
 WITH_PAYLOAD = frozenset({DATA, BODY, DIGEST, HELLO})
+"""The kinds of which `length` bytes follow the header."""
 
 SYNC = 1
 """Flag of DATA and DIGEST: the sender waits for MATCHED."""
-LARGE = 2
-"""Flag of DIGEST: the message was announced, and may have to be pulled."""
 
 MOST_BEYOND = 1_000_000
+"""Message numbers that a greeting lists at the most (8 bytes each): far more than messages are under way."""
 LANE_VERSION = 1
+"""The version of this format: both ends of a lane must have the same."""
 
 _HELLO = struct.Struct("<H8sIIQI")
+"""version, job, rank, incarnation, expected, length of `beyond`."""
 
 
 class StreamHello(NamedTuple):
-    """Who is at this end of a lane, and what it has of the other's messages."""
+    """Who is at this end of a lane, and which messages of the other end it has."""
 
     job: bytes
     rank: int
     incarnation: int
     expected: int
+    """All messages below this number are here …"""
     beyond: tuple[int, ...]
+    """… and those with these numbers."""
 
     def encode(self) -> bytes:
-        """As a whole frame."""
+        """Return the greeting as a whole frame."""
         beyond = tuple(self.beyond)
         fixed = _HELLO.pack(LANE_VERSION, self.job, self.rank, self.incarnation, self.expected, len(beyond))
         body = fixed + struct.pack(f"<{len(beyond)}Q", *beyond)
@@ -65,26 +70,28 @@ class StreamHello(NamedTuple):
 
 
 def decode_hello(body: bytes) -> StreamHello:
-    """The reverse of `StreamHello.encode`, of what follows the header.
+    """Decode the bytes that follow a HELLO header.
 
     Raises:
-        BadFrame: it is none, or of another version.
+        BadFrame: they are not a greeting, or one of another version.
     """
     if len(body) < _HELLO.size:
-        raise BadFrame(f"a greeting of {len(body)} bytes on a lane")
+        raise BadFrame(f"a greeting on a lane has only {len(body)} bytes")
     version, job, rank, incarnation, expected, count = _HELLO.unpack_from(body)
     if version != LANE_VERSION:
-        raise BadFrame(f"a lane of version {version}; this is {LANE_VERSION}: install the same release")
+        raise BadFrame(
+            f"the other end of a lane has version {version}, not {LANE_VERSION}: install the same release"
+        )
     if count > MOST_BEYOND or len(body) != _HELLO.size + 8 * count:
-        raise BadFrame("a greeting on a lane whose length is wrong")
+        raise BadFrame("a greeting on a lane has the wrong length")
     return StreamHello(job, rank, incarnation, expected, struct.unpack_from(f"<{count}Q", body, _HELLO.size))
 
 
 def control(kind: int, seq: int = 0, length: int = 0) -> bytes:
-    """A frame without envelope or payload."""
+    """Return a frame that has neither an envelope nor a payload."""
     return HEADER.pack(kind, 0, 0, 0, 0, seq, length)
 
 
 def hello_frame(job: bytes, rank: int, incarnation: int, expected: int, beyond: Collection[int]) -> bytes:
-    """See `StreamHello`."""
+    """Return a greeting as a frame; see `StreamHello`."""
     return StreamHello(job, rank, incarnation, expected, tuple(sorted(beyond))).encode()

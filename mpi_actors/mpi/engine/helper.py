@@ -1,4 +1,4 @@
-"""The helper thread: hears the daemon, and moves bytes while the program computes."""
+"""The helper thread: it obeys the daemon, and moves bytes while the program computes."""
 
 from __future__ import annotations
 
@@ -18,13 +18,18 @@ if TYPE_CHECKING:
     from .wiring import ChannelWiring
 
 _HELP_INTERVAL = 50
-"""Milliseconds after which the lanes are looked at if no thread of the program does."""
+"""Milliseconds after which the helper looks at the streams if no thread of the program has: often enough for
+others that wait for this rank, and too seldom to slow down a program that computes."""
 _EXIT_ORPHAN = 70
+"""Exit code of a rank whose daemon is gone before the job is over (EX_SOFTWARE of sysexits.h)."""
 
 
 class ProgressHelper:
-    """Args:
-    wiring: the channel to the daemon; None when there is none.
+    """The helper thread of one process.
+
+    Args:
+        engine: this rank's engine.
+        wiring: the channel to the daemon; None if there is no daemon.
     """
 
     def __init__(self, engine: Engine, wiring: ChannelWiring | None) -> None:
@@ -36,7 +41,7 @@ class ProgressHelper:
             self._poll.register(wiring.sock, select.POLLIN)
 
     def start(self) -> None:
-        """Run until the process ends."""
+        """Start the thread, which runs until the process ends."""
         thread = threading.Thread(target=self._run, name="mpi-actors", daemon=True)
         thread.start()
         self._engine.helper_thread = thread.ident
@@ -68,7 +73,7 @@ class ProgressHelper:
         except ProtocolError:
             heard = []
         if not heard:
-            # without its daemon a rank is nobody's: the job goes on without it, or is over
+            # the daemon is gone: another host starts this rank again, or the job is over
             os._exit(0 if self._engine.over else _EXIT_ORPHAN)
         for message, sock in heard:
             self._obey(message, sock)

@@ -1,4 +1,6 @@
-"""The receiving half of the traffic with one other rank: each message once, matched, compared if repeated."""
+"""The receiving half of the traffic with one partner: each message is taken once, matched, compared if it is
+repeated.
+"""
 
 from __future__ import annotations
 
@@ -18,15 +20,19 @@ if TYPE_CHECKING:
     from .partner import Partner
 
 WINDOW = 8 * 1024 * 1024
-"""Bytes that one rank sends another unasked; what is beyond is announced, and pulled when it is matched."""
+"""Bytes that one rank sends another unasked before any is received: what the receiver may have to keep.
+Messages beyond are announced, and pulled when a receive matches them."""
 MESSAGE_COST = 64
+"""Bytes that a message takes of the window beside its payload: about what its object takes of memory."""
 _CREDIT_STEP = WINDOW // 4
-"""Bytes that were taken, after which the sender is told."""
+"""Bytes received, after which the sender gets credit again: seldom enough to cost nothing, and long before
+the window is used up."""
 MOST_MESSAGE = 1 << 40
+"""Bytes of the longest message: no machine has the memory for a longer one, so its length must be wrong."""
 
 
 class Inlet:
-    """What came, and comes, from one rank."""
+    """What comes from one partner. The engine's lock is held in all calls."""
 
     __slots__ = ("arrivals", "consumed", "engine", "numbers", "partner", "posted", "rank")
 
@@ -37,16 +43,17 @@ class Inlet:
         self.posted = engine.matching.posted
         self.numbers = ReceivedNumbers()
         self.arrivals: dict[int, Arrival] = {}
-        """Messages whose bytes are not all here: announced, or being read."""
+        """Messages whose bytes are not all here, by number: announced, or being read."""
         self.consumed = 0
+        """Bytes received since the sender last got credit."""
 
     # --- messages that come unasked -----------------------------------------------------------------------
 
     def on_data(self, note: int, flags: int, tag: int, context: int, seq: int, view: memoryview) -> None:
-        """A whole message: `view` is not ours to keep."""
+        """A whole message came. `view` is the stream's buffer, valid during this call."""
         numbers = self.numbers
         if seq == numbers.expected and not numbers.beyond and not self.arrivals:
-            # as `accept` does it
+            # what `accept` does, without its call
             numbers.expected = seq + 1
             numbers.digests += digest(view, context ^ tag)
         elif seq in self.arrivals or numbers.has(seq):
@@ -76,29 +83,29 @@ class Inlet:
         self.engine.matching.keep(arrival)
 
     def _on_repeat(self, note: int, flags: int, tag: int, context: int, seq: int, view: memoryview) -> None:
-        """A message that is here already, or that was being read when the lane broke."""
+        """A message came that is here already, or that was being read when a stream broke."""
         arrival = self.arrivals.get(seq)
         if arrival is None:
             if flags & SYNC:
                 self.on_query(seq)
             return
         if arrival.pulled or arrival.size != len(view):
-            raise BadFrame(f"message {seq} is sent again, and differs")
+            raise BadFrame(f"message {seq} is sent again, with another size or kind")
         self._place(arrival)
         assert arrival.body is not None
         memoryview(arrival.body)[:] = view
         self.on_filled(arrival)
 
     def begin(self, note: int, flags: int, tag: int, context: int, seq: int, length: int) -> Arrival:
-        """A message of which only a part is here yet; returns it with memory for the whole.
+        """The first part of a message came: return the message with memory for the whole.
 
         Raises:
-            BadFrame: it makes no sense.
+            BadFrame: it is too long, or not the message of that number that came before.
         """
         arrival = self.arrivals.get(seq)
         if arrival is None:
             if self.numbers.has(seq):
-                # all of it was had before, and only the word of it got lost
+                # it came whole before; only the answer to its sender got lost
                 arrival = Arrival(self.rank, context, tag, note, length, seq)
                 arrival.body = bytearray(length)
                 return arrival
@@ -108,14 +115,14 @@ class Inlet:
             if arrival.receive is not None:
                 self._return_credit(length)
         elif arrival.pulled or arrival.size != length:
-            raise BadFrame(f"message {seq} is sent again, and differs")
+            raise BadFrame(f"message {seq} is sent again, with another size or kind")
         self._place(arrival)
         return arrival
 
     # --- messages that are pulled -------------------------------------------------------------------------
 
     def on_announced(self, note: int, flags: int, tag: int, context: int, seq: int, length: int) -> None:
-        """A message waits at its sender."""
+        """The partner announces a message, which waits there until it is pulled."""
         arrival = self.arrivals.get(seq)
         if arrival.pulled if arrival is not None else self.numbers.has(seq):
             self.on_query(seq)
@@ -128,22 +135,22 @@ class Inlet:
             self.partner.say(frames.PULL, seq)
 
     def on_body(self, seq: int, length: int) -> Arrival:
-        """The body of a message that was pulled begins; returns the message with memory for it.
+        """The body of a message that was pulled begins: return the message with memory for it.
 
         Raises:
-            BadFrame: nobody asked for it.
+            BadFrame: no receive has pulled it.
         """
         arrival = self.arrivals.get(seq)
         if arrival is None or not arrival.pulled or arrival.receive is None or arrival.size != length:
-            raise BadFrame(f"the body of message {seq}, {length} bytes, for which nobody asked")
+            raise BadFrame(f"the body of message {seq}, {length} bytes, came, but no receive has pulled it")
         self._place(arrival)
         return arrival
 
     def on_filled(self, arrival: Arrival, mark: bytes = b"") -> None:
-        """All bytes of a message are here. `mark` is their digest, if it is known already."""
+        """All bytes of a message are here. `mark`: their digest, or empty if it is still to be computed."""
         seq = arrival.seq
         if self.arrivals.pop(seq, None) is None:
-            return  # a repeat
+            return  # it is here for the second time
         arrival.complete = True
         assert arrival.body is not None
         mark = mark or digest(arrival.body, arrival.context ^ arrival.tag)
@@ -157,7 +164,7 @@ class Inlet:
     # --- matching -----------------------------------------------------------------------------------------
 
     def match(self, arrival: Arrival, receive: Receive) -> None:
-        """A receive takes a message that was waiting for one."""
+        """Give a message that was waiting to the receive that takes it."""
         arrival.receive = receive
         receive.arrival = arrival
         if not arrival.pulled:
@@ -170,7 +177,7 @@ class Inlet:
             self.partner.say(frames.PULL, arrival.seq)
 
     def on_query(self, seq: int) -> None:
-        """The sender wants to know what has become of a message that we have."""
+        """The partner asks what has become of a message that is here: answer if a receive matched it."""
         arrival = self.arrivals.get(seq)
         if arrival is not None and arrival.pulled:
             if arrival.receive is not None:
@@ -179,14 +186,14 @@ class Inlet:
             self.partner.say(frames.MATCHED, seq)
 
     def on_digest(self, flags: int, seq: int, given: bytes) -> None:
-        """A message was sent again, by its digest.
+        """A new incarnation of the partner sends a digest in place of a message that is here: compare.
 
         Raises:
-            ReplayDivergence: it is not what it was.
-            BadFrame: we do not have it.
+            ReplayDivergence: the message differs from the one that is here.
+            BadFrame: there is no such message here.
         """
         if len(given) != DIGEST_SIZE or not self.numbers.has(seq):
-            raise BadFrame(f"the digest of message {seq}, which is not here")
+            raise BadFrame(f"the digest of message {seq} came, but the message is not here")
         try:
             self.numbers.check(seq, given)
         except ReplayDivergence:
@@ -195,7 +202,7 @@ class Inlet:
             self.on_query(seq)
 
     def resume(self) -> None:
-        """There is a new lane: ask again for what was asked for."""
+        """Pull again, over a new stream, what has been pulled and has not come."""
         for arrival in self.arrivals.values():
             if arrival.pulled and arrival.receive is not None:
                 self.partner.say(frames.PULL, arrival.seq)
@@ -217,7 +224,7 @@ class Inlet:
         return arrival
 
     def _place(self, arrival: Arrival) -> None:
-        """Memory for a message's bytes: the receiver's own when they fit."""
+        """Choose the memory for a message's bytes: the receiver's own if they fit."""
         receive = arrival.receive
         if receive is not None and receive.into is not None and len(receive.into) >= arrival.size:
             arrival.body = receive.into[: arrival.size]
@@ -234,7 +241,7 @@ class Inlet:
             judge(receive, arrival.note)
             receive.finish()
         elif type(body) is memoryview:
-            # it was read into its place
+            # the stream has read the bytes directly into the receiver's memory
             receive.source, receive.tag, receive.count = arrival.source, arrival.tag, arrival.size
             judge(receive, arrival.note)
             receive.finish()
@@ -248,7 +255,7 @@ class Inlet:
             self.consumed = 0
 
     def _is_unmatched(self, seq: int) -> bool:
-        """Is that message still in the queue of those that nobody has taken?"""
+        """Return whether that message is still in the queue of those that no receive has taken."""
         return any(
             arrival.seq == seq and arrival.source == self.rank
             for queue in self.engine.matching.unexpected.values()
@@ -257,7 +264,7 @@ class Inlet:
 
 
 def hand_over(receive: Receive, source: int, tag: int, note: int, view: memoryview) -> None:
-    """Complete a receive with a message's bytes, which are copied."""
+    """Complete a receive with a copy of a message's bytes; cut what does not fit (ERR_TRUNCATE)."""
     size = len(view)
     receive.source = source
     receive.tag = tag
@@ -281,7 +288,7 @@ def hand_over(receive: Receive, source: int, tag: int, note: int, view: memoryvi
 
 
 def judge(receive: Receive, note: int) -> None:
-    """Is it a message of the collective operation that the receiver is in?"""
+    """Give the receive an error if the message is of another collective operation than the receive."""
     if note != receive.note:
         from ..errors.exception import Exception as MPIException
 

@@ -1,7 +1,7 @@
-"""Posted receives and arrived messages, matched by source, tag and context in MPI's order. Pure.
+"""Posted receives and arrived messages, matched by source, tag and context in the order of MPI. No I/O.
 
-A message matches the first posted receive that takes it, a receive the first arrived message that it takes
-(MPI 4.1, section 3.5). Messages of one source arrive in the order in which they were sent.
+A message matches the first posted receive that fits, a receive the first arrived message that fits (MPI 4.1,
+section 3.5). Messages of one source arrive in the order in which they were sent.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from .transfer import Receive, Sending
 
 
 class Envelope(NamedTuple):
-    """A message that has arrived, seen from outside."""
+    """What a probe learns of a message that has arrived."""
 
     source: int
     """World rank."""
@@ -37,25 +37,25 @@ class Arrival:
         self.size = size
         self.seq = seq
         self.sync = False
-        """Its sender waits until it is matched."""
+        """Its sender waits until a receive matches it."""
         self.body: memoryview | bytearray | bytes | None = None
-        """Where its bytes are, or are being put."""
+        """The memory that has its bytes, or into which they are being read."""
         self.complete = False
-        """All its bytes are here."""
+        """All its bytes are in `body`."""
         self.pulled = False
-        """Its bytes come when they are asked for."""
+        """It was announced: its bytes come when this rank pulls them."""
         self.receive: Receive | None = None
-        """The receive that it has been matched with."""
+        """The receive that it has matched."""
         self.sender: Sending | None = None
-        """Of this process's own synchronous send, which is complete when this is matched."""
+        """A synchronous send of this rank to itself, which is complete when a receive matches the message."""
 
     @property
     def count(self) -> int:
-        """Bytes."""
+        """Its bytes; the same as `size`, by the name that `Envelope` has."""
         return self.size
 
     def envelope(self) -> Envelope:
-        """Seen from outside."""
+        """Return what a probe learns of it."""
         return Envelope(self.source, self.tag, self.size)
 
 
@@ -64,7 +64,7 @@ Matched = Arrival
 
 
 class Matching:
-    """The two queues of each context."""
+    """The two queues of each context: posted receives, and messages that no receive has taken."""
 
     __slots__ = ("posted", "unexpected")
 
@@ -73,7 +73,7 @@ class Matching:
         self.unexpected: dict[int, list[Arrival]] = {}
 
     def arrive(self, source: int, context: int, tag: int) -> Receive | None:
-        """The posted receive that takes a message, taken out of its queue."""
+        """Take the first posted receive that fits a message out of its queue; None if none fits."""
         queue = self.posted.get(context)
         if queue:
             for at, receive in enumerate(queue):
@@ -85,7 +85,7 @@ class Matching:
         return None
 
     def keep(self, arrival: Arrival) -> None:
-        """No receive took it: it waits for one."""
+        """Queue a message that no receive took."""
         queue = self.unexpected.get(arrival.context)
         if queue is None:
             self.unexpected[arrival.context] = [arrival]
@@ -93,7 +93,7 @@ class Matching:
             queue.append(arrival)
 
     def post(self, receive: Receive) -> Arrival | None:
-        """The arrived message that a receive takes, taken out of its queue; else the receive waits."""
+        """Take the first arrived message that fits out of its queue; if none fits, queue the receive."""
         context = receive.context
         arrival = None
         if self.unexpected.get(context):
@@ -107,7 +107,7 @@ class Matching:
         return arrival
 
     def take(self, source: int, context: int, tag: int) -> Arrival | None:
-        """The first arrived message that fits, taken out of its queue."""
+        """Take the first arrived message that fits out of its queue; None if none fits."""
         queue = self.unexpected.get(context)
         if queue:
             for at, arrival in enumerate(queue):
@@ -117,14 +117,14 @@ class Matching:
         return None
 
     def find(self, source: int, context: int, tag: int) -> Arrival | None:
-        """The first arrived message that fits, left where it is."""
+        """Return the first arrived message that fits, and leave it in its queue; None if none fits."""
         for arrival in self.unexpected.get(context, ()):
             if (arrival.source == source or source < 0) and (arrival.tag == tag or tag < 0):
                 return arrival
         return None
 
     def withdraw(self, receive: Receive) -> bool:
-        """Take a posted receive back; False if it has been matched."""
+        """Take a posted receive out of its queue; return False if a message has matched it."""
         queue = self.posted.get(receive.context, [])
         for at, other in enumerate(queue):
             if other is receive:
@@ -133,11 +133,11 @@ class Matching:
         return False
 
     def forget(self, context: int) -> None:
-        """A communicator is gone; what is still under way goes on."""
+        """Drop the queues of a context whose communicator is gone, unless something waits in them."""
         for queues in (self.posted, self.unexpected):
             if not queues.get(context):
                 queues.pop(context, None)
 
     def left(self) -> int:
-        """Messages and receives that wait."""
+        """Return how many messages and receives wait."""
         return sum(map(len, self.posted.values())) + sum(map(len, self.unexpected.values()))

@@ -1,7 +1,8 @@
-"""The sending half of what goes on with one other rank: numbers, log, and how each message leaves.
+"""The sending half of the traffic with one partner: numbers, log, and how each message leaves.
 
-Small messages leave at once and are done; large ones are announced, and leave when the receiver pulls them. A
-message that the receiver has from an earlier incarnation of this rank is proved by its digest instead.
+Small messages leave at once and are done; large ones are announced, and leave when the receiver pulls them.
+If the receiver has a message from an earlier incarnation of this rank, a digest leaves in its place, which
+proves that the message is the same.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from ...replay.log import Stored
 from ...replay.sequence import SentNumbers, digest, running_digest
 from .frames import ANNOUNCE, BODY, DATA, DIGEST, HEADER, SYNC
 from .inlet import MESSAGE_COST, WINDOW
-from .transfer import SYNCHRONOUS, Sending
+from .transfer import STANDARD, SYNCHRONOUS, Sending
 
 if TYPE_CHECKING:
     from .home import Home
@@ -21,9 +22,11 @@ if TYPE_CHECKING:
     from .schedule import Bytes, Data
 
 EAGER = 1024 * 1024
-"""Bytes of the largest message that leaves unasked."""
+"""Bytes of the longest message that leaves unasked. For a longer one a round trip costs less than a copy."""
+MOST_QUICK = 16 * 1024
+"""Bytes of the longest message for `Outlet.quick`, which copies it: that costs less than a `Sending`."""
 _MOST_QUEUED = 64
-"""Frames that are queued at a time of what a new lane has to send again."""
+"""Frames queued at a time of what is sent again over a new stream, so that the log is read bit by bit."""
 
 pack_header = HEADER.pack
 
@@ -35,7 +38,7 @@ HELD, WRITING, ANNOUNCED, ANSWER = range(4)
 
 
 class Outlet:
-    """What goes to one rank."""
+    """What goes to one partner. The engine's lock is held in all calls."""
 
     __slots__ = (
         "cursor", "direct", "engine", "log", "numbers", "outstanding", "partner", "pending", "proof",
@@ -48,23 +51,24 @@ class Outlet:
         self.log = engine.log
         self.numbers = SentNumbers()
         self.records: list[Record | None] = []
+        """The log, by message number; None: reserved, or not logged yet."""
         self.pending: dict[int, Sending] = {}
-        """Messages whose senders wait, or whose bytes are still the program's."""
+        """Messages, by number, whose senders wait or whose bytes are still in the program's memory."""
         self.cursor = 0
-        """The messages below it have left, as far as they can."""
+        """Messages below this number have left, as far as they can."""
         self.direct = False
-        """All have: the next one may leave at once."""
+        """All messages have left: the next one may leave at once."""
         self.outstanding = 0
-        """Bytes sent unasked that the receiver has not taken yet, by what it has told."""
+        """Bytes sent unasked, less those for which the receiver has given credit."""
         self.proof = 0
-        """Messages below this number may have to be proved."""
+        """Messages below this number may be with the receiver from an earlier incarnation: send digests."""
         self.wanted: set[int] = set()
-        """Messages that the receiver pulled before this incarnation has sent them."""
+        """Numbers of messages that the receiver pulled before this incarnation has sent them."""
 
     # --- new messages -------------------------------------------------------------------------------------
 
     def quick(self, context: int, tag: int, note: int, payload: bytes) -> bool:
-        """Send a small message, if nothing stands in the way; False: take `post`."""
+        """Send a small message if nothing stands in the way; return False if the caller has to use `post`."""
         records = self.records
         seq = len(records)
         stream = self.partner.stream
@@ -75,7 +79,7 @@ class Outlet:
         log = self.log
         memory = log.memory + size
         if memory <= log.quickly and log.count < log.most_messages:
-            # as `add` does it
+            # what `add` does, without its call
             log.memory = memory
             log.count += 1
             records.append((context, tag, note, payload))
@@ -95,12 +99,12 @@ class Outlet:
         return True
 
     def reserve(self) -> int:
-        """A number for a message that will be sent later."""
+        """Return the number of a message that will be posted later."""
         self.records.append(None)
         return len(self.records) - 1
 
     def post(self, sending: Sending, seq: int = -1) -> None:
-        """Send a message; it may be done on return, and is told later if not."""
+        """Send a message; its transfer may finish later. `seq`: its reserved number; -1 for the next one."""
         if seq < 0:
             seq = self.reserve()
         sending.seq = seq
@@ -154,10 +158,10 @@ class Outlet:
         if self.partner.stream is not None:
             self.partner.stream.write(pack_header(DIGEST, 0, flags, 0, 0, seq, len(mark)) + mark)
 
-    # --- what becomes of them -----------------------------------------------------------------------------
+    # --- what becomes of messages -------------------------------------------------------------------------
 
     def on_written(self, sending: Sending) -> None:
-        """A frame with its bytes is written whole."""
+        """The stream has written a frame with the bytes of this send."""
         self._own(sending)
         if sending.stage == WRITING and sending.mode == SYNCHRONOUS:
             sending.stage = ANSWER
@@ -165,14 +169,14 @@ class Outlet:
             self._finish(sending)
 
     def on_matched(self, seq: int) -> None:
-        """The receiver has found its receive, or has the whole message."""
+        """The receiver has matched a message, or has all of it."""
         sending = self.pending.get(seq)
         if sending is not None and sending.stage in (ANSWER, ANNOUNCED):
             self._own(sending)
             self._finish(sending)
 
     def on_pulled(self, seq: int) -> None:
-        """The receiver wants a message's body."""
+        """The receiver pulls the body of a message."""
         stream = self.partner.stream
         if stream is None:
             return
@@ -180,7 +184,7 @@ class Outlet:
         if sending is not None:
             sending.stage = WRITING
             if sending.mode == SYNCHRONOUS:
-                sending.mode = 0  # it is matched
+                sending.mode = STANDARD  # a receive has matched it
             stream.write(
                 pack_header(BODY, 0, 0, 0, 0, seq, sending.size), *parts_of(sending.data), sending=sending
             )
@@ -193,7 +197,7 @@ class Outlet:
         stream.write(pack_header(BODY, 0, 0, 0, 0, seq, len(payload)), payload)
 
     def _own(self, sending: Sending) -> None:
-        """From now on the bytes are ours: the program may change its own."""
+        """Log the bytes: from now on the program may change its memory."""
         seq = sending.seq
         if self.records[seq] is None:
             stored = self._log(sending.data)
@@ -210,17 +214,23 @@ class Outlet:
         sending.data = b""
         sending.finish()
 
-    # --- lanes --------------------------------------------------------------------------------------------
+    # --- streams ------------------------------------------------------------------------------------------
 
     def resume(self, expected: int, beyond: tuple[int, ...], *, fresh: bool) -> None:
-        """There is a lane, and the receiver has said what it has. `fresh`: it is another incarnation."""
+        """Go on over a new stream, after the partner's greeting.
+
+        Args:
+            expected: the partner has all messages below this number …
+            beyond: … and these.
+            fresh: the partner is another incarnation than before.
+        """
         if fresh:
             self.numbers.forget()
             self.wanted.clear()
             self.proof = 0
         self.numbers.resumed(expected, beyond)
         if fresh:
-            # what it has, it has from an earlier incarnation of this rank, or this one lost its lane
+            # an incarnation after the first: the partner has these from an earlier one
             self.proof = self.numbers.limit if self.engine.incarnation else 0
         self.outstanding = 0
         self.cursor = 0 if self.proof or self.pending else self.numbers.known
@@ -228,14 +238,14 @@ class Outlet:
         self.refill()
 
     def suspend(self) -> None:
-        """The lane is gone."""
+        """Hold all messages back: the stream is gone."""
         self.numbers.close()
         self.direct = False
         for sending in self.pending.values():
             sending.stage = HELD
 
     def refill(self) -> bool:
-        """Queue some of what is to be sent again; False when all has been."""
+        """Queue some of what has to be sent again; return whether anything was queued."""
         stream = self.partner.stream
         if self.direct or stream is None or not self.numbers.open:
             return False
@@ -288,12 +298,12 @@ class Outlet:
 
 
 def parts_of(data: Data) -> tuple[Bytes, ...]:
-    """What is to be sent, as pieces."""
+    """Return data as a tuple of pieces."""
     return data if type(data) is tuple else (data,)  # type: ignore[return-value]
 
 
 def digest_of(data: Data, seed: int) -> bytes:
-    """The digest of pieces is that of the whole."""
+    """Return the digest of data, which is the same in one piece and in several. `seed`: context ^ tag."""
     if type(data) is not tuple:
         return digest(data, seed)  # type: ignore[arg-type]
     state = running_digest(seed)

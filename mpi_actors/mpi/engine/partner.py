@@ -1,4 +1,4 @@
-"""Another rank, as this one sees it: its incarnation, the lane to it, and the two halves of the traffic."""
+"""Another rank, as this one sees it: its incarnation, the stream to it, and the two halves of the traffic."""
 
 from __future__ import annotations
 
@@ -17,8 +17,11 @@ if TYPE_CHECKING:
 
 
 class Partner:
-    """Args:
-    rank: its world rank.
+    """Another rank of the job. The engine's lock is held in all calls.
+
+    Args:
+        engine: this rank's engine.
+        rank: the partner's world rank.
     """
 
     __slots__ = (
@@ -32,47 +35,50 @@ class Partner:
         self.incarnation = 0
         self.stream: Stream | None = None
         self.greeted = False
-        """The other end of the lane has said who it is."""
+        """The process at the other end of the stream has said which rank and incarnation it is."""
         self.wanted = False
-        """A lane has been asked for."""
+        """The daemon has been asked for a lane."""
         self.resumed_with = -1
-        """The incarnation that we were last connected with."""
+        """The incarnation that greeted last; -1 before the first greeting."""
         self.ended = False
-        """It has said that its program is over."""
+        """The partner has said that its program is over."""
         self.trouble = ""
-        """Why the last lane ended."""
+        """Why the last stream ended."""
         self.outlet = Outlet(engine, self)
         self.inlet = Inlet(engine, self)
 
     @property
     def used(self) -> bool:
-        """Has anything been exchanged with it, or is about to be?"""
+        """Whether anything has been exchanged with the partner, or is about to be."""
         return self.wanted or self.resumed_with >= 0 or bool(self.outlet.records)
 
-    # --- lanes --------------------------------------------------------------------------------------------
+    # --- streams ------------------------------------------------------------------------------------------
 
     def want(self) -> None:
-        """See that there is a lane."""
+        """Ask the daemon for a lane, unless there is a stream or the daemon has been asked."""
         if self.stream is None and not self.wanted:
             self.wanted = True
             self.engine.wiring.want(self.rank)
 
     def on_incarnation_placed(self, incarnation: int) -> None:
-        """It has a new incarnation: older ones are fenced."""
+        """The partner has a new incarnation: from now on older ones are fenced."""
         if incarnation > self.incarnation:
             used = self.used
-            self._drop("it has a new incarnation")
+            self._drop("the rank has a new incarnation")
             self.incarnation = incarnation
             self.wanted = False
             if used:
                 self.want()
 
     def connect(self, sock: socket.socket, incarnation: int, relay: bool) -> None:
-        """There is a lane to that incarnation."""
+        """Use a connected socket to an incarnation of the partner, in place of the stream before.
+
+        A socket to a fenced incarnation is closed. `relay`: daemons carry the bytes.
+        """
         if incarnation < self.incarnation:
             sock.close()
             return
-        self._drop("replaced by a new lane")
+        self._drop("a new lane has replaced the old one")
         self.incarnation = incarnation
         self.wanted = False
         self.stream = Stream(self, sock, relay)
@@ -86,7 +92,7 @@ class Partner:
         )  # fmt: skip
 
     def on_stream_lost(self, stream: Stream, reason: str) -> None:
-        """A lane is of no use any more: without it, ask for another."""
+        """A stream has ended or broken. If it was the one in use, ask for another lane."""
         if stream is self.stream:
             self._drop(reason)
             if not self.ended:
@@ -104,7 +110,7 @@ class Partner:
     # --- frames -------------------------------------------------------------------------------------------
 
     def say(self, kind: int, seq: int, length: int = 0) -> None:
-        """Send a frame without a payload. Without a lane it is not needed: the next one begins anew."""
+        """Send a frame without a payload, or drop it if there is no stream: the next greeting replaces it."""
         if self.stream is not None and self.greeted:
             self.stream.write(frames.control(kind, seq, length))
 
@@ -119,14 +125,14 @@ class Partner:
         length: int,
         view: memoryview,
     ) -> None:
-        """Any frame but DATA and BODY.
+        """A frame came that is neither DATA nor BODY.
 
         Raises:
-            BadFrame: it makes no sense.
+            BadFrame: it is of an unknown kind, or not allowed now, or the greeting is another rank's.
         """
         if not self.greeted:
             if kind != HELLO:
-                raise BadFrame(f"a lane that begins with a frame of kind {kind}")
+                raise BadFrame(f"the first frame on a lane is of kind {kind}, not a greeting")
             self._greet(frames.decode_hello(bytes(view)))
         elif kind == PULL:
             self.outlet.on_pulled(seq)
@@ -142,7 +148,7 @@ class Partner:
             self.ended = True
             self.engine.kick()
         else:
-            raise BadFrame(f"a frame of unknown kind {kind} on a lane")
+            raise BadFrame(f"a frame on a lane is of the unknown kind {kind}")
 
     def _greet(self, hello: frames.StreamHello) -> None:
         if hello.job != self.engine.job_bytes or hello.rank != self.rank:

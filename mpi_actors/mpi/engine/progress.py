@@ -1,8 +1,8 @@
-"""Who moves the bytes: whatever thread waits, one at a time.
+"""The loop that moves the bytes: a thread that waits runs it, one thread at a time.
 
-A thread that waits drives: it reads and writes all lanes, at first without sleeping, then asleep in epoll.
-Others wait until it has something for them, or lets go. While no thread waits, a helper thread looks at the
-lanes now and then (`helper`).
+The thread that runs the loop drives: it reads and writes all streams, at first without sleeping (it spins),
+then asleep in epoll. Other threads that wait sleep until the driver has something for them, or stops. While
+no thread waits, the helper thread looks at the streams now and then (`helper`).
 """
 
 from __future__ import annotations
@@ -24,71 +24,80 @@ if TYPE_CHECKING:
     from .transfer import Transfer
 
 _MOST_SPIN = 0.0005
-"""Seconds of looking before a waiting thread sleeps; less when that has been in vain."""
+"""Seconds that a waiting thread spins at the most before it sleeps. A message of a rank on the same machine
+takes 3 microseconds, waking up some 30. Each spin in vain halves the time, each success doubles it."""
 _LEAST_SPIN = 0.00002
-"""Seconds below which it is not worth while."""
+"""Seconds: a shorter spin would end before most messages can come, so that the thread sleeps at once."""
 _WAITS_WITHOUT_SPIN = 32
-"""Waits without looking until it is tried again."""
+"""Waits without a spin, after which one spins again to see whether messages come fast now."""
 _LONGEST_SLEEP = 60.0
+"""Seconds that the driver sleeps in epoll at the most. Whatever it waits for wakes it earlier."""
 _OTHERS_SLEEP = 1.0
+"""Seconds that a thread which does not drive sleeps at the most. The driver wakes it earlier."""
 _NEAR_LOOKS = 16
-"""Looks at one lane between two at all of them."""
+"""Looks at the one stream that a message is expected from, between two looks at all streams."""
 _READS_IN_A_ROW = 64
-"""Reads from one lane before others have their turn."""
+"""Reads from one stream before the other streams have their turn."""
 
 Waiting = tuple[Callable[[], str], float]
-"""What a thread waits for, in words, and since when."""
+"""What a thread waits for, in words, and since when, by the monotonic clock."""
 
 
 class Progress:
-    """The lanes' common loop, its lock and its waiting threads."""
+    """The loop of all streams, its lock and its waiting threads."""
 
     def __init__(self) -> None:
         self.lock = threading.RLock()
         self._held: Any = self.lock
         self.spin = False
-        """There are other ranks on this machine: their messages may come sooner than sleeping is worth."""
+        """Other ranks run on this machine: their messages may come before a thread has fallen asleep."""
         self.polite = False
-        """There are more of them than processors: others have their turn between two looks."""
+        """More ranks than processors run here: a spinning thread yields its processor between two looks."""
         self.thread = threading.get_ident()
         """The thread that made the last call."""
         self.waiting: dict[int, Waiting] = {}
+        """By the identifier of the thread that waits."""
         self.runnable: deque[Runnable] = deque()
-        """Schedules whose round is complete."""
+        """Schedules whose round is complete: the next one can start."""
         self.turns = 0
-        """Counts what was done, so that a helper sees whether anybody does."""
+        """Counts looks at the streams: the helper sees from it whether a thread of the program looks."""
         self._changed = threading.Condition(self.lock)
         self._epoll = select.epoll()
         self._streams: dict[int, Watched] = {}
         self._wake = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
         self._epoll.register(self._wake, select.EPOLLIN)
         self._patience = _MOST_SPIN
+        """Seconds to spin at the next wait."""
         self._slept = 0
+        """Waits without a spin since the last one with a spin."""
         self._driver = 0
+        """The thread that runs the loop; 0 if none does."""
         self._asleep = False
+        """The driver sleeps in epoll."""
         self._others = 0
+        """Threads that wait while another one drives."""
 
-    # --- lanes --------------------------------------------------------------------------------------------
+    # --- streams ------------------------------------------------------------------------------------------
 
     def add(self, stream: Watched) -> None:
-        """A new lane."""
+        """Read from a new stream from now on."""
         fd = stream.sock.fileno()
         self._streams[fd] = stream
         self._epoll.register(fd, select.EPOLLIN)
 
     def watch(self, stream: Watched) -> None:
-        """Whether it has something to write has changed."""
+        """Look for room to write, or no longer: the stream's `watched` has changed."""
         events = select.EPOLLIN | select.EPOLLOUT if stream.watched else select.EPOLLIN
         self._epoll.modify(stream.sock.fileno(), events)
 
     def unwatch(self, stream: Watched) -> None:
-        """It is about to be closed."""
+        """Leave a stream alone that is about to be closed."""
         fd = stream.sock.fileno()
         if self._streams.pop(fd, None) is not None:
             self._epoll.unregister(fd)
 
     def close(self) -> None:
-        """Give everything back. Nobody may wait."""
+        """Close all streams and the loop. No thread may wait."""
         for stream in tuple(self._streams.values()):
             stream.close()
         self._epoll.close()
@@ -97,11 +106,15 @@ class Progress:
     # --- moving bytes -------------------------------------------------------------------------------------
 
     def move(self, patience: float = 0.0) -> bool:
-        """Do what can be done now, or wait for it as long as `patience` seconds; True if something was."""
+        """Read, write and start rounds as far as is possible now; return whether anything was done.
+
+        If nothing can be done, sleep until something can, at most `patience` seconds. The lock is held, but
+        not while asleep.
+        """
         self.turns += 1
         if patience and not self.runnable:
             self._asleep = True
-            held = self._held._release_save()  # all of it, as a condition's wait does
+            held = self._held._release_save()  # however often it was taken, as a condition's wait does
             try:
                 events = self._epoll.poll(patience)
             finally:
@@ -129,7 +142,7 @@ class Progress:
         return moved
 
     def advance(self) -> bool:
-        """Start the next rounds of schedules that are ready for them."""
+        """Start the next rounds of all runnable schedules; return whether there were any."""
         advanced = False
         while self.runnable:
             self.runnable.popleft().go_on()
@@ -137,7 +150,7 @@ class Progress:
         return advanced
 
     def kick(self) -> None:
-        """Something has changed that a sleeping driver, or another waiting thread, may have to know."""
+        """Wake the sleeping driver and all other threads that wait: something has changed."""
         if self._asleep:
             os.eventfd_write(self._wake, 1)
         if self._others:
@@ -146,7 +159,7 @@ class Progress:
     # --- waiting ------------------------------------------------------------------------------------------
 
     def wait_for(self, done: Callable[[], bool], words: Callable[[], str]) -> None:
-        """Wait until `done`; the lock is held, and let go while asleep. `words` say what for."""
+        """Wait until `done`. The lock is held, but not while asleep. `words` say what for, for people."""
         me = threading.get_ident()
         self.waiting[me] = (words, time.monotonic())
         try:
@@ -196,7 +209,7 @@ class Progress:
             raise transfer.exception
 
     def wait_all(self, transfers: Sequence[Transfer]) -> None:
-        """Wait until all are done; look at each for errors."""
+        """Wait until all are done. The caller looks at each for errors."""
         pending = [transfer for transfer in transfers if not transfer.done]
         if pending:
             with self.lock:
@@ -241,7 +254,7 @@ class Progress:
             self.wait_for(lambda: transfer.done, words)
 
     def _spin_time(self) -> float:
-        """For how many seconds to look without sleeping, now."""
+        """Return the seconds to spin at this wait."""
         if not self.spin or self._others:
             return 0.0
         if self._patience < _LEAST_SPIN:
@@ -253,7 +266,7 @@ class Progress:
         return self._patience
 
     def _adapt_spin(self, found: bool) -> None:
-        """Looking has found what was waited for, or was in vain: then others may need the processor."""
+        """Spin longer next time if what was waited for came; else shorter: others may need the processor."""
         self._patience = min(_MOST_SPIN, 2 * self._patience) if found else self._patience / 2
 
     def _set_driver(self, to: int = 0) -> None:
@@ -263,5 +276,5 @@ class Progress:
 
     @property
     def driven(self) -> bool:
-        """Does a thread drive now?"""
+        """Whether a thread drives now."""
         return bool(self._driver)

@@ -1,4 +1,4 @@
-"""What this rank does, in words, for whoever asks why a job does not end."""
+"""What this rank does, in words, for the answer to `why JOB`."""
 
 from __future__ import annotations
 
@@ -11,13 +11,14 @@ if TYPE_CHECKING:
     from .engine import Engine
 
 _MOST_CHARACTERS = 30_000
-"""Characters in all."""
+"""Characters of a report: it has to fit into a message to the daemon."""
 _OUR_FOLDERS = ("/mpi_actors/mpi/", "/mpi_actors/shim/")
+"""Lines of a stack in these folders are left out: people look for their own program."""
 
 
 def state_of(engine: Engine) -> str:
-    """What each thread of the program waits for, for how long, and its stack (the innermost call last)."""
-    import traceback  # only here: it takes long to load
+    """Return what each thread of the program waits for, since when, and its stack, innermost call last."""
+    import traceback  # takes long to load, and few ranks are asked
 
     now = time.monotonic()
     names = {thread.ident: thread.name for thread in threading.enumerate()}

@@ -1,27 +1,32 @@
-"""A schedule that is being run: its rounds, one after the other, as its steps complete."""
+"""A schedule that is being run: its rounds start one after the other, as the steps complete."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from .outlet import MOST_QUICK
 from .schedule import Box, ReceiveStep, Schedule, SendStep
 from .transfer import STANDARD, Receive, Sending, Transfer, size_of
 
 if TYPE_CHECKING:
     from .home import Home
 
-_MOST_QUICK = 16 * 1024
-
 
 class ScheduleRun(Transfer):
     """One run of a schedule.
 
-    A step that fails does not stop it: others wait for what comes after. The first failure is kept.
+    A step that fails does not stop the run, because other ranks wait for the steps after it. The first failure
+    is kept.
 
     Args:
+        engine: this rank's engine.
+        schedule: what to run.
+        context: the context of the run's messages.
+        tag: the tag of the run's messages.
         members: the world rank of each index in the schedule.
-        later: other calls of the program may come before its end, so that its messages get their numbers now.
+        later: the program may make other calls before the run ends. So the run's messages get their numbers
+            now.
     """
 
     __slots__ = (
@@ -42,7 +47,7 @@ class ScheduleRun(Transfer):
         super().__init__()
         self.kind = schedule.kind
         self.receive: Receive | None = None
-        """The last receive of this round, from another rank."""
+        """The last receive that this round has started; the caller looks at its stream first."""
         self._engine = engine
         self._context = context
         self._label = tag
@@ -59,7 +64,7 @@ class ScheduleRun(Transfer):
             self._numbers.reverse()
 
     def go_on(self) -> None:
-        """Start the next round, and the ones after it as long as nothing has to be waited for."""
+        """Start the next round, and the rounds after it while no step has to be waited for."""
         rounds = self._rounds
         while self._at < len(rounds):
             steps = rounds[self._at]
@@ -79,7 +84,7 @@ class ScheduleRun(Transfer):
             if self._pending:
                 return
         self._engine.kick()
-        self.receive = None  # it refers to this, and a circle is for the garbage collector alone
+        self.receive = None  # break the reference cycle: only the garbage collector would free it
         self.finish()
 
     def _send(self, step: SendStep) -> None:
@@ -88,7 +93,7 @@ class ScheduleRun(Transfer):
         dest = self._members[step.dest]
         seq = self._numbers.pop() if self._numbers is not None else -1
         size = size_of(data)  # type: ignore[arg-type]
-        if seq < 0 and size <= _MOST_QUICK and dest != engine.rank:
+        if seq < 0 and size <= MOST_QUICK and dest != engine.rank:
             small = data if type(data) is bytes else b"".join(data) if type(data) is tuple else bytes(data)  # type: ignore[arg-type]
             if engine.outlets[dest].quick(self._context, self._label, self.kind, small):
                 return

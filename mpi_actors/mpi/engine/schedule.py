@@ -1,8 +1,8 @@
 """Schedules: what one rank does in a collective operation, as rounds of steps. No I/O.
 
-A builder adds sends, receives and computations; a fence ends a round. Whoever runs the schedule starts the
-steps of a round in order, and the next round when all of this one are complete (as in LibNBC: Hoefler,
-Lumsdaine, Rehm, SC 2007). Blocking and non-blocking operations share it.
+A builder adds sends, receives and computations; a fence ends a round. `runs` starts the steps of a round in
+order, and the next round when all steps of this one are complete (as in LibNBC: Hoefler, Lumsdaine, Rehm,
+SC 2007). Blocking and non-blocking operations share the same schedules.
 """
 
 from __future__ import annotations
@@ -11,11 +11,11 @@ from collections.abc import Callable
 
 Bytes = bytes | bytearray | memoryview
 Data = bytes | bytearray | memoryview | tuple[Bytes, ...]
-"""Contiguous bytes (one-dimensional, format B), or several such that are sent as if they were one."""
+"""Contiguous bytes (one-dimensional, format B), or a tuple of such pieces, sent as one message."""
 
 
 class Box:
-    """Holds a payload whose size only its sender knows."""
+    """Memory for a payload whose size only the sender knows."""
 
     __slots__ = ("value",)
 
@@ -24,7 +24,7 @@ class Box:
 
 
 class SendStep:
-    """Send to a member; what a box holds is read when the step starts."""
+    """Send to a member. The value of a box is read when the step starts."""
 
     __slots__ = ("data", "dest")
 
@@ -34,7 +34,7 @@ class SendStep:
 
 
 class ReceiveStep:
-    """Receive from a member into memory, or into a box whatever comes."""
+    """Receive from a member into memory, or a message of any size into a box."""
 
     __slots__ = ("into", "source")
 
@@ -47,10 +47,13 @@ Step = SendStep | ReceiveStep | Callable[[], None]
 
 
 class Schedule:
-    """One rank's steps. Members are known by their index; `kind` says which collective this is.
+    """One rank's steps in a collective operation. Members of the group are named by their index.
 
-    The sends that a schedule has are fixed when it starts: that keeps the numbers of a rank's messages, by
-    which they are recognised when it is run again, independent of timing.
+    The sends of a schedule must be fixed when it starts. So the numbers of a rank's messages do not depend on
+    timing, and a new incarnation gives each message the same number.
+
+    Args:
+        kind: the number of the collective operation; 0 for none.
     """
 
     __slots__ = ("_open", "kind", "rounds")
@@ -61,23 +64,23 @@ class Schedule:
         self._open = False
 
     def send(self, dest: int, data: Data | Box) -> None:
-        """Send to member `dest`. Memory is read when its round starts."""
+        """Add a send to member `dest`. Memory is read when the round starts."""
         self._round().append(SendStep(dest, data))
 
     def recv(self, source: int, into: memoryview | Box) -> None:
-        """Receive from member `source`: at most as much as `into` holds, or anything into a box."""
+        """Add a receive from member `source`, of at most what `into` holds, or of any size into a box."""
         self._round().append(ReceiveStep(source, into))
 
     def compute(self, function: Callable[[], None]) -> None:
-        """Call a function, in its place, when its round starts."""
+        """Add a call of a function, which happens in its place when the round starts."""
         self._round().append(function)
 
     def fence(self) -> None:
-        """All steps before are complete before any step after starts."""
+        """End the round: steps added later start when all steps before are complete."""
         self._open = False
 
     def sends(self) -> list[SendStep]:
-        """All sends, in the order in which they were added."""
+        """Return all sends, in the order in which they were added."""
         return [step for round in self.rounds for step in round if type(step) is SendStep]
 
     def _round(self) -> list[Step]:
@@ -91,10 +94,10 @@ _kinds: dict[int, str] = {}
 
 
 def name_kinds(names: dict[int, str]) -> None:
-    """Say which collective operation each kind is, for messages to people."""
+    """Name the collective operations of some kinds, for messages to people."""
     _kinds.update(names)
 
 
 def kind_name(kind: int) -> str:
-    """The collective operation of that kind."""
+    """Return the name of the collective operation of a kind."""
     return _kinds.get(kind, f"operation {kind}" if kind else "a point-to-point call")

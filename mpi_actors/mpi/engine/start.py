@@ -1,4 +1,4 @@
-"""An engine from what the launcher of this process has said in its environment."""
+"""Make an engine from the environment that the launcher of this process set."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _MIB = 1024 * 1024
 
 
 class Limits(NamedTuple):
-    """What a rank's log may hold; see `config.LaneLimits`, whose numbers these are."""
+    """What a rank's log may hold: the numbers of `config.LaneLimits`, which a rank does not load."""
 
     log_memory: int = 256 * _MIB
     log_total: int = 8 * 1024 * _MIB
@@ -24,7 +24,7 @@ class Limits(NamedTuple):
 
 
 def from_environment(environment: Mapping[str, str]) -> Engine:
-    """An engine that talks to others if a launcher says how, else one that is alone."""
+    """Return an engine that is connected as the launcher says, or one that is alone if nobody launched it."""
     given = RankEnvironment.read(environment)
     lanes = prewired(given.lanes) if given.channel is None else {}
     if given.channel is None and not lanes:

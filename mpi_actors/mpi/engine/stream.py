@@ -1,6 +1,6 @@
-"""One lane: a connected byte stream to another rank's process, its write queue and its reader.
+"""One stream: a connected socket to another rank's process, with its write queue and its reader.
 
-It never waits: what cannot be written is queued, and what is not there is read another time.
+No call here waits: what the socket does not take is queued, and what has not come is read another time.
 """
 
 from __future__ import annotations
@@ -19,23 +19,27 @@ if TYPE_CHECKING:
     from .transfer import Sending
 
 _BUFFER_SIZE = 16 * 1024
-"""Bytes read at a time; of a longer message the rest is read to where it belongs …"""
+"""Bytes read at a time. The rest of a message that is longer is read directly to where it belongs …"""
 _MOST_PIECE = 512 * 1024
-"""… so many at a time at the most: their digest is computed while they are in the processor's cache."""
+"""… at most this many bytes at a time, so that they are in the processor's cache when they are digested."""
 _MOST_PARTS = 500
-"""Pieces of one sendmsg call: the system takes 1024."""
+"""Pieces given to one sendmsg call. Linux takes 1024 (IOV_MAX)."""
 _MOST_PAYLOAD = 16 * 1024 * 1024
-"""The longest payload of a frame that is no message's: a greeting."""
+"""Bytes of the longest payload of a frame that is not a message: room for any greeting (`MOST_BEYOND`)."""
 
 unpack_header = HEADER.unpack_from
 
 Item = tuple[list[memoryview], "Sending | None"]
+"""What is left to write of a frame, and the send that is complete when all of it is written."""
 
 
 class Stream:
-    """Args:
-    sock: connected; becomes non-blocking, and ours.
-    relay: whether daemons carry it: then to spin would take the processor from them.
+    """A stream to a partner.
+
+    Args:
+        partner: the rank at the other end.
+        sock: connected. It becomes non-blocking, and the stream closes it.
+        relay: daemons carry the bytes: a spinning thread would take the processor from them.
     """
 
     __slots__ = (
@@ -49,29 +53,31 @@ class Stream:
             sock.setsockopt(socket.SOL_SOCKET, option, 4 * 1024 * 1024)
         self.partner = partner
         self.sock = sock
-        # of the calls that each message makes, the fewest look-ups
+        # bound once: each message makes these calls
         self.recv_into = sock.recv_into
         self.on_data = partner.inlet.on_data
         self.more = False
-        """Whether there may be more to read than the last read has brought."""
+        """There may be more to read than the last read has brought."""
         self.relay = relay
         self.queue: deque[Item] = deque()
         self.rx = bytearray(_BUFFER_SIZE)
         self.view = memoryview(self.rx)
         self.left = 0
+        """Bytes at the beginning of the buffer that belong to a frame whose rest has not come."""
         self.sink: Arrival | None = None
+        """The message whose bytes are being read directly to where they belong."""
         self.sink_view = memoryview(b"")
         self.sink_mark = running_digest(0)
         self.sink_at = 0
         self.closed = False
         self.flushing = False
         self.watched = False
-        """Whether there is more to write as soon as there is room."""
+        """There is more to write as soon as the socket takes some."""
 
     # --- writing ------------------------------------------------------------------------------------------
 
     def write(self, *parts: bytes | bytearray | memoryview, sending: Sending | None = None) -> None:
-        """Send a frame, after what is queued. `sending` is told when it is written whole."""
+        """Write a frame after what is queued. `sending`: the send whose bytes the frame carries, if any."""
         if self.closed:
             return
         idle = not self.queue and not self.flushing
@@ -80,7 +86,7 @@ class Stream:
             self.flush()
 
     def flush(self) -> bool:
-        """Write what can be written now; True if something was. What cannot is watched for."""
+        """Write what the socket takes now; watch for room for the rest. Return whether it took anything."""
         self.flushing = True
         wrote = self._flush()
         self.flushing = False
@@ -123,7 +129,7 @@ class Stream:
     # --- reading ------------------------------------------------------------------------------------------
 
     def read(self) -> bool:
-        """Read what is there, once; False when nothing was. `more` tells whether to look again."""
+        """Read once; return False if nothing had come. `more` tells whether to read again at once."""
         try:
             if self.sink is not None:
                 count = self.sock.recv_into(self.sink_view[self.sink_at : self.sink_at + _MOST_PIECE])
@@ -135,7 +141,7 @@ class Stream:
                 count = self.recv_into(self.rx)
                 self.more = False
                 if count >= HEADER_SIZE and self.partner.greeted:
-                    # what there is may be one whole message and nothing else: it often is
+                    # often the bytes are one whole message and nothing else
                     kind, note, flags, tag, context, seq, length = unpack_header(self.rx)
                     if kind == DATA and length == count - HEADER_SIZE:
                         self.on_data(note, flags, tag, context, seq, self.view[HEADER_SIZE:count])
@@ -150,7 +156,7 @@ class Stream:
             self.partner.on_stream_lost(self, f"{type(error).__name__}: {error}")
             return True
         if not count:
-            self.partner.on_stream_lost(self, "its end")
+            self.partner.on_stream_lost(self, "the other end closed it")
             return True
         try:
             if self.sink is not None:
@@ -211,16 +217,16 @@ class Stream:
         self.left = end - at
 
     def _grow(self, length: int) -> None:
-        """For a greeting that is longer than our buffer."""
+        """Make room for a greeting that is longer than the buffer."""
         if length > _MOST_PAYLOAD:
-            raise BadFrame(f"a frame of {length} bytes on a lane")
+            raise BadFrame(f"a frame on a lane has {length} bytes; at most {_MOST_PAYLOAD} are allowed")
         if len(self.rx) < length + HEADER_SIZE:
             rx = bytearray(length + HEADER_SIZE + _BUFFER_SIZE)
             rx[: len(self.rx)] = self.rx
             self.rx, self.view = rx, memoryview(rx)
 
     def _pour(self, arrival: Arrival, start: int, end: int) -> None:
-        """What follows in the stream is this message's: put the first part of it where it belongs."""
+        """Put the first part of a message where it belongs; the rest follows in the stream."""
         body = arrival.body
         assert body is not None
         target = memoryview(body)
@@ -235,7 +241,7 @@ class Stream:
             self.more = True
 
     def close(self) -> None:
-        """Give the socket back. What was queued is not sent."""
+        """Close the socket. What is queued is not sent."""
         if not self.closed:
             self.closed = True
             self.partner.engine.unwatch(self)

@@ -1,4 +1,4 @@
-"""One pending or finished communication."""
+"""One send, receive or run of a schedule, pending or finished."""
 
 from __future__ import annotations
 
@@ -10,45 +10,48 @@ if TYPE_CHECKING:
     from .schedule import Data
 
 STANDARD, BUFFERED, SYNCHRONOUS, READY = range(4)
+"""The modes of a send (MPI 4.1, section 3.4)."""
 ANY_SOURCE = -1
 ANY_TAG = -1
+"""The wildcards of a receive, as in the module MPI."""
 
 
 class Transfer:
-    """A send, a receive, or a schedule. Read its fields; the engine writes them."""
+    """A send, a receive, or a run of a schedule. The engine writes the fields; callers read them."""
 
     __slots__ = ("cancelled", "count", "done", "error", "exception", "on_done", "payload", "source", "tag")
 
     def __init__(self) -> None:
         self.done = False
         self.error = 0
-        """An MPI error class; 0 is success."""
+        """An MPI error class (ERR_…); 0 is success."""
         self.exception: BaseException | None = None
-        """A Python error that was raised inside: whoever waits raises it."""
+        """A Python error that was raised inside: the caller that waits raises it."""
         self.source = ANY_SOURCE
-        """The world rank that sent what was received."""
+        """The world rank that sent the received message."""
         self.tag = ANY_TAG
         self.count = 0
         """Bytes received."""
         self.cancelled = False
+        """The program cancelled it before a message matched it."""
         self.payload: bytearray | bytes | None = None
-        """What was received without memory to receive it into."""
+        """The message, if the receive was posted without memory."""
         self.on_done: Callable[[Transfer], None] | None = None
-        """Called once, under the engine's lock."""
+        """The engine calls it once, under its lock, when the transfer is done."""
 
     def finish(self) -> None:
-        """It is complete."""
+        """Mark it as done, and call `on_done`."""
         self.done = True
         if self.on_done is not None:
             self.on_done(self)
 
     def describe(self) -> str:
-        """What it waits for, for people."""
+        """Return what it waits for, in words for people."""
         return "a collective operation"
 
 
 class Receive(Transfer):
-    """A posted receive; wildcards are -1."""
+    """A receive. Its envelope may have wildcards, which are -1."""
 
     __slots__ = ("arrival", "context", "into", "note", "want_source", "want_tag")
 
@@ -68,7 +71,7 @@ class Receive(Transfer):
         self.into = into
         self.note = note
         self.arrival: Arrival | None = None
-        """The message that it has been matched with."""
+        """The message that has matched it."""
 
     def describe(self) -> str:
         """See `Transfer.describe`."""
@@ -81,7 +84,9 @@ class Receive(Transfer):
 
 
 class Sending(Transfer):
-    """A send that is not complete yet."""
+    """A send. `number` is its tag, `note` the kind of its collective operation, `seq` its message number.
+
+    `stage` is one of the stages that `outlet` names."""
 
     __slots__ = ("context", "data", "dest", "mode", "note", "number", "seq", "size", "stage")
 
@@ -107,7 +112,7 @@ class Sending(Transfer):
 
 
 def done_transfer(source: int = ANY_SOURCE, tag: int = ANY_TAG) -> Transfer:
-    """One that is complete from the beginning, and moved nothing."""
+    """Return a transfer that is done from the beginning and has moved nothing."""
     transfer = Transfer()
     transfer.done = True
     transfer.source = source
@@ -116,12 +121,12 @@ def done_transfer(source: int = ANY_SOURCE, tag: int = ANY_TAG) -> Transfer:
 
 
 def size_of(data: Data) -> int:
-    """Bytes of what is to be sent."""
+    """Return how many bytes data have."""
     return sum(map(len, data)) if type(data) is tuple else len(data)
 
 
 def describe_many(transfers: Sequence[Transfer], how_many: str) -> str:
-    """What those that are not done wait for, for people; `how_many`: "all of" or "one of"."""
+    """Return what transfers that are not done wait for, in words; `how_many`: "all of" or "one of"."""
     waiting = [transfer.describe() for transfer in transfers if not transfer.done]
     if len(waiting) == 1:
         return waiting[0]

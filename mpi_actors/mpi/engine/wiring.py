@@ -1,4 +1,4 @@
-"""Where lanes come from: this rank's daemon, or whoever has made them all beforehand, or nobody."""
+"""Where lanes come from: the daemon brokers them, or the launcher has made all of them, or there are none."""
 
 from __future__ import annotations
 
@@ -12,31 +12,36 @@ from typing import Protocol
 from ...wire.channel import ChannelDecoder, ChannelKind, ChannelMessage
 
 _ANCILLARY_SIZE = socket.CMSG_SPACE(16 * struct.calcsize("i"))
+"""Bytes of ancillary data to read at a time: room for 16 descriptors."""
 
 
 class Wiring(Protocol):
-    """What an engine needs of its surroundings."""
+    """What an engine needs of the daemon."""
 
     def want(self, rank: int) -> None:
-        """Ask for a lane to that rank."""
+        """Ask the daemon for a lane to a rank."""
 
     def say(self, message: ChannelMessage) -> bool:
-        """Tell the daemon; False when there is none (any more)."""
+        """Send the daemon a message; return False if there is no daemon, or none any more."""
 
 
 class NoWiring:
-    """A process that nobody launched: it is alone. Or one whose lanes were all there from the start."""
+    """No daemon: the rank is alone, or the launcher has made all lanes."""
 
     def want(self, rank: int) -> None:
-        """Nobody could make one."""
+        """Do nothing: nobody could make a lane."""
 
     def say(self, message: ChannelMessage) -> bool:
-        """Nobody listens."""
+        """Return False: there is no daemon."""
         return False
 
 
 class ChannelWiring:
-    """The channel to a daemon."""
+    """The channel to the daemon.
+
+    Args:
+        fd: a connected Unix socket, which the daemon also uses to pass the sockets of lanes.
+    """
 
     def __init__(self, fd: int) -> None:
         os.set_inheritable(fd, False)
@@ -59,10 +64,10 @@ class ChannelWiring:
         return not self.gone
 
     def hear(self) -> list[tuple[ChannelMessage, socket.socket | None]]:
-        """Wait for messages, some with a socket; an empty list is the channel's end.
+        """Wait for messages, each with its socket if it has one. An empty list is the channel's end.
 
         Raises:
-            ProtocolError: the daemon says what makes no sense.
+            ProtocolError: the daemon broke the protocol of the channel.
         """
         while True:
             try:

@@ -1,4 +1,4 @@
-"""Engines of several ranks in one thread: real sockets between them, losses on command, and no time."""
+"""Engines of several ranks in one thread: real sockets between them, losses on command, and no clock."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from mpi_actors.mpi.engine.start import Limits
 from mpi_actors.wire.channel import ChannelMessage
 
 Program = Callable[[Engine], Generator[list[Transfer], None, list[bytes]]]
-"""What a rank does: yields what it waits for, and returns what it has received."""
+"""What a rank does: it yields the transfers that it waits for, and returns what it has received."""
 
 
 class SceneEngine(Engine):
-    """Raises where a real one would end its process."""
+    """An engine that raises where a real one would end its process."""
 
     def give_up(self, error: MpiActorsError) -> NoReturn:
-        """See `Engine.broke`."""
+        """See `Engine.give_up`."""
         raise error
 
 
 class Wants:
-    """Remembers who wants a lane to whom."""
+    """A daemon that remembers who wants a lane to whom."""
 
     def __init__(self, scene: Scene, rank: int) -> None:
         self._scene = scene
@@ -37,15 +37,16 @@ class Wants:
         self._scene.wants.append((self._rank, rank))
 
     def say(self, message: ChannelMessage) -> bool:
-        """Nobody listens."""
+        """Return False: no daemon listens."""
         return False
 
 
 class Scene:
-    """Ranks that run a program each, and whoever wires them.
+    """Ranks that run a program each, and a daemon that connects them.
 
     Args:
         programs: by rank; a rank that is killed runs its program again from the beginning.
+        seed: of the order in which the ranks take steps.
     """
 
     def __init__(self, programs: list[Program], seed: int = 0) -> None:
@@ -74,7 +75,7 @@ class Scene:
     # --- what a conductor does ----------------------------------------------------------------------------
 
     def kill(self, rank: int) -> None:
-        """End a rank's process, start another, and tell everybody."""
+        """End a rank's process, start a new incarnation, and tell all ranks."""
         self._close(rank)
         self.incarnations[rank] += 1
         self.engines[rank] = self._engine(rank)
@@ -87,14 +88,14 @@ class Scene:
                 self.engines[rank].partners[other].on_incarnation_placed(incarnation)
 
     def cut(self, one: int, other: int) -> None:
-        """Break the lane between two ranks, with what is in it."""
+        """Break the lane between two ranks, and lose what is in it."""
         stream = self.engines[one].partners[other].stream
         if stream is not None:
             stream.sock.shutdown(socket.SHUT_RDWR)
         self._connected.pop((min(one, other), max(one, other)), None)
 
     def step(self) -> bool:
-        """Let a random rank, or the wiring, do something; True if it did."""
+        """Let a random rank, or the daemon, do something; return whether it did."""
         rank = self.random.randrange(self.size)
         if self.wants:
             self._wire(*self.wants.pop(0))
@@ -113,7 +114,7 @@ class Scene:
         return moved
 
     def finish(self, most: int = 200_000) -> list[list[bytes]]:
-        """Go on until every rank has ended; what they have received."""
+        """Go on until every rank has ended; return what they have received."""
         for _ in range(most):
             moved = self.step()
             results = [result for result in self.results if result is not None]
@@ -123,7 +124,7 @@ class Scene:
         raise AssertionError(f"no end: {words}")
 
     def _pending(self) -> bool:
-        """Is anything said and not yet heard?"""
+        """Return whether anything was written that nobody has read."""
         return any(
             partner.stream is not None and (partner.stream.queue or not partner.greeted)
             for engine in self.engines
@@ -131,11 +132,11 @@ class Scene:
         )
 
     def left(self) -> int:
-        """Messages and receives that wait for their other half."""
+        """Return how many messages and receives wait for their other half."""
         return sum(engine.matching.left() for engine in self.engines)
 
     def close(self) -> None:
-        """Give all sockets back."""
+        """Close all sockets."""
         for rank in range(self.size):
             self._close(rank)
 

@@ -16,7 +16,7 @@ CONTEXT = 4
 
 
 def echo() -> list[int]:
-    """Every size there and back, by every way to send."""
+    """Send every size there and back, in both modes."""
     endpoint = engine()
     sizes = [0, 1, 40_000, 3_000_000]
     for size in sizes:
@@ -36,12 +36,12 @@ def echo() -> list[int]:
 
 
 def test_messages_go_there_and_back() -> None:
-    """Small ones and large ones, synchronous ones, empty ones."""
+    """Small and large, synchronous and empty messages come back as they were."""
     assert run_world(2, echo) == [[0, 1, 40_000, 3_000_000]] * 2
 
 
 def cross() -> bool:
-    """Two ranks send each other much before either receives."""
+    """Two ranks send each other 16 MB before either receives."""
     endpoint = engine()
     other = 1 - endpoint.rank
     mine = [endpoint.isend(other, CONTEXT, tag, bytes(2_000_000)) for tag in range(8)]
@@ -53,13 +53,13 @@ def cross() -> bool:
     return endpoint.matching.left() == 0
 
 
-def test_nothing_is_held_up_by_what_nobody_receives_yet() -> None:
-    """A message passes earlier ones with other tags, however much they are."""
+def test_unreceived_messages_hold_up_nothing() -> None:
+    """A message passes earlier ones with other tags, however long they are."""
     assert run_world(2, cross) == [True, True]
 
 
 def probes() -> list[int]:
-    """Probed messages, matched ones, wildcards, a cancelled receive, a receive that is too short."""
+    """Probe, probe and match, use wildcards, cancel a receive, and receive into too little memory."""
     endpoint = engine()
     if endpoint.rank:
         endpoint.send(0, CONTEXT, endpoint.rank, bytes(endpoint.rank))
@@ -89,12 +89,12 @@ def probes() -> list[int]:
 
 
 def test_probes_and_wildcards() -> None:
-    """What is probed is what is received."""
+    """A receive gets the message that the probe found."""
     assert run_world(3, probes)[0] == [1, 2]
 
 
 def talk() -> list[int]:
-    """Four threads on each side, each with a tag of its own."""
+    """Talk in four threads on each side, each with a tag of its own."""
     endpoint = engine()
     other = 1 - endpoint.rank
     sums = [0] * 4
@@ -113,12 +113,12 @@ def talk() -> list[int]:
 
 
 def test_threads_may_all_call() -> None:
-    """Nothing is lost or mixed up among threads that wait at the same time."""
+    """Messages to threads that wait at the same time are neither lost nor mixed up."""
     assert run_world(2, talk) == [[sum(range(50)) + 50 * tag for tag in range(4)]] * 2
 
 
 def ring() -> bytes:
-    """A schedule that hands boxes around, started while another is under way."""
+    """Run schedules that hand boxes around, started while others are under way."""
     endpoint = engine()
     n = endpoint.size
     runs = []
@@ -142,12 +142,12 @@ def ring() -> bytes:
 
 @pytest.mark.parametrize("n", [1, 2, 3])
 def test_schedules_run_side_by_side(n: int) -> None:
-    """What goes all around comes back."""
+    """What goes all around comes back to its sender."""
     assert run_world(n, ring) == [b"%d" % rank for rank in range(n)]
 
 
 def different() -> None:
-    """One rank is in another collective operation than the other."""
+    """Run another collective operation on one rank than on the other."""
     endpoint = engine()
     schedule = Schedule(1 + endpoint.rank)
     other = 1 - endpoint.rank

@@ -1,4 +1,4 @@
-"""The two queues of a context against a model that follows the standard's words."""
+"""The two queues of a context, against a model that follows the words of the standard."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ CONTEXTS = st.sampled_from([0, 1, 4])
 
 
 def fits(receive: Receive, arrival: Arrival) -> bool:
-    """Does a receive take a message?"""
+    """Return whether a receive takes a message."""
     return (
         receive.context == arrival.context
         and receive.want_source in (ANY, arrival.source)

@@ -28,26 +28,26 @@ class Message:
     size: int
     mode: int
     boxed: bool
-    """Received into memory that the engine allocates."""
+    """The receiver lets the engine allocate the memory."""
 
 
 @attrs.frozen
 class Shift:
-    """A non-blocking collective: everybody sends to the right, twice."""
+    """A non-blocking collective operation: every rank sends to its right neighbour, twice."""
 
     size: int
 
 
 @attrs.frozen
 class Sync:
-    """Everybody waits for all that it has begun."""
+    """Every rank waits for all that it has begun."""
 
 
 Op = Message | Shift | Sync
 
 
 def ops(ranks: int) -> st.SearchStrategy[list[Op]]:
-    """Programs for so many ranks."""
+    """Programs for a number of ranks."""
     rank = st.integers(0, ranks - 1)
     message = st.builds(
         Message,
@@ -65,12 +65,12 @@ def ops(ranks: int) -> st.SearchStrategy[list[Op]]:
 
 
 def payload(number: int, source: int, size: int) -> bytes:
-    """What a message holds: its own number and sender, over and over."""
+    """The bytes of a message: its number and its sender, over and over."""
     return (b"%d from %d. " % (number, source) * (size // 8 + 1))[:size]
 
 
 def program_of(rank: int, ranks: int, script: list[Op], odd: bool = False) -> Program:
-    """What one rank does of a script. `odd`: it does something else when it is run again."""
+    """What one rank does of a script. `odd`: later incarnations of it send something else."""
 
     def run(engine: Engine) -> Generator[list[Transfer], None, list[bytes]]:
         pending: list[Transfer] = []
@@ -109,12 +109,12 @@ def program_of(rank: int, ranks: int, script: list[Op], odd: bool = False) -> Pr
 
 
 def expected(rank: int, ranks: int, script: list[Op]) -> list[bytes]:
-    """What that rank receives."""
+    """What a rank receives in a script."""
     result = []
     for number, op in enumerate(script):
         match op:
             case Message() if op.dest == rank:
-                # matched by source and tag, in order
+                # by source and tag, in the order of the script
                 result.append(payload(number, op.source, op.size))
             case Shift(size):
                 result.append(payload(number, (rank - 2) % ranks, size))
@@ -125,7 +125,7 @@ def expected(rank: int, ranks: int, script: list[Op]) -> list[bytes]:
 
 @contextmanager
 def scene_of(ranks: int, script: list[Op], seed: int) -> Iterator[Scene]:
-    """A scene in which all play that script."""
+    """A scene in which all ranks run a script."""
     scene = Scene([program_of(rank, ranks, script) for rank in range(ranks)], seed)
     try:
         yield scene

@@ -1,0 +1,63 @@
+"""What a rank does when its program is over: it tells the daemon, and serves the other ranks to the end."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ...replay.sequence import shortfall
+from ...wire.channel import ChannelKind, ChannelMessage
+from . import frames
+from .wiring import NoWiring
+
+if TYPE_CHECKING:
+    from .engine import Engine
+
+
+def report_end(engine: Engine, code: int) -> None:
+    """Tell the daemon that the program has ended with an exit code: it sends nothing more.
+
+    A new incarnation gives up if it has sent less than the incarnation before: then the program is not
+    deterministic.
+    """
+    with engine.lock:
+        if engine.incarnation and not code:
+            for partner in engine.partners:
+                missing = partner.outlet.numbers.missing_from(len(partner.outlet.records))
+                if missing:
+                    engine.give_up(shortfall(engine.rank, partner.rank, missing))
+    engine.wiring.say(ChannelMessage(ChannelKind.ENDED, number=code & 0xFF))
+
+
+def report_failure(engine: Engine, code: int, traceback: str, *, aborts: bool = False) -> None:
+    """Tell the daemon that the program failed.
+
+    Args:
+        code: the exit code.
+        traceback: the program's, in words.
+        aborts: the failure ends the whole job.
+    """
+    engine.wiring.say(ChannelMessage(ChannelKind.FAILED, number=code & 0xFF, text=traceback, flag=aborts))
+
+
+def linger(engine: Engine) -> None:
+    """Serve the other ranks until the job is over.
+
+    Where no daemon says when that is, ranks tell each other: this one waits until all others have said so and
+    its own words are written.
+    """
+    with engine.lock:
+        if not engine.prewired:
+            if not isinstance(engine.wiring, NoWiring):
+                engine.wait_for(lambda: engine.over, lambda: "the end of the job")
+            return
+        others = [partner for partner in engine.partners if partner.rank != engine.rank]
+        for partner in others:
+            if partner.stream is not None:
+                partner.stream.write(frames.control(frames.BYE))
+
+        def all_done() -> bool:
+            return all(
+                partner.ended and (partner.stream is None or not partner.stream.queue) for partner in others
+            )
+
+        engine.wait_for(all_done, lambda: "the end of the other ranks")
