@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 class ScheduleRun(Transfer):
     """One run of a schedule.
 
-    A step that fails does not stop the run, because other ranks wait for the steps after it. The first failure
-    is kept.
+    A step that fails does not stop the run, because other ranks wait for the steps after it. The first
+    failure is kept.
 
     Args:
         engine: this rank's engine.
