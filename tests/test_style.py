@@ -19,7 +19,6 @@ WORKING = [
     "net",
     "peers",
     "pool",
-    "process",
     "ranks",
     "replay",
     "mpi.boot",

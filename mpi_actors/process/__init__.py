@@ -1,7 +1,17 @@
-"""Programs as processes: how they start and end, what they may use, and how they speak over stdio.
+"""Operating-system processes: how they start and end, and what they may use.
 
-`Warden` spawns a `ProcessSpec` and gives a `Process`, whose end is an `Exit`. The processes belong to a
-helper (`warden_main`) that kills them when the daemon dies, however that happens.
+`Warden` spawns a `ProcessSpec` and returns a `Process`, whose end is an `Exit`. Spawned processes are
+children of a warden process, which kills them when the daemon dies for whatever reason. The package knows
+nothing of jobs, ranks or MPI. From the bottom up:
+
+- `exit`: how a program ended, and what it used;
+- `limits`: resource limits, the clean environment, and the Python that programs run with;
+- `spec`: what the warden must know to start a program;
+- `removal`: removes directory trees of any depth and permissions;
+- `warden_main`: the program of the warden process;
+- `stragglers`: ends the descendants of a warden process that was killed itself;
+- `warden_process`: the daemon's end of one warden process;
+- `warden`: spawns programs; starts a new warden process when the last one has died.
 """
 
 from .exit import Exit as Exit

@@ -6,6 +6,7 @@ import signal
 
 import attrs
 
+# signals that a program brings upon itself: it would probably do so again
 _CRASHES = frozenset(
     {
         signal.SIGSEGV,
@@ -25,40 +26,46 @@ _CRASHES = frozenset(
 
 @attrs.frozen
 class ResourceUsage:
-    """What a program used, without its descendants that it did not wait for."""
+    """What a program used, without the descendants for which it did not wait."""
 
     user_seconds: float
+    """Processor time in user mode."""
     system_seconds: float
+    """Processor time in the kernel."""
     max_rss: int
-    """The largest resident size, in bytes. At least the warden's own (about 10 MB), from which it forked."""
+    """The largest resident size, in bytes. It is at least about 10 MB: the warden's, from which the program
+    was forked."""
 
 
 @attrs.frozen
 class Exit:
-    """The end of a program: exactly one of `code`, `signal` and `lost` is given."""
+    """How a program ended. Exactly one of `code`, `signal` and `lost` is set."""
 
     code: int | None = None
     """The exit code, 0 … 255."""
     signal: int | None = None
-    """The number of the signal that ended it."""
+    """The number of the signal that ended the program."""
     usage: ResourceUsage | None = None
-    """None if lost."""
+    """What the program used; None if it was lost."""
     lost: bool = False
-    """Its warden died, so it was killed and nobody knows how far it had come."""
+    """The warden process died, so the program was killed, and nobody knows what it had done."""
 
     @property
     def ok(self) -> bool:
-        """It ended by itself with exit code 0."""
+        """Whether the program ended by itself with exit code 0."""
         return self.code == 0
 
     @property
     def killed(self) -> bool:
-        """It was ended from outside, which says nothing against the program: a signal such as KILL, TERM,
-        INT, HUP, QUIT, or the loss of its warden. Not so for signals that a program brings upon itself."""
+        """Whether the program was ended from outside, which says nothing against it.
+
+        That is so after the loss of its warden, or a signal such as KILL, TERM, INT, HUP or QUIT. Signals
+        that a program brings upon itself, such as SEGV, do not count.
+        """
         return self.lost or (self.signal is not None and self.signal not in _CRASHES)
 
     def describe(self) -> str:
-        """A few words for people, such as "exit code 3", "killed by SIGKILL" or "crashed with SIGSEGV"."""
+        """Return a few words for people: "exit code 3", "killed by SIGKILL", "crashed with SIGSEGV"."""
         if self.lost:
             return "lost with its warden"
         if self.signal is None:

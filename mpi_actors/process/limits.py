@@ -1,4 +1,4 @@
-"""What a program gets to run with: resource limits, a clean environment, an interpreter."""
+"""What a program runs with: resource limits, a clean environment, the Python interpreter."""
 
 from __future__ import annotations
 
@@ -12,14 +12,16 @@ from typing import Any
 import attrs
 
 KEPT_VARIABLES = ("LD_LIBRARY_PATH",)
-"""Taken over from our own environment: an interpreter may need it to start at all."""
+"""Variables that programs take over from the daemon: a Python interpreter may need them to start at all."""
 
 _soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
 OPEN_FILES = None if _soft == resource.RLIM_INFINITY else _soft
-"""How many descriptors this process could have when it started: what scripts get. None for no limit."""
-_MOST_OPEN_FILES = 65_536
+"""The limit of open descriptors that this process was started with: what scripts get. None for no limit."""
+_DAEMON_OPEN_FILES = 65_536
+"""Descriptors that a daemon asks for: enough for a tunnel between each two of its 256 ranks."""
 
-_CPU_GRACE = 5  # seconds from SIGXCPU to SIGKILL
+_CPU_GRACE = 5
+"""Seconds of processor time from SIGXCPU to SIGKILL: a program may use them to end in good order."""
 
 
 def _not_negative(_: object, attribute: attrs.Attribute[Any], value: int | None) -> None:
@@ -29,21 +31,21 @@ def _not_negative(_: object, attribute: attrs.Attribute[Any], value: int | None)
 
 @attrs.frozen(kw_only=True)
 class ResourceLimits:
-    """Limits of each process of a program; None means the daemon's own. None can exceed the daemon's."""
+    """Limits of each process of a program. None stands for the daemon's own limit, which none exceeds."""
 
     memory: int | None = attrs.field(default=None, validator=_not_negative)
-    """Address space, in bytes."""
+    """Address space of a process, in bytes."""
     open_files: int | None = attrs.field(default=1024, validator=_not_negative)
-    """Descriptors open at a time."""
+    """Descriptors that a process may have open at a time."""
     cpu_seconds: int | None = attrs.field(default=None, validator=_not_negative)
-    """Processor time; past it comes SIGXCPU, five seconds later SIGKILL."""
+    """Seconds of processor time. After them the kernel sends SIGXCPU, and five seconds later SIGKILL."""
     file_size: int | None = attrs.field(default=None, validator=_not_negative)
-    """The largest file it may write, in bytes."""
+    """The largest file that a process may write, in bytes."""
     core: int | None = attrs.field(default=0, validator=_not_negative)
     """The largest core dump, in bytes."""
 
     def rlimits(self) -> list[tuple[int, int, int]]:
-        """What is limited, as (RLIMIT number, soft, hard), and cut down to what this process may have."""
+        """Return the limits as (RLIMIT number, soft, hard), reduced to what this process may set."""
         limits = [
             (resource.RLIMIT_AS, self.memory, 0),
             (resource.RLIMIT_NOFILE, self.open_files, 0),
@@ -64,15 +66,15 @@ def _attainable(which: int, value: int) -> int:
 
 
 def lift_open_files() -> None:
-    """Let this process have more descriptors, as far as it may: each tunnel between two ranks takes one."""
+    """Raise this process's limit of open descriptors: each tunnel between two ranks takes one."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    most = _MOST_OPEN_FILES if hard == resource.RLIM_INFINITY else min(hard, _MOST_OPEN_FILES)
+    most = _DAEMON_OPEN_FILES if hard == resource.RLIM_INFINITY else min(hard, _DAEMON_OPEN_FILES)
     if soft != resource.RLIM_INFINITY and soft < most:
         resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
 
 
 def clean_path() -> str:
-    """The PATH of programs: our own interpreter's directory first, so that they see the same packages."""
+    """Return the PATH of programs. This process's own Python comes first, so that they see its packages."""
     own = [os.path.dirname(sys.executable)] if sys.executable else []
     return os.pathsep.join([*own, "/usr/local/bin", "/usr/bin", "/bin"])
 
@@ -80,13 +82,13 @@ def clean_path() -> str:
 def clean_environment(
     extra: Mapping[str, str] | None = None, *, home: str, seed: int, tmp: str | None = None
 ) -> dict[str, str]:
-    """The environment of a program: the same on every peer, and nothing of ours that could be a secret.
+    """Return the environment of a program: the same on every peer, and without the daemon's secrets.
 
     Args:
-        extra: added last, so it may replace any other.
-        home: HOME, a directory that the program may write.
-        seed: PYTHONHASHSEED, taken modulo 2**32.
-        tmp: TMPDIR; `home` if None.
+        extra: variables added last; they may replace others.
+        home: the value of HOME: a directory that the program may write.
+        seed: the value of PYTHONHASHSEED, modulo 2**32.
+        tmp: the value of TMPDIR; `home` if None.
     """
     environment = {name: os.environ[name] for name in KEPT_VARIABLES if name in os.environ}
     environment.update(
@@ -104,10 +106,10 @@ def clean_environment(
 
 
 def interpreter_argv(n: int, rank: int, args: Iterable[str], *, program: str = "run.py") -> tuple[str, ...]:
-    """The command of a rank of an interpreter: `python3 run.py <n> <rank> <args…>`."""
+    """Return the command of a rank of an interpreter: `python3 run.py <n> <rank> <args…>`."""
     return python_argv(program, str(n), str(rank), *args)
 
 
 def python_argv(*args: str) -> tuple[str, ...]:
-    """The command that runs a Python program with these arguments."""
+    """Return the command that runs Python with these arguments."""
     return (shutil.which("python3", path=clean_path()) or sys.executable, *args)

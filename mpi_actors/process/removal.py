@@ -1,4 +1,4 @@
-"""Removing what a program left behind, however it left it."""
+"""Removes what a program left behind, of any depth and with any permissions."""
 
 from __future__ import annotations
 
@@ -8,12 +8,13 @@ from pathlib import Path
 
 
 def remove(path: Path) -> None:
-    """Remove whatever is at `path`, at once out of sight under a hidden name beside it, then for good.
+    """Remove the file or tree at `path`, if there is one.
 
-    However deep a tree is, and whatever permissions its directories have. Nothing happens if there is none.
+    First move it to a hidden name beside it, so that it is gone at once. The depth of the tree and the
+    permissions of its directories do not matter.
 
     Raises:
-        OSError: it cannot be moved, or a part of it cannot be removed.
+        OSError: the tree cannot be moved, or a part of it cannot be removed.
     """
     if not os.path.lexists(path):
         return
@@ -21,7 +22,7 @@ def remove(path: Path) -> None:
     try:
         _move(path, aside / "0")
         waiting, made = [0], 0
-        # Directories are moved up before they are emptied: no path grows long, and nothing is recursive.
+        # Move each directory up before it is emptied: no path grows too long, and no call is recursive.
         while waiting:
             current = aside / str(waiting.pop())
             if current.is_symlink() or not current.is_dir():
@@ -43,5 +44,5 @@ def remove(path: Path) -> None:
 
 def _move(path: Path, target: Path) -> None:
     if path.is_dir() and not path.is_symlink():
-        os.chmod(path, 0o700)  # else it might be neither moved nor emptied
+        os.chmod(path, 0o700)  # else the kernel may refuse to move or to empty it
     os.rename(path, target)

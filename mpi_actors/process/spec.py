@@ -1,4 +1,4 @@
-"""What a program needs to start."""
+"""What the warden must know to start a program."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ class ProcessSpec:
     argv: tuple[str, ...] = attrs.field(validator=attrs.validators.min_len(1))
     """The command and its arguments. A command without a slash is looked up on the PATH in `env`."""
     cwd: str
-    """Its working directory."""
+    """The working directory of the program."""
     env: Mapping[str, str] = attrs.field(converter=_frozen_copy)
-    """Its whole environment; nothing is inherited. See `limits.clean_environment`."""
+    """The whole environment of the program: it inherits none. See `limits.clean_environment`."""
     limits: ResourceLimits = attrs.field(factory=ResourceLimits)
     umask: int = 0o077
-    """Permissions that the files it makes do not get."""
+    """The permission bits that files made by the program do not get."""
 
     def executable(self) -> str | None:
-        """The path of the command; None if it is not on the PATH."""
+        """Return the path of the command; None if it is not on the PATH in `env`."""
         command = self.argv[0]
         if os.sep in command:
             return command

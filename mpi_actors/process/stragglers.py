@@ -1,4 +1,4 @@
-"""What is left to do when a warden was killed: end the descendants that it can no longer end."""
+"""Ends the descendants of a warden process that was killed, and so could not end them itself."""
 
 from __future__ import annotations
 
@@ -10,14 +10,16 @@ from contextlib import suppress
 from .warden_main import marker_of
 
 _PASSES = 20
-_PAUSE = 0.01  # seconds, for the killed to die
+"""Times that we look for marked processes: more than a chain of forks survives."""
+_PAUSE = 0.01
+"""Seconds between two passes: killed processes need about as long to die."""
 
 
 def kill_marked(token: str) -> None:
-    """Kill every process whose marker is of the warden with this token.
+    """Kill every process whose marker has the token of that warden process.
 
-    A process can fork while we look, so it looks again until a pass finds none (at most 20 times).
-    Reads all of /proc and pauses between passes: call it in a thread.
+    A process can fork while we look, so we look again until a pass finds none, at most `_PASSES` times. This
+    reads all of /proc and sleeps between passes: call it in a thread.
     """
     prefix = token.encode() + b"."
     for _ in range(_PASSES):
@@ -27,13 +29,13 @@ def kill_marked(token: str) -> None:
 
 
 def _end(pid: int, prefix: bytes) -> bool:
-    """Kill the process if it is marked; whether it may still be there."""
+    """Kill the process if it is marked; return whether it may still be there."""
     try:
         handle = os.pidfd_open(pid)
     except OSError:
         return False
     try:
-        # The handle came first, so the process that is read about is the one that is killed.
+        # We hold the process already, so the environment that we read is that of the process that we kill.
         marker = marker_of(pid)
         if marker is None:
             return True

@@ -1,4 +1,4 @@
-"""Programs as operating-system processes, none of which outlives the daemon, not even after `kill -9`."""
+"""Spawns programs, none of which outlives the daemon, not even after `kill -9`."""
 
 from __future__ import annotations
 
@@ -11,68 +11,68 @@ import trio
 
 from ..errors import CannotSpawn, WardenLost
 from .exit import Exit
-from .helper import WardenProcess, WardState
 from .spec import ProcessSpec
+from .warden_process import WardenProcess, WardState
 
 CHANNEL = 3
-"""The number of a program's channel, among its descriptors."""
+"""The number of the descriptor that is a program's channel: the first after standard error."""
 
 
 class Process:
-    """A running program, or one that has ended. Made by `Warden.spawn`.
+    """A program that runs or has ended. `Warden.spawn` makes it.
 
-    Whoever has it should `close()` it in the end; what it wrote can still be read after its end.
+    Its owner calls `close()` when done. What the program wrote can still be read after the program's end.
     """
 
     def __init__(
         self,
-        helper: WardenProcess,
+        warden_process: WardenProcess,
         ward: WardState,
         pipes: tuple[int, int, int],
         channel: socket.socket | None = None,
     ) -> None:
-        self._helper = helper
+        self._warden_process = warden_process
         self._ward = ward
         self.channel = channel
-        """Our end of the program's descriptor `CHANNEL`, if it was given one; does not block."""
+        """The daemon's end of the channel, if the program has one. It does not block."""
         self._streams = tuple(trio.lowlevel.FdStream(fd) for fd in pipes)
 
     @property
     def pid(self) -> int:
-        """The pid of its leader, for people: it may be somebody else's once the program has ended."""
+        """The pid of the program's first process, for people: after the end it may be another's."""
         return self._ward.pid
 
     @property
     def stdin(self) -> trio.abc.SendStream:
-        """What the program reads. Sending raises `trio.BrokenResourceError` when nobody reads any more."""
+        """The program's standard input. Sending raises `trio.BrokenResourceError` when nobody reads."""
         return self._streams[0]
 
     @property
     def stdout(self) -> trio.lowlevel.FdStream:
-        """What the program writes to its standard output, to the end."""
+        """The program's standard output."""
         return self._streams[1]
 
     @property
     def stderr(self) -> trio.lowlevel.FdStream:
-        """What the program writes to its standard error, to the end."""
+        """The program's standard error."""
         return self._streams[2]
 
     async def wait(self) -> Exit:
-        """Wait until the program and all its descendants are gone. Any number of tasks may wait."""
+        """Wait until the program and all its descendants have ended. Several tasks may wait."""
         await self._ward.ended.wait()
         assert self._ward.exit is not None
         return self._ward.exit
 
     def kill(self) -> None:
-        """End the program and all its descendants with SIGKILL; `wait` tells when. Harmless when it ended."""
-        self._helper.signal(self._ward, signal.SIGKILL)
+        """Send SIGKILL to the program and all its descendants, unless it has ended. `wait` returns soon."""
+        self._warden_process.signal(self._ward, signal.SIGKILL)
 
     def signal(self, number: int) -> None:
-        """Send a signal to the program's whole process group. Harmless when it has ended."""
-        self._helper.signal(self._ward, number)
+        """Send a signal to the program's process group, unless the program has ended."""
+        self._warden_process.signal(self._ward, number)
 
     def close(self) -> None:
-        """Close our ends of its streams, and of its channel. Does not end the program."""
+        """Close the daemon's ends of its streams and of its channel. This does not end the program."""
         for stream in self._streams:
             stream.close()
         if self.channel is not None:
@@ -80,23 +80,28 @@ class Process:
 
 
 class Warden:
-    """Spawns programs by way of a helper process that kills them when this process dies.
+    """Spawns programs through a warden process, which kills them when the daemon dies.
 
-    `run` must be running. The helper is started at the first `spawn`, and again after it died.
+    `run` must be running. The first `spawn` starts the warden process; a later one starts another if the last
+    has died.
     """
 
     def __init__(self) -> None:
         self._nursery: trio.Nursery | None = None
-        self._helper: WardenProcess | None = None
+        self._current: WardenProcess | None = None
         self._starting = trio.Lock()
 
     @property
-    def helper_pid(self) -> int | None:
-        """The helper's pid; None if there is none now."""
-        return None if self._helper is None or self._helper.gone else self._helper.pid
+    def pid(self) -> int | None:
+        """The pid of the warden process; None if there is none now."""
+        return None if self._current is None or self._current.gone else self._current.pid
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
-        """Serve until cancelled; on the way out all programs are killed, and waiters get a lost `Exit`."""
+        """Serve until cancelled. At the end all programs are killed, and tasks in `wait` get a lost `Exit`.
+
+        Raises:
+            RuntimeError: this warden runs already.
+        """
         if self._nursery is not None:
             raise RuntimeError("this warden is already running")
         async with trio.open_nursery() as self._nursery:
@@ -104,23 +109,24 @@ class Warden:
                 task_status.started()
                 await trio.sleep_forever()
             finally:
-                self._nursery = None  # no helper starts while the last one ends
+                self._nursery = None  # no warden process starts while the last one ends
 
     async def spawn(self, spec: ProcessSpec, *, channel: bool = False) -> Process:
-        """Start a program. When cancelled, whatever had been started is killed.
+        """Start a program. When cancelled, kill it if it has started.
 
         Args:
             spec: what to start.
-            channel: give it a Unix stream socket as its descriptor `CHANNEL`.
+            channel: give the program a Unix stream socket as its descriptor `CHANNEL`.
 
         Raises:
-            CannotSpawn: the operating system refused; the text says why.
-            WardenLost: the helper died meanwhile; a next spawn starts another. Or `run` is not running.
+            CannotSpawn: the operating system cannot start the program; the text says why.
+            WardenLost: the warden process died meanwhile (try again: the next call starts another), or `run`
+                is not running.
         """
         executable = spec.executable()
         if executable is None:
             raise CannotSpawn(f"{spec.argv[0]!r} is not on the program's PATH")
-        helper = await self._running_helper()
+        warden_process = await self._running_process()
         with ExitStack() as ours, ExitStack() as theirs:
             pipes, given = _open_pipes(ours, theirs)
             near = None
@@ -128,7 +134,7 @@ class Warden:
                 near, far = _open_channel(ours)
                 given = (*given, far)
                 theirs.callback(os.close, far)
-            ward = helper.request_spawn(spec, executable, given)
+            ward = warden_process.request_spawn(spec, executable, given)
             theirs.pop_all()
             wanted = False
             try:
@@ -137,29 +143,28 @@ class Warden:
             finally:
                 if not wanted:  # cancelled, perhaps just after the answer
                     ward.abandoned = True
-                    helper.signal(ward, signal.SIGKILL)
+                    warden_process.signal(ward, signal.SIGKILL)
             if ward.failure is not None:
                 raise CannotSpawn(ward.failure)
             if not ward.pid:
                 raise WardenLost("the warden process ended while it was to start a program")
-            process = Process(helper, ward, pipes, near)
+            process = Process(warden_process, ward, pipes, near)
             ours.pop_all()
             return process
 
-    async def _running_helper(self) -> WardenProcess:
+    async def _running_process(self) -> WardenProcess:
         async with self._starting:
             if self._nursery is None:
                 raise WardenLost("the warden is not running")
-            if self._helper is None or self._helper.gone:
-                helper: WardenProcess = await self._nursery.start(self._run_helper)
-                return helper
-            return self._helper
+            if self._current is None or self._current.gone:
+                started: WardenProcess = await self._nursery.start(self._run_process)
+                return started
+            return self._current
 
-    async def _run_helper(self, *, task_status: trio.TaskStatus[WardenProcess]) -> None:
-        helper = await WardenProcess.start()
-        self._helper = helper
-        task_status.started(helper)
-        await helper.run()
+    async def _run_process(self, *, task_status: trio.TaskStatus[WardenProcess]) -> None:
+        self._current = started = await WardenProcess.start()
+        task_status.started(started)
+        await started.run()
 
 
 _Fds = tuple[int, int, int]

@@ -1,18 +1,19 @@
-"""The warden: a small process that owns a daemon's rank processes, so that none outlives the daemon.
+"""The warden process: a small parent of a daemon's programs, so that none of them outlives the daemon.
 
-It is run as a file (`python -I -S warden_main.py FD DAEMON_PID TOKEN`), imports little and nothing of this
-package, and has one thread: it may fork safely, and a fork of it is cheap. It obeys requests from a stream
-socket; when that ends, or the daemon dies, it kills everything and leaves.
+The daemon runs this file (`python -I -S warden_main.py FD DAEMON_PID TOKEN`). The process imports little and
+nothing of this package, and has one thread: forking it is safe and cheap. It obeys requests from a stream
+socket. When the socket ends, or the daemon dies, it kills all programs and ends.
 
-Frames on the socket are a 4-byte length and a marshalled tuple (both ends run the same interpreter):
+A frame on the socket is a 4-byte length and a marshalled tuple (both ends run the same version of Python):
 
     -> ("spawn", id, n, executable, argv, env, cwd, umask, limits)    with descriptors 0 … n-1 by SCM_RIGHTS
     -> ("signal", id, number)                                      to the whole process group
     <- ("started", id, pid)  or  ("failed", id, reason)
     <- ("ended", id, wait status, user seconds, system seconds, max rss in bytes)
 
-A ward's end is reported once nothing of it runs any more: its process group is killed when its leader dies,
-and what had left the group with `setsid` is reparented to this process (a subreaper) and killed then.
+A ward is one program. Its end is reported once nothing of it runs any more. When its leader (its first
+process) dies, its process group is killed; a descendant that left the group with `setsid` becomes a child of
+this process, a subreaper, and is killed then.
 """
 
 from __future__ import annotations
@@ -36,26 +37,28 @@ if TYPE_CHECKING:
 
 HEADER = struct.Struct("!I")
 MARKER = "MPI_ACTORS_WARD"
-"""The environment variable by which an escaped descendant is known: `<token>.<id of the ward>`."""
+"""The environment variable that tells whose descendant a process is: `<token>.<id of the ward>`."""
 GRACE = 2.0
-"""How long, in seconds, the report of an end waits for killed descendants that do not die."""
+"""Seconds that the report of an end waits for killed descendants: some hang in the kernel for longer."""
 
-_PR_SET_PDEATHSIG, _PR_SET_NAME, _PR_SET_CHILD_SUBREAPER = 1, 15, 36
-_OOM_STEP = 300
-_PF_KTHREAD = 0x00200000
-_MOST_DESCRIPTORS = 16
-_AGAIN = 0.01  # seconds until we look again at an orphan whose owner could not be told
+_PR_SET_PDEATHSIG, _PR_SET_NAME, _PR_SET_CHILD_SUBREAPER = 1, 15, 36  # prctl(2)
+_PF_KTHREAD = 0x00200000  # a kernel thread, in the flags of proc(5)
+_OOM_STEP = 300  # permille of memory that the kernel counts on top when it chooses what to kill
+_MOST_DESCRIPTORS = 16  # descriptors that one program can get: it uses four
+_RECEIVE_BYTES = 1 << 18  # bytes that one call receives: most requests fit
+_REASON_BYTES = 4000  # bytes of the reason why a program could not start; a pipe takes 4096 at once
+_LOOK_AGAIN = 0.01  # seconds until we look again at a child whose owner we could not tell
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
 def pack(message: tuple[Any, ...]) -> bytes:
-    """A message as a frame."""
+    """Return a message as a frame."""
     body = marshal.dumps(message)
     return HEADER.pack(len(body)) + body
 
 
 def take_frames(buffer: bytearray) -> list[tuple[Any, ...]]:
-    """Take all complete messages off the front of `buffer`."""
+    """Take all complete messages off the front of `buffer`, and return them."""
     messages: list[tuple[Any, ...]] = []
     start = 0
     while len(buffer) - start >= HEADER.size:
@@ -70,7 +73,7 @@ def take_frames(buffer: bytearray) -> list[tuple[Any, ...]]:
 
 
 def children() -> list[int]:
-    """The pids of this process's children, zombies included."""
+    """Return the pids of this process's children, zombies included."""
     try:
         with open(f"/proc/self/task/{os.getpid()}/children", "rb") as file:
             return [int(pid) for pid in file.read().split()]
@@ -79,7 +82,7 @@ def children() -> list[int]:
 
 
 def children_by_scan() -> list[int]:
-    """The same as `children`, from every process's stat file: slower, and on every kernel."""
+    """Do the same as `children` on every kernel: slower, from the stat file of every process."""
     found = []
     for pid in map(int, filter(str.isdigit, os.listdir("/proc"))):
         with contextlib.suppress(FileNotFoundError, ProcessLookupError):
@@ -89,22 +92,22 @@ def children_by_scan() -> list[int]:
 
 
 def _stat(pid: int) -> list[bytes]:
-    """The fields of /proc/PID/stat from the third on: field (n) of proc(5) has the index n - 3."""
+    """Return the fields of /proc/PID/stat from the third on: field (n) of proc(5) has the index n - 3."""
     with open(f"/proc/{pid}/stat", "rb") as file:
         return file.read().rpartition(b")")[2].split()
 
 
 def marker_of(pid: int) -> bytes | None:
-    """The value of MARKER in a process's environment; empty when there is none or it cannot be read.
+    """Return the value of MARKER in a process's environment; empty if it is not there or cannot be read.
 
-    None when it cannot be told yet: in the middle of exec (and of exit) an environment looks empty.
+    None if we cannot tell now: in the middle of exec (and of exit) an environment looks empty.
     """
     try:
         with open(f"/proc/{pid}/environ", "rb") as file:
             environ = file.read()
         if not environ:
             fields = _stat(pid)
-            # (50) env_start and (51) env_end: both 0 until exec has set them up, equal if it is empty.
+            # (50) env_start and (51) env_end: both 0 until exec has set them up, equal if it is empty
             empty = fields[47] == fields[48] != b"0"
             return b"" if empty or fields[0] in b"ZX" or int(fields[6]) & _PF_KTHREAD else None
     except OSError:
@@ -120,44 +123,44 @@ def _prctl(option: int, value: Any) -> None:
 
 
 def _kill(pid: int, number: int) -> None:
-    with contextlib.suppress(ProcessLookupError, PermissionError):  # gone, or a set-uid program's
+    with contextlib.suppress(ProcessLookupError, PermissionError):  # it has ended, or is a set-uid program
         os.kill(pid, number)
 
 
 def _kill_group(leader: int, number: int) -> None:
-    # Safe only while the leader is unreaped: its pid cannot have been given to somebody else.
+    # Call this only before the leader is reaped: until then no other process can have its pid.
     try:
         os.killpg(leader, number)
-    except ProcessLookupError:  # a fork that has not called setsid yet
+    except ProcessLookupError:  # the fork has not called setsid yet
         _kill(leader, number)
     except PermissionError:
         pass
 
 
 class Ward:
-    """One program under guard."""
+    """One program that this process guards."""
 
     def __init__(self, ident: int, pid: int, errors: int) -> None:
         self.id = ident
         self.pid = pid
-        self.errors = errors  # read end of the pipe that tells why exec failed; -1 once that is known
+        self.errors = errors  # read end of the pipe that tells why exec failed; -1 after we have read it
         self.reason: str | None = None
-        self.result: tuple[Any, ...] = ()  # once the leader was reaped
-        self.deadline: float | None = None  # by when the end is reported; None while the leader lives
+        self.result: tuple[Any, ...] = ()  # set when the leader was reaped
+        self.deadline: float | None = None  # the latest time to report the end; None while the leader lives
 
 
 class Guard:
-    """The warden's loop and its wards."""
+    """The loop of the warden process, and its wards."""
 
     def __init__(self, control: socket.socket, daemon: int, token: str) -> None:
         self._control = control
         self._token = token
-        self._live: dict[int, Ward] = {}  # by the leader's pid
+        self._live: dict[int, Ward] = {}  # by the pid of the leader
         self._ending: list[Ward] = []
-        self._undecided = False  # whether there is an orphan whose owner cannot be told yet
+        self._undecided = False  # whether there is a child whose owner we cannot tell yet
         self._by_errors: dict[int, Ward] = {}
         self._buffer = bytearray()
-        self._received: list[list[int]] = []  # descriptors, one list per request that is to use them
+        self._received: list[list[int]] = []  # descriptors, a list for each request that comes with some
         self._serving = True
         self._wakeup, wake = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         signal.set_wakeup_fd(wake, warn_on_full_buffer=False)
@@ -165,14 +168,14 @@ class Guard:
         self._poll.register(control, select.POLLIN)
         self._poll.register(self._wakeup, select.POLLIN)
         self._daemon = -1
-        with contextlib.suppress(OSError):  # without it, the end of the socket tells
+        with contextlib.suppress(OSError):  # if we cannot watch the daemon, its socket still ends
             self._daemon = os.pidfd_open(daemon)
             self._poll.register(self._daemon, select.POLLIN)
         unset = (signal.SIG_DFL, None)
-        self._resets = [n for n in signal.valid_signals() if signal.getsignal(n) not in unset]
+        self._resets: list[int] = [n for n in signal.valid_signals() if signal.getsignal(n) not in unset]
 
     def run(self) -> None:
-        """Serve until the daemon is gone; then nothing of any ward is left."""
+        """Serve until the daemon has ended. After that no ward runs any more."""
         try:
             while self._serving:
                 self._turn()
@@ -193,9 +196,9 @@ class Guard:
             self._sweep()
 
     def _timeout(self) -> float | None:
-        """How long to wait for events, in milliseconds."""
+        """Return how long to wait for events, in milliseconds; None for ever."""
         if self._undecided:
-            return _AGAIN * 1000
+            return _LOOK_AGAIN * 1000
         deadlines = [ward.deadline for ward in self._ending if ward.deadline is not None]
         return max(0.0, min(deadlines) - time.monotonic()) * 1000 + 1 if deadlines else None
 
@@ -204,13 +207,13 @@ class Guard:
     def _receive(self) -> None:
         room = socket.CMSG_SPACE(_MOST_DESCRIPTORS * struct.calcsize("i"))
         try:
-            data, ancillary, cut, _ = self._control.recvmsg(1 << 18, room, socket.MSG_CMSG_CLOEXEC)
+            data, ancillary, cut, _ = self._control.recvmsg(_RECEIVE_BYTES, room, socket.MSG_CMSG_CLOEXEC)
         except OSError:
             data = b""
         if not data:
             self._serving = False
             return
-        # The kernel never puts the descriptors of two requests into one answer.
+        # The kernel never returns the descriptors of two requests from one call.
         if ancillary or cut & socket.MSG_CTRUNC:
             self._received.append([fd for _, _, raw in ancillary for (fd,) in struct.iter_unpack("i", raw)])
         self._buffer += data
@@ -249,7 +252,7 @@ class Guard:
     # --- what happens to wards
 
     def _read_exec_result(self, ward: Ward) -> None:
-        reason = os.read(ward.errors, 4096)
+        reason = os.read(ward.errors, _REASON_BYTES)
         self._poll.unregister(ward.errors)
         del self._by_errors[ward.errors]
         os.close(ward.errors)
@@ -260,7 +263,7 @@ class Guard:
             self._send(("started", ward.id, ward.pid))
 
     def _reap(self) -> bool:
-        """Reap whatever has died; returns whether anything had."""
+        """Reap all children that have died; return whether one had."""
         reaped = False
         while True:
             try:
@@ -282,9 +285,9 @@ class Guard:
                 self._ending.append(ward)
 
     def _sweep(self) -> None:
-        """Kill orphans that belong to no live ward, and report the wards of which nothing is left.
+        """Kill orphans that belong to no live ward, and report the wards of which no process is left.
 
-        The children of a killed orphan become ours when it dies; reaping it brings us here again.
+        When a killed orphan dies, its children become ours; reaping it brings us here again.
         """
         owners: set[Ward | None] = set()
         self._undecided = False
@@ -302,16 +305,14 @@ class Guard:
         waiting = []
         for ward in self._ending:
             if owners.isdisjoint((ward, None)) or (ward.deadline or 0) <= now:
-                if ward.reason is not None:
-                    self._send(("failed", ward.id, ward.reason))
-                else:
-                    self._send(("ended", ward.id, *ward.result))
+                ended = ("ended", ward.id, *ward.result)
+                self._send(ended if ward.reason is None else ("failed", ward.id, ward.reason))
             else:
                 waiting.append(ward)
         self._ending = waiting
 
     def _owner(self, pid: int) -> tuple[bool, Ward | None]:
-        """Whether it can be told whose descendant an orphan is, and whose (None: nobody's that we know)."""
+        """Return whether we can tell whose descendant an orphan is, and the ward (None: of no ward)."""
         wards = [*self._live.values(), *self._ending]
         try:
             session = os.getsid(pid)
@@ -344,28 +345,23 @@ class Guard:
 
 
 def _become(
-    parent: int,
-    marker: str,
-    resets: list[signal.Signals],
-    descriptors: list[int],
-    errors: int,
-    program: tuple[Any, ...],
+    parent: int, marker: str, resets: list[int], descriptors: list[int], errors: int, program: tuple[Any, ...]
 ) -> NoReturn:
-    """In the fork: turn into the program, or tell why not."""
+    """In the fork: become the program, or report why that is not possible."""
     executable, argv, env, cwd, umask, limits = program
     step = "cannot prepare the process"
     try:
         os.setsid()
         _prctl(_PR_SET_PDEATHSIG, ctypes.c_ulong(signal.SIGKILL))
-        if os.getppid() != parent:  # it died before the line above
+        if os.getppid() != parent:  # the warden process died before the line above
             os._exit(127)
         with contextlib.suppress(OSError), open("/proc/self/oom_score_adj", "r+b", buffering=0) as file:
-            # Under memory pressure the kernel should take ranks before daemons and wardens.
+            # when memory runs out, the kernel should kill programs before daemons
             file.write(b"%d" % min(1000, int(file.read()) + _OOM_STEP))
         for number in resets:
             signal.signal(number, signal.SIG_DFL)
         signal.pthread_sigmask(signal.SIG_SETMASK, ())
-        # out of the way first: a number that one is to get may be another's
+        # first move all of them up: the number that one should get may be in use by another
         high = fcntl.F_DUPFD_CLOEXEC, _MOST_DESCRIPTORS
         errors, *sources = (fcntl.fcntl(fd, *high) for fd in (errors, *descriptors))
         for target, fd in enumerate(sources):
@@ -380,18 +376,18 @@ def _become(
             resource.setrlimit(which, (soft, hard))
         step = f"cannot run {os.fsdecode(executable)!r}"
         os.execve(executable, argv, {**env, MARKER.encode(): marker.encode()})
-    except Exception as error:  # noqa: BLE001 - whatever it is, the daemon must hear it
+    except Exception as error:  # noqa: BLE001 - the daemon must hear of every error
         cause = getattr(error, "strerror", None) or str(error) or type(error).__name__
-        os.write(errors, f"{step}: {cause}".encode(errors="replace")[:4000])
+        os.write(errors, f"{step}: {cause}".encode(errors="replace")[:_REASON_BYTES])
     finally:
         os._exit(127)
 
 
 def main() -> None:
-    """Take over the socket whose number is the first argument."""
+    """Serve the daemon on the socket whose number is the first argument."""
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT):
         signal.signal(number, signal.SIG_IGN)
-    signal.signal(signal.SIGCHLD, lambda *_: None)  # for its wakeup; a default SIGCHLD has none
+    signal.signal(signal.SIGCHLD, lambda *_: None)  # for the wakeup; an ignored SIGCHLD has none
     signal.pthread_sigmask(signal.SIG_SETMASK, ())
     control = socket.socket(fileno=int(sys.argv[1]))
     control.set_inheritable(False)

@@ -25,7 +25,7 @@ async def main() -> None:
         for _ in range(2):
             program = ProcessSpec((sys.executable, "-c", sys.argv[1], "clear"), cwd="/", env=env)
             nursery.start_soon(relay, await warden.spawn(program))
-        os.write(1, b"%d\n" % warden.helper_pid)
+        os.write(1, b"%d\n" % warden.pid)
 
 
 if __name__ == "__main__":

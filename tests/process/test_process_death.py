@@ -31,7 +31,7 @@ from mpi_actors.process import Exit, Warden
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGSEGV], ids=lambda s: s.name)
 async def test_no_process_outlives_a_killed_daemon(number: signal.Signals) -> None:
-    """A daemon that dies takes its helper, its ranks and their escaped descendants with it."""
+    """A daemon that dies takes its warden process, its ranks and their escaped descendants with it."""
     daemon = await trio.lowlevel.open_process(
         [sys.executable, str(Path(__file__).with_name("standin_daemon.py")), TREE],
         stdout=subprocess.PIPE,
@@ -92,10 +92,10 @@ async def test_a_cancelled_warden_leaves_nothing() -> None:
         await warden.spawn(spec("true"))
 
 
-async def test_a_killed_helper_loses_its_wards(warden: Warden) -> None:
-    """When the helper is killed its wards and their marked descendants die, and the next spawn works."""
+async def test_a_killed_warden_process_loses_its_wards(warden: Warden) -> None:
+    """When the warden process is killed, its wards and their marked descendants die; the next spawn works."""
     process = await warden.spawn(python(TREE))
-    first = warden.helper_pid
+    first = warden.pid
     assert first is not None
     pidfds = handles(await read_lines(process.stdout, TREE_SIZE))
     os.kill(first, signal.SIGKILL)
@@ -104,42 +104,42 @@ async def test_a_killed_helper_loses_its_wards(warden: Warden) -> None:
     assert result.killed
     await all_dead(pidfds)
     assert (await run(warden, spec("echo", "again")))[1] == b"again\n"
-    assert warden.helper_pid != first
+    assert warden.pid != first
 
 
-async def test_a_killed_helper_takes_unmarked_leaders_along(warden: Warden) -> None:
-    """A ward that has cleared its environment dies with the helper all the same."""
+async def test_a_killed_warden_process_takes_unmarked_leaders_along(warden: Warden) -> None:
+    """A ward that has cleared its environment dies with the warden process all the same."""
     process = await warden.spawn(spec("env", "-i", sys.executable, "-c", SAY))
     pidfds = handles(await read_lines(process.stdout, 1))
-    assert warden.helper_pid is not None
-    os.kill(warden.helper_pid, signal.SIGKILL)
+    assert warden.pid is not None
+    os.kill(warden.pid, signal.SIGKILL)
     await all_dead(pidfds)
     assert (await ended(process)).lost
 
 
-async def test_a_helper_killed_during_a_spawn(warden: Warden, nursery: trio.Nursery) -> None:
-    """A spawn that the helper cannot answer any more raises WardenLost."""
+async def test_a_warden_process_killed_during_a_spawn(warden: Warden, nursery: trio.Nursery) -> None:
+    """A spawn that the warden process cannot answer any more raises WardenLost."""
     await run(warden, spec("true"))
-    helper = warden.helper_pid
-    assert helper is not None
-    os.kill(helper, signal.SIGSTOP)
+    warden_pid = warden.pid
+    assert warden_pid is not None
+    os.kill(warden_pid, signal.SIGSTOP)
 
-    async def kill_helper() -> None:
+    async def kill_warden_process() -> None:
         await trio.testing.wait_all_tasks_blocked(0.05)
-        os.kill(helper, signal.SIGKILL)
+        os.kill(warden_pid, signal.SIGKILL)
 
-    nursery.start_soon(kill_helper)
+    nursery.start_soon(kill_warden_process)
     with pytest.raises(WardenLost):
         await warden.spawn(spec("true"))
     assert (await run(warden, spec("true")))[0].ok
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP], ids=lambda s: s.name)
-async def test_the_helper_ignores_polite_signals(warden: Warden, number: signal.Signals) -> None:
-    """What a terminal or a service manager sends to all of a daemon's processes does not end the helper."""
+async def test_the_warden_process_ignores_polite_signals(warden: Warden, number: signal.Signals) -> None:
+    """Signals that a terminal or a service manager sends to a whole group do not end the warden process."""
     await run(warden, spec("true"))
-    helper = warden.helper_pid
-    assert helper is not None
-    os.kill(helper, number)
+    warden_pid = warden.pid
+    assert warden_pid is not None
+    os.kill(warden_pid, number)
     assert (await run(warden, spec("true")))[0].ok
-    assert warden.helper_pid == helper
+    assert warden.pid == warden_pid

@@ -16,8 +16,8 @@ from process_harness import DEADLINE, children_of, ended, python, read_all, read
 
 from mpi_actors.errors import CannotSpawn
 from mpi_actors.process import Exit, ProcessSpec, Warden
-from mpi_actors.process.helper import WardenProcess
 from mpi_actors.process.warden_main import children_by_scan
+from mpi_actors.process.warden_process import WardenProcess
 
 
 @pytest.mark.parametrize("code", [0, 1, 3, 255])
@@ -183,18 +183,18 @@ print(sorted(os.listdir("/proc/self/fd")))  # 3 is for this list
 
 
 async def test_no_secrets(warden: Warden, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Neither a program nor the helper inherits our environment."""
+    """Neither a program nor the warden process inherits our environment."""
     monkeypatch.setenv("MY_SECRET", "hush")
     _, output, _ = await run(warden, spec("env"))
     assert b"hush" not in output
-    assert b"hush" not in _read(f"/proc/{warden.helper_pid}/environ")
+    assert b"hush" not in _read(f"/proc/{warden.pid}/environ")
 
 
 async def test_no_descriptor_leaks(warden: Warden) -> None:
-    """After 50 programs, some of which cannot be run, we and the helper have no more descriptors."""
+    """After 50 programs, some of which cannot be run, we and the warden process have no more descriptors."""
 
     def count() -> tuple[int, int]:
-        return len(os.listdir("/proc/self/fd")), len(os.listdir(f"/proc/{warden.helper_pid}/fd"))
+        return len(os.listdir("/proc/self/fd")), len(os.listdir(f"/proc/{warden.pid}/fd"))
 
     await run(warden, spec("true"))
     before = count()
@@ -207,24 +207,24 @@ async def test_no_descriptor_leaks(warden: Warden) -> None:
     assert count() == before
 
 
-async def test_a_helper_without_free_descriptors(warden: Warden) -> None:
-    """When the helper's table of open files is full, a spawn fails by name; later ones work."""
+async def test_a_warden_process_without_free_descriptors(warden: Warden) -> None:
+    """When the warden process's table of open files is full, a spawn fails by name; later ones work."""
     await run(warden, spec("true"))
-    helper = warden.helper_pid
-    assert helper is not None
-    used = {int(fd) for fd in os.listdir(f"/proc/{helper}/fd")}
+    warden_pid = warden.pid
+    assert warden_pid is not None
+    used = {int(fd) for fd in os.listdir(f"/proc/{warden_pid}/fd")}
     free = [fd for fd in range(1000) if fd not in used]
-    soft, hard = resource.prlimit(helper, resource.RLIMIT_NOFILE)
-    resource.prlimit(helper, resource.RLIMIT_NOFILE, (free[1], hard))
+    soft, hard = resource.prlimit(warden_pid, resource.RLIMIT_NOFILE)
+    resource.prlimit(warden_pid, resource.RLIMIT_NOFILE, (free[1], hard))
     with pytest.raises(CannotSpawn, match="1 of 3 descriptors received"):
         await warden.spawn(spec("true"))
-    resource.prlimit(helper, resource.RLIMIT_NOFILE, (soft, hard))
+    resource.prlimit(warden_pid, resource.RLIMIT_NOFILE, (soft, hard))
     assert (await run(warden, spec("true")))[0].ok
-    assert {int(fd) for fd in os.listdir(f"/proc/{helper}/fd")} == used
+    assert {int(fd) for fd in os.listdir(f"/proc/{warden_pid}/fd")} == used
 
 
-async def test_concurrent_spawns_share_one_helper(warden: Warden) -> None:
-    """Spawns that all come first start one helper, and each gets its own program's output."""
+async def test_concurrent_spawns_share_one_warden_process(warden: Warden) -> None:
+    """Spawns that all come first start one warden process, and each gets its own program's output."""
     outputs = {}
 
     async def echo(word: str) -> None:
@@ -234,10 +234,10 @@ async def test_concurrent_spawns_share_one_helper(warden: Warden) -> None:
         for i in range(10):
             nursery.start_soon(echo, str(i))
     assert outputs == {str(i): f"{i}\n".encode() for i in range(10)}
-    assert len([pid for pid in children_by_scan() if _is_helper(pid)]) == 1
+    assert len([pid for pid in children_by_scan() if _is_warden_process(pid)]) == 1
 
 
-def _is_helper(pid: int) -> bool:
+def _is_warden_process(pid: int) -> bool:
     return b"warden_main.py" in _read(f"/proc/{pid}/cmdline")
 
 
@@ -248,8 +248,8 @@ def _read(path: str) -> bytes:
 async def test_spawn_cancelled_anywhere(warden: Warden) -> None:
     """Wherever a spawn is cancelled, no process and no descriptor is left of it."""
     await run(warden, spec("true"))
-    helper = warden.helper_pid
-    assert helper is not None
+    warden_pid = warden.pid
+    assert warden_pid is not None
     before = len(os.listdir("/proc/self/fd"))
     for steps in range(40):
         async with trio.open_nursery() as nursery:
@@ -258,7 +258,7 @@ async def test_spawn_cancelled_anywhere(warden: Warden) -> None:
                 await trio.lowlevel.checkpoint()
             nursery.cancel_scope.cancel()
     await run(warden, spec("true"))
-    await until(lambda: children_of(helper) == [])
+    await until(lambda: children_of(warden_pid) == [])
     assert len(os.listdir("/proc/self/fd")) == before
 
 
@@ -270,15 +270,15 @@ async def _spawn_and_forget(warden: Warden) -> None:
 
 async def test_an_abandoned_request_is_not_sent(nursery: trio.Nursery, tmp_path: Path) -> None:
     """A program that nobody wants any more before its request is sent never starts."""
-    helper = await WardenProcess.start()
-    nursery.start_soon(helper.run)
+    process = await WardenProcess.start()
+    nursery.start_soon(process.run)
     touch = spec("touch", str(tmp_path / "started"))
-    ward = helper.request_spawn(touch, "/usr/bin/touch", _nulls())
+    ward = process.request_spawn(touch, "/usr/bin/touch", _nulls())
     ward.abandoned = True
-    later = helper.request_spawn(spec("true"), "/bin/true", _nulls())
+    later = process.request_spawn(spec("true"), "/bin/true", _nulls())
     with trio.fail_after(DEADLINE):
         await later.ended.wait()
-    await until(lambda: children_of(helper.pid) == [])
+    await until(lambda: children_of(process.pid) == [])
     assert os.listdir(tmp_path) == []
 
 
@@ -287,12 +287,12 @@ def _nulls() -> list[int]:
 
 
 async def test_requests_cancelled_half_sent_or_queued(warden: Warden, tmp_path: Path) -> None:
-    """Cancelled requests that a slow helper has in part or not at all leave nothing, and break nothing."""
+    """Cancelled requests that a slow warden process has not read in full leave nothing, and break nothing."""
     await run(warden, spec("true"))
-    helper = warden.helper_pid
-    assert helper is not None
+    warden_pid = warden.pid
+    assert warden_pid is not None
     before = len(os.listdir("/proc/self/fd"))
-    os.kill(helper, signal.SIGSTOP)
+    os.kill(warden_pid, signal.SIGSTOP)
     try:
         async with trio.open_nursery() as nursery:
             big = spec("sleep", "1000", **{f"BIG{i}": "x" * 100_000 for i in range(12)})
@@ -302,8 +302,8 @@ async def test_requests_cancelled_half_sent_or_queued(warden: Warden, tmp_path: 
             await trio.testing.wait_all_tasks_blocked(0.01)
             nursery.cancel_scope.cancel()
     finally:
-        os.kill(helper, signal.SIGCONT)
+        os.kill(warden_pid, signal.SIGCONT)
     assert (await run(warden, spec("true")))[0].ok
-    await until(lambda: children_of(helper) == [])
+    await until(lambda: children_of(warden_pid) == [])
     assert os.listdir(tmp_path) == []
     assert len(os.listdir("/proc/self/fd")) == before

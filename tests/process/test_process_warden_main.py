@@ -1,4 +1,4 @@
-"""The parts of the helper that can be used without starting it."""
+"""The parts of the warden process that can be used without starting it."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def test_a_marker_is_not_denied_during_exec() -> None:
 
 
 def test_imports_little() -> None:
-    """The helper starts without our package, trio, or anything else of size."""
+    """The warden process starts without our package, trio, or anything else of size."""
     code = f"import sys; sys.argv[1:] = []; exec(open({warden_main.__file__!r}).read(), {{'__name__': 'w'}})"
     command = [sys.executable, "-I", "-S", "-c", f"{code}; print(*sys.modules)"]
     names = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()

@@ -24,29 +24,38 @@ from .stragglers import kill_marked
 
 _log = logging.getLogger(__name__)
 
-_LARGEST_REQUEST = 64 * 1024 * 1024  # far above what any kernel takes for arguments and environment
+_LARGEST_REQUEST = 64 * 1024 * 1024
+"""Bytes of a request to the warden process: far above what a kernel takes for arguments and environment."""
+_REPORT_BYTES = 65536
+"""Bytes of reports that one call receives; a report takes about 100."""
 _PROGRAM = os.path.abspath(warden_main.__file__)
-_PATIENCE = 10.0  # seconds that a warden gets to end its processes and itself
+_END_DEADLINE = 10.0
+"""Seconds that the warden process has to kill its programs and to end: long enough on a loaded machine."""
 
 
 @attrs.define(eq=False)
 class WardState:
-    """What is known of one program, from the request to its end."""
+    """What the daemon knows of one program, from the request to start it until its end."""
 
     ident: int
+    """The number of the program in requests and reports."""
     abandoned: bool = False
-    """Nobody wants it any more: it is not to be started, or killed if it was."""
+    """The caller was cancelled: do not start the program, or kill it if it runs."""
     pid: int = 0
+    """The pid of the program's first process; 0 before it has started."""
     failure: str | None = None
+    """Why the program could not be started; None if it could be."""
     exit: Exit | None = None
+    """How the program ended; None before that, and if it could not be started."""
     answered: trio.Event = attrs.field(factory=trio.Event)
-    """Set once it has been started or could not be."""
+    """Set once the program has started, could not be started, or is lost."""
     ended: trio.Event = attrs.field(factory=trio.Event)
+    """Set once nothing of the program runs any more."""
 
 
 @attrs.define(eq=False)
 class _Request:
-    """A frame to send; owns the descriptors that go with it."""
+    """A frame to send. It owns the descriptors that go with the frame."""
 
     frame: bytes
     descriptors: Sequence[int] = ()
@@ -59,7 +68,7 @@ class _Request:
 
 
 class WardenProcess:
-    """One running warden process. Made by `start`, served by `run`."""
+    """The daemon's end of one running warden process. `start` makes one; `run` serves it."""
 
     def __init__(self, process: trio.Process, sock: trio.socket.SocketType, token: str) -> None:
         self._process = process
@@ -69,6 +78,7 @@ class WardenProcess:
         self._last_ident = 0
         self._outgoing, self._queue = trio.open_memory_channel[_Request](math.inf)
         self.gone = False
+        """Whether the warden process has ended, or is about to."""
 
     @classmethod
     async def start(cls) -> WardenProcess:
@@ -107,15 +117,20 @@ class WardenProcess:
 
     @property
     def pid(self) -> int:
-        """The warden's pid."""
+        """The pid of the warden process."""
         return self._process.pid
 
     def request_spawn(self, spec: ProcessSpec, executable: str, descriptors: Sequence[int]) -> WardState:
-        """Ask for a program to be started; takes over the descriptors (its 0, 1, 2 …) once it returns.
+        """Ask the warden process to start a program.
+
+        Args:
+            spec: what to start.
+            executable: the path of the program.
+            descriptors: the program's 0, 1, 2 …; they belong to this object once the call returns.
 
         Raises:
-            WardenLost: the warden is gone.
-            CannotSpawn: the spec is too large.
+            WardenLost: the warden process has ended.
+            CannotSpawn: arguments and environment are too large.
         """
         if self.gone:
             raise WardenLost("the warden process ended")
@@ -141,12 +156,12 @@ class WardenProcess:
         return ward
 
     def signal(self, ward: WardState, number: int) -> None:
-        """Send a signal to the ward's process group. Nothing happens if it has ended."""
+        """Send a signal to the process group of the ward, unless it has ended."""
         if not self.gone and not ward.ended.is_set():
             self._outgoing.send_nowait(_Request(warden_main.pack(("signal", ward.ident, int(number)))))
 
     async def run(self) -> None:
-        """Serve until the warden dies or this is cancelled; on the way out nothing of any ward is left."""
+        """Serve until the warden process dies or this is cancelled. At the end no program runs any more."""
         try:
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(self._write)
@@ -169,7 +184,7 @@ class WardenProcess:
                 else:
                     await self._send(request)
             except OSError:
-                return  # the reader sees the same end and acts on it
+                return  # `_read` sees the end, too, and acts on it
             finally:
                 request.close()
 
@@ -185,12 +200,12 @@ class WardenProcess:
     async def _read(self) -> None:
         buffer = bytearray()
         with suppress(OSError):
-            while data := await self._socket.recv(65536):
+            while data := await self._socket.recv(_REPORT_BYTES):
                 buffer += data
                 for kind, ident, *details in warden_main.take_frames(buffer):
-                    self._report(kind, self._wards[ident], details)
+                    self._on_report(kind, self._wards[ident], details)
 
-    def _report(self, kind: str, ward: WardState, details: Sequence[object]) -> None:
+    def _on_report(self, kind: str, ward: WardState, details: Sequence[object]) -> None:
         match kind, details:
             case "started", [int(pid)]:
                 ward.pid = pid
@@ -217,13 +232,13 @@ class WardenProcess:
         self._queue.close()
 
     async def _bury(self) -> None:
-        # Our end is closed, so a healthy warden kills everything and leaves.
-        with trio.move_on_after(_PATIENCE):
+        # Our end of the socket is closed: a healthy warden process now kills its programs and ends.
+        with trio.move_on_after(_END_DEADLINE):
             await self._process.wait()
         if self._process.returncode is None:
             _log.warning("the warden process %d does not end; killing it", self.pid)
             self._process.kill()
-            with trio.move_on_after(_PATIENCE):
+            with trio.move_on_after(_END_DEADLINE):
                 await self._process.wait()
         if self._process.returncode != 0:
             await trio.to_thread.run_sync(kill_marked, self._token)
