@@ -1,11 +1,16 @@
-"""Exactly-once delivery across incarnations, sans-I/O.
+"""Exactly-once delivery across incarnations, sans-I/O. It may not know tasks, clocks or networks.
 
-The sender numbers its messages and keeps them (`SendLog`, `SentNumbers`); the receiver takes each once, and
-remembers a digest of each (`ReceivedNumbers`). When either side is replaced, the receiver says what it
-has, the sender goes on from there, and what a new incarnation sends again is compared with what its
-predecessor had sent (sender-based message logging, as in MPICH-V2; Bouteiller et al., SC 2003).
+The sender numbers its messages and logs them; the receiver takes each once, and remembers its digest. When
+either side is replaced, the receiver says what it has, and the sender goes on from there. What a new
+incarnation sends again is compared with what its predecessor had sent (sender-based message logging, as in
+MPICH-V2; Bouteiller et al., SC 2003). Two kinds of endpoint stand on this: the daemon's `Endpoint` for
+programs that speak by lines, and the MPI library's (`mpi.engine`) in the rank's own process. The latter uses
+only `sequence` and `log`, which import next to nothing, so that a rank starts fast. From the bottom up:
 
-Two kinds of endpoint stand on this: that of programs that speak by lines, whose daemon keeps an `Endpoint`
-with a `Lane` to each other rank (`Outgoing`, `Incoming`), and that of the MPI library, which lives in the
-rank's own process and starts fast: `sequence` and `log` import next to nothing.
+- `sequence`: the numbers of messages, their digests, and the errors of a program that is not deterministic;
+- `log`: the payloads that a rank has sent, in memory and then in a file;
+- `incoming`: the receiving half of a lane;
+- `outgoing`: the sending half of a lane;
+- `lane`: both halves, as frames;
+- `endpoint`: all lanes of one incarnation, and the requests of its program.
 """

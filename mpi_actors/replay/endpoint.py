@@ -1,4 +1,4 @@
-"""What sends and receives for one incarnation: a lane to each other rank, and the program's requests."""
+"""The endpoint of one incarnation: a lane to each other rank, and the program's requests for messages."""
 
 from __future__ import annotations
 
@@ -14,7 +14,15 @@ from .sequence import shortfall
 
 
 class Endpoint:
-    """All lanes of one incarnation (or of a job's coordinator), and the program's unanswered requests."""
+    """All lanes of one incarnation (or of a job's coordinator), and the program's unanswered requests.
+
+    Args:
+        job: the job.
+        rank: the rank that it serves, or COORDINATOR.
+        incarnation: the rank's incarnation.
+        limits: of messages, windows, the log and requests.
+        spill_directory: where the log's file is made; None for the system's directory.
+    """
 
     def __init__(
         self,
@@ -32,16 +40,17 @@ class Endpoint:
         self.log = SendLog(self._limits, directory=spill_directory)
         self.lanes: dict[Rank, Lane] = {}
         self._requests: deque[Rank] = deque()
+        """The ranks of whose messages the program waits, in the order in which it asked."""
         self.finished = False
-        """The program has ended well: it will send nothing more."""
+        """The program has ended well, and sends nothing more."""
 
     @property
     def seat(self) -> Seat:
-        """The place that this endpoint serves."""
+        """The job and rank that this endpoint serves."""
         return Seat(self.job, self.rank)
 
     def lane(self, there: Rank) -> Lane:
-        """The lane to a rank, made when first asked for."""
+        """Return the lane to a rank; the first call makes it."""
         lane = self.lanes.get(there)
         if lane is None:
             lane = self.lanes[there] = Lane(
@@ -51,27 +60,27 @@ class Endpoint:
         return lane
 
     def connect(self, there: Rank, incarnation: Incarnation) -> Lane:
-        """Rank `there` is (now) this incarnation, or has a new path."""
+        """Agree on where to go on with an incarnation of rank `there` that is new or has a new path."""
         lane = self.lane(there)
         lane.connect(incarnation)
         return lane
 
     def send(self, there: Rank, payload: bytes) -> Lane:
-        """Number a message to a rank; returns its lane, which may now have something to send.
+        """Number and log a message to a rank; return the lane to it, which may now have something to send.
 
         Raises:
-            SendLogFull: the log is at its limit.
+            SendLogFull: a limit of the log is reached.
         """
         lane = self.lane(there)
         lane.send(payload)
         return lane
 
     def receive(self, frame: Frame) -> bool:
-        """Take a frame for this endpoint; True when it delivered a message.
+        """Take a frame for this endpoint; return whether it delivered a message.
 
         Raises:
-            BadFrame: the frame makes no sense.
-            ReplayDivergence: a rank's new incarnation is not what its old one was.
+            BadFrame: the frame contradicts itself or what came before, or exceeds a limit.
+            ReplayDivergence: a new incarnation sent something else than the one before, or less.
         """
         delivered = self.lane(frame.src).receive(frame)
         if self.finished:
@@ -79,24 +88,24 @@ class Endpoint:
         return delivered
 
     def finish(self) -> None:
-        """The program has ended well.
+        """Note that the program has ended well.
 
         Raises:
-            ReplayDivergence: an earlier incarnation had sent more than this one did.
+            ReplayDivergence: an earlier incarnation had sent more than this one.
         """
         self.finished = True
         for there in self.lanes:
             self._check_complete(there)
 
     def request(self, source: Rank) -> None:
-        """The program asks for the next message from `source`; answers come in the order of the requests.
+        """Note that the program asks for the next message from `source`. Answers have the order of requests.
 
         Raises:
             BadProgramLine: too many requests are unanswered.
         """
         if len(self._requests) >= self._limits.requests:
             raise BadProgramLine(
-                f"{len(self._requests)} requests without an answer are the limit: wait for answers first"
+                f"at most {len(self._requests)} requests may be without an answer: wait for answers first"
             )
         self._requests.append(source)
 
@@ -106,7 +115,7 @@ class Endpoint:
         return self._requests[0] if self._requests else None
 
     def answer(self) -> tuple[Lane, bytes] | None:
-        """The message that answers the oldest request, if it is there."""
+        """Return the message that answers the oldest request, and its lane; None if it has not come."""
         if not self._requests:
             return None
         lane = self.lane(self._requests[0])
@@ -117,7 +126,7 @@ class Endpoint:
         return lane, payload
 
     def close(self) -> None:
-        """Give memory and files back."""
+        """Close all lanes, and the log."""
         for lane in self.lanes.values():
             lane.close()
         self.log.close()

@@ -1,4 +1,4 @@
-"""The receiving half of a lane: delivers each message once, in order, and compares what is sent again."""
+"""The receiving half of a lane: it delivers each message once, in order, and compares repeats."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ class Verdict(enum.Enum):
     """What became of a received frame."""
 
     DELIVERED = enum.auto()
-    """It completed a message, which can be taken now."""
+    """The frame completed a message, which can be taken now."""
     PARTIAL = enum.auto()
-    """It was the next piece of an unfinished message."""
+    """The frame had the next piece of an unfinished message."""
     REPEAT = enum.auto()
-    """It was known already, and dropped."""
+    """The frame had nothing new, and was dropped."""
     GAP = enum.auto()
-    """Something before it is missing (the path changed): ask the sender to go on from `expected`."""
+    """A frame before this one is missing (the path changed): the sender has to go on from `expected`."""
 
 
 class Incoming(ReceivedNumbers):
@@ -29,40 +29,47 @@ class Incoming(ReceivedNumbers):
 
     Args:
         limits: the largest message, and the window of bytes that may be under way.
-        compare: whether repeats must equal what was delivered. Reports to the coordinator are not compared:
-            a log line may hold the time of day.
+        compare: whether a message that comes again must equal the one that was delivered. Reports to the
+            coordinator are not compared: a log line may hold the time of day.
     """
 
     def __init__(self, limits: LaneLimits | None = None, *, compare: bool = True) -> None:
         super().__init__(compare=compare)
         self._limits = limits or LaneLimits()
         self._queue: deque[bytes] = deque()
+        """Delivered messages that the program has not taken."""
         self._parts: list[bytes | memoryview] = []
+        """The pieces of the unfinished message …"""
         self._have = 0
+        """… their bytes …"""
         self._total = 0
+        """… and the bytes of the whole message."""
         self._consumed = 0
+        """The position up to which the program has taken messages."""
         self._granted = 0
+        """The credit that the sender was granted last."""
         self._most_granted = 0
+        """The highest credit ever granted."""
         self.position = 0
-        """Where message `expected` begins."""
+        """The position at which message `expected` begins: bytes of the messages before, with their cost."""
 
     @property
     def queued(self) -> int:
-        """Messages delivered and not yet taken."""
+        """How many messages are delivered and not taken."""
         return len(self._queue)
 
     @property
     def credit(self) -> int:
         """The position up to which the sender may send.
 
-        It leaves a window beyond what was taken, and in any case room for the whole next message.
+        That is a window beyond what the program has taken, and at least room for the whole next message.
         """
         head = len(self._queue[0]) if self._queue else self._total
         return self._consumed + max(self._limits.window, head + MESSAGE_COST)
 
     @property
     def credit_due(self) -> bool:
-        """Has the sender's room grown enough to tell it, or might it be waiting for the little there is?"""
+        """Whether to grant credit now: the room has grown much, or the sender may be waiting for more."""
         growth = self.credit - self._granted
         if growth * 2 >= self._limits.window:
             return True
@@ -70,26 +77,32 @@ class Incoming(ReceivedNumbers):
         return growth > 0 and not self._queue and room * 2 < self._limits.window
 
     def grant(self) -> int:
-        """The credit to tell the sender now."""
+        """Grant the present credit, and return it."""
         self._granted = self.credit
         self._most_granted = max(self._most_granted, self._granted)
         return self._granted
 
     def take(self) -> bytes | None:
-        """The next message, or None when there is none yet."""
+        """Return the next delivered message, or None if there is none."""
         if not self._queue:
             return None
         payload = self._queue.popleft()
         self._consumed += len(payload) + MESSAGE_COST
         return payload
 
-    def interrupted(self) -> None:
-        """The path broke: a half-received message will be sent again from its beginning."""
+    def drop_partial(self) -> None:
+        """Drop an unfinished message: the sender sends it again from its beginning."""
         self._parts.clear()
         self._have = self._total = 0
 
-    def data(self, seq: int, offset: int, total: int, payload: bytes | memoryview) -> Verdict:
+    def on_data(self, seq: int, offset: int, total: int, payload: bytes | memoryview) -> Verdict:
         """A piece of a message has arrived.
+
+        Args:
+            seq: the message's number.
+            offset: where in the message the piece begins, in bytes.
+            total: the bytes of the whole message.
+            payload: the piece.
 
         Raises:
             BadFrame: it contradicts itself or what came before, or exceeds the message limit or the credit.
@@ -103,7 +116,7 @@ class Incoming(ReceivedNumbers):
         if total > self._limits.message:
             raise BadFrame(f"a message of {total} bytes; the limit is {self._limits.message}")
         if offset == 0:
-            self.interrupted()
+            self.drop_partial()
             self._total = total
         elif offset != self._have:
             return Verdict.REPEAT if offset < self._have else Verdict.GAP
@@ -116,21 +129,21 @@ class Incoming(ReceivedNumbers):
         if self._have < total:
             return Verdict.PARTIAL
         whole = self._parts[0] if len(self._parts) == 1 else b"".join(self._parts)
-        self.interrupted()
+        self.drop_partial()
         self._queue.append(whole if isinstance(whole, bytes) else bytes(whole))
         self.position += total + MESSAGE_COST
         self.accept(seq, digest(whole) if self.compare else b"")
         return Verdict.DELIVERED
 
-    def repeat(self, seq: int, given: bytes | memoryview) -> Verdict:
+    def on_digest(self, seq: int, given: bytes | memoryview) -> Verdict:
         """The digest of a message that was delivered before has arrived.
 
         Raises:
-            ReplayDivergence: it is not the message that was delivered.
-            BadFrame: the digest is no digest.
+            ReplayDivergence: the message differs from the one that was delivered.
+            BadFrame: the digest has the wrong length.
         """
         if len(given) != DIGEST_SIZE:
-            raise BadFrame(f"a digest of {len(given)} bytes")
+            raise BadFrame(f"a digest of {len(given)} bytes; digests have {DIGEST_SIZE}")
         if seq >= self.expected:
             return Verdict.GAP
         self.check(seq, bytes(given))

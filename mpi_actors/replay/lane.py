@@ -1,4 +1,4 @@
-"""A lane: both directions between one incarnation here and another rank, as frames."""
+"""A lane: both directions of the traffic between an incarnation here and another rank, as frames."""
 
 from __future__ import annotations
 
@@ -16,23 +16,32 @@ from .sequence import divergence
 
 @attrs.frozen
 class LaneStatistics:
-    """A lane at one moment."""
+    """The counts of a lane at one moment."""
 
     sent: int
-    """Messages numbered so far."""
+    """Messages numbered so far …"""
     unsent: int
-    """Of these, not yet sent to the other side's present incarnation."""
+    """… and how many of them are not sent to the other side's present incarnation."""
     received: int
-    """Messages delivered so far."""
+    """Messages delivered so far …"""
     waiting: int
-    """Of these, not yet taken by the program."""
+    """… and how many of them the program has not taken."""
 
 
 class Lane:
     """One rank's side of the traffic with another rank.
 
-    It is pulled: whoever can write asks `next_frame` for the next thing to send, so that nothing is queued
-    twice and news that is overtaken is never sent. It is told: `receive` takes frames of the other side.
+    The router calls `next_frame` when it can write, so that nothing is queued twice and overtaken news is
+    never sent. It gives the other side's frames to `receive`.
+
+    Args:
+        job: the job of both ranks.
+        here: this rank.
+        here_incarnation: its incarnation.
+        there: the other rank.
+        log: where the endpoint keeps what it has sent.
+        limits: see `Incoming`.
+        compare: see `Incoming`.
     """
 
     def __init__(
@@ -54,32 +63,35 @@ class Lane:
         self.outgoing = Outgoing(log)
         self.incoming = Incoming(limits, compare=compare)
         self._resume_due = False
+        """The other side has to be told what was delivered here …"""
         self._ask = False
+        """… and asked for the same in return."""
         self._resyncing = False
+        """A frame was missing, and the other side has to go back; its next frame that fits ends this."""
 
     def connect(self, incarnation: Incarnation) -> None:
-        """The other rank is (now) this incarnation, or there is a new path to it: agree on where to go on."""
+        """Agree on where to go on, with an incarnation that is new or has a new path."""
         if self.there_incarnation != incarnation:
             self.outgoing.forget()
         self.there_incarnation = incarnation
         self.outgoing.close()
-        self.incoming.interrupted()
+        self.incoming.drop_partial()
         self._resume_due = self._ask = True
         self._resyncing = False
 
     def close(self) -> None:
-        """Send nothing more, whoever still asks: the log is about to go."""
+        """Send nothing more, as the log is about to be closed."""
         self.there_incarnation = None
 
     @property
     def ready(self) -> bool:
-        """Is there something to send?"""
+        """Whether there is something to send."""
         return self.there_incarnation is not None and (
             self._resume_due or self.incoming.credit_due or self.outgoing.ready
         )
 
     def next_frame(self, most: int = MAX_CHUNK) -> Frame | None:
-        """The next frame to send, with at most `most` bytes of payload; None when there is nothing."""
+        """Return the next frame to send, with at most `most` bytes of payload; None if there is nothing."""
         if self.there_incarnation is None:
             return None
         if self._resume_due:
@@ -97,25 +109,25 @@ class Lane:
         return self._frame(kind, piece.seq, piece.offset, piece.total, piece.payload)
 
     def receive(self, frame: Frame) -> bool:
-        """Take a frame from the other side's present incarnation; True when a message was delivered.
+        """Take a frame from the other side's present incarnation; return whether it delivered a message.
 
         Raises:
-            BadFrame: the frame makes no sense.
+            BadFrame: the frame contradicts itself or what came before, or exceeds a limit.
             ReplayDivergence: the other rank's new incarnation sent something else than its old one.
         """
         if frame.kind is FrameKind.DATA:
-            verdict = self.incoming.data(frame.seq, frame.offset, frame.total, frame.payload)
+            verdict = self.incoming.on_data(frame.seq, frame.offset, frame.total, frame.payload)
         elif frame.kind is FrameKind.DIGEST:
             verdict = self._compare(frame)
         else:
             if frame.kind is FrameKind.RESUME:
-                self.outgoing.resume(frame.seq, frame.offset, frame.total)
+                self.outgoing.on_resume(frame.seq, frame.offset, frame.total)
                 self._resume_due = self._resume_due or frame.ask
             else:
-                self.outgoing.grant(frame.offset)
+                self.outgoing.on_credit(frame.offset)
             return False
         if verdict is Verdict.GAP:
-            # once: what is still under way will not fit either, and each answer starts anew
+            # say so once: frames still under way do not fit either, and each answer would start anew
             self._resume_due = self._resume_due or not self._resyncing
             self._resyncing = True
         elif verdict is not Verdict.REPEAT:
@@ -123,26 +135,26 @@ class Lane:
         return verdict is Verdict.DELIVERED
 
     def send(self, payload: bytes) -> None:
-        """Number a message and keep it; it goes out when the other side has room.
+        """Number a message and log it. It leaves when the other side has room.
 
         Raises:
-            SendLogFull: the endpoint's log is at its limit.
+            SendLogFull: a limit of the endpoint's log is reached.
         """
         self.outgoing.append(payload)
 
     def take(self) -> bytes | None:
-        """The next delivered message, or None."""
+        """Return the next delivered message, or None if there is none."""
         return self.incoming.take()
 
     def statistics(self) -> LaneStatistics:
-        """Counts, for people."""
+        """Return the counts, for people."""
         return LaneStatistics(
             self.outgoing.count, self.outgoing.unsent, self.incoming.expected, self.incoming.queued
         )
 
     def _compare(self, frame: Frame) -> Verdict:
         try:
-            return self.incoming.repeat(frame.seq, frame.payload)
+            return self.incoming.on_digest(frame.seq, frame.payload)
         except ReplayDivergence:
             raise divergence(self.here, self.there, frame.src_incarnation, frame.seq) from None
 

@@ -1,4 +1,4 @@
-"""What a rank has sent, kept so that it can be sent again."""
+"""The log of what a rank has sent, from which it can be sent again."""
 
 from __future__ import annotations
 
@@ -15,50 +15,55 @@ Part = bytes | bytearray | memoryview
 Payload = Part | tuple[Part, ...]
 
 _MIB = 1024 * 1024
-_ARENA = 32 * _MIB
-_SHARED = 16 * 1024
-"""From this size on, equal payloads are kept once: what goes to many ranks, or again and again."""
-_LARGE = 128 * 1024
-"""From this size on, copies go into an arena: fresh memory of this size costs a page fault for each page."""
+_ARENA_SIZE = 32 * _MIB
+"""Bytes of memory taken from the system at a time for large copies; a few huge pages."""
+_LEAST_SHARED = 16 * 1024
+"""Bytes: of equal payloads from this size on the log keeps one. Programs send one payload to many ranks."""
+_LEAST_IN_ARENA = 128 * 1024
+"""Bytes: copies from this size on go into an arena, as fresh memory costs a page fault for each page."""
 
 
 class LogLimits(Protocol):
-    """What a log may hold (see `config.LaneLimits`)."""
+    """What a log may hold: the part of `config.LaneLimits` that concerns it."""
 
     @property
     def log_memory(self) -> int:
-        """Bytes in memory; beyond them a file is used."""
+        """Bytes in memory; what is more goes into a file."""
 
     @property
     def log_total(self) -> int:
-        """Bytes in all."""
+        """Bytes in memory and in the file together."""
 
     @property
     def log_messages(self) -> int:
-        """Messages."""
+        """How many messages."""
 
 
 class Spilled(NamedTuple):
-    """Where a payload lies in the spill file."""
+    """Where a payload lies in the spill file: its first byte, and how many bytes it has."""
 
     offset: int
     size: int
 
 
 Stored = bytes | memoryview | Spilled
+"""What the log gives for a payload that it keeps."""
 
 
 class SendLog:
-    """One endpoint's sent payloads, for all its lanes: in memory first, then a spill file, then an error.
+    """The payloads that one endpoint has sent, over all its lanes: in memory first, then in a spill file.
 
-    Large payloads that are equal, by the same digest that replay compares, are kept once.
+    Of large payloads that are equal, by the same digest that replay compares, the log keeps one. The spill
+    file has no name, so that nothing is left behind however the process ends.
 
-    The spill file has no name, so that nothing is left behind however the process ends.
+    Args:
+        limits: what the log may hold; None for the defaults of `config.LaneLimits`.
+        directory: where the spill file is made; None for the system's directory of temporary files.
     """
 
     def __init__(self, limits: LogLimits | None = None, *, directory: str | None = None) -> None:
         if limits is None:
-            from ..config import LaneLimits
+            from ..config import LaneLimits  # ranks give limits, and do not load this
 
             limits = LaneLimits()
         # plain numbers: they are looked at for each message
@@ -66,7 +71,7 @@ class SendLog:
         self._most = limits.log_total
         self.most_messages = limits.log_messages
         self.quickly = min(self._most, self._most_memory)
-        """Bytes in memory up to which `bytes` are just kept; less than 0 when the file is in use."""
+        """Bytes in memory up to which small `bytes` are just kept; below 0 once the file is in use."""
         self._directory = directory
         self._file: IO[bytes] | None = None
         self._spilled = 0
@@ -80,16 +85,18 @@ class SendLog:
 
     @property
     def total(self) -> int:
-        """Bytes held in all."""
+        """Bytes held, in memory and in the file."""
         return self.memory + self._spilled
 
     def add(self, payload: Payload) -> Stored:
-        """Keep a payload; returns what `read` takes. What can change is copied, `bytes` are kept as they are.
+        """Keep a payload and return what `read` takes.
+
+        `bytes` are kept as they are; memory that can change is copied.
 
         Raises:
-            SendLogFull: the log's limit is reached, or the disk is full.
+            SendLogFull: a limit of the log is reached, or the disk is full.
         """
-        if type(payload) is bytes and len(payload) < _SHARED and self.count < self.most_messages:
+        if type(payload) is bytes and len(payload) < _LEAST_SHARED and self.count < self.most_messages:
             memory = self.memory + len(payload)
             if memory <= self.quickly:
                 self.count += 1
@@ -100,8 +107,8 @@ class SendLog:
     def _add(self, parts: tuple[Part, ...]) -> Stored:
         size = sum(map(len, parts))
         mark = b""
-        if size >= _SHARED and self.count < self.most_messages:
-            # fresh memory costs much more than a look at all bytes
+        if size >= _LEAST_SHARED and self.count < self.most_messages:
+            # a digest of all bytes costs much less than fresh memory for them
             mark = _mark(parts)
             kept = self._kept.get(mark)
             if kept is not None:
@@ -137,15 +144,15 @@ class SendLog:
         return stored
 
     def _copy(self, parts: tuple[Part, ...], size: int) -> Stored:
-        if size < _LARGE:
+        if size < _LEAST_IN_ARENA:
             return b"".join(parts) if len(parts) > 1 else bytes(parts[0])
         if len(parts) == 1 and isinstance(parts[0], bytes):
             return parts[0]
-        if size > _ARENA // 4:
+        if size > _ARENA_SIZE // 4:
             place = _memory(size)
         else:
             if self._used + size > len(self._arena):
-                self._arena, self._used = _memory(_ARENA), 0
+                self._arena, self._used = _memory(_ARENA_SIZE), 0
             place = self._arena[self._used : self._used + size]
             self._used += size + -size % 64
         at = 0
@@ -155,14 +162,14 @@ class SendLog:
         return place
 
     def read(self, stored: Stored) -> bytes | memoryview:
-        """The payload that `add` kept."""
+        """Return the payload that `add` kept."""
         if not isinstance(stored, Spilled):
             return stored
         assert self._file is not None
         return os.pread(self._file.fileno(), stored.size, stored.offset)
 
     def close(self) -> None:
-        """Give the memory and the file back."""
+        """Release the memory and the file."""
         self._arena = memoryview(b"")
         if self._file is not None:
             self._file.close()
@@ -181,7 +188,7 @@ def _mark(parts: tuple[Part, ...]) -> bytes:
 def _memory(size: int) -> memoryview:
     area = mmap.mmap(-1, size)
     if hasattr(mmap, "MADV_HUGEPAGE"):
-        with suppress(OSError):  # a kernel without them: it only costs time
+        with suppress(OSError):  # a kernel without huge pages only takes longer
             area.madvise(mmap.MADV_HUGEPAGE)
     return memoryview(area)
 

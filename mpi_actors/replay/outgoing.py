@@ -1,4 +1,7 @@
-"""The sending half of a lane: numbers messages, sends what the receiver lacks, proves what it has."""
+"""The sending half of a lane: it numbers messages, and sends those that the receiver lacks.
+
+Of messages that the receiver has from an earlier incarnation, it sends the digests.
+"""
 
 from __future__ import annotations
 
@@ -11,83 +14,100 @@ from .sequence import SentNumbers, digest
 
 @attrs.frozen
 class Piece:
-    """The next thing to send of a lane's messages."""
+    """What to send next: a piece of a message, or a digest of a whole one."""
 
     seq: int
+    """The message's number."""
     offset: int
+    """Where in the message the piece begins, in bytes."""
     total: int
+    """Bytes of the whole message."""
     payload: bytes | memoryview
+    """The piece, or the digest."""
     is_digest: bool = False
+    """The payload is the digest of the whole message."""
 
 
 class Outgoing(SentNumbers):
     """Messages from this incarnation to one other rank.
 
-    Nothing is sent before the receiver has said where to go on (`resume`). Messages below `known` are ones
-    that the receiver has had from an earlier incarnation of this rank: only their digests are sent.
+    Nothing is sent before the receiver has said what it has (`on_resume`). Of messages below `known`, which
+    the receiver has from an earlier incarnation of this rank, only digests are sent.
+
+    Positions count the bytes of a rank's messages from the first one, with `MESSAGE_COST` for each.
     """
 
     def __init__(self, log: SendLog) -> None:
         super().__init__()
         self._log = log
         self._stored: list[Stored] = []
+        """The messages, as the log keeps them, by number."""
         self._starts: list[int] = [0]
+        """The position at which each message begins, and at which the next one will."""
         self._cursor = 0
+        """The message to send next …"""
         self._offset = 0
+        """… and how many of its bytes are sent."""
         self._sent = 0
+        """Messages below this number were sent at least once."""
         self._reading: tuple[int, bytes | memoryview] | None = None
+        """A message that is being sent, and its payload."""
         self._known_at = 0
+        """The position at which message `known` begins, by the receiver's count."""
         self.credit = 0
-        """The position up to which the receiver has room, by its own count."""
+        """The position up to which the receiver has room, by the receiver's count."""
 
     @property
     def count(self) -> int:
-        """Messages appended so far."""
+        """How many messages were appended."""
         return len(self._stored)
 
     @property
     def unsent(self) -> int:
-        """Messages appended and not yet wholly sent to the receiver's present incarnation."""
+        """How many of them are not wholly sent to the receiver's present incarnation."""
         return len(self._stored) - self._cursor
 
     @property
     def missing(self) -> int:
-        """Messages that the receiver has had from an earlier incarnation and this one has not sent again."""
+        """How many messages the receiver has from an earlier incarnation that this one has not appended."""
         return self.missing_from(len(self._stored))
 
     def append(self, payload: bytes) -> None:
-        """Number a message and keep it.
+        """Number a message and log it.
 
         Raises:
-            SendLogFull: the log's limit is reached.
+            SendLogFull: a limit of the log is reached.
         """
         self._stored.append(self._log.add(payload))
         self._starts.append(self._starts[-1] + len(payload) + MESSAGE_COST)
 
     def forget(self) -> None:
-        """The receiver is a new one: it has had nothing."""
+        """Begin anew: the receiver is a new incarnation and has nothing."""
         super().forget()
         self._known_at = self.credit = 0
 
-    def resume(self, delivered: int, credit: int, position: int) -> None:
-        """The receiver has delivered the messages below `delivered` and has room up to position `credit`.
+    def on_resume(self, delivered: int, credit: int, position: int) -> None:
+        """The receiver says what it has: go on from there. A word that comes late takes nothing back.
 
-        `position` is where message `delivered` begins by the receiver's count. Ours may differ: an earlier
-        incarnation may have logged longer lines. News that come late, by a slower path, take nothing back.
+        Args:
+            delivered: it has delivered the messages below this number.
+            credit: the position up to which it has room.
+            position: where message `delivered` begins by its count. The count here may differ: an earlier
+                incarnation may have sent longer lines.
         """
-        if self.resumed(delivered):
+        if self.reopen(delivered):
             self._known_at = position
         self.credit = max(self.credit, credit)
         self._cursor = min(self.known, self._sent)
         self._offset = 0
 
-    def grant(self, credit: int) -> None:
-        """The receiver has room up to position `credit`; old news are ignored."""
+    def on_credit(self, credit: int) -> None:
+        """The receiver has room up to position `credit`. A word that comes late takes nothing back."""
         self.credit = max(self.credit, credit)
 
     @property
     def ready(self) -> bool:
-        """Is there something that may be sent now?"""
+        """Whether something may be sent now."""
         if not self.open or self._cursor >= len(self._stored):
             return False
         if self._cursor < self.known:
@@ -96,7 +116,7 @@ class Outgoing(SentNumbers):
         return self._known_at + beyond < self.credit
 
     def next_piece(self, most: int) -> Piece | None:
-        """The next piece of at most `most` bytes to send, or None when there is nothing to send now."""
+        """Return what to send next, at most `most` bytes of a message, or None if nothing may be sent now."""
         if not self.ready:
             return None
         seq = self._cursor
@@ -119,7 +139,7 @@ class Outgoing(SentNumbers):
         self._reading = None
 
     def _payload(self, seq: int) -> bytes | memoryview:
-        # a large spilled message is sent in many pieces: read it once
+        # a large message is sent in many pieces: read it from the spill file once
         if self._reading is None or self._reading[0] != seq:
             self._reading = (seq, self._log.read(self._stored[seq]))
         return self._reading[1]

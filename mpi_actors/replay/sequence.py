@@ -1,8 +1,8 @@
-"""The numbers of the messages from one rank to another: what the other side has, and what it had.
+"""The numbers of the messages from one rank to another, and which of them the receiver has.
 
 Numbers go on across incarnations. Most messages leave in the order of their numbers. Those of a non-blocking
-collective operation get theirs when it begins and leave later, so the receiver may have some `beyond` the
-first that it lacks.
+collective operation get their numbers when it begins and leave later. So the receiver may have messages
+`beyond` the first one that it lacks.
 """
 
 from __future__ import annotations
@@ -14,19 +14,21 @@ import xxhash
 from ..errors import ReplayDivergence
 
 DIGEST_SIZE = 16
+"""Bytes of a digest."""
 _UNKNOWN = bytes(DIGEST_SIZE)
+"""Stands for the digest of a message that is not computed yet; nothing is compared with it."""
 
 digest = xxhash.xxh3_128_digest
 """The 16 bytes that stand for a payload when a repeat is compared (XXH3, 128 bit; not cryptographic)."""
 
 
 def running_digest(seed: int) -> xxhash.xxh3_128:
-    """The same of a payload that comes in pieces."""
+    """Return a digest that takes a payload in pieces. `seed`: a number that the digest covers, too."""
     return xxhash.xxh3_128(seed=seed)
 
 
 class SentNumbers:
-    """What the receiver has of one incarnation's messages, by its own account."""
+    """Which messages of one incarnation the receiver has, as the receiver said last."""
 
     def __init__(self) -> None:
         self.known = 0
@@ -34,23 +36,23 @@ class SentNumbers:
         self.beyond: frozenset[int] = frozenset()
         """… and these."""
         self.limit = 0
-        """It has none from this number on."""
+        """The receiver has no message from this number on."""
         self.open = False
-        """It has said what it has: messages may leave."""
+        """The receiver has said what it has: messages may leave."""
 
     def close(self) -> None:
-        """Send nothing more until the receiver says where to go on."""
+        """Send nothing more until the receiver says again what it has."""
         self.open = False
 
     def forget(self) -> None:
-        """The receiver is a new one: it has had nothing."""
+        """Begin anew: the receiver is a new incarnation and has nothing."""
         self.known = self.limit = 0
         self.beyond = frozenset()
 
-    def resumed(self, delivered: int, beyond: Collection[int] = ()) -> bool:
-        """The receiver has the messages below `delivered`, and those in `beyond`.
+    def reopen(self, delivered: int, beyond: Collection[int] = ()) -> bool:
+        """Go on: the receiver says that it has the messages below `delivered`, and those in `beyond`.
 
-        News that come late, by a slower path, take nothing back; then the answer is False.
+        Returns False and changes nothing if it has said more before: this word came late, by a slower path.
         """
         self.open = True
         if delivered < self.known:
@@ -61,19 +63,19 @@ class SentNumbers:
         return True
 
     def has(self, seq: int) -> bool:
-        """Does the receiver have that message?"""
+        """Return whether the receiver has a message."""
         return seq < self.known or (seq < self.limit and seq in self.beyond)
 
     def missing_from(self, count: int) -> int:
-        """How many messages the receiver has from an earlier incarnation beyond the first `count`."""
+        """Return how many messages beyond the first `count` the receiver has from an earlier incarnation."""
         return max(0, self.known - count) + sum(seq >= max(count, self.known) for seq in self.beyond)
 
 
 class ReceivedNumbers:
-    """What was received of one rank's messages, with a digest of each.
+    """Which messages of one rank were received, with a digest of each.
 
     Args:
-        compare: whether repeats must equal what was delivered.
+        compare: whether a message that comes again must equal the one that was delivered.
     """
 
     def __init__(self, *, compare: bool = True) -> None:
@@ -81,16 +83,16 @@ class ReceivedNumbers:
         self.expected = 0
         """All messages below this number were accepted."""
         self.beyond: set[int] = set()
-        """Accepted messages from there on."""
+        """Accepted messages after the first one that is missing."""
         self.digests = bytearray()
-        """Of all messages, by number."""
+        """The digests of all accepted messages, `DIGEST_SIZE` bytes each, by number."""
 
     def has(self, seq: int) -> bool:
-        """Was that message accepted?"""
+        """Return whether a message was accepted."""
         return seq < self.expected or seq in self.beyond
 
     def accept(self, seq: int, given: bytes = _UNKNOWN) -> None:
-        """A message that was not there before is taken. Its digest may follow (`learn`)."""
+        """Take a message that was not there before. Its digest may follow later (`learn`)."""
         if seq != self.expected:
             self.beyond.add(seq)
         else:
@@ -102,7 +104,7 @@ class ReceivedNumbers:
             self.learn(seq, given)
 
     def learn(self, seq: int, given: bytes) -> None:
-        """The digest of an accepted message."""
+        """Remember the digest of an accepted message."""
         at = seq * DIGEST_SIZE
         have = len(self.digests)
         if at == have:
@@ -113,10 +115,10 @@ class ReceivedNumbers:
         self.digests[at : at + DIGEST_SIZE] = given
 
     def check(self, seq: int, given: bytes) -> None:
-        """An accepted message was sent again, by its digest.
+        """Compare the digest of a message that is sent again with that of the accepted one.
 
         Raises:
-            ReplayDivergence: it is not the message that was delivered.
+            ReplayDivergence: the two messages differ.
         """
         if not self.compare:
             return
@@ -126,7 +128,7 @@ class ReceivedNumbers:
 
 
 def divergence(here: int, there: int, incarnation: int, seq: int) -> ReplayDivergence:
-    """What to say when rank `there`'s new incarnation sent rank `here` another message than its old one."""
+    """Return the error of a new incarnation of rank `there` that sent `here` another message than before."""
     return ReplayDivergence(
         f"rank {there} was started again (incarnation {incarnation}) and its message "
         f"number {seq} to rank {here} is not what it had sent before. Its program is not "
@@ -136,7 +138,7 @@ def divergence(here: int, there: int, incarnation: int, seq: int) -> ReplayDiver
 
 
 def shortfall(here: int, there: int, missing: int) -> ReplayDivergence:
-    """What to say when a rank that was started again ended with fewer messages than it had sent before."""
+    """Return the error of a new incarnation that ended with fewer messages than were sent before."""
     return ReplayDivergence(
         f"rank {here} was started again and ended {missing} messages to rank {there} short of "
         "what it had sent before. Its program is not deterministic between its receives"

@@ -28,7 +28,7 @@ def connect(a: Lane, b: Lane) -> None:
 
 
 def pump(a: Lane, b: Lane) -> int:
-    """Carry frames both ways until nothing moves; returns how many messages `b` took."""
+    """Carry frames both ways until nothing moves; return how many messages `b` took."""
     taken, busy = 0, True
     while busy:
         busy = False
@@ -43,7 +43,7 @@ def pump(a: Lane, b: Lane) -> int:
 
 
 def test_news_that_come_late_take_no_credit_back() -> None:
-    """A RESUME that a slower path delivers after newer ones does not make the sender wait for ever."""
+    """A RESUME that comes by a slower path, after newer ones, does not make the sender wait for ever."""
     sender, receiver = lane(0, 1), lane(1, 0)
     for _ in range(3):
         sender.send(bytes(400))
@@ -64,7 +64,7 @@ def test_news_that_come_late_take_no_credit_back() -> None:
 
 @pytest.mark.parametrize(("first", "second"), [(10, 900), (900, 10)], ids=["longer", "shorter"])
 def test_lines_of_another_length_than_before_do_not_stop_the_log(first: int, second: int) -> None:
-    """What an earlier incarnation reported may have been longer or shorter; all that is new still arrives."""
+    """An earlier incarnation may have reported longer or shorter lines; all new lines still arrive."""
     coordinator = lane(COORDINATOR, 0, compare=False)
     old = lane(0, COORDINATOR)
     for _ in range(50):
@@ -85,7 +85,7 @@ def data(seq: int, total: int, offset: int = 0, size: int | None = None) -> Fram
 
 
 def test_what_is_sent_without_credit_is_refused() -> None:
-    """A sender that does not wait cannot fill our memory."""
+    """A sender that does not wait for credit cannot fill the receiver's memory."""
     receiver = lane(1, 0)
     receiver.connect(0)
     with pytest.raises(BadFrame, match="without credit"):
@@ -106,7 +106,7 @@ def test_what_is_sent_without_credit_is_refused() -> None:
     ],
 )
 def test_frames_that_contradict_themselves_are_refused(frame: Frame, why: str) -> None:
-    """Nothing of them is kept."""
+    """The receiver raises BadFrame and keeps nothing of such a frame."""
     receiver = lane(1, 0)
     receiver.connect(0)
     receiver.next_frame()
@@ -116,7 +116,7 @@ def test_frames_that_contradict_themselves_are_refused(frame: Frame, why: str) -
 
 
 def test_a_message_that_changes_its_length_is_refused() -> None:
-    """All pieces of a message agree on how long it is."""
+    """All pieces of a message must give the same length of the whole."""
     receiver = lane(1, 0)
     receiver.connect(0)
     receiver.next_frame()
@@ -126,7 +126,7 @@ def test_a_message_that_changes_its_length_is_refused() -> None:
 
 
 def test_a_closed_endpoint_sends_nothing_more() -> None:
-    """Whoever still holds one of its lanes gets nothing, wherever the messages were kept."""
+    """A lane of a closed endpoint gives no frames, wherever the log had kept the messages."""
     endpoint = Endpoint(JOB, 0, 0, LIMITS)
     sent: deque[Lane] = deque(endpoint.send(1, bytes(90)) for _ in range(5))
     receiver = lane(1, 0)

@@ -49,6 +49,8 @@ class Side:
 
 
 class Pair:
+    """Two sides and the frames under way between them."""
+
     def __init__(self) -> None:
         self.sides = (Side(0, 1), Side(1, 0))
         self.wires: tuple[deque[Frame], deque[Frame]] = (deque(), deque())
@@ -109,7 +111,7 @@ steps = st.lists(
 @given(st.lists(payloads, max_size=12), st.lists(payloads, max_size=12), steps)
 @settings(deadline=None)
 def test_each_message_once_and_in_order_whatever_breaks(a: list[bytes], b: list[bytes], plan) -> None:
-    """After any breaks of the path and restarts of either side, both have exactly what the other sent."""
+    """After any breaks of the path and restarts of either side, each has exactly what the other sent."""
     with Pair() as pair:
         pair.sides[0].script, pair.sides[1].script = a, b
         for step, who, most in plan:
@@ -134,7 +136,7 @@ def test_each_message_once_and_in_order_whatever_breaks(a: list[bytes], b: list[
 @given(st.lists(payloads, max_size=12), steps)
 @settings(deadline=None)
 def test_dropped_frames_are_asked_for_again(a: list[bytes], plan) -> None:
-    """A frame that is lost on a path which goes on (a changed route) shows as a gap and is sent again."""
+    """A frame lost on a path that lives on (a changed route) shows as a gap, and is sent again."""
     with Pair() as pair:
         pair.sides[0].script = [*a, b"last"]
         pair.settle()
@@ -157,7 +159,7 @@ def test_dropped_frames_are_asked_for_again(a: list[bytes], plan) -> None:
 
 
 def test_another_message_than_before_is_a_divergence() -> None:
-    """A new incarnation that sends something else than its predecessor is found out, and named."""
+    """The error of a new incarnation that sends something else names the rank and the message."""
     with Pair() as pair:
         pair.sides[0].script = [b"one", b"two"]
         pair.settle()
@@ -169,7 +171,7 @@ def test_another_message_than_before_is_a_divergence() -> None:
 
 
 def test_fewer_messages_than_before_are_counted() -> None:
-    """A new incarnation that stops early is seen to lack what its predecessor had sent."""
+    """The messages that a new incarnation did not send again are counted."""
     with Pair() as pair:
         pair.sides[0].script = [b"one", b"two"]
         pair.settle()
@@ -181,7 +183,7 @@ def test_fewer_messages_than_before_are_counted() -> None:
 
 
 def test_a_receiver_that_takes_nothing_stops_the_sender() -> None:
-    """No more than the window is under way when nobody takes messages."""
+    """No more than the window is under way when the receiving program takes no messages."""
     with Pair() as pair:
         pair.sides[0].script = [b"x" * 20] * 50
         for _ in range(50):

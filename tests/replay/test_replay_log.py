@@ -1,4 +1,4 @@
-"""The sender's log keeps what it is given, within its limits."""
+"""The sender's log gives payloads back as they were, and keeps to its limits."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def test_what_is_kept_is_read_again(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("limits", [LaneLimits(log_total=10), LaneLimits(log_messages=2)])
 def test_a_full_log_says_so(limits: LaneLimits) -> None:
-    """Bytes and messages are limited."""
+    """More bytes, or more messages, than the limits allow are an error."""
     log = SendLog(limits)
     log.add(b"12345")
     log.add(b"12345")
@@ -35,7 +35,7 @@ def test_a_full_log_says_so(limits: LaneLimits) -> None:
 
 @pytest.mark.parametrize("memory", [0, 10_000_000])
 def test_equal_payloads_are_kept_once(memory: int) -> None:
-    """What is sent to many takes its size once, however it is cut; what differs in a byte is kept twice."""
+    """A payload kept in several forms takes its size once; one that differs in a byte takes its own."""
     log = SendLog(LaneLimits(log_memory=memory))
     payload = bytes(range(250)) * 400
     forms = [payload, bytearray(payload), (payload[:7], memoryview(payload)[7:])]
@@ -55,7 +55,7 @@ def test_equal_payloads_are_kept_once(memory: int) -> None:
 
 
 def test_a_disk_that_cannot_be_written_is_named(tmp_path: Path) -> None:
-    """No room for the spill file is an error of the log."""
+    """A spill file that cannot be made is an error of the log."""
     log = SendLog(LaneLimits(log_memory=0), directory=str(tmp_path / "missing"))
     with pytest.raises(SendLogFull, match="cannot be written"):
         log.add(b"1")

@@ -228,7 +228,7 @@ class Outlet:
             self.numbers.forget()
             self.wanted.clear()
             self.proof = 0
-        self.numbers.resumed(expected, beyond)
+        self.numbers.reopen(expected, beyond)
         if fresh:
             # an incarnation after the first: the partner has these from an earlier one
             self.proof = self.numbers.limit if self.engine.incarnation else 0
