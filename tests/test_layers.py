@@ -76,9 +76,7 @@ RANK_LAYERS: list[tuple[str, str]] = [
 ]
 """The library inside ranks, likewise."""
 
-STILL = {
-    ("peers.announcer", "ranks.host"),
-}
+STILL: set[tuple[str, str]] = set()
 """Arrows of the old layout that are still to be cut."""
 
 WORLD = {name: number for number, (_, names) in enumerate(LAYERS) for name in names.split()}

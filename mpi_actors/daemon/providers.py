@@ -1,4 +1,4 @@
-"""Whom to ask for content: peers of the pool that have it, and IPFS nodes that we are connected to."""
+"""Whom to ask for content: peers of the pool that have it, and IPFS nodes that this peer is connected to."""
 
 from __future__ import annotations
 
@@ -16,14 +16,16 @@ from .tree import Daemon
 logger = logging.getLogger(__name__)
 
 _BACKOFF = Backoff(first=1.0, longest=60.0)
-_CHECK = 15.0
-"""Seconds between two looks at whether a connection is still there."""
-_MOST = 64
-"""Addresses that others may have us dial."""
+"""Pauses between two attempts to reach an IPFS node."""
+_CHECK_EVERY = 15.0
+"""Seconds between two looks at whether a connection is still there: a lost one costs a fetch that long at
+most."""
+_MAX_DIALLED = 64
+"""Nodes that this peer dials because other peers named them: others may name any number."""
 
 
-class ContentPeers:
-    """Keeps us connected to IPFS nodes, and says whom to ask in which order.
+class Providers:
+    """Keeps this peer connected to IPFS nodes, and says whom to ask in which order.
 
     Args:
         daemon: of the pool.
@@ -35,18 +37,22 @@ class ContentPeers:
         self._own = tuple(addresses)
         self._changed = trio.Event()
         self._at: dict[str, PeerId] = {}
+        """The nodes that this peer is connected to, by address."""
 
-    def changed(self) -> None:
-        """Somebody came or went, or has something else than before."""
+    def on_change(self) -> None:
+        """A peer or node joined, left, or has something else than before."""
         self._changed.set()
         self._changed = trio.Event()
 
     def next_change(self) -> trio.Event:
-        """Set when somebody comes, goes, or has something else than now."""
+        """Return an event that is set at the next change.
+
+        A caller that takes the event before it looks at `of` misses no change in between.
+        """
         return self._changed
 
-    def providers(self, cid: Cid) -> Sequence[PeerId]:
-        """Those to ask, best first: who says that they have it, other peers of the pool, other nodes."""
+    def of(self, cid: Cid) -> Sequence[PeerId]:
+        """Return whom to ask for `cid`: peers that say they have it, other peers of the pool, other nodes."""
         peers = sorted(self._daemon.roster, key=lambda record: record.latency)
         found = [
             *self._daemon.holders(str(cid)),
@@ -57,24 +63,25 @@ class ContentPeers:
         return tuple(dict.fromkeys(found))
 
     async def run(self, _: Mailbox[object]) -> None:
-        """The actor: dials the nodes that a person named, and those that peers say have their content."""
+        """The actor: dial the nodes that a person named, and those that peers say have their content."""
         dialled: set[str] = set()
         async with trio.open_nursery() as nursery:
             while True:
                 changed = self._changed
-                for address in [*self._own, *self._told()]:
-                    if address not in dialled and (address in self._own or len(dialled) < _MOST):
+                for address in [*self._own, *self._named_by_peers()]:
+                    if address not in dialled and (address in self._own or len(dialled) < _MAX_DIALLED):
                         dialled.add(address)
                         nursery.start_soon(self._keep, address, dialled)
                 await changed.wait()
 
-    def _told(self) -> Iterable[str]:
+    def _named_by_peers(self) -> Iterable[str]:
         for record in self._daemon.roster:
             yield from record.stock.addresses
 
     async def _keep(self, address: str, dialled: set[str]) -> None:
+        """Stay connected to the node at `address` for as long as somebody names it."""
         pause = 0.0
-        while address in self._own or address in self._told():
+        while address in self._own or address in self._named_by_peers():
             try:
                 peer = await self._daemon.transport.connect(address)
             except (BadAddress, DialFailed) as error:
@@ -86,7 +93,7 @@ class ContentPeers:
             pause = 0.0
             if self._at.get(address) != peer:
                 self._at[address] = peer
-                self.changed()
-            await trio.sleep(_CHECK)
+                self.on_change()
+            await trio.sleep(_CHECK_EVERY)
         self._at.pop(address, None)
         dialled.discard(address)

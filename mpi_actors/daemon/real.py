@@ -1,4 +1,4 @@
-"""A daemon on real parts: libp2p, processes, a directory, IPFS. The one place that names these backends."""
+"""A daemon on real parts: libp2p, processes, a directory, IPFS. No other module of `daemon` names them."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from ..depot.depot import Depot
 from ..depot.sources.ipfs import IpfsSource, pool_of
 from ..depot.sources.publish import publish_store
 from ..depot.sources.source import InterpreterSource
-from ..errors import BadStore, ContentError, DialFailed, MpiActorsError
+from ..errors import BadStore, MpiActorsError
 from ..events import Notice
 from ..net.addresses import parse_listen
 from ..net.libp2p.identity import load_or_create
@@ -35,8 +35,9 @@ from ..programs.processes import ProcessLauncher
 from ..wire.messages import Stock
 from ..wire.script import ScriptProgram
 from ..wire.stdio import MAX_COMMAND
+from .introducer import Introducer
 from .lockfile import hold
-from .providers import ContentPeers
+from .providers import Providers
 from .scripts import Inputs, Scripts
 from .tree import Daemon
 
@@ -45,12 +46,11 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-_COLLECT = 3600.0
-"""Seconds between two collections of blocks."""
-_INTRODUCE = 60.0
-"""Seconds after which the IPFS daemon tries again to reach peers that it could not."""
+_COLLECT_EVERY = 3600.0
+"""Seconds between two removals of blocks that nobody needs: they cost disk only, and the removal reads all of
+the store's index."""
 NO_STORE = "none"
-"""The pool of daemons that have no store."""
+"""The name of the pool of daemons that have no store."""
 
 
 @attrs.frozen(kw_only=True)
@@ -58,16 +58,17 @@ class DaemonOptions:
     """What a person decides about a daemon."""
 
     path: Path
-    """Its directory: identity, lock, blocks, installed interpreters."""
+    """The daemon's directory: identity, lock, blocks, installed interpreters."""
     store: ContentPath | Path | None = None
-    """The pool's store: in IPFS, or a directory that is published at the start."""
+    """The pool's store: a path in IPFS, or a directory that the daemon publishes when it starts."""
     source: InterpreterSource | None = None
-    """Where interpreters come from in place of `store`, without IPFS."""
+    """Where interpreters come from instead of `store`, without IPFS."""
     api: str | None = None
-    """Address of an IPFS daemon, or `embedded`; None to look whether there is a daemon."""
+    """Address of an IPFS daemon, or `embedded` to use none; None to use one if it answers."""
     ipfs_peers: tuple[str, ...] = ()
     """Addresses of IPFS nodes to fetch from, besides the peers of the pool."""
     listen: tuple[str, ...] = DEFAULT_LISTEN
+    """Addresses at which the daemon can be dialled."""
     peers: tuple[str, ...] = ()
     """Addresses of peers to reach, for ever."""
     max_size: int = DEFAULT_MAX_SIZE
@@ -75,19 +76,21 @@ class DaemonOptions:
     keep: float = DEFAULT_KEEP
     """Seconds after which an interpreter that nobody uses is removed; infinity for never."""
     mdns: bool = True
+    """Whether to find peers on the local network, and to be found."""
     settings: Settings = attrs.field(factory=Settings)
+    """Limits and timing."""
     pool: str | None = None
     """The pool's name; None for that of the store."""
 
 
 class RealDaemon:
-    """A daemon, its depot and its content. Made by `open_daemon`.
+    """A daemon, its depot and its content. `open_daemon` makes it.
 
     Args:
         options: what a person decided.
-        key_pair: its identity.
-        access: its content; None if its interpreters come from `options.source`.
-        source: where they come from; None to offer what is installed.
+        key_pair: the daemon's identity.
+        access: the way to content; None if interpreters come from `options.source`.
+        source: where interpreters come from; None to offer only those that are installed.
     """
 
     def __init__(
@@ -99,9 +102,9 @@ class RealDaemon:
     ) -> None:
         self.options = options
         self.backend: ContentBackend | None = None if access is None else access.backend
-        """Where content is kept and found, if this daemon deals with any."""
+        """Where content is kept and found; None if this daemon has no content."""
         self.content_lines = (access.why,) if access is not None else ()
-        """For people: which backend it is, and why that one."""
+        """Which backend this daemon uses and why, for people."""
         self.warden = Warden()
         self.depot = Depot(
             options.path,
@@ -110,20 +113,18 @@ class RealDaemon:
             max_size=options.max_size,
             keep=options.keep,
             database=None if access is None else access.database,
-            changed=self._offer_changed,
+            changed=self._on_depot_changed,
         )
         self.prepared = trio.Event()
-        """Set when all that fits of the store is installed, or has failed to be."""
+        """Set when the depot has tried to install every interpreter of the store for which there is room."""
         self.source = source
         """Where interpreters come from, if there is a store."""
-        self._kubo = None if access is None else access.kubo
-        self._kubo_addresses: tuple[str, ...] = ()
         self._scratch = options.path / "ranks"
         self._failure: MpiActorsError | None = None
         self.scripts = Scripts()
-        """What else it runs: scripts that its launcher has given it."""
+        """The scripts that the launcher has this daemon offer."""
         self.inputs = Inputs()
-        """What rank 0 of MPI programs reads."""
+        """The standard input of rank 0 of programs."""
         launcher = ProcessLauncher(
             self.warden,
             self.depot,
@@ -142,48 +143,58 @@ class RealDaemon:
             spill_directory=str(options.path),
             stock=self._stock,
         )
-        self.content_peers = ContentPeers(self.daemon, options.ipfs_peers)
+        self._providers = Providers(self.daemon, options.ipfs_peers)
+        self._introducer: Introducer | None = None
+        if access is not None and access.kubo is not None:
+            self._introducer = Introducer(
+                access.kubo,
+                self.daemon.roster,
+                next_change=self._providers.next_change,
+                on_addresses_changed=self.daemon.on_stock_changed,
+            )
         self._exchange: Exchange | None = None
         if access is not None and access.embedded is not None and access.blocks is not None:
             self._exchange = Exchange(transport, access.blocks)
             access.embedded.fetcher = PeerFetcher(
-                access.blocks, self._exchange, self.content_peers.providers, self.content_peers.next_change
+                access.blocks, self._exchange, self._providers.of, self._providers.next_change
             )
 
     @property
     def store_path(self) -> str | None:
-        """What others have to say for `-ipfs-store`; None if there is nothing that they could."""
+        """What other daemons need as `-ipfs-store` to join this pool; None if the store is not in IPFS."""
         return pool_of(self.source.path) if isinstance(self.source, IpfsSource) else None
 
     def offer(self, script: ScriptProgram) -> tuple[str, ...]:
-        """Offer a script besides the interpreters; returns all that is offered now.
+        """Offer a script besides the interpreters; return the names of all that is offered now.
 
         Raises:
-            UsageError: another one has that name.
+            UsageError: another script has that name.
         """
         self.scripts.add(script)
-        self.daemon.offer_changed()
+        self.daemon.on_offer_changed()
         return self.daemon.launcher.interpreters()
 
-    def _somebody_changed(self) -> None:
-        self.content_peers.changed()
+    def _on_stock(self) -> None:
+        self._providers.on_change()
         if self.source is not None and not self.source.opened:
             self.depot.wake()
 
-    def _offer_changed(self) -> None:
-        self.daemon.offer_changed()
-        self.daemon.stock_changed()
+    def _on_depot_changed(self) -> None:
+        self.daemon.on_offer_changed()
+        self.daemon.on_stock_changed()
 
     def _stock(self) -> Stock:
-        """What content others can have from here."""
+        """Return what content others can have from here."""
         source = self.source
         if self.backend is None or source is None or not source.opened:
             return Stock()
         names = source.names()
         held = [source.version(name) for name in self.depot.interpreters() if name in names]
         if isinstance(source, IpfsSource) and isinstance(self.options.store, Path):
-            held = [str(source.path.root), *map(source.version, names)]  # published here
-        return Stock(holds=tuple(held), addresses=self._kubo_addresses)
+            # this daemon has published the store, so it has all of it
+            held = [str(source.path.root), *map(source.version, names)]
+        addresses = self._introducer.addresses if self._introducer is not None else ()
+        return Stock(holds=tuple(held), addresses=addresses)
 
     async def run(
         self,
@@ -197,11 +208,11 @@ class RealDaemon:
 
         Raises:
             CannotListen: the listening address cannot be used.
-            BadStore: what was found under the store's identifier is no store.
+            BadStore: the content of the store's identifier is not a store.
         """
         lift_open_files()
         await trio.to_thread.run_sync(remove, self._scratch)
-        forget = self.daemon.stock_bus.listen(self._somebody_changed)
+        forget = self.daemon.stock_bus.listen(self._on_stock)
         try:
             async with trio.open_nursery() as nursery:
                 await nursery.start(self.warden.run)
@@ -219,7 +230,7 @@ class RealDaemon:
 
     async def _run_daemon(self, scope: trio.CancelScope, *, task_status: trio.TaskStatus[None]) -> None:
         await self.daemon.run(task_status=task_status)
-        # stopped in an orderly way: the warden is no longer needed
+        # the daemon was stopped in an orderly way, so the warden is no longer needed
         scope.cancel()
 
     async def _start_children(self) -> None:
@@ -227,11 +238,11 @@ class RealDaemon:
         if self._exchange is not None:
             await start(ChildSpec(id="blocks", run=self._exchange_blocks, backoff=Backoff()))
         if self.backend is not None:
-            await start(ChildSpec(id="content", run=self.content_peers.run, backoff=Backoff()))
+            await start(ChildSpec(id="content", run=self._providers.run, backoff=Backoff()))
         if self._exchange is not None:
             await start(ChildSpec(id="collector", run=self._collect, backoff=Backoff()))
-        if self._kubo is not None:
-            await start(ChildSpec(id="introducer", run=self._introduce, backoff=Backoff()))
+        if self._introducer is not None:
+            await start(ChildSpec(id="introducer", run=self._introducer.run, backoff=Backoff()))
         await start(ChildSpec(id="depot", run=self._keep_depot, restart=Restart.TRANSIENT, backoff=Backoff()))
         if self.options.mdns:
             await start(self._discovery())
@@ -241,10 +252,10 @@ class RealDaemon:
         await self._exchange.run()
 
     async def _collect(self, _: Mailbox[object]) -> None:
-        """Now and then, remove what was fetched in passing. An IPFS daemon does that for itself."""
+        """Remove blocks that were fetched in passing, now and then. An IPFS daemon does that by itself."""
         assert self.backend is not None
         while True:
-            await trio.sleep(_COLLECT)
+            await trio.sleep(_COLLECT_EVERY)
             try:
                 await self.backend.collect()
             except MpiActorsError as error:
@@ -256,46 +267,12 @@ class RealDaemon:
                 await self.depot.prepare()
             finally:
                 self.prepared.set()
-                self._offer_changed()
+                self._on_depot_changed()
             await self.depot.housekeep()
         except BadStore as error:
-            # without its store the daemon is of no use
+            # without its store the daemon can run nothing: it ends with this error
             self._failure = error
             self.daemon.stop()
-
-    async def _introduce(self, _: Mailbox[object]) -> None:
-        """Have the IPFS daemon connect to the peers of the pool, so that it can fetch from them."""
-        known: set[str] = set()
-        while True:
-            change = self.content_peers.next_change()
-            await self._look_where_it_is()
-            for record in list(self.daemon.roster):
-                if record.instance not in known and await self._introduced_to(record.addresses):
-                    known.add(record.instance)
-            with trio.move_on_after(_INTRODUCE):
-                await change.wait()
-
-    async def _look_where_it_is(self) -> None:
-        assert self._kubo is not None
-        try:
-            addresses = await self._kubo.addresses()
-        except ContentError as error:
-            logger.info("the IPFS daemon does not say where it is: %s", error)
-            return
-        if addresses != self._kubo_addresses:
-            self._kubo_addresses = addresses
-            self.daemon.stock_changed()
-
-    async def _introduced_to(self, addresses: Iterable[str]) -> bool:
-        assert self._kubo is not None
-        for address in addresses:
-            try:
-                await self._kubo.dial(address)
-            except (DialFailed, ContentError) as error:
-                logger.info("the IPFS daemon cannot reach a peer: %s", error)
-            else:
-                return True
-        return False
 
     def _discovery(self) -> ChildSpec[object]:
         transport = self.daemon.transport
@@ -316,12 +293,12 @@ class RealDaemon:
 
 @asynccontextmanager
 async def open_daemon(options: DaemonOptions) -> AsyncIterator[RealDaemon]:
-    """Take hold of a daemon's directory and identity, and of its content.
+    """Lock a daemon's directory, and open its identity and its content.
 
     Raises:
-        PathInUse: another daemon works there.
-        BadIdentity: the identity file is corrupt, or readable by others.
-        BadStore: the directory that is to be the store cannot be, or holds no interpreters.
+        PathInUse: another daemon uses the directory.
+        BadIdentity: the identity file is corrupt, or other users can read it.
+        BadStore: the store's directory cannot be published, or holds no interpreters.
         BackendUnavailable: the IPFS daemon that was named does not answer.
         UsageError: the directory cannot be used.
     """

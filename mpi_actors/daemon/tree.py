@@ -4,50 +4,56 @@ daemon
 ├── peers       a session for each connected peer
 ├── parting     says goodbye to all of them at the end
 ├── dialer      reaches peers, again and again
-├── announcer   tells peers what this one offers, when it changes
-├── host        takes orders for ranks
+├── announcer   tells peers what this one offers, when that changes
+├── lanes       hands lanes to MPI ranks, and carries tunnels
 ├── ranks       an incarnation for each rank hosted here
-└── jobs        a coordinator for each job started here
+├── host        takes the orders of coordinators
+├── jobs        a coordinator for each job started here
+└── …           services: discovery, content, a console
+
+Children start in this order and stop in the opposite one.
 """
 
 from __future__ import annotations
 
-import logging
 import os
-import secrets
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from functools import partial
 from typing import Any
 
 import trio
 
-from .._version import __version__
-from ..actors import ChildSpec, DeadLetters, Intensity, Mailbox, Restart, Supervisor, current_actor
+from ..actors import ChildSpec, DeadLetters, Intensity, Mailbox, Restart, Supervisor
 from ..config import RestartPolicy, Settings
 from ..coordination.decisions import JobSpec
 from ..coordination.elect import PeerView
-from ..errors import ConnectionLost, MpiActorsError, ProtocolError
-from ..events import EventBus, PeerJoined, PeerLost, PeerOffers
+from ..errors import ConnectionLost, MpiActorsError
+from ..events import EventBus
 from ..ids import JobId, PeerId, new_job_id
 from ..jobs.book import check_job, find_job, forget_old_jobs
 from ..jobs.job import Job, JobNews, PeerChanged
 from ..lanes.router import Router
 from ..lanes.routes import HostNews, PeerGone
-from ..net.pairing import Pairing, StreamPair
-from ..net.transport import ByteStream, Transport
+from ..net.transport import Transport
+from ..peers.admission import Admission
 from ..peers.announcer import Announcer
 from ..peers.dialer import Dialer, Found
+from ..peers.membership import Membership
 from ..peers.roster import PeerRecord, Roster, StockBus
-from ..peers.session import PeerSession
+from ..peers.session import GOODBYE_TIME
 from ..programs.program import Launcher
 from ..ranks.host import Host
-from ..wire.frame import Frame
-from ..wire.messages import Capacity, ControlMessage, Hello, KnownPeers, Stock
+from ..wire.messages import Capacity, Stock
 
-_GOODBYE = 0.5
-
-logger = logging.getLogger(__name__)
+_MAX_ORDERS_WAITING = 100_000
+"""Control messages that may wait for the host: some for each rank of the largest job (4096)."""
+_MAX_FOUND_WAITING = 1024
+"""Found peers that may wait for the dialer; later ones are dropped, and found again."""
+_RESTARTS = Intensity(max_restarts=5, period=60.0)
+"""How often actors of the daemon may fail, within seconds, before the daemon itself fails: more than by
+accident."""
+_NO_RESTARTS = Intensity(max_restarts=0)
+"""For supervisors whose children come and go: sessions, incarnations and jobs are never started again."""
 
 
 class Daemon:
@@ -56,13 +62,14 @@ class Daemon:
     Args:
         transport: the network.
         launcher: what can be run here, and how.
-        pool: the name of the pool: peers of others are turned away.
+        pool: the name of the pool; peers of other pools are turned away.
+        settings: the limits and the timing of this peer.
         bootstrap: addresses to reach, for ever.
         services: further actors of the tree, started last (a console, discovery).
-        daemon_pid: what is reported as our process id.
-        spill_directory: where large sender logs go; the system's temporary directory by default.
-        stock: what content others can have from here, the most wanted first; called again after
-            `stock_changed`. Its `installable` is not used: the launcher tells that.
+        daemon_pid: the process id to report; None for this process.
+        spill_directory: where large sender logs go; None for the system's temporary directory.
+        stock: returns what content others can have from here, the most wanted first; called again after
+            `on_stock_changed`. Its `installable` is not used, because the launcher knows that.
     """
 
     def __init__(
@@ -85,62 +92,77 @@ class Daemon:
         self.settings = settings or Settings()
         self.bus = EventBus()
         self.roster = Roster()
+        """The other peers that are present."""
         self.stock_bus = StockBus()
-        """Tells of peers that come, go, or have other content than before."""
+        """Tells listeners that a peer joined, left, or has other content than before."""
         self.dead_letters = DeadLetters()
-        self.errors: Counter[str] = Counter()
-        """Protocol errors of others, by name."""
         self.jobs: dict[JobId, Job] = {}
-        self._instance = secrets.token_hex(8)
+        """The jobs that this peer started, the oldest first."""
         self._bootstrap = tuple(bootstrap)
-        self._offers: dict[PeerId, tuple[str, ...]] = {}
-        self._sessions = 0
-        self._pairing = Pairing(self.settings.timing, self.settings.peer)
-
-        hosting: Mailbox[HostNews] = Mailbox("host", control_capacity=100_000, dead_letters=self.dead_letters)
-        self._hosting = hosting
-        self.router = Router(self.local, hosting, self.dead_letters)
-        # children of these three come and go, and are never started again by their supervisor
-        none = Intensity(max_restarts=0)
-        self._peers = Supervisor("peers", intensity=none)
-        self._ranks = Supervisor("ranks", intensity=none)
-        self._jobs = Supervisor("jobs", intensity=none)
+        self._orders: Mailbox[HostNews] = Mailbox(
+            "host", control_capacity=_MAX_ORDERS_WAITING, dead_letters=self.dead_letters
+        )
+        self._found: Mailbox[Found] = Mailbox(
+            "dialer", capacity=_MAX_FOUND_WAITING, dead_letters=self.dead_letters
+        )
+        self.router = Router(self.local, self._orders, self.dead_letters)
+        self._peers = Supervisor("peers", intensity=_NO_RESTARTS)
+        self._ranks = Supervisor("ranks", intensity=_NO_RESTARTS)
+        self._jobs = Supervisor("jobs", intensity=_NO_RESTARTS)
         self.host = Host(
             launcher=launcher,
             router=self.router,
             supervisor=self._ranks,
             settings=self.settings,
             daemon_pid=os.getpid() if daemon_pid is None else daemon_pid,
-            changed=self.offer_changed,
+            on_load_changed=self.on_offer_changed,
             spill_directory=spill_directory,
         )
         self._announcer = Announcer(
             launcher=launcher,
-            host=self.host,
+            load=lambda: (self.host.running, self.host.full),
             roster=self.roster,
             settings=self.settings,
             content=stock,
-            told=lambda: self._tell_jobs(PeerChanged(self.local)),
+            on_announced=lambda: self._tell_jobs(PeerChanged(self.local)),
         )
-        self._found: Mailbox[Found] = Mailbox("dialer", capacity=1024, dead_letters=self.dead_letters)
+        self.membership = Membership(
+            pool=pool,
+            transport=transport,
+            roster=self.roster,
+            stock_bus=self.stock_bus,
+            router=self.router,
+            bus=self.bus,
+            announcer=self._announcer,
+            find=self.find,
+            on_offer=lambda peer: self._tell_jobs(PeerChanged(peer)),
+            on_gone=self._on_peer_gone,
+        )
+        self._admission = Admission(
+            transport=transport,
+            supervisor=self._peers,
+            roster=self.roster,
+            owner=self.membership,
+            settings=self.settings,
+        )
         self._dialer = Dialer(
             transport,
             self.settings.timing,
-            begin=self._begin_session,
+            begin=self._admission.begin,
             is_present=lambda peer: self.roster.get(peer) is not None,
             until_absent=self.roster.until_absent,
         )
         self.supervisor = Supervisor(
             "daemon",
-            intensity=Intensity(max_restarts=5, period=60.0),
+            intensity=_RESTARTS,
             children=[
                 self._peers.as_child(),
-                ChildSpec(id="parting", run=self._part, shutdown=_GOODBYE),
+                ChildSpec(id="parting", run=self.membership.part, shutdown=GOODBYE_TIME),
                 ChildSpec(id="dialer", run=self._dialer.run, mailbox=self._found),
                 ChildSpec(id="announcer", run=self._announcer.run),
                 ChildSpec(id="lanes", run=self.host.lanes.run),
                 self._ranks.as_child(),
-                ChildSpec(id="host", run=self.host.run, mailbox=hosting),
+                ChildSpec(id="host", run=self.host.run, mailbox=self._orders),
                 self._jobs.as_child(),
                 *services,
             ],
@@ -155,7 +177,7 @@ class Daemon:
             CannotListen: the listening address cannot be used.
         """
         async with trio.open_nursery() as nursery:
-            await nursery.start(self.transport.run, self._accept)
+            await nursery.start(self.transport.run, self._admission.accept)
             self.find(self._bootstrap, lasting=True)
             try:
                 await self.supervisor.run(task_status=task_status)
@@ -179,8 +201,8 @@ class Daemon:
         """Start a job with ranks 0 … size-1, coordinated here, with rank 0 here.
 
         Raises:
-            UnknownInterpreter: this peer has not installed the program, and could not.
-            UsageError: the number of ranks, or an argument, is not usable.
+            UnknownInterpreter: the program is not installed on this peer and cannot be installed.
+            UsageError: the number of ranks is out of range, or an argument cannot be sent.
         """
         check_job(self.launcher, program, size, args)
         spec = JobSpec(
@@ -205,10 +227,10 @@ class Daemon:
         return job
 
     def job(self, name: str) -> Job:
-        """The job whose name begins so.
+        """Return the job whose name begins with `name`.
 
         Raises:
-            UnknownJob: there is none, or more than one.
+            UnknownJob: no job's name begins so, or the names of several do.
         """
         return find_job(self.jobs, name)
 
@@ -225,12 +247,12 @@ class Daemon:
     # --- peers --------------------------------------------------------------------------------------------
 
     async def connect(self, address: str) -> PeerRecord:
-        """Connect to a peer, and stay or become connected from now on.
+        """Connect to a peer, and keep the connection, or restore it, from now on.
 
         Raises:
-            BadAddress: the text is no address.
-            DialFailed: nobody, or somebody else, answered.
-            ConnectionLost: it did not let us into the pool.
+            BadAddress: the text is not an address.
+            DialFailed: nobody answered, or a peer with another id.
+            ConnectionLost: the peer did not let this one into the pool.
         """
         session = await self._dialer.dial(address)
         await session.settled.wait()
@@ -241,158 +263,31 @@ class Daemon:
         return record
 
     def find(self, addresses: Iterable[str], *, lasting: bool = False) -> None:
-        """A peer can perhaps be reached at one of these addresses: try."""
+        """Try to reach a peer at one of these addresses; for ever if `lasting`."""
         found = tuple(addresses)
         if found:
             self._found.tell_nowait(Found(found, lasting))
 
-    def offer_changed(self) -> None:
-        """What this peer offers or could install has changed: others, and jobs that wait, are told soon."""
-        self._announcer.changed()
-
-    def stock_changed(self) -> None:
-        """What content others can have from here has changed: they are told soon."""
-        self._announcer.content_changed()
-
-    async def _accept(self, stream: ByteStream) -> None:
-        pair = await self._pairing.accept(stream)
-        if pair is None:
-            return
-        try:
-            with self._pairing.greeting(pair.remote):
-                session = await self._begin_session(pair)
-                await session.settled.wait()
-                if not session.was_up:
-                    await session.ended.wait()
-        except MpiActorsError as error:
-            logger.info("a link of %s was not taken: %s", pair.remote, error)
-            await pair.aclose()
-        else:
-            await session.ended.wait()
-
-    async def _begin_session(self, pair: StreamPair) -> PeerSession:
-        session = PeerSession(pair, self, self.settings.timing)
-        self._sessions += 1
-        try:
-            if len(self.roster) >= self.settings.peer.max_links:
-                raise ConnectionLost(f"this peer is connected to {len(self.roster)} others already")
-            await self._peers.start_child(
-                ChildSpec(
-                    id=f"{pair.remote}#{self._sessions}",
-                    run=partial(self._hold_session, session),
-                    restart=Restart.TEMPORARY,
-                    shutdown=_GOODBYE,
-                )
-            )
-        except BaseException:
-            with trio.CancelScope(shield=True):
-                await pair.aclose()
-            raise
-        return session
-
-    async def _hold_session(self, session: PeerSession, mailbox: Mailbox[object]) -> None:
-        try:
-            await session.run(mailbox)
-        finally:
-            if session.was_up and self.roster.get(session.remote) is None:
-                # what is left of the connection may be stuck: a next dial must not rely on it
-                with trio.CancelScope(shield=True):
-                    await self.transport.disconnect(session.remote)
-            session.ended.set()
-
     def capacity(self) -> Capacity:
-        """What this peer offers now."""
+        """Return the seats and interpreters that this peer offers now."""
         return self._announcer.capacity()
 
     def holders(self, content: str) -> tuple[PeerId, ...]:
-        """The other peers that say they have the content of that identifier, the nearest first."""
+        """Return the other peers that say they have the content of that identifier, the nearest first."""
         return self.roster.holders(content)
 
-    async def _part(self, _: Mailbox[object]) -> None:
-        """When all else has stopped, say goodbye to everybody at once."""
-        await current_actor().stopping.wait()
-        for record in self.roster:
-            record.link.goodbye("it leaves the pool")
-        for record in self.roster:
-            await self.roster.until_absent(record.peer)
-
-    # --- what sessions need: `Company` --------------------------------------------------------------------
-
-    def hello(self) -> Hello:
-        """What we say of ourselves."""
-        return Hello(
-            pool=self.pool,
-            instance=self._instance,
-            agent=f"mpi-actors {__version__}",
-            addresses=self.transport.addresses[:32],
-            capacity=self.capacity(),
-        )
-
-    def present(self, peer: PeerId) -> PeerRecord | None:
-        """The peer's record, if a session with it is up."""
-        return self.roster.get(peer)
-
-    def came(self, record: PeerRecord) -> None:
-        """A session is up."""
-        others = self.roster.addresses(but=record.peer)
-        self.roster.add(record)
-        self.router.link_up(record.link)
-        offers = self._offers[record.peer] = record.capacity.interpreters
-        address = next(iter(record.addresses), "")
-        self.bus.emit(PeerJoined(peer=record.peer, address=address, interpreters=offers))
-        for some in others:
-            record.link.send_control(KnownPeers(some))
-        self._announcer.greet(record)
-        self._tell_jobs(PeerChanged(record.peer))
-        self.stock_bus.tell()
-
-    def went(self, record: PeerRecord, reason: str) -> None:
-        """A session that was up has ended."""
-        self.roster.remove(record.peer)
-        self._offers.pop(record.peer, None)
-        self.router.link_down(record.link)
-        self.bus.emit(PeerLost(peer=record.peer, reason=reason))
-        gone = PeerGone(record.peer, reason)
-        self._hosting.post(gone)
-        self._tell_jobs(gone)
-        self.stock_bus.tell()
-
-    def changed(self, record: PeerRecord) -> None:
-        """A peer offers something else."""
-        offers = record.capacity.interpreters
-        if offers != self._offers.get(record.peer):
-            self._offers[record.peer] = offers
-            self.bus.emit(PeerOffers(peer=record.peer, interpreters=offers))
-        self._tell_jobs(PeerChanged(record.peer))
-
-    def stocked(self, record: PeerRecord, before: Stock) -> None:
-        """A peer could install something else, or has other content."""
-        if record.stock.installable != before.installable:
-            self._tell_jobs(PeerChanged(record.peer))
-        if (record.stock.holds, record.stock.addresses) != (before.holds, before.addresses):
-            self.stock_bus.tell()
-
-    def hear(self, sender: PeerId, message: ControlMessage) -> None:
-        """A message about a job."""
-        self.router.dispatch(sender, message)
-
-    def frame(self, frame: Frame, sender: PeerId) -> None:
-        """A data frame."""
-        self.router.route(frame, sender)
-
-    def tell_of(self, peers: KnownPeers) -> None:
-        """A peer knows others."""
-        for known in peers.peers:
-            if self.roster.get(PeerId(known.peer)) is None:
-                # an address that leads to somebody else is of no use under this name
-                self.find(a for a in known.addresses if a.endswith(f"/p2p/{known.peer}"))
-
-    def turned_away(self, peer: PeerId, error: ProtocolError) -> None:
-        """A peer broke the protocol."""
-        name = type(error).__name__
-        self.errors[name] += 1
-        logger.warning("a link with %s was cut: %s: %s", peer, name, error)
-
     def protocol_errors(self) -> Counter[str]:
-        """How often others broke it, by the errors' names."""
-        return self.errors + self._pairing.errors
+        """Return how often other peers broke the protocol, by the errors' names."""
+        return self.membership.errors + self._admission.errors
+
+    def on_offer_changed(self) -> None:
+        """What this peer offers or could install has changed: tell other peers, and jobs that wait."""
+        self._announcer.on_capacity_changed()
+
+    def on_stock_changed(self) -> None:
+        """The content that others can have from here has changed: tell other peers."""
+        self._announcer.on_content_changed()
+
+    def _on_peer_gone(self, gone: PeerGone) -> None:
+        self._orders.post(gone)
+        self._tell_jobs(gone)

@@ -1,4 +1,4 @@
-"""What this peer offers: seats, interpreters, content. Others, and jobs here, are told when it changes."""
+"""Telling the other peers what this one offers: seats, interpreters, content."""
 
 from __future__ import annotations
 
@@ -9,101 +9,113 @@ import trio
 from ..actors import Mailbox
 from ..config import Settings
 from ..programs.program import Launcher
-from ..ranks.host import Host
 from ..wire.messages import MAX_ADDRESS, MAX_ADDRESSES, MAX_NAME, MAX_STOCK, Capacity, Stock
 from .roster import PeerRecord, Roster
 
-_MOST_BYTES = 900_000
-"""Of the names in one list: two of them fit a control message."""
+_MAX_LIST_BYTES = 900_000
+"""Bytes of the names in one list: a `Stock` message has two lists, and both must fit into a control
+message."""
+_NAME_OVERHEAD = 8
+"""Bytes that the encoding adds to each name, at most."""
 
 
 class Announcer:
-    """The actor that tells of it.
+    """The actor that tells the other peers, and those jobs that wait for seats, when an offer has changed.
 
     Args:
-        content: what others can have from here, and where; see `Daemon`.
-        told: called when the others have been told of something.
+        launcher: knows which interpreters are installed, and which could be.
+        load: returns the number of ranks that run here, and whether this peer takes no more.
+        roster: the peers to tell.
+        settings: of this peer.
+        content: returns what content others can have from here, and where; None for no content. Its
+            `installable` is not used.
+        on_announced: called when the others have been told of a change.
     """
 
     def __init__(
         self,
         *,
         launcher: Launcher,
-        host: Host,
+        load: Callable[[], tuple[int, bool]],
         roster: Roster,
         settings: Settings,
         content: Callable[[], Stock] | None,
-        told: Callable[[], None],
+        on_announced: Callable[[], None],
     ) -> None:
         self._launcher = launcher
-        self._host = host
+        self._load = load
         self._roster = roster
         self._settings = settings
-        self._look = content or Stock
-        self._told = told
+        self._find_content = content or Stock
+        self._on_announced = on_announced
         self._content: Stock | None = None
         self._changed = trio.Event()
+        """Set while there is a change that is not announced."""
 
-    def changed(self) -> None:
-        """Seats or interpreters have changed."""
+    def on_capacity_changed(self) -> None:
+        """The seats or the interpreters of this peer have changed."""
         self._changed.set()
 
-    def content_changed(self) -> None:
-        """What others can have from here has changed."""
+    def on_content_changed(self) -> None:
+        """The content that others can have from here has changed."""
         self._content = None
         self._changed.set()
 
     def capacity(self) -> Capacity:
-        """What this peer offers now."""
+        """Return the seats and interpreters that this peer offers now."""
+        running, full = self._load()
         return Capacity(
             interpreters=_fitting(self._launcher.interpreters()),
             slots=self._settings.peer.slots,
-            running=self._host.running,
-            full=self._host.full,
+            running=running,
+            full=full,
         )
 
     def stock(self) -> Stock:
-        """What this peer could offer now, and what it has for others."""
+        """Return what this peer could install now, and the content that it has for others."""
         if self._content is None:
-            # looked up only when it is new: ranks start and end far more often
-            content = self._look()
+            # content is kept until it changes: ranks start and end far more often
+            content = self._find_content()
             addresses = [text for text in content.addresses if len(text) <= MAX_ADDRESS]
             self._content = Stock((), _fitting(content.holds), tuple(addresses[:MAX_ADDRESSES]))
         installable = _fitting(self._launcher.installable())
         return Stock(installable, self._content.holds, self._content.addresses)
 
     def greet(self, record: PeerRecord) -> None:
-        """A peer has come; what there is to say of us that the greeting does not, or not any more."""
-        self._tell(record, self.capacity(), self.stock())
+        """Tell a peer that has joined what the greeting did not say, or what has changed since."""
+        self._send(record, self.capacity(), self.stock())
 
     async def run(self, _: Mailbox[object]) -> None:
-        """The actor."""
+        """The actor: announce each change, several at once if they come close together."""
         while True:
             await self._changed.wait()
             self._changed = trio.Event()
             capacity, stock = self.capacity(), self.stock()
             for record in self._roster:
-                self._tell(record, capacity, stock)
-            self._told()
-            # ranks start and end in crowds
+                self._send(record, capacity, stock)
+            self._on_announced()
+            # many ranks start or end at the same time: one message is enough for all
             await trio.sleep(self._settings.timing.heartbeat / 4)
 
-    def _tell(self, record: PeerRecord, capacity: Capacity, stock: Stock) -> None:
-        if capacity != record.announced:
-            record.announced = capacity
+    def _send(self, record: PeerRecord, capacity: Capacity, stock: Stock) -> None:
+        if capacity != record.capacity_sent:
+            record.capacity_sent = capacity
             record.link.send_control(capacity)
-        if stock != record.told:
-            record.told = stock
+        if stock != record.stock_sent:
+            record.stock_sent = stock
             record.link.send_control(stock)
 
 
 def _fitting(names: Iterable[str]) -> tuple[str, ...]:
-    """The first of them, as many as one message may hold: to send what nobody takes would cost us links."""
+    """Return the first names, as many as one message may hold.
+
+    Others would cut the link at a message that is too large.
+    """
     kept: list[str] = []
     size = 0
     for name in names:
-        size += len(name.encode()) + 8
-        if len(kept) == MAX_STOCK or size > _MOST_BYTES:
+        size += len(name.encode()) + _NAME_OVERHEAD
+        if len(kept) == MAX_STOCK or size > _MAX_LIST_BYTES:
             break
         if len(name) <= MAX_NAME:
             kept.append(name)

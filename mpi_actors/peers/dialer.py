@@ -1,4 +1,4 @@
-"""Reaching peers: those named by a person, those that other peers tell of, those found on the LAN."""
+"""Reaching peers: those that a person named, those that other peers told of, those found on the LAN."""
 
 from __future__ import annotations
 
@@ -18,8 +18,10 @@ from .session import PeerSession
 
 logger = logging.getLogger(__name__)
 
-_MOST_ADDRESSES = 64
-"""Of one peer; others may make up any number of them."""
+_MAX_ADDRESSES = 64
+"""Addresses tried for one peer: twice what an honest peer has; other peers may invent any number of them."""
+_MAX_PURSUED = 2048
+"""Peers that the dialer tries to reach at a time: far more than a daemon may be connected to."""
 
 
 @attrs.frozen
@@ -28,17 +30,19 @@ class Found:
 
     addresses: tuple[str, ...]
     lasting: bool = False
-    """A person named it: try for ever."""
+    """A person named the address: try for ever."""
 
 
 class Dialer:
     """The actor that dials, and dials again with growing pauses.
 
     Args:
+        transport: the network.
+        timing: the pauses, and the time after which an unreachable peer is forgotten.
         begin: starts a session on a new pair of streams.
-        is_present: whether there is a session with that peer.
-        until_absent: waits until there is none.
-        most: peers that are pursued at a time; more are not taken, unless a person named them.
+        is_present: returns whether there is a session with that peer.
+        until_absent: waits until there is no session with that peer.
+        most: peers that are pursued at a time; more are ignored, unless a person named them.
     """
 
     def __init__(
@@ -49,7 +53,7 @@ class Dialer:
         begin: Callable[[StreamPair], Awaitable[PeerSession]],
         is_present: Callable[[PeerId], bool],
         until_absent: Callable[[PeerId], Awaitable[None]],
-        most: int = 2048,
+        most: int = _MAX_PURSUED,
     ) -> None:
         self._transport = transport
         self._timing = timing
@@ -58,15 +62,17 @@ class Dialer:
         self._until_absent = until_absent
         self._most = most
         self._pursued: dict[str, set[str]] = {}
+        """Addresses of each peer that is pursued, by its id, or by the address when the id is unknown."""
         self._lasting: set[str] = set()
+        """Those that a person named."""
 
     async def run(self, mailbox: Mailbox[Found]) -> None:
-        """The actor."""
+        """The actor: pursue each peer of which it is told."""
         async with trio.open_nursery() as nursery:
             async for found in mailbox:
-                self._take(found, nursery)
+                self._on_found(found, nursery)
 
-    def _take(self, found: Found, nursery: trio.Nursery) -> None:
+    def _on_found(self, found: Found, nursery: trio.Nursery) -> None:
         for address in found.addresses:
             _, _, name = address.rpartition("/p2p/")
             peer = PeerId(name) if name != address else None
@@ -76,7 +82,7 @@ class Dialer:
             if found.lasting:
                 self._lasting.add(key)
             if key in self._pursued:
-                if found.lasting or len(self._pursued[key]) < _MOST_ADDRESSES:
+                if found.lasting or len(self._pursued[key]) < _MAX_ADDRESSES:
                     self._pursued[key].add(address)
             elif found.lasting or len(self._pursued) < self._most:
                 self._pursued[key] = {address}
@@ -86,8 +92,8 @@ class Dialer:
         """Dial once and begin a session.
 
         Raises:
-            BadAddress: the text is no address.
-            DialFailed: nobody, or somebody else, answered.
+            BadAddress: the text is not an address.
+            DialFailed: nobody answered, or a peer with another id, or the connection broke at once.
         """
         peer = await self._transport.connect(address)
         try:
@@ -99,7 +105,7 @@ class Dialer:
         try:
             pause = self._timing.redial_first
             if peer is not None and self._transport.local > peer and key not in self._lasting:
-                # both hear of each other at once; that both dial is harmless but needless
+                # both peers learn of each other at the same time, and one link is enough: let the other dial
                 await trio.sleep(self._timing.redial_first)
             gone_since = trio.current_time()
             while key in self._lasting or trio.current_time() < gone_since + self._timing.forget_after:

@@ -1,4 +1,4 @@
-"""The peers that are present: greeted, alive, and what they offer."""
+"""The peers that are present, which means greeted and alive, and what they offer."""
 
 from __future__ import annotations
 
@@ -15,32 +15,39 @@ from ..wire.messages import Capacity, PeerAddress, Stock
 
 logger = logging.getLogger(__name__)
 
-_AT_A_TIME = 16
-"""Peers with as many and as long addresses as they may have: 1 MiB."""
+_PEERS_PER_MESSAGE = 16
+"""Peers in one `KnownPeers` message: with as many and as long addresses as a peer may have, they take 1 MiB,
+which one control message holds."""
 
 
 @attrs.define(kw_only=True)
 class PeerRecord:
-    """A present peer."""
+    """What is known of a present peer."""
 
     peer: PeerId
     link: Link
+    """The connection to the peer."""
     instance: str
+    """Tells the peer's daemon from an earlier one with the same identity."""
     agent: str
+    """The name and version of the peer's software."""
     addresses: tuple[str, ...]
+    """Where the peer says that it can be dialled."""
     capacity: Capacity
+    """The seats and interpreters that the peer offers."""
     since: float
+    """The time at which the session came up."""
     latency: float = 0.0
-    """Seconds there and back, smoothed; 0 until measured."""
+    """Seconds for a round trip, smoothed; 0 until measured."""
     stock: Stock = attrs.field(factory=Stock)
-    """What it could install, and what content it has."""
-    told: Stock = attrs.field(factory=Stock)
-    """The same of this peer, as that one was told."""
-    announced: Capacity
-    """What this peer offers, as that one was told."""
+    """What the peer could install, and the content that it has."""
+    stock_sent: Stock = attrs.field(factory=Stock)
+    """What this peer last told the other one about its own stock."""
+    capacity_sent: Capacity
+    """What this peer last told the other one about its own capacity."""
 
     def view(self, program: str) -> PeerView:
-        """As a candidate for a job's ranks."""
+        """Return the peer as a candidate for ranks of `program`."""
         return PeerView(
             peer=self.peer,
             has_interpreter=program in self.capacity.interpreters,
@@ -53,18 +60,18 @@ class PeerRecord:
 
 
 class StockBus:
-    """Tells whoever listens that a peer came, went, or has other content than before."""
+    """Tells its listeners that a peer joined, left, or has other content than before."""
 
     def __init__(self) -> None:
         self._listeners: list[Callable[[], None]] = []
 
     def listen(self, listener: Callable[[], None]) -> Callable[[], None]:
-        """Call `listener` at each such news from now on; returns what ends that."""
+        """Call `listener` at each change from now on. The returned function ends that."""
         self._listeners.append(listener)
         return lambda: self._listeners.remove(listener)
 
     def tell(self) -> None:
-        """There is news. What a listener raises is its own affair: it is logged, and the others are told."""
+        """Call all listeners. An exception of one is logged, and the others are called nevertheless."""
         for listener in tuple(self._listeners):
             try:
                 listener()
@@ -73,7 +80,7 @@ class StockBus:
 
 
 class Roster:
-    """Who is present, by id, by the end of an id, or all."""
+    """The present peers, by id."""
 
     def __init__(self) -> None:
         self._present: dict[PeerId, PeerRecord] = {}
@@ -86,22 +93,22 @@ class Roster:
         return len(self._present)
 
     def get(self, peer: PeerId) -> PeerRecord | None:
-        """The peer's record, if it is present."""
+        """Return the peer's record, if the peer is present."""
         return self._present.get(peer)
 
     def add(self, record: PeerRecord) -> None:
-        """A peer has come."""
+        """Add a peer that has become present."""
         self._present[record.peer] = record
 
     def remove(self, peer: PeerId) -> None:
-        """A peer has gone."""
+        """Remove a peer that is no longer present, and wake those that wait for its absence."""
         self._present.pop(peer, None)
         absence = self._absences.pop(peer, None)
         if absence is not None:
             absence.set()
 
     def holders(self, content: str) -> tuple[PeerId, ...]:
-        """Who says that it has the content of that identifier, the nearest first."""
+        """Return the peers that say they have the content of that identifier, the nearest first."""
         found = (record for record in self if content in record.stock.holds)
         return tuple(record.peer for record in sorted(found, key=lambda r: (r.latency, r.peer)))
 
@@ -111,10 +118,11 @@ class Roster:
             await self._absences.setdefault(peer, trio.Event()).wait()
 
     def addresses(self, *, but: PeerId) -> list[tuple[PeerAddress, ...]]:
-        """Where the present peers can be dialled, for another peer to know; so many as fit a message each."""
+        """Return where the present peers can be dialled, except `but`, in lists that each fit a message."""
         known = tuple(
             PeerAddress(record.peer, record.addresses)
             for record in self
             if record.peer != but and record.addresses
         )
-        return [known[start : start + _AT_A_TIME] for start in range(0, len(known), _AT_A_TIME)]
+        step = _PEERS_PER_MESSAGE
+        return [known[start : start + step] for start in range(0, len(known), step)]

@@ -38,7 +38,7 @@ class Host:
         launcher: starts programs.
         router: where endpoints are attached.
         supervisor: the parent of the incarnations.
-        changed: called when the number of running ranks changed.
+        on_load_changed: called when the number of running ranks has changed.
     """
 
     def __init__(
@@ -49,7 +49,7 @@ class Host:
         supervisor: Supervisor,
         settings: Settings,
         daemon_pid: int,
-        changed: Callable[[], None],
+        on_load_changed: Callable[[], None],
         spill_directory: str | None = None,
     ) -> None:
         self._launcher = launcher
@@ -59,7 +59,7 @@ class Host:
         self._supervisor = supervisor
         self._settings = settings
         self._daemon_pid = daemon_pid
-        self._on_changed = changed
+        self._on_load_changed = on_load_changed
         self._spill_directory = spill_directory
         self._hosted: dict[tuple[JobId, Rank], _Hosted] = {}
 
@@ -75,7 +75,7 @@ class Host:
 
     def _changed(self) -> None:
         self.lanes.company(self.running)
-        self._on_changed()
+        self._on_load_changed()
 
     def view(self, program: str) -> PeerView:
         """This peer as a candidate for a job's ranks."""

@@ -16,7 +16,7 @@ from mpi_actors.content.formats.cid import Cid
 from mpi_actors.content.formats.limits import TreeLimits
 from mpi_actors.content.store.blocks import BlockStore
 from mpi_actors.content.store.threads import Offload
-from mpi_actors.daemon.providers import ContentPeers
+from mpi_actors.daemon.providers import Providers
 from mpi_actors.daemon.tree import Daemon
 from mpi_actors.errors import ContentMissing, NoProvider
 from mpi_actors.ids import PeerId
@@ -62,10 +62,10 @@ class World:
         await self.nursery.start(transport.run, hang_up)
         return transport.addresses[0]
 
-    def peers(self, daemon: Daemon, *addresses: str) -> ContentPeers:
+    def peers(self, daemon: Daemon, *addresses: str) -> Providers:
         """Whom a daemon may ask, kept up to date."""
-        peers = ContentPeers(daemon, addresses)
-        daemon.stock_bus.listen(peers.changed)
+        peers = Providers(daemon, addresses)
+        daemon.stock_bus.listen(peers.on_change)
         self.nursery.start_soon(peers.run, None)
         return peers
 
@@ -86,9 +86,9 @@ async def test_who_says_that_it_has_it_is_asked_first(autojump_clock) -> None:
         await on.daemon("cid", Stock((), (str(CID),)))
         await on.node()
         peers = on.peers(ann)
-        assert NODE not in peers.providers(CID)
+        assert NODE not in peers.of(CID)
         await on.network.transport(NODE).connect(ann.transport.addresses[0])
-        await eventually(lambda: peers.providers(CID) == ("cid", "bob", NODE), within=5)
+        await eventually(lambda: peers.of(CID) == ("cid", "bob", NODE), within=5)
 
 
 async def test_nodes_are_dialled_until_they_answer(autojump_clock) -> None:
@@ -99,15 +99,15 @@ async def test_nodes_are_dialled_until_they_answer(autojump_clock) -> None:
         on.network.kill(NODE)
         peers = on.peers(ann, address)
         await trio.sleep(30)
-        assert peers.providers(CID) == ()
+        assert peers.of(CID) == ()
         for _ in range(2):
             change = peers.next_change()
             await on.node()
             with trio.fail_after(100):
                 await change.wait()
-            assert peers.providers(CID) == (NODE,)
+            assert peers.of(CID) == (NODE,)
             on.network.kill(NODE)
-            await eventually(lambda: peers.providers(CID) == (), within=100)
+            await eventually(lambda: peers.of(CID) == (), within=100)
 
 
 async def test_nodes_that_peers_tell_of_are_dialled(autojump_clock) -> None:
@@ -117,9 +117,9 @@ async def test_nodes_that_peers_tell_of_are_dialled(autojump_clock) -> None:
         ann = await on.daemon("ann")
         peers = on.peers(ann)
         bob = await on.daemon("bob", Stock((), (), (address, "nonsense")))
-        await eventually(lambda: peers.providers(CID) == ("bob", NODE), within=20)
+        await eventually(lambda: peers.of(CID) == ("bob", NODE), within=20)
         bob.stop()
-        await eventually(lambda: "bob" not in peers.providers(CID), within=20)
+        await eventually(lambda: "bob" not in peers.of(CID), within=20)
 
 
 async def test_at_first_there_is_patience(autojump_clock, tmp_path: Path) -> None:
@@ -130,7 +130,7 @@ async def test_at_first_there_is_patience(autojump_clock, tmp_path: Path) -> Non
         here = BlockStore(tmp_path / "here")
         exchange = Exchange(ann.transport, here, offload=Offload(0))
         on.nursery.start_soon(exchange.run)
-        fetcher = PeerFetcher(here, exchange, peers.providers, peers.next_change)
+        fetcher = PeerFetcher(here, exchange, peers.of, peers.next_change)
         on.nursery.start_soon(_bring, on, BlockStore(tmp_path / "there"))
         assert await fetcher.fetch_block(CID) == DATA
         assert trio.current_time() < PROVIDER_WAIT

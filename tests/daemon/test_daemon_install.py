@@ -90,7 +90,7 @@ async def lazy_pool(*launchers: LazyLauncher, settings: Settings = ONE_SLOT) -> 
         {}, peers=len(launchers), launcher=launchers.__getitem__, settings=settings
     ) as pool:
         for peer, launcher in zip(pool.peers, launchers, strict=True):
-            launcher.changed = peer.daemon.offer_changed
+            launcher.changed = peer.daemon.on_offer_changed
             await eventually(
                 lambda: all(
                     record.stock.installable == launchers[number].installable()
@@ -352,7 +352,7 @@ async def run_ring(launchers: list[LazyLauncher], plan: FaultPlan) -> JobResult:
         {}, peers=len(launchers), launcher=launchers.__getitem__, settings=ONE_SLOT
     ) as pool:
         for peer, launcher in zip(pool.peers, launchers, strict=True):
-            launcher.changed = peer.daemon.offer_changed
+            launcher.changed = peer.daemon.on_offer_changed
         async with trio.open_nursery() as nursery:
             nursery.start_soon(FaultDriver(plan, pool).run)
             job = await pool.start("ring", 3)

@@ -186,7 +186,7 @@ async def test_an_offer_that_changes_while_two_peers_meet_is_told(autojump_clock
         await trio.sleep(after_ms / 1000)
         for name, daemon in made.items():
             offers[name].update(PROGRAMS)
-            daemon.offer_changed()
+            daemon.on_offer_changed()
         await trio.sleep(5)
         for daemon in made.values():
             assert [record.capacity.interpreters for record in daemon.roster] == [tuple(sorted(PROGRAMS))]

@@ -34,7 +34,7 @@ class Keeper:
     def has(self, *holds: str, addresses: tuple[str, ...] = ()) -> None:
         """From now on it has this."""
         self.stock = Stock((), holds, addresses)
-        self.daemon.stock_changed()
+        self.daemon.on_stock_changed()
 
 
 @asynccontextmanager
@@ -94,7 +94,7 @@ async def test_what_changes_is_told_and_wakes_who_listens(autojump_clock) -> Non
         ann.has(OTHER)
         await eventually(lambda: news == [("ann",), ()], within=1)
         ann.has(OTHER)
-        ann.daemon.offer_changed()
+        ann.daemon.on_offer_changed()
         await trio.sleep(5)
         assert len(news) == 2
         ann.daemon.stop()
@@ -207,5 +207,5 @@ async def test_a_stock_over_its_limits_costs_the_link(autojump_clock, body: dict
             await link.control.send_all(len(data).to_bytes(4, "little") + header + data)
             with trio.fail_after(5):
                 await link.closed()
-        assert ann.daemon.errors == {"BadMessage": 1}
-        ann.daemon.errors.clear()
+        assert ann.daemon.membership.errors == {"BadMessage": 1}
+        ann.daemon.membership.errors.clear()
