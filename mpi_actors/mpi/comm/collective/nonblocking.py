@@ -9,21 +9,8 @@ from collections.abc import Sequence
 
 from ...op import SUM, Op
 from ...requests.request import Request
+from . import movements, reductions
 from .call import CollectiveCalls
-from .movements import (
-    allgather,
-    allgatherv,
-    alltoall,
-    alltoallv,
-    alltoallw,
-    barrier,
-    bcast,
-    gather,
-    gatherv,
-    scatter,
-    scatterv,
-)
-from .reductions import allreduce, exscan, reduce, reduce_scatter, reduce_scatter_block, scan
 
 
 class NonblockingCollectives(CollectiveCalls):
@@ -33,65 +20,65 @@ class NonblockingCollectives(CollectiveCalls):
 
     def Ibarrier(self) -> Request:
         """Start `Barrier`."""
-        return self._start(barrier)
+        return self._start(movements.barrier)
 
     def Ibcast(self, buf: object, root: int = 0) -> Request:
         """Start `Bcast`."""
-        return self._start(bcast, buf, root)
+        return self._start(movements.bcast, buf, root)
 
     def Igather(self, sendbuf: object, recvbuf: object, root: int = 0) -> Request:
         """Start `Gather`."""
-        return self._start(gather, sendbuf, recvbuf, root)
+        return self._start(movements.gather, sendbuf, recvbuf, root)
 
     def Igatherv(self, sendbuf: object, recvbuf: object, root: int = 0) -> Request:
         """Start `Gatherv`."""
-        return self._start(gatherv, sendbuf, recvbuf, root)
+        return self._start(movements.gatherv, sendbuf, recvbuf, root)
 
     def Iscatter(self, sendbuf: object, recvbuf: object, root: int = 0) -> Request:
         """Start `Scatter`."""
-        return self._start(scatter, sendbuf, recvbuf, root)
+        return self._start(movements.scatter, sendbuf, recvbuf, root)
 
     def Iscatterv(self, sendbuf: object, recvbuf: object, root: int = 0) -> Request:
         """Start `Scatterv`."""
-        return self._start(scatterv, sendbuf, recvbuf, root)
+        return self._start(movements.scatterv, sendbuf, recvbuf, root)
 
     def Iallgather(self, sendbuf: object, recvbuf: object) -> Request:
         """Start `Allgather`."""
-        return self._start(allgather, sendbuf, recvbuf)
+        return self._start(movements.allgather, sendbuf, recvbuf)
 
     def Iallgatherv(self, sendbuf: object, recvbuf: object) -> Request:
         """Start `Allgatherv`."""
-        return self._start(allgatherv, sendbuf, recvbuf)
+        return self._start(movements.allgatherv, sendbuf, recvbuf)
 
     def Ialltoall(self, sendbuf: object, recvbuf: object) -> Request:
         """Start `Alltoall`."""
-        return self._start(alltoall, sendbuf, recvbuf)
+        return self._start(movements.alltoall, sendbuf, recvbuf)
 
     def Ialltoallv(self, sendbuf: object, recvbuf: object) -> Request:
         """Start `Alltoallv`."""
-        return self._start(alltoallv, sendbuf, recvbuf)
+        return self._start(movements.alltoallv, sendbuf, recvbuf)
 
     def Ialltoallw(self, sendbuf: object, recvbuf: object) -> Request:
         """Start `Alltoallw`."""
-        return self._start(alltoallw, sendbuf, recvbuf)
+        return self._start(movements.alltoallw, sendbuf, recvbuf)
 
     def Ireduce(self, sendbuf: object, recvbuf: object, op: Op = SUM, root: int = 0) -> Request:
         """Start `Reduce`."""
-        return self._start(reduce, sendbuf, recvbuf, op, root)
+        return self._start(reductions.reduce, sendbuf, recvbuf, op, root)
 
     def Iallreduce(self, sendbuf: object, recvbuf: object, op: Op = SUM) -> Request:
         """Start `Allreduce`."""
-        return self._start(allreduce, sendbuf, recvbuf, op)
+        return self._start(reductions.allreduce, sendbuf, recvbuf, op)
 
     def Ireduce_scatter_block(self, sendbuf: object, recvbuf: object, op: Op = SUM) -> Request:
         """Start `Reduce_scatter_block`."""
-        return self._start(reduce_scatter_block, sendbuf, recvbuf, op)
+        return self._start(reductions.reduce_scatter_block, sendbuf, recvbuf, op)
 
     def Ireduce_scatter(
         self, sendbuf: object, recvbuf: object, recvcounts: Sequence[int] | None = None, op: Op = SUM
     ) -> Request:
         """Start `Reduce_scatter`."""
-        return self._start(reduce_scatter, sendbuf, recvbuf, recvcounts, op)
+        return self._start(reductions.reduce_scatter, sendbuf, recvbuf, recvcounts, op)
 
 
 class NonblockingScans(CollectiveCalls):
@@ -101,8 +88,8 @@ class NonblockingScans(CollectiveCalls):
 
     def Iscan(self, sendbuf: object, recvbuf: object, op: Op = SUM) -> Request:
         """Start `Scan`."""
-        return self._start(scan, sendbuf, recvbuf, op)
+        return self._start(reductions.scan, sendbuf, recvbuf, op)
 
     def Iexscan(self, sendbuf: object, recvbuf: object, op: Op = SUM) -> Request:
         """Start `Exscan`."""
-        return self._start(exscan, sendbuf, recvbuf, op)
+        return self._start(reductions.exscan, sendbuf, recvbuf, op)

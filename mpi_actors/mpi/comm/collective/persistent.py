@@ -10,21 +10,8 @@ from collections.abc import Sequence
 
 from ...op import SUM, Op
 from ...requests.request import Prequest
+from . import movements, reductions
 from .call import CollectiveCalls
-from .movements import (
-    allgather,
-    allgatherv,
-    alltoall,
-    alltoallv,
-    alltoallw,
-    barrier,
-    bcast,
-    gather,
-    gatherv,
-    scatter,
-    scatterv,
-)
-from .reductions import allreduce, exscan, reduce, reduce_scatter, reduce_scatter_block, scan
 
 
 class PersistentCollectives(CollectiveCalls):
@@ -34,63 +21,63 @@ class PersistentCollectives(CollectiveCalls):
 
     def Barrier_init(self, info: object = None) -> Prequest:
         """A request that does `Barrier` at each Start."""
-        return self._prepare(barrier)
+        return self._prepare(movements.barrier)
 
     def Bcast_init(self, buf: object, root: int = 0, info: object = None) -> Prequest:
         """A request that does `Bcast` at each Start."""
-        return self._prepare(bcast, buf, root)
+        return self._prepare(movements.bcast, buf, root)
 
     def Gather_init(self, sendbuf: object, recvbuf: object, root: int = 0, info: object = None) -> Prequest:
         """A request that does `Gather` at each Start."""
-        return self._prepare(gather, sendbuf, recvbuf, root)
+        return self._prepare(movements.gather, sendbuf, recvbuf, root)
 
     def Gatherv_init(self, sendbuf: object, recvbuf: object, root: int = 0, info: object = None) -> Prequest:
         """A request that does `Gatherv` at each Start."""
-        return self._prepare(gatherv, sendbuf, recvbuf, root)
+        return self._prepare(movements.gatherv, sendbuf, recvbuf, root)
 
     def Scatter_init(self, sendbuf: object, recvbuf: object, root: int = 0, info: object = None) -> Prequest:
         """A request that does `Scatter` at each Start."""
-        return self._prepare(scatter, sendbuf, recvbuf, root)
+        return self._prepare(movements.scatter, sendbuf, recvbuf, root)
 
     def Scatterv_init(self, sendbuf: object, recvbuf: object, root: int = 0, info: object = None) -> Prequest:
         """A request that does `Scatterv` at each Start."""
-        return self._prepare(scatterv, sendbuf, recvbuf, root)
+        return self._prepare(movements.scatterv, sendbuf, recvbuf, root)
 
     def Allgather_init(self, sendbuf: object, recvbuf: object, info: object = None) -> Prequest:
         """A request that does `Allgather` at each Start."""
-        return self._prepare(allgather, sendbuf, recvbuf)
+        return self._prepare(movements.allgather, sendbuf, recvbuf)
 
     def Allgatherv_init(self, sendbuf: object, recvbuf: object, info: object = None) -> Prequest:
         """A request that does `Allgatherv` at each Start."""
-        return self._prepare(allgatherv, sendbuf, recvbuf)
+        return self._prepare(movements.allgatherv, sendbuf, recvbuf)
 
     def Alltoall_init(self, sendbuf: object, recvbuf: object, info: object = None) -> Prequest:
         """A request that does `Alltoall` at each Start."""
-        return self._prepare(alltoall, sendbuf, recvbuf)
+        return self._prepare(movements.alltoall, sendbuf, recvbuf)
 
     def Alltoallv_init(self, sendbuf: object, recvbuf: object, info: object = None) -> Prequest:
         """A request that does `Alltoallv` at each Start."""
-        return self._prepare(alltoallv, sendbuf, recvbuf)
+        return self._prepare(movements.alltoallv, sendbuf, recvbuf)
 
     def Alltoallw_init(self, sendbuf: object, recvbuf: object, info: object = None) -> Prequest:
         """A request that does `Alltoallw` at each Start."""
-        return self._prepare(alltoallw, sendbuf, recvbuf)
+        return self._prepare(movements.alltoallw, sendbuf, recvbuf)
 
     def Reduce_init(
         self, sendbuf: object, recvbuf: object, op: Op = SUM, root: int = 0, info: object = None
     ) -> Prequest:
         """A request that does `Reduce` at each Start."""
-        return self._prepare(reduce, sendbuf, recvbuf, op, root)
+        return self._prepare(reductions.reduce, sendbuf, recvbuf, op, root)
 
     def Allreduce_init(self, sendbuf: object, recvbuf: object, op: Op = SUM, info: object = None) -> Prequest:
         """A request that does `Allreduce` at each Start."""
-        return self._prepare(allreduce, sendbuf, recvbuf, op)
+        return self._prepare(reductions.allreduce, sendbuf, recvbuf, op)
 
     def Reduce_scatter_block_init(
         self, sendbuf: object, recvbuf: object, op: Op = SUM, info: object = None
     ) -> Prequest:
         """A request that does `Reduce_scatter_block` at each Start."""
-        return self._prepare(reduce_scatter_block, sendbuf, recvbuf, op)
+        return self._prepare(reductions.reduce_scatter_block, sendbuf, recvbuf, op)
 
     def Reduce_scatter_init(
         self,
@@ -101,7 +88,7 @@ class PersistentCollectives(CollectiveCalls):
         info: object = None,
     ) -> Prequest:
         """A request that does `Reduce_scatter` at each Start."""
-        return self._prepare(reduce_scatter, sendbuf, recvbuf, recvcounts, op)
+        return self._prepare(reductions.reduce_scatter, sendbuf, recvbuf, recvcounts, op)
 
 
 class PersistentScans(CollectiveCalls):
@@ -111,8 +98,8 @@ class PersistentScans(CollectiveCalls):
 
     def Scan_init(self, sendbuf: object, recvbuf: object, op: Op = SUM, info: object = None) -> Prequest:
         """A request that does `Scan` at each Start."""
-        return self._prepare(scan, sendbuf, recvbuf, op)
+        return self._prepare(reductions.scan, sendbuf, recvbuf, op)
 
     def Exscan_init(self, sendbuf: object, recvbuf: object, op: Op = SUM, info: object = None) -> Prequest:
         """A request that does `Exscan` at each Start."""
-        return self._prepare(exscan, sendbuf, recvbuf, op)
+        return self._prepare(reductions.exscan, sendbuf, recvbuf, op)

@@ -7,13 +7,7 @@ from __future__ import annotations
 
 from ...requests.request import Prequest, Request
 from ..collective.call import CollectiveCalls
-from .neighbor_plans import (
-    neighbor_allgather,
-    neighbor_allgatherv,
-    neighbor_alltoall,
-    neighbor_alltoallv,
-    neighbor_alltoallw,
-)
+from . import neighbor_plans as plans
 
 
 class NeighborCollectives(CollectiveCalls):
@@ -23,60 +17,60 @@ class NeighborCollectives(CollectiveCalls):
 
     def Neighbor_allgather(self, sendbuf: object, recvbuf: object) -> None:
         """Send one buffer to all destinations, and get an equal block from each source."""
-        self._run(neighbor_allgather, sendbuf, recvbuf)
+        self._run(plans.neighbor_allgather, sendbuf, recvbuf)
 
     def Neighbor_allgatherv(self, sendbuf: object, recvbuf: object) -> None:
         """The same with blocks of any sizes."""
-        self._run(neighbor_allgatherv, sendbuf, recvbuf)
+        self._run(plans.neighbor_allgatherv, sendbuf, recvbuf)
 
     def Neighbor_alltoall(self, sendbuf: object, recvbuf: object) -> None:
         """Send a block to each destination, and get one from each source."""
-        self._run(neighbor_alltoall, sendbuf, recvbuf)
+        self._run(plans.neighbor_alltoall, sendbuf, recvbuf)
 
     def Neighbor_alltoallv(self, sendbuf: object, recvbuf: object) -> None:
         """The same with blocks of any sizes."""
-        self._run(neighbor_alltoallv, sendbuf, recvbuf)
+        self._run(plans.neighbor_alltoallv, sendbuf, recvbuf)
 
     def Neighbor_alltoallw(self, sendbuf: object, recvbuf: object) -> None:
         """The same with a datatype for each block; displacements are in bytes."""
-        self._run(neighbor_alltoallw, sendbuf, recvbuf)
+        self._run(plans.neighbor_alltoallw, sendbuf, recvbuf)
 
     def Ineighbor_allgather(self, sendbuf: object, recvbuf: object) -> Request:
         """Start `Neighbor_allgather`."""
-        return self._start(neighbor_allgather, sendbuf, recvbuf)
+        return self._start(plans.neighbor_allgather, sendbuf, recvbuf)
 
     def Ineighbor_allgatherv(self, sendbuf: object, recvbuf: object) -> Request:
         """Start `Neighbor_allgatherv`."""
-        return self._start(neighbor_allgatherv, sendbuf, recvbuf)
+        return self._start(plans.neighbor_allgatherv, sendbuf, recvbuf)
 
     def Ineighbor_alltoall(self, sendbuf: object, recvbuf: object) -> Request:
         """Start `Neighbor_alltoall`."""
-        return self._start(neighbor_alltoall, sendbuf, recvbuf)
+        return self._start(plans.neighbor_alltoall, sendbuf, recvbuf)
 
     def Ineighbor_alltoallv(self, sendbuf: object, recvbuf: object) -> Request:
         """Start `Neighbor_alltoallv`."""
-        return self._start(neighbor_alltoallv, sendbuf, recvbuf)
+        return self._start(plans.neighbor_alltoallv, sendbuf, recvbuf)
 
     def Ineighbor_alltoallw(self, sendbuf: object, recvbuf: object) -> Request:
         """Start `Neighbor_alltoallw`."""
-        return self._start(neighbor_alltoallw, sendbuf, recvbuf)
+        return self._start(plans.neighbor_alltoallw, sendbuf, recvbuf)
 
     def Neighbor_allgather_init(self, sendbuf: object, recvbuf: object, info: object = None) -> Prequest:
         """A request that does `Neighbor_allgather` at each Start."""
-        return self._prepare(neighbor_allgather, sendbuf, recvbuf)
+        return self._prepare(plans.neighbor_allgather, sendbuf, recvbuf)
 
     def Neighbor_allgatherv_init(self, sendbuf: object, recvbuf: object, info: object = None) -> Prequest:
         """A request that does `Neighbor_allgatherv` at each Start."""
-        return self._prepare(neighbor_allgatherv, sendbuf, recvbuf)
+        return self._prepare(plans.neighbor_allgatherv, sendbuf, recvbuf)
 
     def Neighbor_alltoall_init(self, sendbuf: object, recvbuf: object, info: object = None) -> Prequest:
         """A request that does `Neighbor_alltoall` at each Start."""
-        return self._prepare(neighbor_alltoall, sendbuf, recvbuf)
+        return self._prepare(plans.neighbor_alltoall, sendbuf, recvbuf)
 
     def Neighbor_alltoallv_init(self, sendbuf: object, recvbuf: object, info: object = None) -> Prequest:
         """A request that does `Neighbor_alltoallv` at each Start."""
-        return self._prepare(neighbor_alltoallv, sendbuf, recvbuf)
+        return self._prepare(plans.neighbor_alltoallv, sendbuf, recvbuf)
 
     def Neighbor_alltoallw_init(self, sendbuf: object, recvbuf: object, info: object = None) -> Prequest:
         """A request that does `Neighbor_alltoallw` at each Start."""
-        return self._prepare(neighbor_alltoallw, sendbuf, recvbuf)
+        return self._prepare(plans.neighbor_alltoallw, sendbuf, recvbuf)
