@@ -1,4 +1,7 @@
-"""Collective operations on buffers that return when this process has done its part."""
+"""Collective operations on buffers that return when this process has done its part.
+
+Where a buffer has no meaning at a rank, the program gives None.
+"""
 
 from __future__ import annotations
 
@@ -13,12 +16,16 @@ from .quick import quick_allreduce, quick_barrier, quick_bcast
 
 
 class BlockingCollectives(CollectiveCalls):
-    """Barrier, Bcast … Reduce_scatter. `None` in place of a buffer that has no meaning at a rank."""
+    """Barrier, Bcast … Reduce_scatter.
+
+    MPI 4.1, sections 6.3 to 6.10. Between two groups the standard's rules for intercommunicators hold
+    (section 6.2.3).
+    """
 
     __slots__ = ()
 
     def Barrier(self) -> None:
-        """Wait until every process of the group has come here."""
+        """Wait until every process has called this (between two groups: every process of the other)."""
         try:
             if quick_barrier(self._h):
                 return
@@ -27,7 +34,7 @@ class BlockingCollectives(CollectiveCalls):
         self._run(movements.barrier)
 
     def Bcast(self, buf: object, root: int = 0) -> None:
-        """Send the root's `buf` to all."""
+        """Send the root's `buf` to all ranks, which receive it in their `buf`."""
         try:
             if quick_bcast(self._h, buf, root):
                 return
@@ -36,47 +43,59 @@ class BlockingCollectives(CollectiveCalls):
         self._run(movements.bcast, buf, root)
 
     def Gather(self, sendbuf: object, recvbuf: object, root: int = 0) -> None:
-        """Collect equal blocks at the root, by rank. IN_PLACE as its `sendbuf`: its block is there."""
+        """Collect blocks of one size at the root, ordered by rank.
+
+        The root may give IN_PLACE as `sendbuf`: its own block then already lies in `recvbuf`.
+        """
         self._run(movements.gather, sendbuf, recvbuf, root)
 
     def Gatherv(self, sendbuf: object, recvbuf: object, root: int = 0) -> None:
-        """Collect blocks of any sizes at the root."""
+        """Collect blocks of any sizes at the root; see `Gather`."""
         self._run(movements.gatherv, sendbuf, recvbuf, root)
 
     def Scatter(self, sendbuf: object, recvbuf: object, root: int = 0) -> None:
-        """Deal equal blocks of the root's `sendbuf`. IN_PLACE as its `recvbuf`: its block stays."""
+        """Send one block of the root's `sendbuf` to each rank; all blocks have one size.
+
+        The root may give IN_PLACE as `recvbuf`: its own block then stays where it is.
+        """
         self._run(movements.scatter, sendbuf, recvbuf, root)
 
     def Scatterv(self, sendbuf: object, recvbuf: object, root: int = 0) -> None:
-        """Deal blocks of any sizes."""
+        """Send one block of any size to each rank; see `Scatter`."""
         self._run(movements.scatterv, sendbuf, recvbuf, root)
 
     def Allgather(self, sendbuf: object, recvbuf: object) -> None:
-        """Collect equal blocks at all. IN_PLACE as `sendbuf`: the own block is there already."""
+        """Collect blocks of one size at every rank.
+
+        IN_PLACE as `sendbuf` means that this rank's block already lies in `recvbuf`.
+        """
         self._run(movements.allgather, sendbuf, recvbuf)
 
     def Allgatherv(self, sendbuf: object, recvbuf: object) -> None:
-        """Collect blocks of any sizes at all."""
+        """Collect blocks of any sizes at every rank; see `Allgather`."""
         self._run(movements.allgatherv, sendbuf, recvbuf)
 
     def Alltoall(self, sendbuf: object, recvbuf: object) -> None:
-        """Send block i to rank i, get one from it. IN_PLACE as `sendbuf`: they change places."""
+        """Send block i to rank i and receive one block from it; all blocks have one size.
+
+        IN_PLACE as `sendbuf` means that the blocks are sent from `recvbuf` and replaced there.
+        """
         self._run(movements.alltoall, sendbuf, recvbuf)
 
     def Alltoallv(self, sendbuf: object, recvbuf: object) -> None:
-        """The same with blocks of any sizes."""
+        """Do as `Alltoall` with blocks of any sizes."""
         self._run(movements.alltoallv, sendbuf, recvbuf)
 
     def Alltoallw(self, sendbuf: object, recvbuf: object) -> None:
-        """The same with a datatype for each block; displacements are in bytes."""
+        """Do as `Alltoall` with a datatype for each block; displacements are in bytes."""
         self._run(movements.alltoallw, sendbuf, recvbuf)
 
     def Reduce(self, sendbuf: object, recvbuf: object, op: Op = SUM, root: int = 0) -> None:
-        """Combine what all have, element by element, at the root."""
+        """Combine the buffers of all ranks element by element; the root receives the result."""
         self._run(reductions.reduce, sendbuf, recvbuf, op, root)
 
     def Allreduce(self, sendbuf: object, recvbuf: object, op: Op = SUM) -> None:
-        """Combine what all have, element by element, at all."""
+        """Combine the buffers of all ranks element by element; every rank receives the result."""
         try:
             if quick_allreduce(self._h, sendbuf, recvbuf, op):
                 return
@@ -85,25 +104,28 @@ class BlockingCollectives(CollectiveCalls):
         self._run(reductions.allreduce, sendbuf, recvbuf, op)
 
     def Reduce_scatter_block(self, sendbuf: object, recvbuf: object, op: Op = SUM) -> None:
-        """Combine, and deal the result in equal blocks."""
+        """Combine the buffers of all ranks; rank i receives block i of the result, all of one size."""
         self._run(reductions.reduce_scatter_block, sendbuf, recvbuf, op)
 
     def Reduce_scatter(
         self, sendbuf: object, recvbuf: object, recvcounts: Sequence[int] | None = None, op: Op = SUM
     ) -> None:
-        """Combine, and deal the result by `recvcounts`; None: what each has room for."""
+        """Combine the buffers of all ranks; rank i receives `recvcounts[i]` elements of the result.
+
+        Without `recvcounts` each rank receives as many elements as its `recvbuf` has room for.
+        """
         self._run(reductions.reduce_scatter, sendbuf, recvbuf, recvcounts, op)
 
 
 class BlockingScans(CollectiveCalls):
-    """Scan and Exscan, which only intracommunicators have."""
+    """Scan and Exscan, which only intracommunicators have. MPI 4.1, section 6.11."""
 
     __slots__ = ()
 
     def Scan(self, sendbuf: object, recvbuf: object, op: Op = SUM) -> None:
-        """Combine what the ranks up to and with this one have."""
+        """Combine the buffers of ranks 0 to this one, element by element."""
         self._run(reductions.scan, sendbuf, recvbuf, op)
 
     def Exscan(self, sendbuf: object, recvbuf: object, op: Op = SUM) -> None:
-        """Combine what the ranks before this one have; rank 0 receives nothing."""
+        """Combine the buffers of the ranks below this one, element by element. Rank 0 receives nothing."""
         self._run(reductions.exscan, sendbuf, recvbuf, op)

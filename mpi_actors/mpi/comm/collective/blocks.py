@@ -1,4 +1,7 @@
-"""Parsed buffers as builders of schedules want them: contiguous bytes, in blocks, and what to do after."""
+"""Parsed buffers in the form that builders of schedules take: contiguous bytes, divided into blocks.
+
+Data that is not contiguous is packed before it is sent, and unpacked after it was received.
+"""
 
 from __future__ import annotations
 
@@ -21,67 +24,66 @@ from ...errors.exception import Exception as MPIException
 from ..state import CommState
 
 After = list[Callable[[], None]]
-"""What is left to do with received data: unpack it."""
+"""What remains to be done when all data has been received: unpacking."""
 
 EQUAL, VECTOR, GENERAL = range(3)
-"""Forms of a buffer with several blocks: of one size, of any sizes, of any datatypes."""
+"""Forms of a buffer with several blocks: one size, any sizes (…v), any datatypes (…w)."""
 
 
 def is_root(state: CommState, root: int) -> bool:
-    """Whether this rank is the root in an intracommunicator; ERR_ROOT if nobody can be."""
+    """Whether this rank is the root in an intracommunicator. Raises ERR_ROOT if no rank has this number."""
     if not 0 <= root < len(state.members):
         raise MPIException(ERR_ROOT, f"root {root} in a communicator of {len(state.members)}")
     return root == state.rank
 
 
 def in_place(buffer: object) -> bool:
-    """Whether an argument that may be IN_PLACE is so; None means the same."""
+    """Whether an argument that may be IN_PLACE is IN_PLACE; None means the same."""
     return buffer is None or buffer is IN_PLACE
 
 
 def to_send(buffer: object) -> BufferMessage:
-    """Parse a buffer to be sent; ERR_BUFFER for IN_PLACE where it has no meaning."""
-    if buffer is IN_PLACE:
-        raise MPIException(ERR_BUFFER, "MPI.IN_PLACE has no meaning here")
-    return parse_send(buffer)
+    """Parse a buffer to be sent. Raises ERR_BUFFER for IN_PLACE."""
+    return parse_send(_memory(buffer))
 
 
 def to_receive(buffer: object) -> BufferMessage:
-    """Parse a buffer to receive in; ERR_BUFFER for IN_PLACE where it has no meaning."""
-    if buffer is IN_PLACE:
-        raise MPIException(ERR_BUFFER, "MPI.IN_PLACE has no meaning here")
-    return parse_recv(buffer)
+    """Parse a buffer to receive in. Raises ERR_BUFFER for IN_PLACE."""
+    return parse_recv(_memory(buffer))
 
 
 def send_blocks(buffer: object, count: int, form: int) -> list[BufferMessage]:
-    """Parse a buffer of `count` blocks to be sent."""
-    if buffer is IN_PLACE:
-        raise MPIException(ERR_BUFFER, "MPI.IN_PLACE has no meaning here")
-    parsed = (parse_send, parse_send_v, parse_send_w)[form](buffer, blocks=count)
+    """Parse a buffer of `count` blocks to be sent. Raises ERR_BUFFER for IN_PLACE."""
+    parsed = (parse_send, parse_send_v, parse_send_w)[form](_memory(buffer), blocks=count)
     return [parsed.block(number) for number in range(count)]
 
 
 def receive_blocks(buffer: object, count: int, form: int) -> list[BufferMessage]:
-    """Parse a buffer of `count` blocks to receive in."""
-    if buffer is IN_PLACE:
-        raise MPIException(ERR_BUFFER, "MPI.IN_PLACE has no meaning here")
-    parsed = (parse_recv, parse_recv_v, parse_recv_w)[form](buffer, blocks=count)
+    """Parse a buffer of `count` blocks to receive in. Raises ERR_BUFFER for IN_PLACE."""
+    parsed = (parse_recv, parse_recv_v, parse_recv_w)[form](_memory(buffer), blocks=count)
     return [parsed.block(number) for number in range(count)]
 
 
+def _memory(buffer: object) -> object:
+    """The buffer itself, which must not be IN_PLACE: callers have handled the cases where that is allowed."""
+    if buffer is IN_PLACE:
+        raise MPIException(ERR_BUFFER, "MPI.IN_PLACE has no meaning here")
+    return buffer
+
+
 def packed(message: BufferMessage) -> memoryview:
-    """What a message sends."""
+    """The bytes that a message sends."""
     data = message.packed()
     return data if isinstance(data, memoryview) else memoryview(data)
 
 
 def copied(message: BufferMessage) -> memoryview:
-    """The same in memory of its own, to be written to."""
+    """A writable copy of the bytes that a message sends."""
     return memoryview(bytearray(message.packed()))
 
 
 def target(message: BufferMessage, after: After) -> memoryview:
-    """Where to receive a message; unpacking it, if it must be, is added to `after`."""
+    """The memory to receive a message in. If the message must be unpacked then, that is added to `after`."""
     view, unpack = message.target()
     if unpack is not None:
         after.append(partial(unpack, len(view)))
@@ -89,12 +91,12 @@ def target(message: BufferMessage, after: After) -> memoryview:
 
 
 def targets(messages: Sequence[BufferMessage], after: After) -> list[memoryview]:
-    """Where to receive several."""
+    """The memory to receive each of several messages in; see `target`."""
     return [target(message, after) for message in messages]
 
 
 def filled(message: BufferMessage, after: After) -> memoryview:
-    """Where to receive a message, with what its memory holds now."""
+    """The memory to receive a message in, holding what the program's buffer holds now."""
     before = len(after)
     view = target(message, after)
     if len(after) > before:
@@ -103,7 +105,7 @@ def filled(message: BufferMessage, after: After) -> memoryview:
 
 
 def own_block(sent: BufferMessage, place: BufferMessage) -> None:
-    """Check that what a rank sends to itself fits its own block: ERR_TRUNCATE or ERR_COUNT."""
+    """Check that the block a rank sends to itself has the size of its place: ERR_TRUNCATE or ERR_COUNT."""
     if sent.nbytes != place.nbytes:
         raise MPIException(
             ERR_TRUNCATE if sent.nbytes > place.nbytes else ERR_COUNT,
@@ -112,7 +114,7 @@ def own_block(sent: BufferMessage, place: BufferMessage) -> None:
 
 
 def finished(schedule: Schedule, after: After) -> Schedule:
-    """The schedule, with what is to be done when all has been received."""
+    """Return the schedule, followed by what is to be done when all data has been received."""
     if after:
         schedule.fence()
         for step in after:

@@ -1,7 +1,8 @@
-"""The ways in which a communicator does a collective operation: now, by a request, again and again.
+"""How a communicator does a collective operation: at once, by a request, or again and again.
 
-A plan is a function of a communicator's state and the arguments of the call. It checks and parses them, and
-returns what builds this rank's schedule; what can be wrong with a call is found before anything is sent.
+A plan is a function of a communicator's state and the arguments of the call. It checks and parses the
+arguments and returns a function that builds this rank's schedule. So a wrong call fails before anything is
+sent.
 """
 
 from __future__ import annotations
@@ -17,31 +18,41 @@ from ..handle import CommHandle
 from ..state import CommState
 
 if TYPE_CHECKING:
+    from ...collectives.steps import ReducerFor
     from ...engine import Transfer
 
 Build = Callable[[], Schedule]
-"""Makes the schedule of one execution; what is sent is packed when it is called."""
+"""Builds the schedule of one execution. It packs the data that the schedule sends."""
 
 Plan = Callable[..., Build]
-
-Reducer = Callable[[memoryview, memoryview], None]
+"""Checks the arguments of a call; see above."""
 
 
 class Combine(NamedTuple):
-    """An operation on elements of a datatype, as builders want it: the last three of their arguments."""
+    """How a reduction combines elements of one datatype: the last three arguments of the builders.
 
-    reducer_for: Callable[[int], Reducer]
+    Attributes:
+        reducer_for: returns the function that combines a given number of elements.
+        itemsize: bytes of one element.
+        divisible: whether parts of a buffer may be combined on their own, and in any order of ranks.
+    """
+
+    reducer_for: ReducerFor
     itemsize: int
     divisible: bool
 
 
 def everybody(state: CommState) -> tuple[int, ...]:
-    """World ranks of the members of a schedule: the local group, then the remote one if there is one."""
+    """World ranks in the order that schedules count them: the local group, then the remote group if any."""
     return state.members if state.remote is None else state.members + state.remote
 
 
 def execute(state: CommState, schedule: Schedule) -> None:
-    """Do a schedule as the communicator's next collective operation."""
+    """Run a schedule as the communicator's next collective operation, and wait until it is done.
+
+    Raises:
+        MPI.Exception: A message was longer than the memory for it, or an operation failed.
+    """
     tag = state.collective_tag()
     if not schedule.rounds:
         return
@@ -57,7 +68,7 @@ def begin(state: CommState, schedule: Schedule) -> Transfer:
 
 
 class CollectiveCalls(CommHandle):
-    """How the methods of a communicator carry out a plan."""
+    """How the methods of a communicator carry out a plan. MPI 4.1, sections 6.1, 6.12 and 6.13."""
 
     __slots__ = ()
 
@@ -76,10 +87,10 @@ class CollectiveCalls(CommHandle):
             raised(self, error)
 
     def _prepare(self, plan: Plan, *arguments: Any) -> Prequest:
-        """A request to be started many times.
+        """Return a request that can be started many times.
 
-        Each has a context of its own: the standard matches such operations by the order in which they were
-        made, whatever the order in which they are started.
+        Each request has its own context: the standard matches persistent operations by the order in which
+        they were made, not by the order in which they are started (section 6.13).
         """
         try:
             state = self._live()

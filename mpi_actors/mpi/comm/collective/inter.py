@@ -1,7 +1,8 @@
 """Plans of collective operations between two groups.
 
-A root is given as ROOT by itself, as PROC_NULL by the others of its group, which have no part, and as its
-rank by the other group. Data crosses over: what all get is what the other group has.
+The root gives ROOT as the root, the other processes of its group give PROC_NULL and take no part, and the
+processes of the other group give the root's rank. Data crosses over: every process receives what the other
+group has (MPI 4.1, section 6.2.3).
 """
 
 from __future__ import annotations
@@ -17,20 +18,20 @@ from .call import Build, Combine
 
 
 def sizes(state: CommState) -> tuple[int, int, int]:
-    """Rank, size of the local and of the remote group, as builders want them."""
+    """Rank, size of the local group, size of the remote group: the first arguments of the builders."""
     assert state.remote is not None
     return state.rank, len(state.members), len(state.remote)
 
 
 def check_root(state: CommState, root: int) -> None:
-    """ERR_ROOT if an argument is no root."""
+    """Raise ERR_ROOT unless the argument is ROOT, PROC_NULL or a rank of the remote group."""
     assert state.remote is not None
     if not 0 <= root < len(state.remote) and root not in (ROOT, PROC_NULL):
         raise MPIException(ERR_ROOT, f"root {root} with a remote group of {len(state.remote)}")
 
 
 def barrier(state: CommState) -> Build:
-    """Nothing but the order of things."""
+    """Wait for the other group."""
 
     def build() -> Schedule:
         schedule = Schedule(collectives.KIND_BARRIER)
@@ -41,12 +42,12 @@ def barrier(state: CommState) -> Build:
 
 
 def nothing(kind: int) -> Build:
-    """What the companions of a root do."""
+    """What the other processes of the root's group do: nothing."""
     return lambda: Schedule(kind)
 
 
 def bcast(state: CommState, buf: object, root: int) -> Build:
-    """One buffer from the root to the other group."""
+    """Send one buffer from the root to each process of the other group."""
     check_root(state, root)
     message = None if root == PROC_NULL else to_send(buf) if root == ROOT else to_receive(buf)
 
@@ -62,7 +63,7 @@ def bcast(state: CommState, buf: object, root: int) -> Build:
 
 
 def gather(state: CommState, sendbuf: object, recvbuf: object, root: int, form: int, kind: int) -> Build:
-    """A block from each of the other group to the root."""
+    """Send a block from each process of the other group to the root."""
     check_root(state, root)
     places = receive_blocks(recvbuf, state.count, form) if root == ROOT else None
     own = to_send(sendbuf) if root >= 0 else None
@@ -79,7 +80,7 @@ def gather(state: CommState, sendbuf: object, recvbuf: object, root: int, form: 
 
 
 def scatter(state: CommState, sendbuf: object, recvbuf: object, root: int, form: int, kind: int) -> Build:
-    """A block from the root to each of the other group."""
+    """Send a block from the root to each process of the other group."""
     check_root(state, root)
     given = send_blocks(sendbuf, state.count, form) if root == ROOT else None
     own = to_receive(recvbuf) if root >= 0 else None
@@ -96,7 +97,7 @@ def scatter(state: CommState, sendbuf: object, recvbuf: object, root: int, form:
 
 
 def allgather(state: CommState, sendbuf: object, recvbuf: object, form: int, kind: int) -> Build:
-    """A block from each of the other group to all."""
+    """Send a block from each process of the other group to every process of this one."""
     places = receive_blocks(recvbuf, state.count, form)
     own = to_send(sendbuf)
 
@@ -110,7 +111,7 @@ def allgather(state: CommState, sendbuf: object, recvbuf: object, form: int, kin
 
 
 def alltoall(state: CommState, sendbuf: object, recvbuf: object, form: int, kind: int) -> Build:
-    """A block to and from each of the other group."""
+    """Exchange a block with each process of the other group."""
     places = receive_blocks(recvbuf, state.count, form)
     given = send_blocks(sendbuf, state.count, form)
 
@@ -127,7 +128,7 @@ def alltoall(state: CommState, sendbuf: object, recvbuf: object, form: int, kind
 def reduce(
     state: CommState, own: BufferMessage | None, place: BufferMessage | None, how: Combine, root: int
 ) -> Build:
-    """What the other group has, combined, at the root, which gives `place`; those give `own`."""
+    """Combine the buffers of the other group at the root. The root gives `place`, the other group `own`."""
 
     def build() -> Schedule:
         after: After = []
@@ -140,7 +141,7 @@ def reduce(
 
 
 def allreduce(state: CommState, own: BufferMessage, place: BufferMessage, how: Combine) -> Build:
-    """What the other group has, combined, at all."""
+    """Combine the buffers of the other group; each process of this group receives the result."""
 
     def build() -> Schedule:
         after: After = []
@@ -154,7 +155,7 @@ def allreduce(state: CommState, own: BufferMessage, place: BufferMessage, how: C
 def reduce_scatter(
     state: CommState, own: BufferMessage, place: BufferMessage, counts: list[int], how: Combine, kind: int
 ) -> Build:
-    """What the other group has, combined, `counts` elements for each of this one."""
+    """Combine the buffers of the other group; rank i of this group receives `counts[i]` elements."""
 
     def build() -> Schedule:
         after: After = []

@@ -1,7 +1,7 @@
 """Plans of the collective operations that move data: broadcast, gather, scatter, allgather, alltoall.
 
-The builders of schedules know bytes and blocks only. Here arguments are checked and parsed, data that is not
-contiguous is packed, and what was received is unpacked in a last step.
+The builders of schedules know bytes and blocks only. These plans check and parse the arguments, pack data
+that is not contiguous, and unpack what was received in a last step.
 """
 
 from __future__ import annotations
@@ -37,10 +37,11 @@ GATHERS = collectives.KIND_GATHER, collectives.KIND_GATHERV
 SCATTERS = collectives.KIND_SCATTER, collectives.KIND_SCATTERV
 ALLGATHERS = collectives.KIND_ALLGATHER, collectives.KIND_ALLGATHERV
 ALLTOALLS = collectives.KIND_ALLTOALL, collectives.KIND_ALLTOALLV, collectives.KIND_ALLTOALLW
+"""Kinds of schedules, by the form of the blocks: EQUAL, VECTOR, GENERAL."""
 
 
 def barrier(state: CommState) -> Build:
-    """Nothing but the order of things."""
+    """Wait for all ranks."""
     if state.remote is not None:
         return inter.barrier(state)
 
@@ -53,7 +54,7 @@ def barrier(state: CommState) -> Build:
 
 
 def bcast(state: CommState, buf: object, root: int) -> Build:
-    """One buffer from the root to all."""
+    """Send one buffer from the root to all ranks."""
     if state.remote is not None:
         return inter.bcast(state, buf, root)
     here = is_root(state, root)
@@ -70,27 +71,25 @@ def bcast(state: CommState, buf: object, root: int) -> Build:
 
 
 def gather(state: CommState, sendbuf: object, recvbuf: object, root: int, form: int = EQUAL) -> Build:
-    """A block from each to the root."""
+    """Send a block from each rank to the root."""
     if state.remote is not None:
         return inter.gather(state, sendbuf, recvbuf, root, form, GATHERS[form])
     rank, size = state.rank, len(state.members)
     here = is_root(state, root)
     places = receive_blocks(recvbuf, size, form) if here else None
-    own = None if here and in_place(sendbuf) else to_send(sendbuf)
-    if places is not None and own is not None:
-        own_block(own, places[rank])
+    if places is not None and in_place(sendbuf):
+        own = places[rank]
+    else:
+        own = to_send(sendbuf)
+        if places is not None:
+            own_block(own, places[rank])
     add = collectives.gather if form == EQUAL else collectives.gatherv
 
     def build() -> Schedule:
         after: After = []
         schedule = Schedule(GATHERS[form])
         blocks = None if places is None else targets(places, after)
-        if own is not None:
-            data = packed(own)
-        else:
-            assert places is not None
-            data = packed(places[rank])
-        add(schedule, rank, size, data, blocks, root)
+        add(schedule, rank, size, packed(own), blocks, root)
         return finished(schedule, after)
 
     return build
@@ -100,26 +99,27 @@ gatherv = partial(gather, form=VECTOR)
 
 
 def scatter(state: CommState, sendbuf: object, recvbuf: object, root: int, form: int = EQUAL) -> Build:
-    """A block from the root to each."""
+    """Send a block from the root to each rank."""
     if state.remote is not None:
         return inter.scatter(state, sendbuf, recvbuf, root, form, SCATTERS[form])
     rank, size = state.rank, len(state.members)
     here = is_root(state, root)
     given = send_blocks(sendbuf, size, form) if here else None
-    own = None if here and in_place(recvbuf) else to_receive(recvbuf)
-    if given is not None and own is not None:
-        own_block(given[rank], own)
+    own, unused = None, 0
+    if given is not None and in_place(recvbuf):
+        unused = given[rank].nbytes
+    else:
+        own = to_receive(recvbuf)
+        if given is not None:
+            own_block(given[rank], own)
     add = collectives.scatter if form == EQUAL else collectives.scatterv
 
     def build() -> Schedule:
         after: After = []
         schedule = Schedule(SCATTERS[form])
         blocks = None if given is None else [packed(block) for block in given]
-        if own is not None:
-            place = target(own, after)
-        else:
-            assert given is not None
-            place = memoryview(bytearray(given[rank].nbytes))  # what is sent may be read-only
+        # in place, the block goes to memory that nobody reads: the root's own buffer may be read-only
+        place = memoryview(bytearray(unused)) if own is None else target(own, after)
         add(schedule, rank, size, blocks, place, root)
         return finished(schedule, after)
 
@@ -130,7 +130,7 @@ scatterv = partial(scatter, form=VECTOR)
 
 
 def allgather(state: CommState, sendbuf: object, recvbuf: object, form: int = EQUAL) -> Build:
-    """A block from each to all."""
+    """Send a block from each rank to all ranks."""
     if state.remote is not None:
         return inter.allgather(state, sendbuf, recvbuf, form, ALLGATHERS[form])
     rank, size = state.rank, len(state.members)
@@ -159,7 +159,7 @@ allgatherv = partial(allgather, form=VECTOR)
 
 
 def alltoall(state: CommState, sendbuf: object, recvbuf: object, form: int = EQUAL) -> Build:
-    """A block from each to each."""
+    """Send a block from each rank to each rank."""
     if state.remote is not None:
         return inter.alltoall(state, sendbuf, recvbuf, form, ALLTOALLS[form])
     rank, size = state.rank, len(state.members)

@@ -1,6 +1,6 @@
 """Collective operations on buffers that return a request at once.
 
-Buffers must be left alone until it has completed.
+The program must not touch the buffers until the request is complete.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from .call import CollectiveCalls
 
 
 class NonblockingCollectives(CollectiveCalls):
-    """Ibarrier, Ibcast … Ireduce_scatter."""
+    """Ibarrier, Ibcast … Ireduce_scatter. MPI 4.1, section 6.12."""
 
     __slots__ = ()
 
@@ -82,7 +82,7 @@ class NonblockingCollectives(CollectiveCalls):
 
 
 class NonblockingScans(CollectiveCalls):
-    """Iscan and Iexscan."""
+    """Iscan and Iexscan, which only intracommunicators have. MPI 4.1, section 6.12."""
 
     __slots__ = ()
 

@@ -1,4 +1,4 @@
-"""Collective operations on Python objects: what travels is their pickles, and everybody gets a copy."""
+"""Collective operations on Python objects: their pickles travel, and each receiver gets a copy."""
 
 from __future__ import annotations
 
@@ -21,20 +21,21 @@ from .inter import check_root, sizes
 from .movements import barrier
 from .quick import quick_barrier
 
-Combine = Op | Callable[[Any, Any], Any]
+ObjectOp = Op | Callable[[Any, Any], Any]
+"""What combines two objects: an operation, or a function that may change and return the first."""
 
 
 class ObjectCollectives(CollectiveCalls):
     """barrier, bcast, gather, scatter, allgather, alltoall, reduce, allreduce.
 
-    Between two groups `root` is ROOT, PROC_NULL or a rank of the other group, and what comes is the other
-    group's.
+    The operations of MPI 4.1, sections 6.3 to 6.9, on objects. Between two groups `root` is ROOT, PROC_NULL
+    or a rank of the other group, and each process receives what the other group has.
     """
 
     __slots__ = ()
 
     def barrier(self) -> None:
-        """Wait until every process of the group has come here."""
+        """Wait until every process has called this (between two groups: every process of the other)."""
         try:
             if quick_barrier(self._h):
                 return
@@ -45,7 +46,7 @@ class ObjectCollectives(CollectiveCalls):
     @handled
     @serialized("bcast")
     def bcast(self, obj: Any, root: int = 0) -> Any:
-        """The root's object, to all."""
+        """Send the root's object to all ranks. Return it at each rank."""
         state = self._live()
         schedule = Schedule(collectives.KIND_BCAST_OBJECT)
         if state.remote is not None:
@@ -61,7 +62,7 @@ class ObjectCollectives(CollectiveCalls):
 
     @handled
     def gather(self, sendobj: Any, root: int = 0) -> list[Any] | None:
-        """The objects of all, by rank, at the root; None elsewhere."""
+        """Return the objects of all ranks, by rank, at the root; None at the other ranks."""
         state = self._live()
         schedule = Schedule(collectives.KIND_GATHER_OBJECTS)
         if state.remote is not None:
@@ -78,10 +79,10 @@ class ObjectCollectives(CollectiveCalls):
 
     @handled
     def scatter(self, sendobj: Sequence[Any] | None, root: int = 0) -> Any:
-        """One of the root's objects to each, by rank.
+        """Send object i of the root's list to rank i. Return this rank's object.
 
         Raises:
-            ValueError: at the root, there are not as many objects as ranks.
+            ValueError: The root gives more or fewer objects than there are ranks.
         """
         state = self._live()
         schedule = Schedule(collectives.KIND_SCATTER_OBJECTS)
@@ -99,7 +100,7 @@ class ObjectCollectives(CollectiveCalls):
 
     @handled
     def allgather(self, sendobj: Any) -> list[Any]:
-        """The objects of all, by rank, at all."""
+        """Return the objects of all ranks, by rank, at every rank."""
         state = self._live()
         schedule = Schedule(collectives.KIND_ALLGATHER_OBJECTS)
         mine = Box(dumps(sendobj))
@@ -114,20 +115,17 @@ class ObjectCollectives(CollectiveCalls):
 
     @handled
     def alltoall(self, sendobj: Sequence[Any] | None) -> list[Any]:
-        """Send object i to rank i, and get one from it.
+        """Send object i to rank i. Return the objects that the ranks have sent to this one, by rank.
 
         Raises:
-            ValueError: there are not as many objects as ranks.
+            ValueError: There are more or fewer objects than ranks.
         """
         state = self._live()
         return exchange(state, sendobj)
 
     @handled
-    def reduce(self, sendobj: Any, op: Combine = SUM, root: int = 0) -> Any:
-        """The objects of all, combined in the order of ranks, at the root; None elsewhere.
-
-        `op` is an operation, or a function of two objects, which may change and return the first.
-        """
+    def reduce(self, sendobj: Any, op: ObjectOp = SUM, root: int = 0) -> Any:
+        """Combine the objects of all ranks, in their order. Return the result at the root, else None."""
         state = self._live()
         schedule, cell = Schedule(collectives.KIND_REDUCE_OBJECTS), Cell(sendobj)
         combine = combining(op)
@@ -143,8 +141,8 @@ class ObjectCollectives(CollectiveCalls):
         return cell.value if here else None
 
     @handled
-    def allreduce(self, sendobj: Any, op: Combine = SUM) -> Any:
-        """The objects of all, combined in the order of ranks, at all; see `reduce`."""
+    def allreduce(self, sendobj: Any, op: ObjectOp = SUM) -> Any:
+        """Combine the objects of all ranks, in the order of ranks. Return the result at every rank."""
         state = self._live()
         schedule, cell = Schedule(collectives.KIND_ALLREDUCE_OBJECTS), Cell(sendobj)
         combine = combining(op)
@@ -158,21 +156,21 @@ class ObjectCollectives(CollectiveCalls):
 
 
 class ObjectScans(CollectiveCalls):
-    """scan and exscan, which only intracommunicators have."""
+    """scan and exscan, which only intracommunicators have: MPI 4.1, section 6.11, on objects."""
 
     __slots__ = ()
 
     @handled
-    def scan(self, sendobj: Any, op: Combine = SUM) -> Any:
-        """The objects of the ranks up to and with this one, combined; see `reduce`."""
+    def scan(self, sendobj: Any, op: ObjectOp = SUM) -> Any:
+        """Combine the objects of ranks 0 to this one. Return the result."""
         return self._scan(collectives.KIND_SCAN_OBJECTS, collectives.scan_objects, sendobj, op)
 
     @handled
-    def exscan(self, sendobj: Any, op: Combine = SUM) -> Any:
-        """The objects of the ranks before this one, combined; None at rank 0."""
+    def exscan(self, sendobj: Any, op: ObjectOp = SUM) -> Any:
+        """Combine the objects of the ranks below this one. Return the result; None at rank 0."""
         return self._scan(collectives.KIND_EXSCAN_OBJECTS, collectives.exscan_objects, sendobj, op)
 
-    def _scan(self, kind: int, add: Callable[..., None], sendobj: Any, op: Combine) -> Any:
+    def _scan(self, kind: int, add: Callable[..., None], sendobj: Any, op: ObjectOp) -> Any:
         state = self._live()
         schedule, cell = Schedule(kind), Cell(sendobj)
         add(schedule, state.rank, len(state.members), cell, combining(op), dumps, loads)
@@ -181,7 +179,7 @@ class ObjectScans(CollectiveCalls):
 
 
 def exchange(state: CommState, objects: Sequence[Any] | None) -> list[Any]:
-    """An object to each rank (of the other group), and one from it."""
+    """Send an object to each rank (of the other group) and return the objects that they send, by rank."""
     schedule = Schedule(collectives.KIND_ALLTOALL_OBJECTS)
     size = len(state.peers)
     given, boxes = boxed(objects, size), [Box() for _ in range(size)]
@@ -194,15 +192,24 @@ def exchange(state: CommState, objects: Sequence[Any] | None) -> list[Any]:
 
 
 def boxed(objects: Sequence[Any] | None, count: int) -> list[Box]:
-    """Objects to send, which must be so many; None means None for each."""
+    """Pickle the objects to send, which must be `count`; no objects at all means None for each rank.
+
+    Raises:
+        ValueError: There are more or fewer objects.
+    """
     items = [None] * count if objects is None else list(objects)
     if len(items) != count:
         raise ValueError(f"expected {count} objects, got {len(items)}")
     return [Box(dumps(item)) for item in items]
 
 
-def combining(op: Combine) -> Callable[[Any, Any], Any]:
-    """A function of two objects; ERR_OP for a null operation."""
+def combining(op: ObjectOp) -> Callable[[Any, Any], Any]:
+    """The function of two objects that an operation stands for.
+
+    Raises:
+        TypeError: `op` is neither an operation nor a function.
+        MPI.Exception: ERR_OP, for the null operation.
+    """
     if isinstance(op, Op) and not op:
         raise MPIException(ERR_OP, "MPI.OP_NULL combines nothing")
     if not callable(op):

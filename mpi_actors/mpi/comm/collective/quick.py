@@ -1,6 +1,7 @@
-"""Short ways for the plainest calls: whole contiguous buffers within one group, and nothing to unpack.
+"""Short cuts for the simplest calls: contiguous buffers within one group, and nothing to unpack.
 
-What is not plain, right or wrong, is left to the plans: they know what to say of it.
+Each function returns False, and does nothing, for any other call, right or wrong. The caller then uses the
+plan, which does the operation or explains the error.
 """
 
 from __future__ import annotations
@@ -16,11 +17,11 @@ from .call import Combine, execute
 from .reductions import combine
 
 _combines: dict[tuple[Any, str], Combine] = {}
-"""Of predefined operations, by operation and format of the buffer."""
+"""How predefined operations combine, by (state of the operation, format of the buffer's elements)."""
 
 
 def quick_barrier(state: CommState) -> bool:
-    """Do a barrier within one group; False if it is for the plan to do."""
+    """Do a barrier within one group. Return False if the plan must do it."""
     if not state.live or state.remote is not None:
         return False
     schedule = Schedule(collectives.KIND_BARRIER)
@@ -30,7 +31,7 @@ def quick_barrier(state: CommState) -> bool:
 
 
 def quick_bcast(state: CommState, buf: Any, root: int) -> bool:
-    """Do a broadcast of a whole buffer; False if it is for the plan to do."""
+    """Broadcast a whole buffer within one group. Return False if the plan must do it."""
     size = len(state.members)
     if state.remote is not None or not 0 <= root < size or not state.live:
         return False
@@ -44,7 +45,7 @@ def quick_bcast(state: CommState, buf: Any, root: int) -> bool:
 
 
 def quick_allreduce(state: CommState, sendbuf: Any, recvbuf: Any, op: object) -> bool:
-    """Do an allreduce of whole buffers with a predefined operation; False if it is for the plan to do."""
+    """Reduce whole buffers with a predefined operation. Return False if the plan must do it."""
     if state.remote is not None or not state.live or recvbuf is IN_PLACE or recvbuf is BOTTOM:
         return False
     if not isinstance(op, Op):
@@ -69,7 +70,7 @@ def quick_allreduce(state: CommState, sendbuf: Any, recvbuf: Any, op: object) ->
 
 
 def _known(op: Op, format: str) -> Combine | None:
-    """Remember how a predefined operation combines elements of a format of one character."""
+    """Find and remember how a predefined operation combines elements of a format of one character."""
     if not op.is_predefined or not op or len(format) != 1 or format not in _typedict:
         return None
     how = _combines[op._h, format] = combine(op, _typedict[format])

@@ -1,6 +1,6 @@
 """Plans of the collective operations that combine data: reduce, allreduce, reduce-scatter, scan, exscan.
 
-What is combined is a contiguous copy, or the receive buffer itself where that is contiguous.
+The schedules combine data in the receive buffer if that is contiguous, else in a contiguous copy.
 """
 
 from __future__ import annotations
@@ -23,46 +23,57 @@ from .call import Build, Combine, execute
 
 
 def combine(op: Op, datatype: Datatype) -> Combine:
-    """An operation for a datatype; ERR_OP if it is not defined for it."""
+    """How an operation combines elements of a datatype.
+
+    Raises:
+        TypeError: `op` is not an operation.
+        MPI.Exception: ERR_OP, if the operation is null or not defined for the datatype.
+    """
     if not isinstance(op, Op):
         raise TypeError(f"expected an MPI.Op, got {type(op).__name__}")
     if not op:
         raise MPIException(ERR_OP, "MPI.OP_NULL combines nothing")
     op._reducer(datatype, 0)
     state = op._live()
-    kept = datatype if datatype.is_predefined else Datatype(datatype)  # either may be freed before the start
+    # the program may free both handles before the operation starts: keep handles of our own
+    kept = datatype if datatype.is_predefined else Datatype(datatype)
     if state.function is not None:
         return Combine(partial(user_reducer, state.function, kept), kept.size, False)
     own = Op(op)
     return Combine(lambda count: own._reducer(kept, count), kept.size, own._divisible)
 
 
-def paired(
-    sendbuf: object, recvbuf: object, intra: bool = True
-) -> tuple[BufferMessage | None, BufferMessage]:
-    """Both buffers of a reduction; None as the first of IN_PLACE, which only has a meaning within a group.
+def paired(sendbuf: object, recvbuf: object) -> tuple[BufferMessage | None, BufferMessage]:
+    """Parse both buffers of a reduction within one group; the first result is None for IN_PLACE.
 
     Raises:
-        ValueError: they differ in datatype or count.
+        ValueError: The buffers differ in datatype or count.
     """
     place = to_receive(recvbuf)
-    if intra and in_place(sendbuf):
-        return None, place
+    return None if in_place(sendbuf) else alike(sendbuf, place), place
+
+
+def alike(sendbuf: object, place: BufferMessage) -> BufferMessage:
+    """Parse a buffer to be sent that has as many elements of the same datatype as the receive buffer.
+
+    Raises:
+        ValueError: The buffers differ in datatype or count.
+    """
     own = to_send(sendbuf)
     same_type(own, place)
     if own.count != place.count:
         raise ValueError(f"{own.count} elements to send, room for {place.count}")
-    return own, place
+    return own
 
 
 def same_type(own: BufferMessage, place: BufferMessage) -> None:
-    """ValueError if two buffers have different datatypes."""
+    """Raise ValueError if two buffers have different datatypes."""
     if own.datatype != place.datatype:
         raise ValueError("the datatypes of the buffers to send and to receive differ")
 
 
 def contribution(own: BufferMessage | None, place: BufferMessage, after: After) -> memoryview:
-    """Where to receive the result, holding what this rank contributes."""
+    """The memory to receive the result in; it holds what this rank contributes."""
     if own is None:
         return filled(place, after)
     view = target(place, after)
@@ -71,24 +82,24 @@ def contribution(own: BufferMessage | None, place: BufferMessage, after: After) 
 
 
 def reduce(state: CommState, sendbuf: object, recvbuf: object, op: Op, root: int) -> Build:
-    """The result at the root."""
+    """Combine the buffers of all ranks at the root."""
     if state.remote is not None:
         return _reduce_across(state, sendbuf, recvbuf, op, root)
     rank, size = state.rank, len(state.members)
-    here = is_root(state, root)
-    own, place = paired(sendbuf, recvbuf) if here else (to_send(sendbuf), None)
-    message = own or place
-    assert message is not None
+    own: BufferMessage | None
+    place: BufferMessage | None
+    if is_root(state, root):
+        own, place = paired(sendbuf, recvbuf)
+        message = place
+    else:
+        own, place = None, None
+        message = to_send(sendbuf)
     how = combine(op, message.datatype)
 
     def build() -> Schedule:
         after: After = []
         schedule = Schedule(collectives.KIND_REDUCE)
-        if place is not None:
-            view = contribution(own, place, after)
-        else:
-            assert own is not None
-            view = packed(own)
+        view = packed(message) if place is None else contribution(own, place, after)
         collectives.reduce(schedule, rank, size, view, *how, root)
         return finished(schedule, after)
 
@@ -106,12 +117,12 @@ def _reduce_across(state: CommState, sendbuf: object, recvbuf: object, op: Op, r
 
 
 def allreduce(state: CommState, sendbuf: object, recvbuf: object, op: Op) -> Build:
-    """The result at all."""
-    own, place = paired(sendbuf, recvbuf, state.remote is None)
-    how = combine(op, place.datatype)
+    """Combine the buffers of all ranks; every rank receives the result."""
     if state.remote is not None:
-        assert own is not None
-        return inter.allreduce(state, own, place, how)
+        place = to_receive(recvbuf)
+        return inter.allreduce(state, alike(sendbuf, place), place, combine(op, place.datatype))
+    own, place = paired(sendbuf, recvbuf)
+    how = combine(op, place.datatype)
 
     def build() -> Schedule:
         after: After = []
@@ -124,7 +135,11 @@ def allreduce(state: CommState, sendbuf: object, recvbuf: object, op: Op) -> Bui
 
 
 def reduce_scatter_block(state: CommState, sendbuf: object, recvbuf: object, op: Op) -> Build:
-    """The result in equal blocks."""
+    """Combine the buffers of all ranks; rank i receives block i of the result. All blocks have one size.
+
+    Raises:
+        ValueError: The counts or datatypes of the two buffers do not fit.
+    """
     size = len(state.members)
     if state.remote is None and in_place(sendbuf):
         own, place = None, to_receive(recvbuf)
@@ -143,7 +158,16 @@ def reduce_scatter_block(state: CommState, sendbuf: object, recvbuf: object, op:
 def reduce_scatter(
     state: CommState, sendbuf: object, recvbuf: object, recvcounts: Sequence[int] | None, op: Op
 ) -> Build:
-    """The result in blocks of the counts given, or of what each has room for."""
+    """Combine the buffers of all ranks; rank i receives `recvcounts[i]` elements of the result.
+
+    Without `recvcounts` each rank receives as many elements as it has room for: the ranks exchange these
+    counts.
+
+    Raises:
+        TypeError: `recvcounts` is missing with IN_PLACE or between two groups.
+        ValueError: The counts or datatypes of the buffers do not fit.
+        MPI.Exception: ERR_ARG, for a negative count.
+    """
     rank, size = state.rank, len(state.members)
     own, place = None, to_receive(recvbuf)
     if state.remote is not None or not in_place(sendbuf):
@@ -189,7 +213,7 @@ def _reduce_scatter(
 
 
 def _counts(state: CommState, count: int) -> list[int]:
-    """How many elements each rank has room for."""
+    """Ask all ranks for how many elements they have room."""
     size = len(state.members)
     whole = memoryview(bytearray(8 * size))
     numbers = whole.cast("q")
@@ -202,7 +226,7 @@ def _counts(state: CommState, count: int) -> list[int]:
 
 
 def scan(state: CommState, sendbuf: object, recvbuf: object, op: Op) -> Build:
-    """At each rank the result of the ranks up to and with it."""
+    """Combine, for each rank, the buffers of rank 0 to that rank."""
     own, place = paired(sendbuf, recvbuf)
     how = combine(op, place.datatype)
 
@@ -217,7 +241,7 @@ def scan(state: CommState, sendbuf: object, recvbuf: object, op: Op) -> Build:
 
 
 def exscan(state: CommState, sendbuf: object, recvbuf: object, op: Op) -> Build:
-    """At each rank the result of the ranks before it; rank 0 keeps what it had."""
+    """Combine, for each rank, the buffers of the ranks below it. Rank 0 keeps what its buffer held."""
     own, place = paired(sendbuf, recvbuf)
     how = combine(op, place.datatype)
 
