@@ -1,6 +1,6 @@
-"""Memory that a program attaches for buffered sends, and what is thought to lie in it.
+"""Memory that a program attaches for buffered sends, and the messages that count against it.
 
-The memory only limits how much may be on its way: the copies that are sent are ordinary objects.
+The memory only limits how many bytes may be unsent: the copies that are sent lie elsewhere.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ if TYPE_CHECKING:
 
 
 class SendBuffer:
-    """Memory that a program has attached, and the messages that it is thought to hold.
+    """Memory that a program has attached, and the messages that count against it.
 
     Attributes:
-        memory: what was attached, to be given back.
-        size: its bytes; None: as many as are needed.
-        held: messages that are not sent yet, with their bytes.
+        memory: what the program attached, and gets back.
+        size: bytes of the memory; None for as many as the messages need.
+        held: unsent messages, each with its bytes and BSEND_OVERHEAD.
     """
 
     __slots__ = ("held", "memory", "size")
@@ -35,10 +35,10 @@ class SendBuffer:
         self.held: list[tuple[Transfer, int]] = []
 
     def reserve(self, nbytes: int) -> None:
-        """Make sure that a message has a place.
+        """Check that a message of `nbytes` bytes fits beside the unsent ones.
 
         Raises:
-            MPI.Exception: ERR_BUFFER, if those that are not sent yet leave none.
+            MPI.Exception: ERR_BUFFER, if it does not.
         """
         self.held = [(transfer, size) for transfer, size in self.held if not transfer.done]
         if self.size is None:
@@ -48,7 +48,7 @@ class SendBuffer:
             raise MPIException(ERR_BUFFER, f"a buffer of {self.size} bytes, where {needed} are needed")
 
     def hold(self, transfer: Transfer, nbytes: int) -> None:
-        """Remember a message until it is sent."""
+        """Count a message of `nbytes` bytes until it is sent."""
         if not transfer.done:
             self.held.append((transfer, nbytes + BSEND_OVERHEAD))
 

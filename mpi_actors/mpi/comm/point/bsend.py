@@ -1,4 +1,4 @@
-"""Buffered sends: of copies, so that they do not wait for their receivers."""
+"""Buffered sends: they send copies, so they do not wait for their receivers."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ if TYPE_CHECKING:
 
 
 def bsend(state: CommState, world: int, tag: int, data: Data) -> None:
-    """Send a copy of the data, within what is attached.
+    """Send a copy of the data. The copy counts against the attached memory until it is sent.
 
     Raises:
-        MPI.Exception: ERR_BUFFER
+        MPI.Exception: ERR_BUFFER, if no memory is attached or too little of it is free.
     """
     buffer = state.buffer or process.buffer
     if buffer is None:
@@ -36,20 +36,20 @@ def bsend(state: CommState, world: int, tag: int, data: Data) -> None:
 
 
 class BufferedSends(Point):
-    """Bsend, Ibsend, Bsend_init; what is attached to a communicator."""
+    """Bsend, Ibsend, Bsend_init; Attach_buffer …. MPI 4.1, sections 3.4, 3.6, 3.7 and 3.9."""
 
     __slots__ = ()
 
     @handled
     def Bsend(self, buf: object, dest: int, tag: int = 0) -> None:
-        """Send a copy of a buffer; does not wait for the receiver."""
+        """Send a copy of a buffer without waiting for the receiver."""
         world = self._dest(dest, tag)
         if world != NOBODY:
             bsend(self._h, world, tag, outgoing(buf))
 
     @handled
     def Ibsend(self, buf: object, dest: int, tag: int = 0) -> Request:
-        """The same with a request, which is complete at once."""
+        """Do as `Bsend`. Return a request, which is already complete."""
         world = self._dest(dest, tag)
         if world != NOBODY:
             bsend(self._h, world, tag, outgoing(buf))
@@ -57,7 +57,7 @@ class BufferedSends(Point):
 
     @handled
     def Bsend_init(self, buf: object, dest: int, tag: int = 0) -> Prequest:
-        """Prepare a buffered send, to be started many times."""
+        """Return a request for a buffered send that can be started many times."""
         world = self._dest(dest, tag)
         state = self._h
         if world == NOBODY:
@@ -72,23 +72,23 @@ class BufferedSends(Point):
 
     @handled
     def Attach_buffer(self, buf: object) -> None:
-        """Attach memory for the buffered sends of this communicator. None: as much as is needed."""
+        """Attach memory for the buffered sends of this communicator. None means as much as they need."""
         attach(self._live(), buf)
 
     @handled
     def Detach_buffer(self) -> object:
-        """Wait until what is buffered is sent, and give the memory back."""
+        """Wait until all buffered messages are sent. Detach the memory and return it."""
         state = self._live()
         return detach(state, state.engine)
 
     @handled
     def Flush_buffer(self) -> None:
-        """Wait until what is buffered is sent."""
+        """Wait until all buffered messages are sent."""
         state = self._live()
         flush(state, state.engine)
 
     @handled
     def Iflush_buffer(self) -> Request:
-        """The same with a request."""
+        """Return a request that is complete when all messages that are buffered now are sent."""
         state = self._live()
         return Request._of(flushing(state, state.engine), state)

@@ -1,4 +1,7 @@
-"""Attached memory for buffered sends: of a communicator, or of the process for all other communicators."""
+"""Memory that a program attaches for buffered sends: to a communicator, to a session or to the process.
+
+A communicator without a buffer of its own uses the buffer of the process. MPI 4.1, section 3.6.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class Attached:
-    """The buffer for communicators without one of their own."""
+    """A place other than a communicator that a buffer can be attached to: the process, or a session."""
 
     __slots__ = ("buffer",)
 
@@ -26,17 +29,26 @@ class Attached:
 
 
 process = Attached()
+"""The buffer for communicators without one of their own."""
 
 
 def attach(place: Attached | CommState, memory: object) -> None:
-    """Attach memory to a communicator or to the process; ERR_BUFFER if there is one already."""
+    """Attach memory to a place.
+
+    Raises:
+        MPI.Exception: ERR_BUFFER, if the place has a buffer already.
+    """
     if place.buffer is not None:
         raise MPIException(ERR_BUFFER, "a buffer is attached already")
     place.buffer = SendBuffer(memory)
 
 
 def detach(place: Attached | CommState, engine: Engine) -> object:
-    """Wait until what is buffered is sent, and give the memory back; ERR_BUFFER if there is none."""
+    """Wait until all buffered messages are sent. Detach the memory and return it.
+
+    Raises:
+        MPI.Exception: ERR_BUFFER, if the place has no buffer.
+    """
     buffer = place.buffer
     if buffer is None:
         raise MPIException(ERR_BUFFER, "no buffer is attached")
@@ -46,13 +58,13 @@ def detach(place: Attached | CommState, engine: Engine) -> object:
 
 
 def flush(place: Attached | CommState, engine: Engine) -> None:
-    """Wait until what is buffered is sent."""
+    """Wait until all messages that are buffered at a place are sent."""
     if place.buffer is not None:
         place.buffer.flush(engine)
 
 
 def flushing(place: Attached | CommState, engine: Engine) -> Transfer:
-    """What is complete when all that is buffered now is sent."""
+    """Return a transfer that is complete when all messages that are buffered now are sent."""
     with engine.lock:
         held = place.buffer.held if place.buffer is not None else []
         return Joint([transfer for transfer, _ in held])
@@ -64,15 +76,15 @@ def Attach_buffer(buf: object) -> None:
 
 
 def Detach_buffer() -> object:
-    """Wait until what is buffered is sent, and give the memory back."""
+    """Wait until all buffered messages are sent. Detach the memory of the process and return it."""
     return detach(process, the_engine())
 
 
 def Flush_buffer() -> None:
-    """Wait until what is buffered is sent."""
+    """Wait until all messages in the buffer of the process are sent."""
     flush(process, the_engine())
 
 
 def Iflush_buffer() -> Request:
-    """The same with a request."""
+    """Return a request that is complete when all messages now in the buffer of the process are sent."""
     return Request._of(flushing(process, the_engine()))

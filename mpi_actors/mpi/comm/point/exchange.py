@@ -1,4 +1,4 @@
-"""A send and a receive in one call."""
+"""One call for a send and a receive."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class Exchanges(Point):
-    """Sendrecv, Sendrecv_replace and their forms that do not wait."""
+    """Sendrecv, Sendrecv_replace, and the same without waiting. MPI 4.1, section 3.10."""
 
     __slots__ = ()
 
@@ -35,7 +35,7 @@ class Exchanges(Point):
         recvtag: int = ANY_TAG,
         status: Status | None = None,
     ) -> None:
-        """Send one buffer and receive another, at the same time."""
+        """Send one buffer and receive into another one, at the same time."""
         to, world = self._dest(dest, sendtag), self._source(source, recvtag)
         data = b"" if to == NOBODY else outgoing(sendbuf)
         self._exchange(to, sendtag, data, world, recvtag, recvbuf, status)
@@ -50,7 +50,7 @@ class Exchanges(Point):
         recvtag: int = ANY_TAG,
         status: Status | None = None,
     ) -> None:
-        """Send a buffer, and receive what replaces it."""
+        """Send a buffer, and receive a message into the same buffer."""
         to, world = self._dest(dest, sendtag), self._source(source, recvtag)
         data = b"" if to == NOBODY else copied(outgoing(buf))
         self._exchange(to, sendtag, data, world, recvtag, buf, status)
@@ -65,7 +65,7 @@ class Exchanges(Point):
         source: int = ANY_SOURCE,
         recvtag: int = ANY_TAG,
     ) -> Request:
-        """Begin a send and a receive, with one request for both."""
+        """Begin a send and a receive. Return one request for both."""
         to, world = self._dest(dest, sendtag), self._source(source, recvtag)
         state = self._h
         into, finish = (None, None) if world == NOBODY else incoming(recvbuf)
@@ -78,7 +78,7 @@ class Exchanges(Point):
     def Isendrecv_replace(
         self, buf: object, dest: int, sendtag: int = 0, source: int = ANY_SOURCE, recvtag: int = ANY_TAG
     ) -> Request:
-        """Begin to send a buffer and to receive what replaces it, with one request for both."""
+        """Begin to send a buffer and to receive into the same buffer. Return one request for both."""
         to, world = self._dest(dest, sendtag), self._source(source, recvtag)
         state = self._h
         into, finish = (None, None) if world == NOBODY else incoming(buf)
@@ -118,7 +118,7 @@ class Exchanges(Point):
 def both(
     state: CommState, to: int, sendtag: int, data: Data, world: int, recvtag: int, into: memoryview | None
 ) -> Transfer:
-    """Begin a receive and a send, either of which may be with nobody."""
+    """Begin a receive and a send; `world` and `to` may be NOBODY. Return one transfer for both."""
     engine, context = state.engine, state.context
     with engine.lock:
         received = nothing_comes() if world == NOBODY else engine.irecv(world, context, recvtag, into)
@@ -127,5 +127,5 @@ def both(
 
 
 def copied(data: Data) -> bytes:
-    """The same bytes, which stay when the buffer changes."""
+    """A copy of the bytes, which stays the same when the program changes its buffer."""
     return b"".join(data) if isinstance(data, tuple) else bytes(data)

@@ -1,4 +1,4 @@
-"""Several transfers that a program waits for as one."""
+"""Several transfers that a program waits for together."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from ...engine import Transfer
 
 
 class Joint(Transfer):
-    """Complete when all its parts are; what it says of a message is what the first part says.
+    """A transfer that is complete when all its parts are; its result is that of the first part.
 
-    Make it with the engine's lock held, so that no part is completed meanwhile.
+    The caller holds the engine's lock while making one, so that no part completes meanwhile.
     """
 
     __slots__ = ("_first", "_missing")

@@ -1,4 +1,7 @@
-"""Matched messages: what Mprobe has taken out of the queues, and only its holder can receive."""
+"""Matched messages: `Mprobe` takes one out of the queues, and only the handle's holder can receive it.
+
+MPI 4.1, sections 3.8.2 and 3.8.3.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +23,7 @@ if TYPE_CHECKING:
     from ...status import Status
 
     class Probing(Protocol):
-        """A communicator, as far as messages are looked for in it."""
+        """What `Message` uses of a communicator."""
 
         def Mprobe(self, source: int = ..., tag: int = ..., status: Status | None = ...) -> Message: ...
 
@@ -36,7 +39,7 @@ if TYPE_CHECKING:
 
 
 class Held:
-    """A matched message and the communicator that it came by; none for MESSAGE_NO_PROC."""
+    """A matched message and the communicator that it came by; both are None for MESSAGE_NO_PROC."""
 
     __slots__ = ("comm", "matched")
 
@@ -46,7 +49,7 @@ class Held:
 
 
 class Message(Handle):
-    """A handle to a matched message; null once that has been received."""
+    """A handle to a matched message; null once the message has been received. MPI 4.1, section 3.8.3."""
 
     __slots__ = ()
     _error = ERR_REQUEST
@@ -54,25 +57,25 @@ class Message(Handle):
 
     @classmethod
     def _of_matched(cls, matched: Matched, comm: HasErrhandler) -> Self:
-        """The handle for what the engine's mprobe gave."""
+        """Return a handle to the message that the engine's `mprobe` returned."""
         return cls._to(Held(matched, comm))
 
     def _destroy(self) -> None:
-        """A matched message can only be received: dropping the handle is all that `free` can do."""
+        """Drop the handle: a matched message can be received, but not freed."""
         self._h = None
 
     @classmethod
     def Probe(
         cls, comm: Probing, source: int = ANY_SOURCE, tag: int = ANY_TAG, status: Status | None = None
     ) -> Self:
-        """Wait for a message that matches, and take it."""
+        """Wait for a message from `source` with `tag`, and take it out of the queues."""
         return cls(comm.Mprobe(source, tag, status))
 
     @classmethod
     def Iprobe(
         cls, comm: Probing, source: int = ANY_SOURCE, tag: int = ANY_TAG, status: Status | None = None
     ) -> Self | None:
-        """Take a message that matches, if there is one."""
+        """Take a message from `source` with `tag` out of the queues. Return None if there is none now."""
         message = comm.Improbe(source, tag, status)
         return None if message is None else cls(message)
 
@@ -80,19 +83,19 @@ class Message(Handle):
     def probe(
         cls, comm: Probing, source: int = ANY_SOURCE, tag: int = ANY_TAG, status: Status | None = None
     ) -> Self:
-        """Wait for an object that matches, and take it."""
+        """Wait for an object from `source` with `tag`, and take it out of the queues."""
         return cls(comm.mprobe(source, tag, status))
 
     @classmethod
     def iprobe(
         cls, comm: Probing, source: int = ANY_SOURCE, tag: int = ANY_TAG, status: Status | None = None
     ) -> Self | None:
-        """Take an object that matches, if there is one."""
+        """Take an object from `source` with `tag` out of the queues. Return None if there is none now."""
         message = comm.improbe(source, tag, status)
         return None if message is None else cls(message)
 
     def _take(self) -> Held:
-        """The message, which leaves this handle."""
+        """Return the message and make this handle null."""
         held: Held = self._require()
         if self is not MESSAGE_NO_PROC:
             self._h = None
@@ -101,7 +104,7 @@ class Message(Handle):
         return held
 
     def Irecv(self, buf: Any) -> Request:
-        """Start to receive the message into a buffer."""
+        """Begin to receive the message into a buffer."""
         nobody = self._require().matched is None
         target = parse_recv(buf, rank=PROC_NULL if nobody else 0)
         held = self._take()
@@ -118,12 +121,12 @@ class Message(Handle):
         self.Irecv(buf).Wait(status)
 
     def irecv(self) -> Request:
-        """Start to receive the object."""
+        """Begin to receive the object."""
         held = self._take()
         return Request._of(_start(held, None), held.comm, _load)
 
     def recv(self, status: Status | None = None) -> Any:
-        """Receive the object."""
+        """Receive the object and return it."""
         return self.irecv().wait(status)
 
 

@@ -1,4 +1,4 @@
-"""Point-to-point communication of Python objects: what is sent is their pickle."""
+"""Point-to-point communication of Python objects: their pickles are sent."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ if TYPE_CHECKING:
 
 
 class ObjectMessages(Point):
-    """send, ssend, bsend, isend …; recv, irecv; sendrecv."""
+    """send, ssend, bsend, isend …; recv, irecv; sendrecv: operations of MPI 4.1, chapter 3, on objects."""
 
     __slots__ = ()
 
     def send(self, obj: Any, dest: int, tag: int = 0) -> None:
-        """Send an object, perhaps before it is received."""
+        """Send an object. May return before the object is received."""
         state = self._h
         try:
             if 0 <= dest < state.count and 0 <= tag <= GREATEST_TAG:
@@ -43,10 +43,10 @@ class ObjectMessages(Point):
         tag: int = ANY_TAG,
         status: Status | None = None,
     ) -> Any:
-        """Receive an object. `buf` is of no use and says so.
+        """Receive an object. `buf` is ignored, with a warning.
 
         Raises:
-            Exception: whatever loading the pickle raises; the message is received even so.
+            Exception: Whatever loading the pickle raises; the message counts as received.
         """
         if buf is not None:
             ignored()
@@ -69,7 +69,7 @@ class ObjectMessages(Point):
 
     @handled
     def ssend(self, obj: Any, dest: int, tag: int = 0) -> None:
-        """Send an object. Returns when its receive has begun."""
+        """Send an object. Return when its receive has begun."""
         world = self._dest(dest, tag)
         if world != NOBODY:
             state = self._h
@@ -77,24 +77,24 @@ class ObjectMessages(Point):
 
     @handled
     def bsend(self, obj: Any, dest: int, tag: int = 0) -> None:
-        """Send an object by way of the attached buffer."""
+        """Send an object; its pickle counts against the attached buffer. Does not wait for the receiver."""
         world = self._dest(dest, tag)
         if world != NOBODY:
             bsend(self._h, world, tag, dumps_bytes(obj))
 
     @handled
     def isend(self, obj: Any, dest: int, tag: int = 0) -> Request:
-        """Begin to send an object as it is now."""
+        """Begin to send an object as it is now. Return a request."""
         return self._begin(STANDARD, obj, dest, tag)
 
     @handled
     def issend(self, obj: Any, dest: int, tag: int = 0) -> Request:
-        """Begin to send an object as it is now; complete when its receive has begun."""
+        """Begin to send an object as it is now. The request is complete when the receive has begun."""
         return self._begin(SYNCHRONOUS, obj, dest, tag)
 
     @handled
     def ibsend(self, obj: Any, dest: int, tag: int = 0) -> Request:
-        """Send an object by way of the attached buffer, with a request that is complete at once."""
+        """Do as `bsend`. Return a request, which is already complete."""
         world = self._dest(dest, tag)
         if world != NOBODY:
             bsend(self._h, world, tag, dumps_bytes(obj))
@@ -102,10 +102,13 @@ class ObjectMessages(Point):
 
     @handled
     def irecv(self, buf: object = None, source: int = ANY_SOURCE, tag: int = ANY_TAG) -> Request:
-        """Begin to receive an object: the request's `wait` or `test` returns it.
+        """Begin to receive an object, which the request's `wait` or `test` returns.
 
-        `buf`: memory for the pickle, which must then be large enough; by default (or a number of bytes)
-        memory is found when the message comes.
+        `buf` may be memory for the pickle, and must then be large enough. Without memory, or with a number of
+        bytes, the engine allocates memory when the message arrives.
+
+        Raises:
+            BufferError: The memory is read-only.
         """
         world = self._source(source, tag)
         state = self._h
@@ -131,7 +134,7 @@ class ObjectMessages(Point):
         recvtag: int = ANY_TAG,
         status: Status | None = None,
     ) -> Any:
-        """Send one object and receive another, at the same time."""
+        """Send one object and receive another one, at the same time. Return the received object."""
         to = self._dest(dest, sendtag)
         self._source(source, recvtag)
         state = self._h
@@ -152,7 +155,7 @@ class ObjectMessages(Point):
 
 
 def ignored() -> None:
-    """A program gives memory for an object, which we do not need."""
+    """Warn that the memory that a program gave for an object is not used."""
     from warnings import warn
 
     warn("the argument buf of recv is ignored", stacklevel=3)

@@ -1,4 +1,4 @@
-"""Probes: what has come and is not received yet; with `Mprobe`, taken out for one receiver."""
+"""Probes: which messages have arrived and are not received; `Mprobe` also takes one out for its caller."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class Probes(Point):
-    """Probe, Iprobe, Mprobe, Improbe, and the same in lower case."""
+    """Probe, Iprobe, Mprobe, Improbe, and the same names in lower case. MPI 4.1, sections 3.8.1 and 3.8.2."""
 
     __slots__ = ()
 
@@ -23,7 +23,7 @@ class Probes(Point):
     def Probe(
         self, source: int = ANY_SOURCE, tag: int = ANY_TAG, status: Status | None = None
     ) -> Literal[True]:
-        """Wait until a message can be received; the status says from whom, with which tag, how long."""
+        """Wait until a message can be received. The status gets its source, tag and length."""
         world = self._source(source, tag)
         if world == NOBODY:
             nothing_received(status)
@@ -34,7 +34,7 @@ class Probes(Point):
 
     @handled
     def Iprobe(self, source: int = ANY_SOURCE, tag: int = ANY_TAG, status: Status | None = None) -> bool:
-        """Whether a message can be received now."""
+        """Whether a message can be received now. If so, the status gets its source, tag and length."""
         world = self._source(source, tag)
         if world == NOBODY:
             nothing_received(status)
@@ -48,7 +48,7 @@ class Probes(Point):
 
     @handled
     def Mprobe(self, source: int = ANY_SOURCE, tag: int = ANY_TAG, status: Status | None = None) -> Message:
-        """Wait for a message and take it, so that nobody else receives it."""
+        """Wait for a message and take it out of the queues, so that no other call receives it."""
         world = self._source(source, tag)
         if world == NOBODY:
             nothing_received(status)
@@ -62,7 +62,7 @@ class Probes(Point):
     def Improbe(
         self, source: int = ANY_SOURCE, tag: int = ANY_TAG, status: Status | None = None
     ) -> Message | None:
-        """Take a message if one can be received now."""
+        """Take a message out of the queues if one can be received now. Return None otherwise."""
         world = self._source(source, tag)
         if world == NOBODY:
             nothing_received(status)

@@ -1,6 +1,7 @@
-"""Whom a point-to-point call means: checks of ranks and tags, and the calls that mean nobody.
+"""The world rank that a point-to-point call means: checks of ranks and tags, and PROC_NULL.
 
-The quick methods check the common case themselves and come here for everything else.
+`Send`, `Recv`, `send` and `recv` check the common case themselves, because they must be fast, and come here
+for all others.
 """
 
 from __future__ import annotations
@@ -11,19 +12,19 @@ from ...status import Status
 from ..handle import CommHandle
 
 NOBODY = PROC_NULL
-"""In place of a world rank: PROC_NULL was meant."""
+"""Stands in place of a world rank when the program gave PROC_NULL (MPI 4.1, section 3.11)."""
 
 
 class Point(CommHandle):
-    """Checks that all point-to-point methods use."""
+    """Checks that all point-to-point methods use. MPI 4.1, sections 3.2.3, 3.2.4 and 3.11."""
 
     __slots__ = ()
 
     def _dest(self, dest: int, tag: int) -> int:
-        """The world rank to send to, or NOBODY.
+        """Return the world rank to send to, or NOBODY.
 
         Raises:
-            MPI.Exception: ERR_COMM, ERR_TAG or ERR_RANK.
+            MPI.Exception: ERR_COMM for a null communicator, ERR_TAG, ERR_RANK.
         """
         state = self._h
         if 0 <= dest < state.count and 0 <= tag <= GREATEST_TAG:
@@ -36,10 +37,10 @@ class Point(CommHandle):
         raise MPIException(ERR_RANK, f"destination {dest} of {state.count}")
 
     def _source(self, source: int, tag: int) -> int:
-        """The world rank to receive from, ANY_SOURCE, or NOBODY.
+        """Return the world rank to receive from, ANY_SOURCE, or NOBODY.
 
         Raises:
-            MPI.Exception: ERR_COMM, ERR_TAG or ERR_RANK.
+            MPI.Exception: ERR_COMM for a null communicator, ERR_TAG, ERR_RANK.
         """
         state = self._h
         if 0 <= source < state.count and -1 <= tag <= GREATEST_TAG:
@@ -55,6 +56,6 @@ class Point(CommHandle):
 
 
 def nothing_received(status: Status | None) -> None:
-    """What a receive from PROC_NULL says."""
+    """Set a status to what the standard says of a receive from PROC_NULL."""
     if status is not None:
         status._set(PROC_NULL, ANY_TAG, 0, 0, False)

@@ -1,4 +1,4 @@
-"""Receives into buffers: waiting, not waiting, prepared."""
+"""Receives into buffers: `Recv` waits, `Irecv` returns a request, `Recv_init` returns one to start later."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ if TYPE_CHECKING:
 
 
 class BufferReceives(Point):
-    """Recv, Irecv, Recv_init."""
+    """Recv, Irecv, Recv_init. MPI 4.1, sections 3.2.4, 3.7 and 3.9."""
 
     __slots__ = ()
 
     def Recv(
         self, buf: object, source: int = ANY_SOURCE, tag: int = ANY_TAG, status: Status | None = None
     ) -> None:
-        """Receive a message into a buffer: at most as much as it holds.
+        """Receive a message into a buffer. The message may be shorter than the buffer.
 
         Raises:
-            MPI.Exception: ERR_TRUNCATE, if the message is longer.
+            MPI.Exception: ERR_TRUNCATE, if the message is longer than the buffer.
         """
         state = self._h
         try:
@@ -58,7 +58,7 @@ class BufferReceives(Point):
 
     @handled
     def Irecv(self, buf: object, source: int = ANY_SOURCE, tag: int = ANY_TAG) -> Request:
-        """Begin a receive. The buffer holds the message when the request is complete."""
+        """Begin a receive. The buffer holds the message once the request is complete."""
         world = self._source(source, tag)
         state = self._h
         if world == NOBODY:
@@ -68,7 +68,7 @@ class BufferReceives(Point):
 
     @handled
     def Recv_init(self, buf: object, source: int = ANY_SOURCE, tag: int = ANY_TAG) -> Prequest:
-        """Prepare a receive, to be started many times."""
+        """Return a request for a receive that can be started many times."""
         world = self._source(source, tag)
         state = self._h
         if world == NOBODY:
@@ -83,7 +83,7 @@ class BufferReceives(Point):
 
 
 def incoming(buf: object) -> tuple[memoryview, Finish]:
-    """Where to receive what a program wants in its buffer, and what to do when it has come."""
+    """The memory to receive a message in, and the function that then unpacks it, if that is needed."""
     view = fast_target(buf)
     if view is not None:
         return view, None
@@ -98,5 +98,5 @@ def incoming(buf: object) -> tuple[memoryview, Finish]:
 
 
 def nothing_comes() -> Transfer:
-    """A receive from PROC_NULL."""
+    """A receive from PROC_NULL: complete, with no data."""
     return done_transfer(PROC_NULL, ANY_TAG)

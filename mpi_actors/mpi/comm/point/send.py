@@ -1,4 +1,7 @@
-"""Sends of buffers: standard, synchronous, ready; waiting, not waiting, prepared."""
+"""Sends of buffers, in the modes standard, synchronous and ready.
+
+`Send`, `Ssend` and `Rsend` wait. `Isend` … return a request. `Send_init` … return a request to be started.
+"""
 
 from __future__ import annotations
 
@@ -17,12 +20,12 @@ if TYPE_CHECKING:
 
 
 class BufferSends(Point):
-    """Send, Ssend, Rsend; Isend …; Send_init …"""
+    """Send, Ssend, Rsend; Isend …; Send_init … MPI 4.1, sections 3.2.1, 3.4, 3.7 and 3.9."""
 
     __slots__ = ()
 
     def Send(self, buf: object, dest: int, tag: int = 0) -> None:
-        """Send a buffer. Returns when the buffer may be used again, perhaps before it is received."""
+        """Send a buffer. Return when the program may change the buffer, perhaps before it is received."""
         state = self._h
         try:
             if 0 <= dest < state.count and 0 <= tag <= GREATEST_TAG:
@@ -37,42 +40,42 @@ class BufferSends(Point):
 
     @handled
     def Ssend(self, buf: object, dest: int, tag: int = 0) -> None:
-        """Send a buffer. Returns when its receive has begun."""
+        """Send a buffer. Return when its receive has begun."""
         self._send_as(SYNCHRONOUS, buf, dest, tag)
 
     @handled
     def Rsend(self, buf: object, dest: int, tag: int = 0) -> None:
-        """Send a buffer for which the program knows that the receive is posted."""
+        """Send a buffer. The program promises that the receive is already posted."""
         self._send_as(READY, buf, dest, tag)
 
     @handled
     def Isend(self, buf: object, dest: int, tag: int = 0) -> Request:
-        """Begin a send. The buffer must not change until the request is complete."""
+        """Begin a send. The program must not change the buffer until the request is complete."""
         return self._begin_send(STANDARD, buf, dest, tag)
 
     @handled
     def Issend(self, buf: object, dest: int, tag: int = 0) -> Request:
-        """Begin a send that is complete when its receive has begun."""
+        """Begin a send. The request is complete when the receive has begun."""
         return self._begin_send(SYNCHRONOUS, buf, dest, tag)
 
     @handled
     def Irsend(self, buf: object, dest: int, tag: int = 0) -> Request:
-        """Begin a send for which the program knows that the receive is posted."""
+        """Begin a send. The program promises that the receive is already posted."""
         return self._begin_send(READY, buf, dest, tag)
 
     @handled
     def Send_init(self, buf: object, dest: int, tag: int = 0) -> Prequest:
-        """Prepare a send, to be started many times."""
+        """Return a request for a send that can be started many times."""
         return self._prepare_send(STANDARD, buf, dest, tag)
 
     @handled
     def Ssend_init(self, buf: object, dest: int, tag: int = 0) -> Prequest:
-        """Prepare a synchronous send."""
+        """Return a request for a synchronous send that can be started many times."""
         return self._prepare_send(SYNCHRONOUS, buf, dest, tag)
 
     @handled
     def Rsend_init(self, buf: object, dest: int, tag: int = 0) -> Prequest:
-        """Prepare a send for which the receive will be posted before each start."""
+        """Return a request for a send. The program promises that a receive is posted before each start."""
         return self._prepare_send(READY, buf, dest, tag)
 
     def _send_as(self, mode: int, buf: object, dest: int, tag: int) -> None:
@@ -105,11 +108,11 @@ class BufferSends(Point):
 
 
 def outgoing(buf: object) -> Data:
-    """The bytes of what a program gives as the buffer of a send."""
+    """The bytes that a program's buffer for a send describes."""
     data = fast_view(buf)
     return parse_send(buf).packed() if data is None else data
 
 
 def nothing_sent() -> Transfer:
-    """A send to PROC_NULL."""
+    """A send to PROC_NULL: complete."""
     return done_transfer(PROC_NULL, ANY_TAG)
