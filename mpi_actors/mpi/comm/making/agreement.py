@@ -1,4 +1,4 @@
-"""What constructors of communicators must ask the other members."""
+"""How the members of a communicator agree when they make another one of it."""
 
 from __future__ import annotations
 
@@ -13,10 +13,11 @@ from ..state import CommState
 from .lineage import union
 
 _PAIR = Struct("<qq")
+"""Two signed numbers of eight bytes, in the same order on every machine."""
 
 
 def all_pairs(state: CommState, first: int, second: int) -> list[tuple[int, int]]:
-    """The two numbers that each member gives, in the order of `union`."""
+    """Exchange two numbers with all members. Return the pairs of all, in the order of `union`."""
     members = union(state)
     size = len(members)
     mine = members.index(state.engine.rank)
@@ -31,7 +32,7 @@ def all_pairs(state: CommState, first: int, second: int) -> list[tuple[int, int]
 
 
 def tell(state: CommState, value: Any, root: int) -> Any:
-    """What the root of the local group says."""
+    """Send a value from the root of the local group to all its members. Return the value at each of them."""
     box = Box(dumps(value) if state.rank == root else b"")
     schedule = Schedule(KIND_COMMUNICATOR)
     bcast_object(schedule, state.rank, len(state.members), box, root)
@@ -40,6 +41,9 @@ def tell(state: CommState, value: Any, root: int) -> Any:
 
 
 def ordered(given: Sequence[tuple[int, int]], color: int, members: Sequence[int]) -> tuple[int, ...]:
-    """Of those who gave a color and a key, the members with this color, by key and then by rank."""
+    """The members that gave this color, ordered by the key that they gave and then by rank.
+
+    `given` has a pair (color, key) for each of the `members`.
+    """
     chosen = [(key, rank) for rank, (theirs, key) in enumerate(given) if theirs == color]
     return tuple(members[rank] for _, rank in sorted(chosen))

@@ -1,4 +1,4 @@
-"""Constructors of communicators that intra- and intercommunicators share."""
+"""Constructors that intracommunicators and intercommunicators share, and `Free`."""
 
 from __future__ import annotations
 
@@ -31,33 +31,39 @@ if TYPE_CHECKING:
 
 
 class CommConstructors(CommHandle):
-    """Dup, Create, Split and their relatives; Free."""
+    """Dup, Create, Split …; Free, Disconnect. MPI 4.1, sections 7.4.2, 7.4.3, 7.6.2 and 11.10."""
 
     __slots__ = ()
 
     @handled
     def Clone(self) -> Self:
-        """The same as `Dup` without info."""
+        """Do as `Dup` without `info`."""
         return self._dup(None)
 
     @handled
     def Dup(self, info: Info | None = None) -> Self:
-        """The same processes in a context of their own, with copies of the attributes."""
+        """Make a communicator of the same processes with a context of its own.
+
+        It gets copies of the attributes, and the hints of `info`, or of this communicator by default.
+        """
         return self._dup(info)
 
     @handled
     def Dup_with_info(self, info: Info) -> Self:
-        """Duplicate, with these hints in place of the original's."""
+        """Do as `Dup`; `info` replaces this communicator's hints."""
         return self._dup(info)
 
     @handled
     def Idup(self, info: Info | None = None) -> tuple[Self, Request]:
-        """Duplicate without waiting: the communicator can be used when the request is complete."""
+        """Do as `Dup`. Return a request, too: the communicator can be used once that is complete.
+
+        It is complete at once, as duplicates are made without a message.
+        """
         return self._dup(info), Request._of(done_transfer(), self._h)
 
     @handled
     def Idup_with_info(self, info: Info) -> tuple[Self, Request]:
-        """Duplicate without waiting, with these hints in place of the original's."""
+        """Do as `Idup`; `info` replaces this communicator's hints."""
         return self._dup(info), Request._of(done_transfer(), self._h)
 
     def _dup(self, info: Info | None) -> Self:
@@ -70,10 +76,10 @@ class CommConstructors(CommHandle):
 
     @handled
     def Create(self, group: Group) -> CommHandle:
-        """A communicator of a part of the members; COMM_NULL at others. All members call it.
+        """Make a communicator of a part of the members. All members call it; others get COMM_NULL.
 
         Raises:
-            MPI.Exception: ERR_GROUP, if a member of the group is none of the communicator.
+            MPI.Exception: ERR_GROUP, if the group has a process that is not in this communicator.
         """
         state = self._live()
         members = subset(state, group._members())
@@ -84,18 +90,25 @@ class CommConstructors(CommHandle):
 
     @handled
     def Split(self, color: int = 0, key: int = 0) -> CommHandle:
-        """A communicator of the members that give the same color, ordered by key and then by rank.
+        """Make a communicator of the members that give the same color, ordered by key and then by rank.
 
-        COMM_NULL for the color UNDEFINED.
+        Members that give UNDEFINED get COMM_NULL.
+
+        Raises:
+            MPI.Exception: ERR_ARG, for a negative color.
         """
         return self._split(color, key)
 
     @handled
     def Split_type(self, split_type: int, key: int = 0, info: Info = INFO_NULL) -> CommHandle:
-        """A communicator of the members that share something; COMM_NULL for UNDEFINED.
+        """Make a communicator of the members that share a resource; COMM_NULL for UNDEFINED.
 
-        COMM_TYPE_SHARED: those on the same host. COMM_TYPE_HW_GUIDED and COMM_TYPE_RESOURCE_GUIDED know one
-        type of resource, "mpi_shared_memory", which is the same; COMM_TYPE_HW_UNGUIDED finds none.
+        With COMM_TYPE_SHARED these are the members on one host. COMM_TYPE_HW_GUIDED and
+        COMM_TYPE_RESOURCE_GUIDED know one type of resource, "mpi_shared_memory", with the same result.
+        COMM_TYPE_HW_UNGUIDED always gives COMM_NULL.
+
+        Raises:
+            MPI.Exception: ERR_ARG, for another type.
         """
         guided = info.get("mpi_hw_resource_type") == "mpi_shared_memory"
         if split_type == COMM_TYPE_SHARED:
@@ -130,7 +143,10 @@ class CommConstructors(CommHandle):
         return self._kin(make_inter(state, context, members, remote))
 
     def _kin(self, state: CommState | None) -> CommHandle:
-        """A handle of the kind of this one, but not of its class, to a new communicator or none."""
+        """Return a handle to a new communicator, or a null handle.
+
+        Its class is the base class that this handle has: `Intracomm`, `Intercomm` or only `Comm`.
+        """
         cls: type[Any] = self._kind
         if isinstance(self, kinds.INTRA):
             cls = kinds.INTRA
@@ -140,16 +156,16 @@ class CommConstructors(CommHandle):
 
     @handled
     def Free(self) -> None:
-        """Give the communicator up; all members do so. Messages on their way arrive even so.
+        """Give up the communicator. All members call it; messages on their way still arrive.
 
         Raises:
-            MPI.Exception: ERR_COMM, for a predefined one.
+            MPI.Exception: ERR_COMM, for a predefined communicator.
         """
         self._give_up()
 
     @handled
     def Disconnect(self) -> None:
-        """Wait until all communication is done, and give the communicator up."""
+        """Give up the communicator as `Free` does: operations under way still complete."""
         self._give_up()
 
     def _give_up(self) -> None:

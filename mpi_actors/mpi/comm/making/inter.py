@@ -1,4 +1,7 @@
-"""What only intercommunicators have: a remote group, and a way back to one group."""
+"""Methods that only intercommunicators have: about the remote group, and `Merge` into one group.
+
+`communicator` imports this module, and this module imports `communicator` for its types only: see `intra`.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +27,7 @@ if TYPE_CHECKING:
 
 
 class InterConstructors(CommHandle):
-    """Get_remote_group, Get_remote_size, Merge, Create_from_groups."""
+    """Get_remote_group, Get_remote_size, Merge, Create_from_groups. MPI 4.1, section 7.6."""
 
     __slots__ = ()
 
@@ -39,10 +42,11 @@ class InterConstructors(CommHandle):
         info: Info = INFO_NULL,
         errhandler: Errhandler | None = None,
     ) -> Intercomm:
-        """A communicator between the members of two groups, which all call it with the same tag.
+        """Make a communicator between two groups. All members call it, with the same `stringtag`.
 
         Raises:
-            MPI.Exception: ERR_RANK, for a leader that its group does not have; ERR_COMM, if they overlap.
+            MPI.Exception: ERR_RANK, for a leader that its group does not have; ERR_COMM, if the groups
+                overlap.
         """
         members, remote = local_group._members(), remote_group._members()
         for group, leader in ((members, local_leader), (remote, remote_leader)):
@@ -62,17 +66,21 @@ class InterConstructors(CommHandle):
 
     @handled
     def Get_remote_group(self) -> Group:
-        """The group that this one communicates with."""
+        """The group on the other side."""
         return Group._with(remote_of(self))
 
     @handled
     def Get_remote_size(self) -> int:
-        """Number of processes of the remote group."""
+        """Number of processes in the remote group."""
         return len(remote_of(self))
 
     @handled
     def Merge(self, high: bool = False) -> Intracomm:
-        """One communicator of both groups. The group that gives `high` has the higher ranks."""
+        """Make one intracommunicator of both groups.
+
+        The group that gives `high` gets the higher ranks. If both groups give the same, the order is that of
+        `union`.
+        """
         state = self._live()
         remote = remote_of(self)
         everybody = union(state)
@@ -87,17 +95,17 @@ class InterConstructors(CommHandle):
 
     @property
     def remote_group(self) -> Group:
-        """The group that this one communicates with."""
+        """The group on the other side."""
         return self.Get_remote_group()
 
     @property
     def remote_size(self) -> int:
-        """Number of processes of the remote group."""
+        """Number of processes in the remote group."""
         return self.Get_remote_size()
 
 
 def remote_of(comm: CommHandle) -> tuple[int, ...]:
-    """World ranks of the remote group; ERR_COMM of an intracommunicator."""
+    """World ranks of the remote group. Raises ERR_COMM for an intracommunicator."""
     remote = comm._live().remote
     if remote is None:
         raise MPIException(ERR_COMM, "an intracommunicator has no remote group")

@@ -1,4 +1,9 @@
-"""Constructors of communicators that only intracommunicators have, and those of dynamic processes."""
+"""Constructors that only intracommunicators have, and those of dynamic processes, which are refused.
+
+`communicator` imports this module, and this module imports `communicator` for its types only: MPI's interface
+is mutually recursive, as an intracommunicator makes intercommunicators and these make intracommunicators
+again.
+"""
 
 from __future__ import annotations
 
@@ -23,25 +28,29 @@ if TYPE_CHECKING:
     from ..communicator import Intercomm, Intracomm
 
 _from_groups: dict[tuple[object, ...], int] = {}
+"""How many communicators this process has made of groups alone, by what made them."""
 
 
 def group_context(*parts: object) -> int:
-    """The context of the next communicator that comes from groups alone."""
+    """Return the context of the next communicator that is made of groups, without a parent."""
     number = _from_groups[parts] = _from_groups.get(parts, 0) + 1
     return derive("groups", number, parts)
 
 
 class IntraConstructors(CommHandle):
-    """Create_group, Create_from_group, Create_intercomm; Spawn and its relatives, which do not exist."""
+    """Create_group, Create_from_group, Create_intercomm. Spawn … raise NotImplementedError.
+
+    MPI 4.1, sections 7.4.2, 7.6.2, 11.8 and 11.9.
+    """
 
     __slots__ = ()
 
     @handled
     def Create_group(self, group: Group, tag: int = 0) -> Intracomm:
-        """A communicator of a part of the members: only these call it. COMM_NULL at others.
+        """Make a communicator of a part of the members. Only these members call it; others get COMM_NULL.
 
         Raises:
-            MPI.Exception: ERR_GROUP, if a member of the group is none of the communicator.
+            MPI.Exception: ERR_GROUP, if the group has a process that is not in this communicator.
         """
         state = self._live()
         members = subset(state, group._members())
@@ -56,7 +65,7 @@ class IntraConstructors(CommHandle):
         info: Info = INFO_NULL,
         errhandler: Errhandler | None = None,
     ) -> Intracomm:
-        """A communicator of the members of a group, which all call it with the same tag."""
+        """Make a communicator of the members of a group. All of them call it, with the same `stringtag`."""
         members = group._members()
         if engine().rank not in members:
             return kinds.INTRA()  # type: ignore[no-any-return]
@@ -69,13 +78,14 @@ class IntraConstructors(CommHandle):
     def Create_intercomm(
         self, local_leader: int, peer_comm: Intracomm, remote_leader: int, tag: int = 0
     ) -> Intercomm:
-        """A communicator between the processes of this one and of another one, which do not overlap.
+        """Make a communicator between this group and another one, which must not overlap.
 
-        `peer_comm` and `remote_leader` mean something at the local leader only: there the remote leader has
-        that rank. `tag` tells calls apart that go on at the same time between the same leaders.
+        Only the local leader uses `peer_comm` and `remote_leader`: the rank of the other leader in
+        `peer_comm`. Different values of `tag` keep simultaneous calls of the same two leaders apart.
 
         Raises:
-            MPI.Exception: ERR_RANK, ERR_COMM; at all processes of a group if its leader finds it.
+            MPI.Exception: ERR_RANK, for a leader that does not exist; ERR_COMM, if the groups overlap. An
+                error that only the leader finds is raised at all processes of its group.
         """
         state = self._live()
         if not 0 <= local_leader < len(state.members):
@@ -105,7 +115,7 @@ class IntraConstructors(CommHandle):
         root: int = 0,
         errcodes: object = None,
     ) -> NoReturn:
-        """Not implemented: a job has the ranks that it was started with."""
+        """Raise NotImplementedError: a job keeps the number of ranks that it was started with."""
         no_dynamic_processes("Spawn")
 
     def Spawn_multiple(
@@ -117,20 +127,25 @@ class IntraConstructors(CommHandle):
         root: int = 0,
         errcodes: object = None,
     ) -> NoReturn:
-        """Not implemented: a job has the ranks that it was started with."""
+        """Raise NotImplementedError: a job keeps the number of ranks that it was started with."""
         no_dynamic_processes("Spawn_multiple")
 
     def Accept(self, port_name: str, info: Info = INFO_NULL, root: int = 0) -> NoReturn:
-        """Not implemented: jobs cannot connect."""
+        """Raise NotImplementedError: jobs cannot connect to each other."""
         no_dynamic_processes("Accept")
 
     def Connect(self, port_name: str, info: Info = INFO_NULL, root: int = 0) -> NoReturn:
-        """Not implemented: jobs cannot connect."""
+        """Raise NotImplementedError: jobs cannot connect to each other."""
         no_dynamic_processes("Connect")
 
 
 def meet(peer_comm: Any, remote_leader: int, tag: int, mine: object) -> Any:
-    """Exchange something with the other leader, apart from all messages of the program."""
+    """Exchange a value with the other leader, in a context that the program's messages do not use.
+
+    Raises:
+        TypeError: `peer_comm` is not a communicator.
+        MPI.Exception: ERR_RANK, if the communicator has no such rank.
+    """
     if not isinstance(peer_comm, CommHandle):
         raise TypeError(f"expected a communicator, got {type(peer_comm).__name__}")
     peer = peer_comm._live()
@@ -144,11 +159,11 @@ def meet(peer_comm: Any, remote_leader: int, tag: int, mine: object) -> Any:
 
 
 def adopt(state: CommState, info: Info, errhandler: Errhandler | None) -> None:
-    """Give a communicator without parents what it would have from them."""
+    """Give a communicator without a parent the hints and the error handler that others inherit."""
     state.info = dict(info.items())
     state.errhandler = initial_state() if errhandler is None else chosen(errhandler, "Comm")
 
 
 def no_dynamic_processes(what: str) -> NoReturn:
-    """Say that a method needs processes that are not of this job."""
+    """Raise NotImplementedError for a method that needs processes outside of this job."""
     raise NotImplementedError(f"{what}: mpi_actors has no dynamic processes; start the job with more ranks")

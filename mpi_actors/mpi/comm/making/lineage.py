@@ -1,4 +1,4 @@
-"""How communicators come from others: the states of duplicates, parts and pairs, without any message."""
+"""How communicators come from others: states of duplicates, parts and pairs. Nothing here sends a message."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ..state import CommState
 
 
 def make(parent: CommState, context: int, members: tuple[int, ...]) -> CommState:
-    """An intracommunicator with the error handler of its parent."""
+    """Make an intracommunicator of these world ranks. It inherits its parent's error handler."""
     state = CommState(kinds.INTRA)
     state.attach(parent.engine, context, members)
     state.errhandler = parent.errhandler
@@ -20,7 +20,7 @@ def make(parent: CommState, context: int, members: tuple[int, ...]) -> CommState
 def make_inter(
     parent: CommState, context: int, members: tuple[int, ...], remote: tuple[int, ...]
 ) -> CommState:
-    """An intercommunicator, with its local group as an intracommunicator for its own use."""
+    """Make an intercommunicator. Its local group is also an intracommunicator, for the library's own use."""
     state = CommState(kinds.INTER)
     state.attach(parent.engine, context, members, remote)
     state.errhandler = parent.errhandler
@@ -30,7 +30,7 @@ def make_inter(
 
 
 def duplicate(state: CommState, what: str = "dup") -> CommState:
-    """The same groups and neighbours in another context; without attributes."""
+    """Make a communicator of the same groups and topology in a context of its own, without attributes."""
     context = state.child_context(what)
     if state.remote is None:
         copy = make(state, context, state.members)
@@ -43,17 +43,17 @@ def duplicate(state: CommState, what: str = "dup") -> CommState:
 
 
 def part(state: CommState, context: int, members: tuple[int, ...]) -> CommState | None:
-    """An intracommunicator of some members; None where this process is not one of them."""
+    """Make an intracommunicator of some members. Return None if this process is not one of them."""
     if state.engine.rank not in members:
         return None
     return make(state, context, members)
 
 
 def subset(state: CommState, members: tuple[int, ...]) -> tuple[int, ...]:
-    """These world ranks, which must all be in the local group.
+    """Return these world ranks after a check that all of them are in the local group.
 
     Raises:
-        MPI.Exception: ERR_GROUP
+        MPI.Exception: ERR_GROUP, if one is not.
     """
     if not set(members) <= set(state.members):
         raise MPIException(ERR_GROUP, "a member of the group is not in the communicator")
@@ -61,7 +61,7 @@ def subset(state: CommState, members: tuple[int, ...]) -> tuple[int, ...]:
 
 
 def union(state: CommState) -> tuple[int, ...]:
-    """All members; of an intercommunicator both groups, in an order that both sides agree on."""
+    """World ranks of all members; of an intercommunicator both groups, in the same order on both sides."""
     if state.remote is None:
         return state.members
     return state.members + state.remote if state.low else state.remote + state.members

@@ -1,7 +1,7 @@
 """Constructors of communicators with a topology, as methods of an intracommunicator.
 
-Ranks are never reordered: which rank is near which other in the machine is not known here, and the standard
-leaves that to the implementation.
+Ranks are never reordered: this library does not know which ranks are near each other in the machine, and the
+standard leaves the order to the implementation.
 """
 
 from __future__ import annotations
@@ -22,7 +22,10 @@ from .shapes import Cartesian, DistributedGraph, Graph, Topology
 
 
 class TopologyConstructors(CollectiveCalls):
-    """Create_cart, Create_graph, Create_dist_graph and its adjacent form; Cart_map and Graph_map."""
+    """Create_cart, Create_graph, Create_dist_graph, Create_dist_graph_adjacent; Cart_map, Graph_map.
+
+    MPI 4.1, sections 8.5.1, 8.5.3, 8.5.4 and 8.5.8.
+    """
 
     __slots__ = ()
 
@@ -30,11 +33,13 @@ class TopologyConstructors(CollectiveCalls):
     def Create_cart(
         self, dims: Sequence[int], periods: Sequence[bool] | bool | None = None, reorder: bool = False
     ) -> Any:
-        """A communicator of the processes of a grid; COMM_NULL at those for whom it has no place.
+        """Make a `Cartcomm`: the processes of a grid. Those for which the grid has no place get COMM_NULL.
+
+        `dims` are the sizes of the dimensions; `periods` says for each dimension whether it wraps around.
 
         Raises:
-            ValueError: `periods` are not as many as `dims`.
-            MPI.Exception: ERR_DIMS, if a size is not positive or there are more places than processes.
+            ValueError: `dims` and `periods` differ in length.
+            MPI.Exception: ERR_DIMS, if a size is not positive or the grid has more places than processes.
         """
         state = self._live()
         grid = _grid(state, dims, periods)
@@ -42,12 +47,13 @@ class TopologyConstructors(CollectiveCalls):
 
     @handled
     def Create_graph(self, index: Sequence[int], edges: Sequence[int], reorder: bool = False) -> Any:
-        """A communicator of the nodes of a graph; COMM_NULL at processes that are none.
+        """Make a `Graphcomm`: the nodes of a graph. Processes beyond the last node get COMM_NULL.
 
-        `index` may be cumulative counts of edges, or the same with a zero before.
+        `index[i]` is the number of edges of nodes 0 to i; a zero may stand before all of them. `edges` are
+        the nodes where the edges of node 0 end, then those of node 1, and so on.
 
         Raises:
-            MPI.Exception: ERR_ARG
+            MPI.Exception: ERR_ARG, if these describe no graph, or one of more nodes than processes.
         """
         state = self._live()
         graph = _graph(state, index, edges)
@@ -63,11 +69,11 @@ class TopologyConstructors(CollectiveCalls):
         info: object = None,
         reorder: bool = False,
     ) -> Any:
-        """A communicator with a graph of which each process gives the edges at itself.
+        """Make a `Distgraphcomm`: a directed graph of which each process gives its own edges.
 
         Raises:
-            ValueError: weights are not as many as edges.
-            MPI.Exception: ERR_RANK
+            ValueError: A list of weights is not as long as the list of its edges.
+            MPI.Exception: ERR_RANK, for an edge to a rank that does not exist.
         """
         state = self._live()
         incoming, outgoing = _integers(sources or ()), _integers(destinations or ())
@@ -87,14 +93,15 @@ class TopologyConstructors(CollectiveCalls):
         info: object = None,
         reorder: bool = False,
     ) -> Any:
-        """A communicator with a graph whose edges any processes give.
+        """Make a `Distgraphcomm`: a directed graph of which each process may give any edges.
 
-        `degrees[i]` of the `destinations` belong to `sources[i]`. The edges are sent to those that they join;
-        each has them in the order of the ranks that gave them.
+        The next `degrees[i]` of the `destinations` are the ends of edges that start at `sources[i]`. The
+        processes send each edge to the two ranks that it joins; a rank's edges are in the order of the ranks
+        that gave them.
 
         Raises:
-            ValueError: lists are not as long as they must be.
-            MPI.Exception: ERR_RANK
+            ValueError: The lengths of the lists do not fit.
+            MPI.Exception: ERR_RANK, for an edge to a rank that does not exist.
         """
         state = self._live()
         size = len(state.members)
@@ -117,13 +124,13 @@ class TopologyConstructors(CollectiveCalls):
 
     @handled
     def Cart_map(self, dims: Sequence[int], periods: Sequence[bool] | bool | None = None) -> int:
-        """The rank this process would have in a grid with reordering; UNDEFINED if none."""
+        """The rank that this process would have in a grid; UNDEFINED if the grid has no place for it."""
         state = self._live()
         return state.rank if state.rank < _grid(state, dims, periods).size else UNDEFINED
 
     @handled
     def Graph_map(self, index: Sequence[int], edges: Sequence[int]) -> int:
-        """The rank this process would have in a graph with reordering; UNDEFINED if none."""
+        """The rank that this process would have in a graph; UNDEFINED if the graph has no node for it."""
         state = self._live()
         return state.rank if state.rank < _graph(state, index, edges).size else UNDEFINED
 
@@ -131,7 +138,11 @@ class TopologyConstructors(CollectiveCalls):
 def part_with(
     state: CommState, cls: type[Any], topology: Topology, ranks: Sequence[int], *what: object
 ) -> Any:
-    """A communicator of some of the members with a topology; COMM_NULL at the others. All members call it."""
+    """Make a communicator of some members, with a topology. All members call it; others get COMM_NULL.
+
+    `cls` is the class of the new handle, `ranks` are the new communicator's members as ranks of the old one.
+    `what` names what is made: the same at all of the `ranks`, different for communicators made in one call.
+    """
     context = state.child_context("topology", *what)
     child = part(state, context, tuple(state.members[rank] for rank in ranks))
     if child is None:

@@ -1,4 +1,4 @@
-"""How to spread processes over the dimensions of a grid: MPI_Dims_create."""
+"""How to spread processes over the dimensions of a grid: MPI_Dims_create (MPI 4.1, section 8.5.2)."""
 
 from __future__ import annotations
 
@@ -11,14 +11,17 @@ from ...errors.exception import Exception as MPIException
 
 
 def compute_dims(nnodes: int, dims: int | Sequence[int]) -> list[int]:
-    """Sizes of a grid of `nnodes` processes whose dimensions are as near to each other as can be.
+    """Sizes of a grid of `nnodes` processes, as close to each other as possible.
 
-    `dims` is the number of dimensions, or a list in which 0 stands for a size to be chosen and others are
-    kept. Chosen sizes do not increase. ERR_ARG if there are no processes, ERR_DIMS if a size is negative or
-    the kept ones do not divide `nnodes`.
+    `dims` is the number of dimensions, or a list of sizes in which 0 stands for a size to be chosen. The
+    chosen sizes do not increase from one dimension to the next.
+
+    Raises:
+        MPI.Exception: ERR_ARG, if there are no processes; ERR_DIMS, if a given size is negative or the given
+            sizes do not divide `nnodes`.
     """
     if isinstance(dims, int) or not hasattr(dims, "__len__"):
-        wanted = [0] * index(dims)  # type: ignore[arg-type]  # an integer of numpy's
+        wanted = [0] * index(dims)  # type: ignore[arg-type]  # numpy's integers are not int
     else:
         wanted = [index(size) for size in dims]
     if nnodes < 1:
@@ -33,9 +36,9 @@ def compute_dims(nnodes: int, dims: int | Sequence[int]) -> list[int]:
 
 
 def _balanced(number: int, parts: int) -> list[int]:
-    """Factors, none greater than the one before, whose list is the smallest: the least maximum first.
+    """Factors, none greater than the one before: of all such lists the lexicographically smallest.
 
-    What "as close as possible" should mean is discussed by Träff and Lübbe (EuroMPI 2015).
+    Träff and Lübbe (EuroMPI 2015) discuss what "as close as possible" should mean.
     """
     if parts == 0:
         return []

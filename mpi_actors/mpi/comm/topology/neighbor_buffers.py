@@ -1,6 +1,7 @@
-"""Buffers to and from the neighbours of a topology; blocks lie in the order of `inedges` and `outedges`.
+"""Collective operations with the neighbours of a topology, on buffers.
 
-The block of a neighbour beyond the edge of a grid is neither read nor written.
+The blocks in a buffer are in the order of `inedges` (received) and `outedges` (sent). The block of a
+neighbour beyond the edge of a grid is neither read nor written.
 """
 
 from __future__ import annotations
@@ -11,28 +12,31 @@ from . import neighbor_plans as plans
 
 
 class NeighborCollectives(CollectiveCalls):
-    """Neighbor_allgather … Neighbor_alltoallw, with their non-blocking and persistent forms."""
+    """Neighbor_allgather … Neighbor_alltoallw, also nonblocking (Ineighbor_…) and persistent (…_init).
+
+    MPI 4.1, sections 8.6 to 8.8.
+    """
 
     __slots__ = ()
 
     def Neighbor_allgather(self, sendbuf: object, recvbuf: object) -> None:
-        """Send one buffer to all destinations, and get an equal block from each source."""
+        """Send one buffer to all destinations and receive a block from each source; all have one size."""
         self._run(plans.neighbor_allgather, sendbuf, recvbuf)
 
     def Neighbor_allgatherv(self, sendbuf: object, recvbuf: object) -> None:
-        """The same with blocks of any sizes."""
+        """Do as `Neighbor_allgather` with received blocks of any sizes."""
         self._run(plans.neighbor_allgatherv, sendbuf, recvbuf)
 
     def Neighbor_alltoall(self, sendbuf: object, recvbuf: object) -> None:
-        """Send a block to each destination, and get one from each source."""
+        """Send a block to each destination and receive one from each source; all have one size."""
         self._run(plans.neighbor_alltoall, sendbuf, recvbuf)
 
     def Neighbor_alltoallv(self, sendbuf: object, recvbuf: object) -> None:
-        """The same with blocks of any sizes."""
+        """Do as `Neighbor_alltoall` with blocks of any sizes."""
         self._run(plans.neighbor_alltoallv, sendbuf, recvbuf)
 
     def Neighbor_alltoallw(self, sendbuf: object, recvbuf: object) -> None:
-        """The same with a datatype for each block; displacements are in bytes."""
+        """Do as `Neighbor_alltoall` with a datatype for each block; displacements are in bytes."""
         self._run(plans.neighbor_alltoallw, sendbuf, recvbuf)
 
     def Ineighbor_allgather(self, sendbuf: object, recvbuf: object) -> Request:
@@ -56,21 +60,21 @@ class NeighborCollectives(CollectiveCalls):
         return self._start(plans.neighbor_alltoallw, sendbuf, recvbuf)
 
     def Neighbor_allgather_init(self, sendbuf: object, recvbuf: object, info: object = None) -> Prequest:
-        """A request that does `Neighbor_allgather` at each Start."""
+        """Return a request that does `Neighbor_allgather` at each `Start`."""
         return self._prepare(plans.neighbor_allgather, sendbuf, recvbuf)
 
     def Neighbor_allgatherv_init(self, sendbuf: object, recvbuf: object, info: object = None) -> Prequest:
-        """A request that does `Neighbor_allgatherv` at each Start."""
+        """Return a request that does `Neighbor_allgatherv` at each `Start`."""
         return self._prepare(plans.neighbor_allgatherv, sendbuf, recvbuf)
 
     def Neighbor_alltoall_init(self, sendbuf: object, recvbuf: object, info: object = None) -> Prequest:
-        """A request that does `Neighbor_alltoall` at each Start."""
+        """Return a request that does `Neighbor_alltoall` at each `Start`."""
         return self._prepare(plans.neighbor_alltoall, sendbuf, recvbuf)
 
     def Neighbor_alltoallv_init(self, sendbuf: object, recvbuf: object, info: object = None) -> Prequest:
-        """A request that does `Neighbor_alltoallv` at each Start."""
+        """Return a request that does `Neighbor_alltoallv` at each `Start`."""
         return self._prepare(plans.neighbor_alltoallv, sendbuf, recvbuf)
 
     def Neighbor_alltoallw_init(self, sendbuf: object, recvbuf: object, info: object = None) -> Prequest:
-        """A request that does `Neighbor_alltoallw` at each Start."""
+        """Return a request that does `Neighbor_alltoallw` at each `Start`."""
         return self._prepare(plans.neighbor_alltoallw, sendbuf, recvbuf)

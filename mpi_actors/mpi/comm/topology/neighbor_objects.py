@@ -1,4 +1,4 @@
-"""Python objects to and from the neighbours of a topology."""
+"""Collective operations with the neighbours of a topology, on Python objects."""
 
 from __future__ import annotations
 
@@ -16,23 +16,28 @@ from .neighbor_plans import Neighbors
 
 
 class NeighborObjects(CollectiveCalls):
-    """neighbor_allgather and neighbor_alltoall."""
+    """neighbor_allgather and neighbor_alltoall: the operations of MPI 4.1, section 8.6, on objects."""
 
     __slots__ = ()
 
     @handled
     def neighbor_allgather(self, sendobj: Any) -> list[Any]:
-        """The objects of all sources, in their order; None for one beyond the edge of a grid."""
+        """Send an object to all destinations. Return the objects of all sources, in their order.
+
+        A source beyond the edge of a grid gives None.
+        """
         state = self._live()
         near = Neighbors(state)
         return _exchange(state, near, [Box(dumps(sendobj))] * len(near.destinations))
 
     @handled
     def neighbor_alltoall(self, sendobj: Sequence[Any]) -> list[Any]:
-        """Send one object to each destination, and get one from each source.
+        """Send one object to each destination. Return the objects of all sources, in their order.
+
+        A source beyond the edge of a grid gives None.
 
         Raises:
-            ValueError: there are not as many objects as destinations.
+            ValueError: There are more or fewer objects than destinations.
         """
         state = self._live()
         near = Neighbors(state)

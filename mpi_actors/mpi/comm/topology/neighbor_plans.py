@@ -1,8 +1,9 @@
 """Plans of the collective operations with the neighbours of a topology.
 
-Messages between two processes are matched in the order of the edges that join them. In a grid both may be
-joined twice, where a dimension wraps around and has one or two places: then what a process sends backwards
-arrives as what its neighbour receives from ahead, as the standard's definition by Cart_shift has it.
+Messages between two processes are matched in the order of the edges that join them. In a grid two edges may
+join the same two processes, where a dimension wraps around and has one or two places. Then what a process
+sends backwards must arrive as what its neighbour receives from ahead: the standard defines the operations by
+MPI_Cart_shift (MPI 4.1, section 8.6). So in grids the two sends of each dimension change places.
 """
 
 from __future__ import annotations
@@ -39,11 +40,20 @@ ALLTOALLS = (
     collectives.KIND_NEIGHBOR_ALLTOALLV,
     collectives.KIND_NEIGHBOR_ALLTOALLW,
 )
+"""Kinds of schedules, by the form of the blocks: EQUAL, VECTOR, GENERAL."""
+
 NOTHING = memoryview(bytearray())
+"""Stands where a neighbour beyond the edge of a grid would receive."""
 
 
 class Neighbors:
-    """Whom a process exchanges blocks with; for each list of blocks, in the order in which to start them."""
+    """The ranks that a process exchanges blocks with.
+
+    Attributes:
+        sources: ranks to receive from, in the order of the received blocks.
+        destinations: ranks to send to, in the order of the sent blocks.
+        send_order: indices of `destinations` in the order in which to start the sends; see above.
+    """
 
     __slots__ = ("destinations", "send_order", "sources")
 
@@ -54,12 +64,12 @@ class Neighbors:
             self.send_order = [place ^ 1 for place in self.send_order]
 
     def ordered(self, blocks: Sequence[T]) -> list[T]:
-        """What belongs to the destinations, in the order in which to send it."""
+        """Order a list that has one item for each destination as the sends are started."""
         return [blocks[place] for place in self.send_order]
 
 
 def _places(near: Neighbors, places: Sequence[BufferMessage], after: After) -> list[memoryview]:
-    """Where to receive; the block of a neighbour that is not there is left as it is."""
+    """The memory to receive each block in. The place of a neighbour beyond the edge stays as it is."""
     return [
         NOTHING if source == PROC_NULL else target(place, after)
         for source, place in zip(near.sources, places, strict=True)
@@ -67,7 +77,7 @@ def _places(near: Neighbors, places: Sequence[BufferMessage], after: After) -> l
 
 
 def neighbor_allgather(state: CommState, sendbuf: object, recvbuf: object, form: int = EQUAL) -> Build:
-    """One block to all destinations, one from each source."""
+    """Send one block to all destinations and receive one from each source."""
     near = Neighbors(state)
     own = to_send(sendbuf)
     places = receive_blocks(recvbuf, len(near.sources), form)
@@ -87,7 +97,7 @@ neighbor_allgatherv = partial(neighbor_allgather, form=VECTOR)
 
 
 def neighbor_alltoall(state: CommState, sendbuf: object, recvbuf: object, form: int = EQUAL) -> Build:
-    """A block to each destination, one from each source."""
+    """Send a block to each destination and receive one from each source."""
     near = Neighbors(state)
     given = near.ordered(send_blocks(sendbuf, len(near.destinations), form))
     places = receive_blocks(recvbuf, len(near.sources), form)

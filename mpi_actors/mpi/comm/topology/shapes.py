@@ -1,6 +1,6 @@
-"""Process topologies as plain values: a Cartesian grid, a graph, a graph each process knows its part of.
+"""Process topologies as plain values: a Cartesian grid, a graph, a distributed graph.
 
-They hold ranks of the communicator they belong to and do no communication.
+They hold ranks of the communicator that they belong to, and do not communicate.
 """
 
 from __future__ import annotations
@@ -18,18 +18,33 @@ if TYPE_CHECKING:
 
 
 class Topology:
-    """What all kinds answer: the neighbours of a rank, in the order in which their blocks lie in buffers."""
+    """What all topologies have in common.
+
+    Attributes:
+        kind: CART, GRAPH or DIST_GRAPH.
+    """
 
     __slots__ = ()
     kind: int
 
     def neighbors(self, rank: int) -> tuple[list[int], list[int]]:
-        """The ranks that `rank` receives from and those that it sends to; PROC_NULL beyond an edge."""
+        """The ranks that `rank` receives from and the ranks that it sends to, in the order of their blocks.
+
+        PROC_NULL stands for a neighbour beyond the edge of a grid.
+
+        Raises:
+            NotImplementedError: Subclasses answer this.
+        """
         raise NotImplementedError
 
 
 class Cartesian(Topology):
-    """A grid; ranks count in row-major order, the last dimension fastest."""
+    """A grid. Ranks count in row-major order: the last dimension changes fastest.
+
+    Attributes:
+        dims: sizes of the dimensions, each at least 1; others raise ERR_DIMS.
+        periods: whether each dimension wraps around.
+    """
 
     __slots__ = ("dims", "periods")
     kind = CART
@@ -46,7 +61,11 @@ class Cartesian(Topology):
         return prod(self.dims)
 
     def rank(self, coords: Sequence[int]) -> int:
-        """Rank at some coordinates, which wrap around in periodic dimensions; ERR_ARG outside of others."""
+        """Rank at some coordinates, which wrap around in periodic dimensions.
+
+        Raises:
+            MPI.Exception: ERR_ARG, for a coordinate outside of a dimension that does not wrap around.
+        """
         rank = 0
         for coord, size, period in zip(coords, self.dims, self.periods, strict=True):
             if not period and not 0 <= coord < size:
@@ -55,7 +74,7 @@ class Cartesian(Topology):
         return rank
 
     def coords(self, rank: int) -> list[int]:
-        """Coordinates of a rank."""
+        """Coordinates of a rank. Raises ERR_RANK if the grid has no such rank."""
         if not 0 <= rank < self.size:
             raise MPIException(ERR_RANK, f"rank {rank} of a grid of {self.size} processes")
         coords = []
@@ -65,19 +84,25 @@ class Cartesian(Topology):
         return coords[::-1]
 
     def shift(self, rank: int, direction: int, displacement: int) -> tuple[int, int]:
-        """The rank whose data arrives at `rank` when all move by `displacement`, and where its own goes."""
+        """Source and destination of `rank` when all data moves by `displacement` places in a dimension.
+
+        PROC_NULL stands for a place beyond the edge.
+
+        Raises:
+            MPI.Exception: ERR_ARG, for a dimension that the grid does not have; ERR_RANK.
+        """
         if not 0 <= direction < len(self.dims):
             raise MPIException(ERR_ARG, f"direction {direction} of a grid of {len(self.dims)} dimensions")
         coords = self.coords(rank)
         return self._at(coords, direction, -displacement), self._at(coords, direction, displacement)
 
     def neighbors(self, rank: int) -> tuple[list[int], list[int]]:
-        """For each dimension the rank one before and the one after."""
+        """For each dimension the rank one place before and the rank one place after."""
         both = [near for direction in range(len(self.dims)) for near in self.shift(rank, direction, 1)]
         return both, both
 
     def part(self, rank: int, remain: Sequence[bool]) -> tuple[Cartesian, int, int]:
-        """The grid of the dimensions that remain, which of those parts `rank` is in, and its rank there."""
+        """The grid of the dimensions that remain, the number of the part with `rank`, and its rank there."""
         kept = [index for index, keep in enumerate(remain) if keep]
         cut = [index for index, keep in enumerate(remain) if not keep]
         coords = self.coords(rank)
@@ -96,7 +121,12 @@ class Cartesian(Topology):
 
 
 class Graph(Topology):
-    """A graph that every process knows whole: `index[i]` edges start at the nodes up to and with node i."""
+    """A graph that every process knows as a whole.
+
+    Attributes:
+        index: `index[i]` is the number of edges that start at nodes 0 to i.
+        edges: where the edges end, ordered by the node where they start.
+    """
 
     __slots__ = ("edges", "index")
     kind = GRAPH
@@ -118,19 +148,25 @@ class Graph(Topology):
         return len(self.index)
 
     def of(self, rank: int) -> list[int]:
-        """Neighbours of a rank."""
+        """Neighbours of a rank. Raises ERR_RANK if the graph has no such node."""
         if not 0 <= rank < len(self.index):
             raise MPIException(ERR_RANK, f"rank {rank} of a graph of {len(self.index)} nodes")
         return list(self.edges[self.index[rank - 1] if rank else 0 : self.index[rank]])
 
     def neighbors(self, rank: int) -> tuple[list[int], list[int]]:
-        """The same on both sides: edges are used in both directions."""
+        """The same ranks on both sides: data moves along edges in both directions."""
         near = self.of(rank)
         return near, near
 
 
 class DistributedGraph(Topology):
-    """One process's part of a directed graph: the edges that come to it and those that leave it."""
+    """One process's part of a directed graph.
+
+    Attributes:
+        sources: ranks where edges to this process start.
+        destinations: ranks where edges from this process end.
+        weights: weights of the edges of both lists; None if the graph has no weights.
+    """
 
     __slots__ = ("destinations", "sources", "weights")
     kind = DIST_GRAPH
@@ -150,7 +186,7 @@ class DistributedGraph(Topology):
         self.weights = None if weights is None else (tuple(weights[0]), tuple(weights[1]))
 
     def neighbors(self, rank: int) -> tuple[list[int], list[int]]:
-        """Of this process, whatever the rank: it knows no other's."""
+        """Neighbours of this process, whatever `rank` is: a process does not know those of others."""
         return list(self.sources), list(self.destinations)
 
 
@@ -158,7 +194,7 @@ T = TypeVar("T", bound=Topology)
 
 
 def topology_of(state: CommState, kind: type[T]) -> T:
-    """The topology of a communicator; ERR_TOPOLOGY if it has none of this kind."""
+    """The topology of a communicator. Raises ERR_TOPOLOGY if it has none of this kind."""
     topology = state.topology
     if not isinstance(topology, kind):
         raise MPIException(ERR_TOPOLOGY)
