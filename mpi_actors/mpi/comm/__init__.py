@@ -1,10 +1,28 @@
-"""Communicators.
+"""Communicators: what programs hold, and all their methods, one mixin for each chapter or section of MPI 4.1.
 
-`state` is what one is, `handle` what a program holds. `send`, `receive`, `exchange`, `objects`, `probe` and
-`bsend` are the point-to-point calls; `buffered` is what the last ones attach. `constructors`, `intra` and
-`inter` make communicators: `lineage` says how, `agreement` asks the other members. `collective_…` and
-`neighbor_…` are collective operations, `topology…` neighbours. `communicator` puts them together, `world`
-makes the predefined ones.
+The modules know what is below them in `mpi`: the engine that moves messages, datatypes, requests. They do not
+know how MPI is initialized (`mpi.environment`), nor sessions and windows, which stand on communicators.
+Constructors find the classes of new communicators in `kinds`, so no module needs one above it. Bottom up:
+
+- `context`: the numbers that keep the messages of communicators apart;
+- `send_buffer`: the memory that a program attaches for buffered sends;
+- `state`: what this process knows of a communicator;
+- `handle`: what all handles to communicators have in common;
+- `errors`: how a call fails;
+- `locks`: locks of a communicator by name;
+- `kinds`: which classes new communicators have;
+- `point`: point-to-point communication (chapter 3);
+- `collective`: collective operations (chapter 6);
+- `making`: how communicators are made and freed (chapter 7);
+- `topology`: neighbours (chapter 8);
+- `inquiry`: size, rank, group, name, hints, attributes, error handler (chapters 7 and 9);
+- `absent`: methods that are not implemented;
+- `communicator`: `Comm`, `Intracomm` and `Intercomm`, put together from all of these;
+- `topocomms`: grids and graphs (chapter 8);
+- `private`: what the Python parts of mpi4py use beside a communicator;
+- `world`: COMM_WORLD, COMM_SELF and COMM_NULL.
+
+A table of all methods and their files is in `docs/mpi.md`.
 """
 
 from .communicator import Comm as Comm

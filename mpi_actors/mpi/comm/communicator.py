@@ -1,4 +1,4 @@
-"""Comm, Intracomm, Intercomm: put together from what each can do."""
+"""Comm, Intracomm and Intercomm, put together from mixins: one for each chapter or section of MPI 4.1."""
 
 from __future__ import annotations
 
@@ -48,8 +48,8 @@ class Comm(
 ):
     """A communicator: a group of processes, and a context that keeps its messages apart from all others.
 
-    Several handles may stand for one communicator; they are equal. A handle whose communicator has been
-    freed is null, and equal to COMM_NULL. What fails calls the communicator's error handler.
+    Several handles may point to one communicator; they are equal. `Free` makes a handle null, and null
+    handles equal COMM_NULL. A method that fails calls the communicator's error handler.
     """
 
     __slots__ = ()
@@ -76,7 +76,7 @@ class Intracomm(
     IntraConstructors,
     Comm,
 ):
-    """A communicator within one group: every rank is one of those that call."""
+    """A communicator within one group: ranks are those of the calling processes themselves."""
 
     __slots__ = ()
 
@@ -86,7 +86,7 @@ class Intracomm(
 
 
 class Intercomm(InterConstructors, Comm):
-    """A communicator between two groups: ranks are those of the other, remote group."""
+    """A communicator between two groups: ranks in calls are those of the other, remote group."""
 
     __slots__ = ()
 

@@ -1,6 +1,7 @@
-"""What becomes of an error in a call on a communicator: its error handler acts, then the error is raised.
+"""How a call on a communicator fails: the communicator's error handler acts, then the error is raised.
 
-The methods that must be quick have a try statement of their own and call `raised`; others are `handled`.
+Methods that must be fast have a try statement of their own and call `raised`; the others are decorated with
+`handled`. MPI 4.1, section 9.3.
 """
 
 from __future__ import annotations
@@ -22,7 +23,10 @@ H = TypeVar("H", bound="CommHandle")
 
 
 def raised(comm: CommHandle, error: MPIException) -> NoReturn:
-    """A method of `comm` has failed. Does not return: raises the error, or ends the job."""
+    """Let the error handler of `comm` act on an error of one of its methods, once; then raise the error.
+
+    Does not return: the error handler may also end the job.
+    """
     state = comm._h
     if error.__dict__.get("_reported"):
         raise error
@@ -31,14 +35,14 @@ def raised(comm: CommHandle, error: MPIException) -> NoReturn:
 
 
 def failed(state: CommState | None, error: MPIException) -> NoReturn:
-    """The same where only the state of the communicator is at hand, as in requests."""
+    """Do as `raised` where only the state of the communicator is known, as in requests."""
     if state is None:
         raise error
     raised(state.cls._of(state), error)
 
 
 def handled(method: Callable[Concatenate[H, P], R]) -> Callable[Concatenate[H, P], R]:
-    """Decorate a method of a communicator so that its error handler sees what it raises."""
+    """Decorate a method of a communicator so that the communicator's error handler sees its errors."""
 
     @wraps(method)
     def wrapper(self: H, /, *args: P.args, **kwargs: P.kwargs) -> R:

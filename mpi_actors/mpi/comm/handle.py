@@ -1,4 +1,4 @@
-"""Handles to communicators."""
+"""CommHandle: what all handles to communicators have in common."""
 
 from __future__ import annotations
 
@@ -11,7 +11,10 @@ from .state import CommState
 
 
 class CommHandle(Handle):
-    """A handle to a communicator. A null one has the state NULL, in which no rank is valid."""
+    """A handle to a communicator. A null handle points to the state NULL, in which no rank is valid.
+
+    MPI 4.1, section 19.3.4 (numbers for handles).
+    """
 
     __slots__ = ()
     _error = ERR_COMM
@@ -31,21 +34,21 @@ class CommHandle(Handle):
 
     @classmethod
     def _fits(cls, state: CommState) -> bool:
-        """Whether such a handle may stand for this communicator."""
+        """Whether a handle of this class may point to a communicator."""
         return True
 
     @classmethod
     def _of(cls, state: CommState) -> Self:
-        """A new handle of this class; a program's subclass makes it as it does without an argument."""
+        """Return a new handle of this class. A program's subclass is called as it is without an argument."""
         self = cls.__new__(cls)
         self._h = state
         return self
 
     def _live(self) -> CommState:
-        """The communicator.
+        """Return the state of the communicator.
 
         Raises:
-            MPI.Exception: ERR_COMM, of a null or freed one.
+            MPI.Exception: ERR_COMM, if the handle is null or the communicator has been freed.
         """
         state = self._h
         if not state.count and not state.live:
@@ -60,15 +63,15 @@ class CommHandle(Handle):
 
     @property
     def handle(self) -> int:
-        """A number that stands for the communicator in this process; 0 is the null one."""
+        """A number that stands for the communicator in this process; 0 stands for COMM_NULL."""
         return number_of(self._h) if self._h is not NULL else 0
 
     @classmethod
     def fromhandle(cls, handle: int) -> Any:
-        """The communicator that a handle stands for, of the class that it was made as.
+        """Return a handle to the communicator with a number, of the class that it was made as.
 
         Raises:
-            MPI.Exception: ERR_ARG, if there is none.
+            MPI.Exception: ERR_ARG, if no communicator has this number.
         """
         state = state_of(handle)
         if state is None:
@@ -84,7 +87,7 @@ class CommHandle(Handle):
         return self.handle
 
     def free(self) -> None:
-        """Call `Free` if not null. Does nothing to predefined objects; a copy of one becomes null."""
+        """Free the communicator, unless it is null or predefined. A copy of a constant becomes null."""
         if self._h is NULL or self is self._h.constant:
             return
         if self._h.constant is not None:

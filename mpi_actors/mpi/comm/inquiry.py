@@ -1,4 +1,4 @@
-"""What a communicator is: size, rank, group, name, hints, attributes, error handler."""
+"""What programs ask of a communicator: size, rank, group, name, hints, attributes, error handler."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any, NoReturn
 from .. import attributes, errhandler
 from ..constants import CONGRUENT, IDENT, MAX_OBJECT_NAME, SIMILAR, UNDEFINED, UNEQUAL
 from ..engine import engine
-from ..errhandler import Errhandler
+from ..errhandler import Errhandler, chosen
 from ..group import Group
 from ..info import Info
 from . import kinds
@@ -17,13 +17,16 @@ from .handle import NULL, CommHandle
 
 
 class CommInquiry(CommHandle):
-    """Accessors of a communicator."""
+    """Accessors of a communicator, and Abort.
+
+    MPI 4.1, sections 7.4.1, 7.4.4, 7.6.1, 7.7.2, 7.8, 8.5.5, 9.3 and 11.4.
+    """
 
     __slots__ = ()
 
     @handled
     def Get_size(self) -> int:
-        """Number of processes of the (local) group."""
+        """Number of processes in the (local) group."""
         return len(self._live().members)
 
     @handled
@@ -38,23 +41,27 @@ class CommInquiry(CommHandle):
 
     @handled
     def Is_inter(self) -> bool:
-        """Whether it is an intercommunicator."""
+        """Whether the communicator is an intercommunicator."""
         return self._live().remote is not None
 
     @handled
     def Is_intra(self) -> bool:
-        """Whether it is an intracommunicator."""
+        """Whether the communicator is an intracommunicator."""
         return self._live().remote is None
 
     @handled
     def Get_topology(self) -> int:
-        """CART, GRAPH, DIST_GRAPH or UNDEFINED."""
+        """The kind of topology: CART, GRAPH, DIST_GRAPH, or UNDEFINED without one."""
         topology = self._live().topology
         return UNDEFINED if topology is None else int(topology.kind)
 
     @handled
     def Compare(self, comm: CommHandle) -> int:
-        """IDENT: the same; CONGRUENT: the same ranks; SIMILAR: the same members; UNEQUAL."""
+        """Compare with another communicator.
+
+        IDENT means the same communicator, CONGRUENT the same processes with the same ranks, SIMILAR the same
+        processes with other ranks, UNEQUAL anything else.
+        """
         one, other = self._live(), comm._live()
         if one is other:
             return IDENT
@@ -68,42 +75,42 @@ class CommInquiry(CommHandle):
 
     @handled
     def Get_name(self) -> str:
-        """The name for people."""
+        """The name that messages to people use."""
         return self._h.name if self._h is NULL else self._live().name
 
     @handled
     def Set_name(self, name: str) -> None:
-        """Give it a name for people, of at most MAX_OBJECT_NAME - 1 characters."""
+        """Set the name. Only the first MAX_OBJECT_NAME - 1 characters are kept."""
         self._live().name = name[: MAX_OBJECT_NAME - 1]
 
     @handled
     def Get_info(self) -> Info:
-        """A new info object with the hints."""
+        """Return a new info object with the communicator's hints."""
         return Info.Create(self._live().info)
 
     @handled
     def Set_info(self, info: Info) -> None:
-        """Set hints; those that are not given stay."""
+        """Set hints. Hints that `info` does not have stay as they are."""
         self._live().info.update(info._require())
 
     @classmethod
     def Get_parent(cls) -> Any:
-        """The communicator with those who spawned this process: COMM_NULL, as nobody did."""
+        """The communicator with the processes that spawned this one: COMM_NULL, as jobs spawn none."""
         return kinds.INTER()
 
     @handled
     def Get_attr(self, keyval: int) -> Any:
-        """The value of an attribute, None if it is not set. ERR_KEYVAL for an unknown key."""
+        """The value of an attribute; None if it is not set. Raises ERR_KEYVAL for an unknown key."""
         return attributes.get_attribute("Comm", self._live().attributes, keyval)
 
     @handled
     def Set_attr(self, keyval: int, attrval: Any) -> None:
-        """Set an attribute."""
+        """Set an attribute. Raises ERR_KEYVAL for an unknown key."""
         attributes.set_attribute(self, "Comm", self._live().attributes, keyval, attrval)
 
     @handled
     def Delete_attr(self, keyval: int) -> None:
-        """Delete an attribute."""
+        """Delete an attribute. Raises ERR_KEYVAL for an unknown key."""
         attributes.delete_attribute(self, "Comm", self._live().attributes, keyval)
 
     @classmethod
@@ -113,45 +120,46 @@ class CommInquiry(CommHandle):
         delete_fn: Callable[[Any, int, Any], None] | None = None,
         nopython: bool = False,
     ) -> int:
-        """A new key of attributes.
+        """Return a new key for attributes.
 
-        `copy_fn` gives the value that a duplicate gets, `delete_fn` is told when a value is given up.
+        `copy_fn` returns the value for a duplicate of the communicator. `delete_fn` is called with each value
+        that is deleted or replaced.
         """
         return attributes.create_keyval("Comm", copy_fn, delete_fn, nopython)
 
     @classmethod
     def Free_keyval(cls, keyval: int) -> int:
-        """Give up a key: no value can be set for it any more. Returns KEYVAL_INVALID."""
+        """Free a key: no value can be set for it any more. Return KEYVAL_INVALID."""
         return attributes.free_keyval("Comm", keyval)
 
     @classmethod
     def Create_errhandler(cls, errhandler_fn: Callable[[Any, int], None]) -> Errhandler:
-        """An error handler that calls a function with the communicator and the error code."""
+        """Return an error handler that calls a function with the communicator and the error code."""
         return errhandler.create("Comm", errhandler_fn)
 
     @handled
     def Get_errhandler(self) -> Errhandler:
-        """The error handler."""
+        """The communicator's error handler."""
         return Errhandler._to(self._live().errhandler or errhandler.initial_state())
 
     @handled
     def Set_errhandler(self, errhandler: Errhandler) -> None:
-        """Set the error handler."""
-        self._live().errhandler = chosen(errhandler)
+        """Set the communicator's error handler."""
+        self._live().errhandler = chosen(errhandler, "Comm")
 
     @handled
     def Call_errhandler(self, errorcode: int) -> None:
-        """Let the error handler act on an error code."""
+        """Let the communicator's error handler act on an error code."""
         state = self._live()
         errhandler.call(state.errhandler or errhandler.initial_state(), self, errorcode)
 
     def Abort(self, errorcode: int = 0) -> NoReturn:
-        """End the whole job, with this exit code."""
+        """End the whole job with this exit code."""
         engine().abort(errorcode)
 
     @property
     def size(self) -> int:
-        """Number of processes of the (local) group."""
+        """Number of processes in the (local) group."""
         state = self._h
         return len(state.members) if state.live else self.Get_size()
 
@@ -168,27 +176,27 @@ class CommInquiry(CommHandle):
 
     @property
     def is_inter(self) -> bool:
-        """Whether it is an intercommunicator."""
+        """Whether the communicator is an intercommunicator."""
         return self.Is_inter()
 
     @property
     def is_intra(self) -> bool:
-        """Whether it is an intracommunicator."""
+        """Whether the communicator is an intracommunicator."""
         return self.Is_intra()
 
     @property
     def topology(self) -> int:
-        """CART, GRAPH, DIST_GRAPH or UNDEFINED."""
+        """The kind of topology: CART, GRAPH, DIST_GRAPH, or UNDEFINED without one."""
         return self.Get_topology()
 
     @property
     def is_topo(self) -> bool:
-        """Whether it has a topology."""
+        """Whether the communicator has a topology."""
         return self.Get_topology() != UNDEFINED
 
     @property
     def name(self) -> str:
-        """The name for people."""
+        """The name that messages to people use."""
         return self.Get_name()
 
     @name.setter
@@ -197,14 +205,9 @@ class CommInquiry(CommHandle):
 
     @property
     def info(self) -> Info:
-        """The hints."""
+        """The hints, as a new info object."""
         return self.Get_info()
 
     @info.setter
     def info(self, value: Info) -> None:
         self.Set_info(value)
-
-
-def chosen(handler: Errhandler) -> errhandler.ErrhandlerState:
-    """What a communicator keeps of an error handler."""
-    return errhandler.chosen(handler, "Comm")

@@ -16,23 +16,23 @@ H = TypeVar("H", bound=CommHandle)
 
 
 def lock_of(state: CommState, key: Hashable) -> Lock:
-    """The lock of a communicator with this name."""
+    """Return the communicator's lock with this name; the first call makes it."""
     with state.engine.lock:
         return table_of(state).setdefault(key, Lock())
 
 
 def table_of(state: CommState) -> dict[Hashable, Lock]:
-    """The locks of a communicator by name."""
+    """Return the communicator's locks by name."""
     if state.locks is None:
         state.locks = {}
     return state.locks
 
 
 def serialized(name: str) -> Callable[[Callable[Concatenate[H, P], R]], Callable[Concatenate[H, P], R]]:
-    """Decorate a method of a communicator that one thread at a time may be in: it holds the lock `name`.
+    """Decorate a method of a communicator so that it holds the lock `name` and one thread at a time runs it.
 
-    Threads that call a collective operation together must do so in the same order everywhere, which the
-    methods of `mpi4py.util` with the same lock then do, too.
+    If several threads call collective operations of one communicator, all processes must do so in the same
+    order. Methods of `mpi4py.util` take the same lock for this purpose.
     """
 
     def decorate(method: Callable[Concatenate[H, P], R]) -> Callable[Concatenate[H, P], R]:
@@ -47,10 +47,10 @@ def serialized(name: str) -> Callable[[Callable[Concatenate[H, P], R]], Callable
 
 
 def _comm_lock(comm: CommHandle, key: Hashable | None = None) -> Lock:
-    """The lock of a communicator with this name."""
+    """Return the communicator's lock with this name; the first call makes it."""
     return lock_of(comm._live(), key)
 
 
 def _comm_lock_table(comm: CommHandle) -> dict[Hashable, Lock]:
-    """The locks of a communicator by name."""
+    """Return the communicator's locks by name."""
     return table_of(comm._live())

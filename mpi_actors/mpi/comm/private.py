@@ -1,4 +1,7 @@
-"""What the Python parts of mpi4py use beside a communicator: a duplicate of their own, and tags in it."""
+"""What the Python parts of mpi4py (`util.pkl5`) use beside a communicator: a duplicate, and tags in it.
+
+Their messages cannot be confused with those of the program, which has no handle to the duplicate.
+"""
 
 from __future__ import annotations
 
@@ -12,13 +15,16 @@ from .state import Private
 
 
 def _commctx_intra(comm: CommHandle) -> tuple[Any, int]:
-    """A duplicate for collective operations made of point-to-point messages, and the tag of the next one."""
+    """Return a duplicate of an intracommunicator, and a tag.
+
+    `pkl5` makes collective operations of point-to-point messages on the duplicate, each with its own tag.
+    """
     private = _private(comm)
     return kinds.INTRA._of(private.state), private.tag
 
 
 def _commctx_inter(comm: CommHandle) -> tuple[Any, int, Any, bool]:
-    """The same of an intercommunicator; then its local group, and whether that is the first of the two."""
+    """Return a duplicate of an intercommunicator, a tag, its local group, and whether that comes first."""
     private = _private(comm)
     state = private.state
     assert state.local is not None
@@ -26,7 +32,7 @@ def _commctx_inter(comm: CommHandle) -> tuple[Any, int, Any, bool]:
 
 
 def _private(comm: CommHandle) -> Private:
-    """All members call it alike, so they agree on the tag."""
+    """Return the duplicate and the next tag. All members call this in the same order, so they agree."""
     state = comm._live()
     with state.engine.lock:
         before = state.pkl5 or Private(duplicate(state, "private"), -1)

@@ -1,4 +1,4 @@
-"""CommState: one communicator in this process, whatever number of Python objects stand for it."""
+"""CommState: one communicator in this process. Any number of handles may point to it."""
 
 from __future__ import annotations
 
@@ -21,29 +21,34 @@ if TYPE_CHECKING:
 
 
 class CommState:
-    """What is known of a communicator. Ranks of the job are called world ranks here.
+    """What this process knows of a communicator. Ranks of the job are called world ranks here.
 
     Attributes:
-        engine: what moves the messages.
-        context: even, of point-to-point messages; plus one: of collective operations.
+        engine: moves the messages.
+        context: an even number, for point-to-point messages; collective operations use the next number.
         members: the world ranks of the (local) group.
-        remote: those of an intercommunicator's remote group, else None.
+        remote: the world ranks of an intercommunicator's remote group; None of an intracommunicator.
         rank: this process's place in `members`.
-        peers: whom a rank of a point-to-point call means: `members`, or `remote` of an intercommunicator. Not
-            a tuple, since programs give ranks as whole floats, too (`n / 2`), and mpi4py takes them.
-        count: how many these are; 0 once freed, which fails the range checks of the fast calls.
+        peers: rank in a point-to-point call -> world rank, of `remote` if there is one, else of `members`. A
+            dictionary, because programs also give ranks as whole floats (`n / 2`), which mpi4py accepts.
+        count: number of `peers`; 0 while the communicator is not live, so that fast calls find no valid rank.
         index: world rank -> rank among `peers`.
-        send, recv: the engine's methods, looked up once.
-        pkl5: what the Python parts of mpi4py use beside it, see `private`.
-        local: of an intercommunicator: its local group as an intracommunicator; else None.
-        low: of an intercommunicator: whether the local group is the first of the two for both.
-        collective_number: how many collective operations were started; their tag.
-        children: how many communicators were made of this one.
-        groups: the same for those made by a part of the members: (members, tag) -> number.
-        topology: what describes the neighbours, with its `kind`; None without one.
-        live: it is a communicator; not yet, or no more, otherwise: `absence` says why.
-        constant: the handle that the program knows as MPI.COMM_…, if it is predefined.
-        cls: the class of handles to it.
+        send, recv: methods of the engine, looked up once.
+        errhandler: acts on errors; None for the initial one.
+        attributes: cached values, by key.
+        info: hints.
+        buffer: memory that the program attached for buffered sends.
+        locks: locks by name, see `locks`.
+        pkl5: the communicator that the Python parts of mpi4py use beside this one, see `private`.
+        local: the local group of an intercommunicator as an intracommunicator; None of an intracommunicator.
+        low: whether the local group of an intercommunicator comes first in the order that both sides use.
+        collective_number: the tag of the next collective operation; it starts again after GREATEST_TAG.
+        children: number of communicators that all members have made of this one.
+        groups: number of communicators that a part of the members has made of this one, by (members, tag).
+        topology: a `Topology`, which describes the neighbours; None without one.
+        live: false before `attach` and after `release`; `absence` then says why.
+        constant: the handle that programs know as MPI.COMM_…, of a predefined communicator.
+        cls: the class of handles to this communicator.
     """
 
     __slots__ = (
@@ -109,7 +114,7 @@ class CommState:
     def attach(
         self, engine: Engine, context: int, members: tuple[int, ...], remote: tuple[int, ...] | None = None
     ) -> None:
-        """Become a communicator of these processes, of which this one is one."""
+        """Become a communicator of these world ranks. This process must be one of the `members`."""
         self.engine = engine
         self.send = engine.send
         self.recv = engine.recv
@@ -123,24 +128,24 @@ class CommState:
         self.live = True
 
     def collective_tag(self) -> int:
-        """The tag of the next collective operation: all members count them alike."""
+        """Return the tag of the next collective operation. All members count these operations alike."""
         tag = self.collective_number
         self.collective_number = tag + 1 if tag < GREATEST_TAG else 0
         return tag
 
     def child_context(self, what: str, *parts: object) -> int:
-        """The context of the next communicator that all members make of this one."""
+        """Return the context of the next communicator that all members make of this one."""
         self.children += 1
         return derive(self.context, self.children, what, parts)
 
     def group_context(self, what: str, *parts: object) -> int:
-        """The context of the next communicator that the members in `parts` make of this one."""
+        """Return the context of the next communicator that the members in `parts` make of this one."""
         number = self.groups.get(parts, 0) + 1
         self.groups[parts] = number
         return derive(self.context, number, what, parts)
 
     def release(self) -> None:
-        """Be a communicator no more."""
+        """Free the communicator, and those that the library made for it."""
         self.live = False
         self.absence = "the communicator has been freed"
         self.count = 0
@@ -153,7 +158,7 @@ class CommState:
 
 
 class Private(NamedTuple):
-    """A communicator beside another one, and the tag that was used last in it."""
+    """A communicator beside another one, and the last tag that was used in it."""
 
     state: CommState
     tag: int

@@ -1,4 +1,4 @@
-"""Communicators with a topology: grids, graphs, distributed graphs."""
+"""The classes of communicators with a topology: grids, graphs, distributed graphs."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ V = TypeVar("V")
 
 
 class Topocomm(NeighborCollectives, NeighborObjects, Intracomm):
-    """An intracommunicator whose processes have neighbours."""
+    """An intracommunicator whose processes have neighbours. MPI 4.1, chapter 8."""
 
     __slots__ = ()
 
@@ -47,7 +47,7 @@ class Topocomm(NeighborCollectives, NeighborObjects, Intracomm):
     @property
     @handled
     def inoutedges(self) -> tuple[list[int], list[int]]:
-        """Ranks of the neighbours on both sides; PROC_NULL beyond the edge of a grid."""
+        """Ranks that this process receives from, and ranks it sends to; PROC_NULL beyond the edge."""
         state = self._live()
         return topology_of(state, Topology).neighbors(state.rank)
 
@@ -63,7 +63,7 @@ class Topocomm(NeighborCollectives, NeighborObjects, Intracomm):
 
 
 class Cartcomm(Topocomm):
-    """The processes of a grid; ranks count in row-major order."""
+    """The processes of a grid; ranks count in row-major order. MPI 4.1, sections 8.5.5 to 8.5.7."""
 
     __slots__ = ()
 
@@ -78,36 +78,42 @@ class Cartcomm(Topocomm):
 
     @handled
     def Get_topo(self) -> tuple[list[int], list[int], list[int]]:
-        """Sizes, whether they wrap around, and the coordinates of this process, by dimension."""
+        """For each dimension: its size, 1 if it wraps around (else 0), and the coordinate of this process."""
         state = self._live()
         grid = topology_of(state, Cartesian)
         return list(grid.dims), [int(wrap) for wrap in grid.periods], grid.coords(state.rank)
 
     @handled
     def Get_cart_rank(self, coords: Sequence[int]) -> int:
-        """Rank at some coordinates.
+        """Rank of the process at some coordinates.
 
         Raises:
-            ValueError: there are not as many as dimensions.
-            MPI.Exception: ERR_ARG, outside of a dimension that does not wrap around.
+            ValueError: There are more or fewer coordinates than dimensions.
+            MPI.Exception: ERR_ARG, for a coordinate outside of a dimension that does not wrap around.
         """
         grid = topology_of(self._live(), Cartesian)
         return grid.rank(_one_each(grid, [integer(coord) for coord in coords]))
 
     @handled
     def Get_coords(self, rank: int) -> list[int]:
-        """Coordinates of a rank; ERR_RANK if there is none such."""
+        """Coordinates of a rank. Raises ERR_RANK if the grid has no such rank."""
         return topology_of(self._live(), Cartesian).coords(rank)
 
     @handled
     def Shift(self, direction: int, disp: int) -> tuple[int, int]:
-        """Source and destination when all data moves by `disp` in a direction; PROC_NULL beyond the edge."""
+        """Source and destination if all data moves by `disp` in a dimension; PROC_NULL beyond the edge."""
         state = self._live()
         return topology_of(state, Cartesian).shift(state.rank, direction, disp)
 
     @handled
     def Sub(self, remain_dims: Sequence[bool]) -> Cartcomm:
-        """The grid of the dimensions that remain, of the processes that agree with this one in the others."""
+        """Make a grid of the dimensions that remain.
+
+        It has the processes that have the same coordinates as this one in the other dimensions.
+
+        Raises:
+            ValueError: There are more or fewer values than dimensions.
+        """
         state = self._live()
         grid = topology_of(state, Cartesian)
         remain = _one_each(grid, [bool(keep) for keep in remain_dims])
@@ -127,7 +133,7 @@ class Cartcomm(Topocomm):
 
     @property
     def topo(self) -> tuple[list[int], list[int], list[int]]:
-        """Sizes, periods and own coordinates."""
+        """The same as `Get_topo()`."""
         return self.Get_topo()
 
     @property
@@ -137,7 +143,7 @@ class Cartcomm(Topocomm):
 
     @property
     def periods(self) -> list[int]:
-        """Which dimensions wrap around."""
+        """For each dimension 1 if it wraps around, else 0."""
         return self.Get_topo()[1]
 
     @property
@@ -147,7 +153,7 @@ class Cartcomm(Topocomm):
 
 
 class Graphcomm(Topocomm):
-    """The nodes of a graph that all know whole."""
+    """The nodes of a graph that each process knows as a whole. MPI 4.1, section 8.5.5."""
 
     __slots__ = ()
 
@@ -163,7 +169,7 @@ class Graphcomm(Topocomm):
 
     @handled
     def Get_topo(self) -> tuple[list[int], list[int]]:
-        """Cumulative counts of edges by node, and where the edges lead."""
+        """The number of edges of nodes 0 to i, for each node i; and the nodes where the edges end."""
         graph = topology_of(self._live(), Graph)
         return list(graph.index), list(graph.edges)
 
@@ -194,17 +200,17 @@ class Graphcomm(Topocomm):
 
     @property
     def topo(self) -> tuple[list[int], list[int]]:
-        """Index and edges."""
+        """The same as `Get_topo()`."""
         return self.Get_topo()
 
     @property
     def index(self) -> list[int]:
-        """Cumulative counts of edges by node."""
+        """For each node i, the number of edges of nodes 0 to i."""
         return self.Get_topo()[0]
 
     @property
     def edges(self) -> list[int]:
-        """Where the edges lead."""
+        """The nodes where the edges end."""
         return self.Get_topo()[1]
 
     @property
@@ -219,7 +225,7 @@ class Graphcomm(Topocomm):
 
 
 class Distgraphcomm(Topocomm):
-    """Processes in a directed graph of which each knows the edges at itself."""
+    """Processes in a directed graph of which each process knows its own edges. MPI 4.1, section 8.5.5."""
 
     __slots__ = ()
 
@@ -229,13 +235,13 @@ class Distgraphcomm(Topocomm):
 
     @handled
     def Get_dist_neighbors_count(self) -> tuple[int, int, bool]:
-        """Number of edges that come to this process, that leave it, and whether they have weights."""
+        """Number of edges to this process, number of edges from it, and whether edges have weights."""
         graph = topology_of(self._live(), DistributedGraph)
         return len(graph.sources), len(graph.destinations), graph.weights is not None
 
     @handled
     def Get_dist_neighbors(self) -> tuple[list[int], list[int], tuple[list[int], list[int]] | None]:
-        """Where edges come from, where they lead, and their weights if they have any."""
+        """Where edges to this process start, where edges from it end, and both lists of weights, if any."""
         graph = topology_of(self._live(), DistributedGraph)
         weights = None if graph.weights is None else (list(graph.weights[0]), list(graph.weights[1]))
         return list(graph.sources), list(graph.destinations), weights

@@ -1,4 +1,5 @@
-"""COMM_WORLD, COMM_SELF and COMM_NULL: there from the beginning, alive from Init to Finalize."""
+"""COMM_WORLD, COMM_SELF and COMM_NULL. They exist from the import on; the first two live from Init to
+Finalize."""
 
 from __future__ import annotations
 
@@ -18,7 +19,7 @@ _BEFORE = "MPI is not initialized"
 _AFTER = "MPI is finalized"
 
 for _cls in (Comm, Intracomm, Intercomm):
-    _cls.__module__ = "mpi_actors.mpi.comm"  # where pickle finds the constants
+    _cls.__module__ = "mpi_actors.mpi.comm"  # pickle looks for the constants there
 
 NULL.cls = Comm
 COMM_NULL = constant("COMM_NULL", Comm())
@@ -32,7 +33,8 @@ for _comm in (COMM_SELF, COMM_WORLD):
 
 
 def attach(engine: Engine) -> None:
-    """MPI is initialized: the processes of the job are known."""
+    """Bring COMM_WORLD and COMM_SELF to life, when MPI is initialized and the processes of the job are
+    known."""
     COMM_SELF._h.attach(engine, SELF_CONTEXT, (engine.rank,))
     COMM_WORLD._h.attach(engine, WORLD_CONTEXT, tuple(range(engine.size)))
     for comm in (COMM_SELF, COMM_WORLD):
@@ -40,7 +42,7 @@ def attach(engine: Engine) -> None:
 
 
 def detach() -> None:
-    """MPI is finalized: no call but inquiries about the library can succeed."""
+    """End COMM_WORLD and COMM_SELF, when MPI is finalized: calls on them fail from now on."""
     for comm in (COMM_SELF, COMM_WORLD):
         comm._h.live = False
         comm._h.count = 0
