@@ -1,8 +1,8 @@
 """MPI in pure Python, with the interface of mpi4py: `from mpi_actors import MPI`.
 
 In a rank of a job, `mpi4py.MPI` is this very module, so programs written for mpi4py run as they are.
-Methods in upper case send and receive buffers (NumPy arrays, array.array, bytes …), those in lower case
-Python objects:
+Methods whose names begin with an upper-case letter send and receive buffers (NumPy arrays, array.array, bytes
+…); those in lower case send and receive Python objects:
 
     comm = MPI.COMM_WORLD
     if comm.rank == 0:
@@ -11,11 +11,11 @@ Python objects:
 
 Communicators: Comm, Intracomm, Intercomm, Cartcomm, Graphcomm, Distgraphcomm; COMM_WORLD and COMM_SELF.
 Waiting: Request, Prequest, Grequest, Message, Status. Data: Datatype, Op, buffer, pickle. The rest: Group,
-Info, Errhandler, Session, Exception. Win (one-sided communication) and File (parallel I/O) are names only:
+Info, Errhandler, Session, Exception. Win (one-sided communication) and File (parallel I/O) are only names:
 their calls raise NotImplementedError, as do dynamic processes, ports and partitioned communication.
 
-Importing this initializes MPI, if `mpi4py.rc` does not say otherwise; a process that nobody launched is a
-job of one rank.
+Importing this module initializes MPI, unless `mpi4py.rc` says otherwise. A process that no daemon started is
+a job of one rank.
 """
 
 from __future__ import annotations
@@ -149,15 +149,17 @@ memory = buffer
 
 
 def Compute_dims(nnodes: int, dims: int | _Sequence[int]) -> list[int]:
-    """The sizes of a grid of `nnodes` processes, as near to each other as can be.
+    """Return the sizes of a grid of `nnodes` processes, as near to each other as possible.
 
-    `dims` is the number of dimensions, or a list in which 0 stands for a size to be chosen.
+    Args:
+        nnodes: how many processes the grid has.
+        dims: the number of dimensions, or a list of their sizes, in which 0 stands for a size to choose.
     """
     return _compute_dims(nnodes, dims)
 
 
 def _adopt(home: str) -> None:
-    """Let classes and functions say that they are from `home`: that is how pickles find them again."""
+    """Make `home` the module of all classes and functions: pickles find them by this name."""
     for thing in list(globals().values()):
         if getattr(thing, "__module__", "").startswith(("mpi_actors.", "mpi4py.")) and hasattr(
             thing, "__qualname__"

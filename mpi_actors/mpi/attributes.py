@@ -1,7 +1,7 @@
 """Attributes: values that a program caches with communicators, datatypes and windows, by key.
 
-Each object keeps a dict, from key to `Attribute`, which these functions change. The predefined
-attributes of communicators are computed, not stored.
+See MPI 4.1, section 7.7. Each object keeps a dict from keys to `Attribute`, which these functions change. The
+predefined attributes of communicators are computed, not stored.
 """
 
 from __future__ import annotations
@@ -24,22 +24,25 @@ from .constants import (
     UNIVERSE_SIZE,
     WTIME_IS_GLOBAL,
 )
+from .engine import engine
 from .errhandler import code_of
 from .errors.added import added
 from .errors.exception import Exception as MPIException
 
 if TYPE_CHECKING:
     Callback = Callable[[Any, int, Any], Any] | bool | None
-    """Called with (object, key, value); True or False for: always the same, never."""
+    """Called with (object, key, value). True stands for a function that always copies the value, False and
+    None for one that never does."""
 
     Attribute = tuple["Keyval", Any]
-    """A value, with what its key meant when it was set: keys can be freed before their values."""
+    """A value, with the meaning of its key: a program may free a key before the values that were set with
+    it."""
 
     Attributes = dict[int, Attribute]
 
 
 class Keyval:
-    """What a key means: to which kind of object it belongs, what happens when that is copied or freed."""
+    """What a key means. See `create_keyval` for the fields; `number` is the key itself."""
 
     __slots__ = ("copy_fn", "delete_fn", "kind", "nopython", "number")
 
@@ -54,21 +57,14 @@ class Keyval:
 
 
 _keyvals: dict[int, Keyval] = {}
-_numbers = count(1 << 10)
-
-
-def _universe_size() -> int:
-    from .engine import engine
-
-    return engine().size
-
+_numbers = count(1 << 10)  # above all predefined keys
 
 _of_communicators: dict[int, Callable[[], object]] = {
     TAG_UB: lambda: GREATEST_TAG,
     HOST: lambda: PROC_NULL,
     IO: lambda: ANY_SOURCE,
     WTIME_IS_GLOBAL: lambda: False,
-    UNIVERSE_SIZE: _universe_size,
+    UNIVERSE_SIZE: lambda: engine().size,
     APPNUM: lambda: 0,
     LASTUSEDCODE: lambda: added.last_used,
 }
@@ -80,12 +76,18 @@ def create_keyval(
     delete_fn: Callback = None,
     nopython: bool = False,
 ) -> int:
-    """A new key for objects of a kind ("Comm", "Datatype", "Win").
+    """Make a key, and return it.
 
-    copy_fn: called with (object, key, value) when the object is duplicated; what it returns is the copy's
-        value, none if that is NotImplemented. True: the same value; None or False: no value.
-    delete_fn: called with (object, key, value) when the value is deleted, replaced, or its object freed.
-    nopython: values are integers, for callers that are not Python.
+    Args:
+        kind: of the objects that the key is for: "Comm", "Datatype" or "Win".
+        copy_fn: called with (object, key, value) when a program duplicates the object. It returns the value
+        of
+            the duplicate, or NotImplemented for no value. True: the same value. None or False: no value.
+        delete_fn: called with (object, key, value) when the value is deleted or replaced, or its object
+        freed. nopython: values are integers, for callers that are not Python.
+
+    Raises:
+        TypeError: a callback is neither a bool nor callable.
     """
     for function in (copy_fn, delete_fn):
         if not (function is None or isinstance(function, bool) or callable(function)):
@@ -96,14 +98,14 @@ def create_keyval(
 
 
 def free_keyval(kind: str, keyval: int) -> int:
-    """No value can be set for this key any more; those that are set stay. Returns KEYVAL_INVALID."""
+    """Free a key, and return KEYVAL_INVALID. Values that are set stay; nobody can set another one."""
     _known(kind, keyval)
     del _keyvals[keyval]
     return KEYVAL_INVALID
 
 
 def get_attribute(kind: str, attributes: Attributes, keyval: int) -> Any:
-    """The value for a key, None if it is not set; ERR_KEYVAL if there is no such key."""
+    """Return the value for a key, None if it is not set. ERR_KEYVAL if there is no such key."""
     if kind == "Comm" and keyval in _of_communicators:
         return _of_communicators[keyval]()
     _known(kind, keyval)
@@ -112,7 +114,7 @@ def get_attribute(kind: str, attributes: Attributes, keyval: int) -> Any:
 
 
 def set_attribute(target: object, kind: str, attributes: Attributes, keyval: int, value: Any) -> None:
-    """Set the value for a key; one that was there is deleted first."""
+    """Set the value for a key. An older value is deleted first."""
     key = _known(kind, keyval)
     if key.nopython:
         value = int(value)
@@ -122,7 +124,7 @@ def set_attribute(target: object, kind: str, attributes: Attributes, keyval: int
 
 
 def delete_attribute(target: object, kind: str, attributes: Attributes, keyval: int) -> None:
-    """Delete the value for a key, if there is one; what `delete_fn` raises becomes an MPI.Exception."""
+    """Delete the value for a key, if there is one. An error of `delete_fn` becomes an MPI.Exception."""
     _known(kind, keyval)
     found = attributes.pop(keyval, None)
     if found is not None:
@@ -130,7 +132,11 @@ def delete_attribute(target: object, kind: str, attributes: Attributes, keyval: 
 
 
 def copy_attributes(original: object, attributes: Attributes) -> Attributes:
-    """Those that a duplicate of `original` gets; what `copy_fn` raises becomes an MPI.Exception."""
+    """Return the attributes that a duplicate of `original` gets.
+
+    Raises:
+        MPIException: a `copy_fn` failed.
+    """
     copied: Attributes = {}
     for number, (key, value) in attributes.items():
         if not key.copy_fn:
@@ -139,7 +145,7 @@ def copy_attributes(original: object, attributes: Attributes) -> Attributes:
         if callable(key.copy_fn):
             try:
                 new = key.copy_fn(original, number, value)
-            except BaseException as error:  # a callback's error is shown, and has a code
+            except BaseException as error:  # any error of a callback becomes a code
                 raise MPIException(code_of(error)) from error
             if new is NotImplemented:
                 continue
@@ -148,7 +154,12 @@ def copy_attributes(original: object, attributes: Attributes) -> Attributes:
 
 
 def delete_attributes(target: object, attributes: Attributes) -> None:
-    """An object is freed: delete all its attributes, the last one first; raise the first error at the end."""
+    """Delete all attributes of an object that is freed, the last one first.
+
+    Raises:
+        MPIException: a `delete_fn` failed. All attributes are deleted nevertheless; of several errors this is
+            the first.
+    """
     first: MPIException | None = None
     while attributes:
         _, found = attributes.popitem()
@@ -165,7 +176,7 @@ def _delete(target: object, attribute: Attribute) -> None:
     if callable(key.delete_fn):
         try:
             key.delete_fn(target, key.number, value)
-        except BaseException as error:  # a callback's error is shown, and has a code
+        except BaseException as error:  # any error of a callback becomes a code
             raise MPIException(code_of(error)) from error
 
 

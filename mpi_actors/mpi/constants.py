@@ -1,6 +1,7 @@
-"""The integers of the MPI interface. Their names and order are the standard's, their values our own.
+"""The integers of the MPI interface. The standard gives their names and order, this library their values.
 
-Error classes are in `errorcodes`; they are repeated here because everybody looks for them here.
+The error classes come from `errors.classes`; this module has them too, since programs find them beside the
+others.
 """
 
 from __future__ import annotations

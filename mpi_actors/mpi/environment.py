@@ -1,4 +1,8 @@
-"""The library as a whole: beginning and end, threads, versions, clocks."""
+"""The library as a whole: beginning and end, threads, versions, clocks (MPI 4.1, chapters 9 and 11).
+
+`boot` imports this module before the program, which may still set options in `mpi4py.rc`. So communicators
+are imported only when MPI is initialized.
+"""
 
 from __future__ import annotations
 
@@ -24,6 +28,7 @@ from .info import Info, describe_process
 from .rc import rc
 
 VENDOR = "mpi_actors"
+"""The name of this library."""
 
 _LEVELS = {
     "single": THREAD_SINGLE,
@@ -34,29 +39,37 @@ _LEVELS = {
 
 
 class Environment:
-    """Where this process is between Init and Finalize."""
+    """Where this process is between Init and Finalize.
+
+    Attributes:
+        thread_level: what threads may do; None before Init.
+        main_thread: the identifier of the thread that initialized MPI.
+        finalized: whether MPI has been finalized.
+        ours: whether importing MPI initialized it, so that the end of the program finalizes it.
+        abort_status: what the program gave to `_set_abort_status`.
+        booted: whether `boot` runs the program, and so calls `leave`.
+    """
 
     def __init__(self) -> None:
         self.thread_level: int | None = None
         self.main_thread = get_ident()
         self.finalized = False
         self.ours = False
-        """Whether importing MPI has initialized it, and so its end is ours too."""
         self.abort_status = 0
         self.booted = False
-        """Whether `boot` runs the program, and so calls `leave`."""
 
 
 _environment = Environment()
 
 
 def Init() -> None:
-    """Initialize MPI, as importing it does if `mpi4py.rc.initialize` is true. ERR_OTHER the second time."""
+    """Initialize MPI. ERR_OTHER if it is initialized: importing it does that if `mpi4py.rc.initialize` is
+    true."""
     Init_thread(THREAD_SINGLE)
 
 
 def Init_thread(required: int = THREAD_MULTIPLE) -> int:
-    """The same, with what threads may do; returns what they may: as much as was asked for."""
+    """Initialize MPI, and return what threads may do: as much as is required. ERR_OTHER as for `Init`."""
     if _environment.thread_level is not None:
         raise MPIException(ERR_OTHER, "MPI is already initialized")
     from .comm.world import attach
@@ -67,14 +80,14 @@ def Init_thread(required: int = THREAD_MULTIPLE) -> int:
     return _environment.thread_level
 
 
-def initialized() -> None:
-    """Initialize MPI if nobody has."""
+def ensure_initialized() -> None:
+    """Initialize MPI if it is not initialized."""
     if _environment.thread_level is None:
         Init_thread()
 
 
 def begin() -> None:
-    """What importing MPI does, as `mpi4py.rc` says."""
+    """Do what importing MPI does, as `mpi4py.rc` says."""
     describe_process()
     if not _environment.booted:
         atexit.register(leave)
@@ -89,8 +102,8 @@ def begin() -> None:
         Init_thread(level if _yes(rc.threads) else THREAD_SINGLE)
 
 
-def booted() -> None:
-    """`boot` runs the program, and will call `leave` after all that the program does at its end."""
+def on_boot() -> None:
+    """Note that `boot` runs the program, and calls `leave` after all that the program does at its end."""
     _environment.booted = True
 
 
@@ -99,7 +112,11 @@ def _yes(option: object) -> bool:
 
 
 def Finalize() -> None:
-    """End the use of MPI: attributes of COMM_SELF are deleted. What was sent is still delivered, later."""
+    """End the use of MPI, and delete the attributes of COMM_SELF. Messages that were sent are still
+    delivered.
+
+    ERR_OTHER if MPI is not initialized, or finalized already.
+    """
     if _environment.thread_level is None:
         raise MPIException(ERR_OTHER, "MPI is not initialized")
     if _environment.finalized:
@@ -112,7 +129,8 @@ def Finalize() -> None:
 
 
 def leave() -> None:
-    """What the end of the program does: `_set_abort_status`, and Finalize as `mpi4py.rc` says."""
+    """Do what the end of the program does: abort as `_set_abort_status` says, finalize as `mpi4py.rc`
+    says."""
     if _environment.thread_level is None or _environment.finalized:
         return
     if _environment.abort_status:
@@ -122,83 +140,83 @@ def leave() -> None:
 
 
 def abort_status() -> int:
-    """What was given to `_set_abort_status`, or 0."""
+    """Return what the program gave to `_set_abort_status`, or 0."""
     return _environment.abort_status
 
 
 def _set_abort_status(status: int) -> None:
-    """Abort with this status at the end of the program, if it is not 0: for `python -m mpi4py.run`."""
+    """Abort with this status at the end of the program if it is not 0. `python -m mpi4py.run` calls this."""
     _environment.abort_status = status
 
 
 def Is_initialized() -> bool:
-    """Whether MPI has been initialized."""
+    """Return whether MPI has been initialized."""
     return _environment.thread_level is not None
 
 
 def Is_finalized() -> bool:
-    """Whether MPI has been finalized."""
+    """Return whether MPI has been finalized."""
     return _environment.finalized
 
 
 def Query_thread() -> int:
-    """What threads may do: one of THREAD_SINGLE … THREAD_MULTIPLE."""
+    """Return what threads may do, one of THREAD_SINGLE … THREAD_MULTIPLE. ERR_OTHER before Init."""
     if _environment.thread_level is None:
         raise MPIException(ERR_OTHER, "MPI is not initialized")
     return _environment.thread_level
 
 
 def Is_thread_main() -> bool:
-    """Whether the calling thread is the one that initialized MPI."""
+    """Return whether the calling thread is the one that initialized MPI."""
     return get_ident() == _environment.main_thread
 
 
 def Get_version() -> tuple[int, int]:
-    """The version of the standard."""
+    """Return the version of the standard."""
     return VERSION, SUBVERSION
 
 
 def Get_library_version() -> str:
-    """Name and version of this library."""
+    """Return name and version of this library as a text for people."""
     return f"{VENDOR} {__version__}, MPI {VERSION}.{SUBVERSION} in Python {sys.version.split()[0]}"
 
 
 def get_vendor() -> tuple[str, tuple[int, int, int]]:
-    """Name and version of this library."""
+    """Return name and version of this library as mpi4py does."""
     major, minor, micro = __version__.split(".")[:3]
     return VENDOR, (int(major), int(minor), int(micro))
 
 
 def Get_abi_version() -> tuple[int, int]:
-    """(-1, -1): a library in Python has no binary interface."""
+    """Return (-1, -1): a library in Python has no binary interface."""
     return -1, -1
 
 
 def Get_abi_info() -> Info:
-    """An empty info object: a library in Python has no binary interface."""
+    """Return an empty info object: a library in Python has no binary interface."""
     return Info.Create()
 
 
 def Get_abi_fortran_info() -> Info:
-    """An empty info object: a library in Python has no binary interface."""
+    """Return an empty info object: a library in Python has no binary interface."""
     return Info.Create()
 
 
 def Get_hw_resource_info() -> Info:
-    """What is known about the hardware that this process runs on: nothing, an empty info object."""
+    """Return an empty info object: the library knows nothing about the hardware of this process."""
     return Info.Create()
 
 
 def Wtime() -> float:
-    """Seconds since some moment in the past, the same during one run of this process."""
+    """Return the seconds since a moment in the past, which stays the same while this process runs."""
     return engine().wtime()
 
 
 def Wtick() -> float:
-    """The resolution of `Wtime`, in seconds."""
+    """Return the resolution of `Wtime`, in seconds."""
     return time.get_clock_info("perf_counter").resolution
 
 
 def Pcontrol(level: int) -> None:
-    """For profilers; does nothing."""
+    """Do nothing: there is no profiler that this could control."""
     int(level)

@@ -1,4 +1,5 @@
-"""Error handlers: what happens when a call on a communicator, session, window or file fails."""
+"""Error handlers: what happens when a call on a communicator, session, window or file fails (MPI 4.1, section
+9.3)."""
 
 from __future__ import annotations
 
@@ -7,19 +8,20 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from .constants import ERR_ARG, ERR_ERRHANDLER, ERR_OTHER, SUCCESS
+from .engine import engine
 from .errors.exception import Exception as MPIException
 from .handle import Handle, constant, forget
 from .rc import rc
 
-MOST_FUNCTIONS = 32
-"""So many error handlers of one kind of object may a program have made and not freed."""
+MAX_FUNCTIONS = 32
+"""Error handlers for one kind of object that a program may have at a time: as many as mpi4py allows."""
 
 if TYPE_CHECKING:
     ErrorFunction = Callable[[Any, int], None]
 
 
 class ErrhandlerState:
-    """A predefined behaviour (`function` is None) or a function of the program."""
+    """A predefined behaviour, named by `kind`, or a `function` of the program for objects of a `kind`."""
 
     __slots__ = ("function", "kind")
 
@@ -28,7 +30,7 @@ class ErrhandlerState:
         self.function = function
 
 
-_made: dict[str, int] = {}  # how many functions there are, by kind
+_count: dict[str, int] = {}  # how many functions there are, by kind of object
 
 
 class Errhandler(Handle):
@@ -40,11 +42,11 @@ class Errhandler(Handle):
     _owner: bool
 
     def Free(self) -> None:
-        """Make this handle null; who uses the error handler keeps it."""
+        """Make this handle null. Objects that use the error handler keep it."""
         state = self._require()
         if getattr(self, "_owner", False):
             self._owner = False
-            _made[state.kind] -= 1
+            _count[state.kind] -= 1
             forget(state)
         if self is not ERRORS_RETURN and self is not ERRORS_ABORT and self is not ERRORS_ARE_FATAL:
             self._h = None
@@ -65,26 +67,34 @@ _by_rc = {
 
 
 def initial_state() -> ErrhandlerState:
-    """The error handler that new objects begin with, as `mpi4py.rc.errors` says."""
+    """Return the error handler that new objects begin with, as `mpi4py.rc.errors` says."""
     state = _by_rc[rc.errors]._h
     assert state is not None
     return state
 
 
 def create(kind: str, function: ErrorFunction) -> Errhandler:
-    """A handler that calls `function(object, code)` for objects of a kind ("Comm", "Session", …)."""
+    """Make an error handler that calls `function(object, code)` for objects of a kind ("Comm", "Session" …).
+
+    Raises:
+        TypeError: the function cannot be called.
+        RuntimeError: there are already `MAX_FUNCTIONS` error handlers for this kind.
+    """
     if not callable(function):
         raise TypeError(f"an error handler is a callable, not {type(function).__name__}")
-    if _made.get(kind, 0) >= MOST_FUNCTIONS:
-        raise RuntimeError(f"there are already {MOST_FUNCTIONS} error handlers for {kind} objects")
-    _made[kind] = _made.get(kind, 0) + 1
+    if _count.get(kind, 0) >= MAX_FUNCTIONS:
+        raise RuntimeError(f"there are already {MAX_FUNCTIONS} error handlers for {kind} objects")
+    _count[kind] = _count.get(kind, 0) + 1
     made = Errhandler._to(ErrhandlerState(kind, function))
     made._owner = True
     return made
 
 
-def chosen(errhandler: Errhandler, kind: str) -> ErrhandlerState:
-    """The state to remember when an object of a kind is given an error handler."""
+def state_for(errhandler: Errhandler, kind: str) -> ErrhandlerState:
+    """Return the state that an object of a kind keeps when a program sets its error handler.
+
+    ERR_ARG if the error handler is for another kind of object.
+    """
     state: ErrhandlerState = errhandler._require()
     if state.function is not None and state.kind != kind:
         raise MPIException(ERR_ARG, f"an error handler for {state.kind} objects, not for {kind} objects")
@@ -92,13 +102,13 @@ def chosen(errhandler: Errhandler, kind: str) -> ErrhandlerState:
 
 
 def call(state: ErrhandlerState, target: object, code: int, text: str = "") -> None:
-    """Let an error handler act on a code: nothing, end the job, or call the program's function."""
+    """Let an error handler act on a code: do nothing, end the job, or call the program's function."""
     if code == SUCCESS and state.function is None:
         return
     if state.function is not None:
         try:
             state.function(target, code)
-        except BaseException:  # noqa: BLE001  # nobody could go on: the standard leaves no way to report it
+        except BaseException:  # noqa: BLE001  # the standard gives no way to report it, so the job ends
             from traceback import print_exc
 
             print_exc()
@@ -107,14 +117,15 @@ def call(state: ErrhandlerState, target: object, code: int, text: str = "") -> N
         _abort(code, text or str(MPIException(code)))
 
 
-def raised(state: ErrhandlerState, target: object, error: MPIException) -> NoReturn:
-    """A call on `target` failed: its error handler acts, then the error is raised if we are still here."""
+def report_and_raise(state: ErrhandlerState, target: object, error: MPIException) -> NoReturn:
+    """Let an error handler act on the error of a call on `target`, then raise the error."""
     call(state, target, error.Get_error_code(), str(error))
     raise error
 
 
 def code_of(error: BaseException) -> int:
-    """A callback of the program has raised: show where, and give the code that the call fails with."""
+    """Show the error that a callback of the program raised, and return the code that the MPI call fails
+    with."""
     from traceback import print_exception
 
     print_exception(error, file=sys.stderr)
@@ -122,6 +133,4 @@ def code_of(error: BaseException) -> int:
 
 
 def _abort(code: int, text: str) -> NoReturn:
-    from .engine import engine
-
     engine().abort(code, text)

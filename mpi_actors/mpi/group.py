@@ -1,4 +1,7 @@
-"""Groups: ordered sets of processes, known by their world ranks."""
+"""Groups: ordered sets of processes, known by their world ranks (MPI 4.1, section 7.3).
+
+A world rank is a rank of the job.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Self
 
 from .constants import ERR_ARG, ERR_GROUP, ERR_RANK, IDENT, PROC_NULL, SIMILAR, UNDEFINED, UNEQUAL
+from .engine import engine
 from .errors.exception import Exception as MPIException
 from .handle import Handle, constant, forget
 
@@ -30,7 +34,7 @@ class GroupState:
 
     @property
     def index(self) -> dict[int, int]:
-        """The rank in the group of each world rank."""
+        """The rank in the group, by world rank."""
         if self._index is None:
             self._index = {world: rank for rank, world in enumerate(self.members)}
         return self._index
@@ -45,43 +49,45 @@ class Group(Handle):
 
     @classmethod
     def _with(cls, members: Iterable[int]) -> Self:
-        """A new group of these world ranks."""
+        """Return a new group of these world ranks."""
         group = cls.__new__(cls)
         group._h = GroupState(members)
         return group
 
     def _members(self) -> tuple[int, ...]:
-        """The world ranks of the members; ERR_GROUP for a null handle."""
+        """Return the world ranks of the members. ERR_GROUP for a null handle."""
         members: tuple[int, ...] = self._require().members
         return members
 
     def Get_size(self) -> int:
-        """How many members."""
+        """Return how many members the group has."""
         return len(self._members())
 
     def Get_rank(self) -> int:
-        """The rank of this process in the group; UNDEFINED if it is no member."""
+        """Return the rank of this process in the group, or UNDEFINED if it is not a member."""
         state: GroupState = self._require()
         if not state.members:
             return UNDEFINED
-        from .engine import engine
-
         return state.index.get(engine().rank, UNDEFINED)
 
     @property
     def size(self) -> int:
-        """How many members."""
+        """How many members the group has."""
         return self.Get_size()
 
     @property
     def rank(self) -> int:
-        """The rank of this process in the group; UNDEFINED if it is no member."""
+        """The rank of this process in the group; UNDEFINED if it is not a member."""
         return self.Get_rank()
 
     def Translate_ranks(self, ranks: Sequence[int] | None = None, group: Group | None = None) -> list[int]:
-        """The ranks in `group` (that of COMM_WORLD) of the members with these ranks (all) in this one.
+        """Return the ranks that members of this group have in another group.
 
-        UNDEFINED for those that are no members of it; PROC_NULL stays.
+        Args:
+            ranks: of the members in this group; None for all.
+            group: the other group; None for that of COMM_WORLD.
+
+        The result is UNDEFINED for a process that is not in the other group. PROC_NULL stays PROC_NULL.
         """
         members = self._members()
         if ranks is None:
@@ -93,24 +99,24 @@ class Group(Handle):
         return [PROC_NULL if rank == PROC_NULL else index.get(members[rank], UNDEFINED) for rank in ranks]
 
     def Compare(self, group: Group) -> int:
-        """IDENT, SIMILAR (the same members in another order) or UNEQUAL."""
+        """Return IDENT, SIMILAR (the same members in another order) or UNEQUAL."""
         mine, theirs = self._members(), group._members()
         if mine == theirs:
             return IDENT
         return SIMILAR if len(mine) == len(theirs) and set(mine) == set(theirs) else UNEQUAL
 
     def Dup(self) -> Self:
-        """A new group with the same members."""
+        """Return a new group with the same members."""
         return self._with(self._members())
 
     @classmethod
     def Union(cls, group1: Group, group2: Group) -> Self:
-        """All of group1, then those of group2 that are not in it."""
+        """Return the group of the members of group1, then those of group2 that are not in group1."""
         return cls._with(dict.fromkeys(group1._members() + group2._members()))
 
     @classmethod
     def Intersection(cls, group1: Group, group2: Group) -> Self:
-        """Those of group1 that are in group2, in the order of group1."""
+        """Return the group of the members of group1 that are in group2, in the order of group1."""
         first, second = group1._members(), set(group2._members())
         return cls._with(world for world in first if world in second)
 
@@ -118,18 +124,24 @@ class Group(Handle):
 
     @classmethod
     def Difference(cls, group1: Group, group2: Group) -> Self:
-        """Those of group1 that are not in group2, in the order of group1."""
+        """Return the group of the members of group1 that are not in group2, in the order of group1."""
         first, second = group1._members(), set(group2._members())
         return cls._with(world for world in first if world not in second)
 
     def Incl(self, ranks: Sequence[int]) -> Self:
-        """The members with these ranks, in this order. ERR_RANK if one is not valid or given twice."""
+        """Return the group of the members with these ranks, in this order.
+
+        ERR_RANK if a rank is not valid or is given twice.
+        """
         members = self._members()
         _check_ranks(ranks, len(members), distinct=True)
         return self._with(members[rank] for rank in ranks)
 
     def Excl(self, ranks: Sequence[int]) -> Self:
-        """All members but those with these ranks. ERR_RANK if one is not valid or given twice."""
+        """Return the group of all members except those with these ranks.
+
+        ERR_RANK if a rank is not valid or is given twice.
+        """
         members = self._members()
         _check_ranks(ranks, len(members), distinct=True)
         out = set(ranks)
@@ -145,7 +157,7 @@ class Group(Handle):
 
     @classmethod
     def Create_from_session_pset(cls, session: HasGroups, pset_name: str) -> Self:
-        """The group of a process set of a session."""
+        """Return the group of a process set of a session."""
         return cls(session.Create_group(pset_name))
 
     def Free(self) -> None:

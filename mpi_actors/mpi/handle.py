@@ -1,8 +1,8 @@
 """What all handle classes share: Info, Group, Comm, Datatype, Op, Request …
 
-A handle is a small object that points to a state, or to nothing (a null handle). Copies share the
-state; `==` asks for the same state; what is predefined is pickled by its name. `cls._h` of a handle class
-is the state, which holds everything else.
+A handle is a small object that points to a state, which holds everything else, or to nothing (a null handle).
+Copies share the state; `==` compares the identity of states; predefined objects are pickled by their names.
+The attribute `_h` of a handle is its state.
 """
 
 from __future__ import annotations
@@ -29,15 +29,19 @@ if TYPE_CHECKING:
         index: dict[int, int]
 
 
-_names: dict[int, str] = {}  # of constant handles, by id(handle); they are never collected
-_predefined: dict[int, Handle] = {}  # the constant of a predefined state, by id(state)
-_numbers: dict[int, int] = {}  # of states that somebody asked the number of, by id(state)
-_states: dict[int, Any] = {}
-_next_number = 1
+_names: dict[int, str] = {}  # of constant handles, by id(handle), since these are never collected
+_predefined: dict[int, Handle] = {}  # the constant handles of predefined states, by id(state)
+_numbers: dict[int, int] = {}  # of the states that have numbers, by id(state)
+_states: dict[int, Any] = {}  # these states, by their numbers
+_next_number = 1  # the number of the next such state; 0 stands for null
 
 
 class Handle:
-    """Base of handle classes. Each names its `_kind` (whose instances it can copy) and its `_error`."""
+    """Base of handle classes.
+
+    Each class names its `_kind`, the class whose instances its constructor copies, and its `_error`, the
+    error class for null handles. `_null` is the constant null handle of the kind.
+    """
 
     __slots__ = ("__weakref__", "_h")
 
@@ -47,7 +51,11 @@ class Handle:
     _h: Any
 
     def __new__(cls, handle: Any = None, /, **named: Any) -> Self:
-        """A null handle, or another one to the state of `handle`; it may be named: `Info(info=…)`."""
+        """Make a null handle, or another handle to the state of `handle`, as in `Info(h)` or `Info(info=h)`.
+
+        Raises:
+            TypeError: the argument is no handle of this kind, or has another name.
+        """
         self = object.__new__(cls)
         if named:
             handle = named.pop(cls._kind.__name__.lower(), None)
@@ -63,17 +71,17 @@ class Handle:
 
     @classmethod
     def _to(cls, state: Any) -> Self:
-        """The handle to a state, without the constructor of a subclass."""
+        """Make a handle to a state, without the constructor of a subclass."""
         self = object.__new__(cls)
         self._h = state
         return self
 
     @classmethod
     def _of(cls, state: Any) -> Self:
-        """The same; classes whose states are made from something else have another one."""
+        """Make a handle to a state. Classes that make the state from something else override this."""
         return cls._to(state)
 
-    __hash__ = None  # type: ignore[assignment]  # two handles may become one, and null
+    __hash__ = None  # type: ignore[assignment]  # what a handle points to may change
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, self._kind):
@@ -93,21 +101,21 @@ class Handle:
         return type(self), (constant,)
 
     def _require(self) -> Any:
-        """The state; a null handle raises the error class of its kind."""
+        """Return the state. A null handle raises the error class of its kind."""
         if self._h is None:
             raise MPIException(self._error, f"null {self._kind.__name__}")
         return self._h
 
     def _is_predefined(self) -> bool:
-        """Whether this is, or points to, what the library has made."""
+        """Return whether the library has made this handle or its state."""
         return id(self) in _names or id(self._h) in _predefined
 
     def _destroy(self) -> None:
-        """Free what a state made by the program holds. By default the method `Free` of the class."""
+        """Free a state that the program made. By default this calls the method `Free` of the class."""
         getattr(self, "Free")()  # noqa: B009  # not all kinds have one
 
     def free(self) -> None:
-        """Call `Free` if not null. Does nothing to predefined objects; a copy of one becomes null."""
+        """Call `Free` if the handle is not null. A predefined object stays; a copy of one becomes null."""
         if self._h is None or id(self) in _names:
             return
         if id(self._h) in _predefined:
@@ -117,30 +125,30 @@ class Handle:
 
     @property
     def handle(self) -> int:
-        """A number that stands for the state; 0 for null. `fromhandle` finds it again in this process."""
+        """A number for the state, 0 for null. In this process `fromhandle` finds the state by it."""
         return number_of(self._h)
 
     @classmethod
     def fromhandle(cls, handle: int) -> Self:
-        """The handle for a number that `handle` gave; ERR_ARG when there is none."""
+        """Make a handle to the state with a number that `handle` gave. ERR_ARG if there is none."""
         return cls._to(state_of(handle))
 
     def toint(self) -> int:
-        """The same number as `handle`."""
+        """Return the same number as `handle`."""
         return number_of(self._h)
 
     @classmethod
     def fromint(cls, arg: int, /) -> Self:
-        """The handle for a number that `toint` gave."""
+        """Make a handle to the state with a number that `toint` gave."""
         return cls.fromhandle(arg)
 
     def py2f(self) -> int:
-        """The same number as `handle`: Fortran's view of handles."""
+        """Return the same number as `handle`, which is Fortran's view of handles."""
         return number_of(self._h)
 
     @classmethod
     def f2py(cls, arg: int) -> Self:
-        """The handle for a number that `py2f` gave."""
+        """Make a handle to the state with a number that `py2f` gave."""
         return cls.fromhandle(arg)
 
 
@@ -148,7 +156,8 @@ H = TypeVar("H", bound=Handle)
 
 
 def constant(name: str, handle: H) -> H:
-    """Make a handle the constant that programs know as `MPI.<name>`, and pickles too."""
+    """Make a handle the constant that programs know as `MPI.<name>`, and pickles know by that name; return
+    it."""
     _names[id(handle)] = name
     if handle._h is None:
         handle._kind._null = handle
@@ -158,12 +167,12 @@ def constant(name: str, handle: H) -> H:
 
 
 def name_of(handle: Handle) -> str | None:
-    """The name of a constant handle, e.g. "INFO_NULL"."""
+    """Return the name of a constant handle, such as "INFO_NULL"; None for other handles."""
     return _names.get(id(handle))
 
 
 def number_of(state: object) -> int:
-    """The number of a state; states that have one live until `forget`."""
+    """Return the number of a state. A state that has a number stays in memory until `forget`."""
     global _next_number
     if state is None:
         return 0
@@ -176,7 +185,7 @@ def number_of(state: object) -> int:
 
 
 def state_of(number: int) -> Any:
-    """The state with that number, None for 0; ERR_ARG if there is none."""
+    """Return the state with a number, None for 0. ERR_ARG if there is none."""
     if number == 0:
         return None
     try:
@@ -186,7 +195,7 @@ def state_of(number: int) -> Any:
 
 
 def forget(state: object) -> None:
-    """A state has been freed: its number is void."""
+    """Drop the number of a state that has been freed."""
     number = _numbers.pop(id(state), None)
     if number is not None:
         del _states[number]

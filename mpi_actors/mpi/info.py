@@ -1,4 +1,4 @@
-"""Info objects: ordered maps from strings to strings, as hints and as descriptions."""
+"""Info objects: ordered maps from strings to strings, for hints and descriptions (MPI 4.1, chapter 10)."""
 
 from __future__ import annotations
 
@@ -23,7 +23,8 @@ from .handle import Handle, constant, forget, name_of
 
 
 class Info(Handle):
-    """A handle to an info object; also a mapping from str to str. Keys keep the order they were set in."""
+    """A handle to an info object, which is also a mapping from str to str. Keys keep the order of their
+    setting."""
 
     __slots__ = ()
     _error = ERR_INFO
@@ -31,7 +32,7 @@ class Info(Handle):
 
     @classmethod
     def Create(cls, items: Info | Mapping[str, str] | Iterable[tuple[str, str]] | None = None) -> Self:
-        """A new info object with these items."""
+        """Make an info object with these items."""
         info = cls.__new__(cls)
         info._h = {}
         if items is not None:
@@ -40,7 +41,7 @@ class Info(Handle):
 
     @classmethod
     def Create_env(cls, args: Sequence[str] | None = None) -> Self:
-        """A new info object like INFO_ENV, of this process or of a command with `args`."""
+        """Make an info object like INFO_ENV, for this process or for a command with the arguments `args`."""
         info = cls.__new__(cls)
         info._h = _environment([args] if isinstance(args, str) else args)
         return info
@@ -51,24 +52,28 @@ class Info(Handle):
         return type(self).Create, (self.items(),)
 
     def Free(self) -> None:
-        """Forget the object; this handle becomes null."""
+        """Free the object; this handle becomes null."""
         state = self._writable()
         forget(state)
         self._h = None
 
     def Dup(self) -> Self:
-        """A new object with the same items."""
+        """Make another object with the same items."""
         info = type(self).__new__(type(self))
         info._h = dict(self._require())
         return info
 
     def Get(self, key: str) -> str | None:
-        """The value of a key, None if it is not set."""
+        """Return the value of a key, None if it is not set."""
         items: dict[str, str] = self._require()
         return items.get(_checked_key(key))
 
     def Set(self, key: str, value: str) -> None:
-        """Set the value of a key."""
+        """Set the value of a key. ERR_INFO_KEY or ERR_INFO_VALUE if the key or the value is too long.
+
+        Raises:
+            TypeError: the value is not a str.
+        """
         items = self._writable()
         if len(_checked_key(key)) >= MAX_INFO_KEY:
             raise MPIException(ERR_INFO_KEY)
@@ -79,18 +84,18 @@ class Info(Handle):
         items[key] = value
 
     def Delete(self, key: str) -> None:
-        """Remove a key; ERR_INFO_NOKEY if it is not set."""
+        """Remove a key. ERR_INFO_NOKEY if it is not set."""
         items = self._writable()
         if _checked_key(key) not in items:
             raise MPIException(ERR_INFO_NOKEY, repr(key))
         del items[key]
 
     def Get_nkeys(self) -> int:
-        """How many keys are set."""
+        """Return how many keys are set."""
         return len(self._require())
 
     def Get_nthkey(self, n: int) -> str:
-        """The nth key, counted from 0; ERR_ARG if there are fewer."""
+        """Return the nth key, counted from 0. ERR_ARG if there are fewer keys."""
         items: dict[str, str] = self._require()
         if not 0 <= n < len(items):
             raise MPIException(ERR_ARG, f"key {n} of {len(items)}")
@@ -102,7 +107,7 @@ class Info(Handle):
             raise MPIException(ERR_INFO, f"{name_of(self) or 'INFO_ENV'} cannot be changed")
         return items
 
-    # The mapping, where INFO_NULL is an empty one
+    # The mapping; INFO_NULL is an empty one
 
     def __len__(self) -> int:
         return len(self._h) if self._h is not None else 0
@@ -132,23 +137,27 @@ class Info(Handle):
         self.Delete(key)
 
     def get(self, key: str, default: str | None = None) -> str | None:
-        """The value of a key, or `default`."""
+        """Return the value of a key, or `default`."""
         return self._h.get(key, default) if self._h is not None else default
 
     def keys(self) -> list[str]:
-        """The keys, in order."""
+        """Return the keys, in order."""
         return list(self._h or ())
 
     def values(self) -> list[str]:
-        """The values, in the order of their keys."""
+        """Return the values, in the order of their keys."""
         return list((self._h or {}).values())
 
     def items(self) -> list[tuple[str, str]]:
-        """Pairs of key and value, in order."""
+        """Return pairs of key and value, in order."""
         return list((self._h or {}).items())
 
     def update(self, items: Info | Mapping[str, str] | Iterable[tuple[str, str]] = (), **kwds: str) -> None:
-        """Set many keys. KeyError for a null handle."""
+        """Set many keys.
+
+        Raises:
+            KeyError: the handle is null.
+        """
         if self._h is None:
             raise KeyError("null Info")
         if hasattr(items, "keys"):
@@ -159,7 +168,11 @@ class Info(Handle):
             self.Set(key, value)
 
     def pop(self, key: str, *default: str) -> str:
-        """Remove a key and return its value, or `default`, or raise KeyError."""
+        """Remove a key and return its value, or `default` if it is not set.
+
+        Raises:
+            KeyError: the key is not set, and there is no default.
+        """
         if self._h is not None and key in self._h:
             value = self._h[key]
             self.Delete(key)
@@ -170,14 +183,18 @@ class Info(Handle):
         return value
 
     def popitem(self) -> tuple[str, str]:
-        """Remove the key that was set last; KeyError if there is none."""
+        """Remove the key that was set last, and return it with its value.
+
+        Raises:
+            KeyError: no key is set.
+        """
         if not self._h:
             raise KeyError("no items")
         key = next(reversed(self._h))
         return key, self.pop(key)
 
     def copy(self) -> Self:
-        """The same as `Dup`, for a null handle another null handle."""
+        """As `Dup`; for a null handle return another null handle."""
         return self.Dup() if self._h is not None else type(self).__new__(type(self))
 
     def clear(self) -> None:
@@ -195,7 +212,7 @@ def _checked_key(key: str) -> str:
 
 
 def _environment(args: Sequence[str] | None) -> dict[str, str]:
-    """What the standard wants to be said about how a process was started (MPI 4.1, section 11.2.1)."""
+    """Return what INFO_ENV tells about the start of a process (MPI 4.1, section 11.2.1)."""
     argv = list(sys.argv if args is None else args) or [sys.executable]
     host = os.uname()
     known = {
@@ -206,17 +223,18 @@ def _environment(args: Sequence[str] | None) -> dict[str, str]:
         "host": host.nodename,
         "thread_level": "MPI_THREAD_MULTIPLE",
     }
-    with suppress(FileNotFoundError):  # if somebody has removed it
+    with suppress(FileNotFoundError):  # somebody may have removed it
         known["wdir"] = os.getcwd()
     return {key: value for key, value in known.items() if value and len(value) < MAX_INFO_VAL}
 
 
 def describe_process() -> None:
-    """Fill INFO_ENV: when MPI is imported, as then `sys.argv` is that of the program."""
-    assert INFO_ENV._h is not None
-    INFO_ENV._h.update(_environment(None))
+    """Fill INFO_ENV. This happens when the program imports MPI, since `sys.argv` is the program's only
+    then."""
+    _env_items.update(_environment(None))
 
 
 Info._kind = Info
 INFO_NULL = constant("INFO_NULL", Info())
-INFO_ENV = constant("INFO_ENV", Info._to({}))
+_env_items: dict[str, str] = {}
+INFO_ENV = constant("INFO_ENV", Info._to(_env_items))

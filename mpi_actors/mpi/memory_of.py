@@ -1,4 +1,4 @@
-"""Sizes, addresses and numbers of handles: what mpi4py's users in C ask for."""
+"""Sizes, addresses and numbers of handles, which users of mpi4py in C ask for."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from .constants import F_STATUS_SIZE
 from .status import Status
 
 HANDLE_SIZE = 8
+"""Bytes of a handle in C: as many as a pointer has, as with Open MPI."""
 
 
 def _is_handle(cls: type) -> bool:
@@ -15,7 +16,11 @@ def _is_handle(cls: type) -> bool:
 
 
 def _sizeof(arg: Any) -> int:
-    """The bytes that a handle or a status has in C; of an object or a class. TypeError for others."""
+    """Return the bytes that a handle or a status, given as object or class, has in C.
+
+    Raises:
+        TypeError: the argument is neither of these.
+    """
     cls = arg if isinstance(arg, type) else type(arg)
     if issubclass(cls, Status):
         return 4 * F_STATUS_SIZE
@@ -25,13 +30,13 @@ def _sizeof(arg: Any) -> int:
 
 
 def _addressof(arg: Any) -> int:
-    """A number that tells this object from others, not 0. There is no C memory behind it."""
+    """Return a number, not 0, that differs between objects. There is no memory of C behind it."""
     _sizeof(type(arg))
     return id(arg)
 
 
 def _handleof(arg: Any) -> int:
-    """The handle of an MPI object as a number; for a status its address."""
+    """Return the handle of an MPI object as a number; for a status its address."""
     if isinstance(arg, Status):
         return id(arg)
     _sizeof(type(arg))

@@ -17,17 +17,18 @@ _DEFAULTS: dict[str, Any] = {
 
 
 class Rc:
-    """Runtime options. Set attributes, or call it with keywords.
+    """Runtime options. A program sets attributes, or calls the object with keywords.
 
-    initialize:   initialize MPI when `MPI` is imported (default True)
-    threads:      ask for threads (True)
-    thread_level: "single", "funneled", "serialized" or "multiple" ("multiple")
-    finalize:     finalize at exit: True, False, or None for: if we initialized (None)
-    fast_reduce:  kept for programs that set it; reductions of objects are always tree-shaped (True)
-    recv_mprobe:  kept for programs that set it; receives of objects always know their size (True)
-    irecv_bufsz:  kept for programs that set it; `irecv` needs no buffer (32768)
-    errors:       "exception", "default", "abort" or "fatal": the error handler that objects
-                  begin with ("exception")
+    Attributes:
+        initialize: whether importing `MPI` initializes MPI (default True).
+        threads: whether to ask for threads (True).
+        thread_level: "single", "funneled", "serialized" or "multiple" ("multiple").
+        finalize: whether the end of the program finalizes MPI; None: if importing initialized it (None).
+        fast_reduce: without effect: reductions of objects always use trees (True).
+        recv_mprobe: without effect: receives of objects always know the size (True).
+        irecv_bufsz: without effect: `irecv` needs no buffer (32768).
+        errors: the error handler that objects begin with: "exception", "default", "abort" or "fatal"
+            ("exception").
     """
 
     initialize: bool
@@ -44,7 +45,11 @@ class Rc:
         self(**options)
 
     def __call__(self, **options: Any) -> None:
-        """Set options; TypeError for one that does not exist."""
+        """Set options.
+
+        Raises:
+            TypeError: an option does not exist.
+        """
         for name in options:
             if name not in _DEFAULTS:
                 raise TypeError(f"mpi4py.rc has no option {name!r}")

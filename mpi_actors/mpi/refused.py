@@ -1,4 +1,4 @@
-"""Parts of the interface that are not implemented: their names are there, their calls say so."""
+"""Classes of the interface that are not implemented: their methods exist, and raise NotImplementedError."""
 
 from __future__ import annotations
 
@@ -11,8 +11,14 @@ from .handle import Handle
 def refuse(cls: type[Handle], sentence: str, made_by: Iterable[str], methods: Iterable[str]) -> None:
     """Give a class the methods that the interface has.
 
-    sentence: what NotImplementedError says when one in `made_by` (class methods) is called. As no other
-        handle than a null one can be made, the others raise the error class of null handles.
+    A program can make no handle of the class but a null one, so `methods` raise the error class of null
+    handles.
+
+    Args:
+        cls: the class.
+        sentence: what NotImplementedError says when a program calls one of `made_by`.
+        made_by: names of the class methods that would make objects.
+        methods: names of the methods of these objects.
     """
     for name in made_by:
         setattr(cls, name, classmethod(_maker(cls, name, sentence)))

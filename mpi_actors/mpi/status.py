@@ -1,4 +1,4 @@
-"""Status: what is known about a message that has been received or probed."""
+"""Status: what is known about a message that has been received or probed (MPI 4.1, section 3.2.5)."""
 
 from __future__ import annotations
 
@@ -16,24 +16,33 @@ from .constants import (
     F_TAG,
     SUCCESS,
 )
+from .datatypes import counting
 from .errors.exception import Exception as MPIException
 
 if TYPE_CHECKING:
     from .datatypes import Datatype
 
-_F_COUNT = 3  # two ints, the lower half first
-_F_CANCELLED = 5
+_F_COUNT = 3  # the index of the count in `tomemory`: two ints, the lower half first
+_F_CANCELLED = 5  # the index of the flag in `tomemory`
 
 
 class Status:
-    """Source, tag, error, count (bytes) and cancelled of a message. Two are equal if all these are."""
+    """Source, tag, error, count (in bytes) and cancelled of a message. Two are equal if all five are.
+
+    The memory that `tomemory` gives and the fields are the same thing: once a program has asked for the
+    memory, each access to a field reads it first, and each change writes it.
+    """
 
     __slots__ = ("__weakref__", "_cancelled", "_count", "_error", "_memory", "_source", "_tag")
 
     _memory: memoryview | None
 
     def __new__(cls, status: Status | None = None) -> Self:
-        """An empty status, or a copy."""
+        """Make an empty status, or a copy of one.
+
+        Raises:
+            TypeError: the argument is not a status.
+        """
         self = object.__new__(cls)
         self._memory = None
         if status is None:
@@ -49,7 +58,7 @@ class Status:
         return self
 
     def _set(self, source: int, tag: int, error: int, nbytes: int, cancelled: bool) -> None:
-        """All at once. `source` is a rank in the communicator."""
+        """Set all fields. `source` is a rank in the communicator."""
         self._source = source
         self._tag = tag
         self._error = error
@@ -68,7 +77,7 @@ class Status:
         return self._source, self._tag, self._error, self._count, self._cancelled
 
     def _look(self) -> None:
-        """Take over what was written to the memory that `tomemory` gave."""
+        """Take over what the program has written to the memory that `tomemory` gave."""
         memory = self._memory
         if memory is None:
             return
@@ -78,8 +87,8 @@ class Status:
         self._count = (memory[_F_COUNT] & 0xFFFFFFFF) | memory[_F_COUNT + 1] << 32
         self._cancelled = memory[_F_CANCELLED] != 0
 
-    def _show(self) -> None:
-        """Write the fields to the memory that `tomemory` gives."""
+    def _show(self) -> memoryview:
+        """Write the fields to the memory that `tomemory` gives, and return that."""
         memory = self._memory
         if memory is None:
             memory = self._memory = memoryview(bytearray(4 * F_STATUS_SIZE)).cast("i")
@@ -90,6 +99,7 @@ class Status:
         memory[_F_COUNT] = low - (1 << 32) if low >> 31 else low
         memory[_F_COUNT + 1] = self._count >> 32
         memory[_F_CANCELLED] = self._cancelled
+        return memory
 
     __hash__ = None  # type: ignore[assignment]
 
@@ -106,7 +116,7 @@ class Status:
         self._set(state["source"], state["tag"], state["error"], state["count"], bool(state["cancelled"]))
 
     def Get_source(self) -> int:
-        """The rank of the sender."""
+        """Return the rank of the sender."""
         return self._fields()[0]
 
     def Set_source(self, source: int) -> None:
@@ -114,7 +124,7 @@ class Status:
         self._change(source=source)
 
     def Get_tag(self) -> int:
-        """The tag of the message."""
+        """Return the tag of the message."""
         return self._fields()[1]
 
     def Set_tag(self, tag: int) -> None:
@@ -122,7 +132,7 @@ class Status:
         self._change(tag=tag)
 
     def Get_error(self) -> int:
-        """The error code, where one call has completed several operations."""
+        """Return the error code, where one call has completed several operations."""
         return self._fields()[2]
 
     def Set_error(self, error: int) -> None:
@@ -130,7 +140,7 @@ class Status:
         self._change(error=error)
 
     def Is_cancelled(self) -> bool:
-        """Whether the operation was cancelled."""
+        """Return whether the operation was cancelled."""
         return self._fields()[4]
 
     def Set_cancelled(self, flag: bool) -> None:
@@ -141,27 +151,22 @@ class Status:
         self.__setstate__(self.__getstate__() | {name: int(value) for name, value in fields.items()})
 
     def Get_count(self, datatype: Datatype | None = None) -> int:
-        """How many whole items of a datatype (default: bytes) came; UNDEFINED if not a whole number."""
+        """Return how many items of a datatype (default: bytes) came; UNDEFINED if that is not a whole
+        number."""
         nbytes = self._fields()[3]
         if datatype is None:
             return nbytes
-        from .datatypes.counting import count
-
-        return count(datatype, nbytes)
+        return counting.count(datatype, nbytes)
 
     def Get_elements(self, datatype: Datatype) -> int:
-        """How many elements of predefined type came, counting within an incomplete item too."""
-        from .datatypes.counting import elements
-
-        return elements(datatype, self._fields()[3])
+        """Return how many elements of predefined datatypes came; those of an incomplete item count too."""
+        return counting.elements(datatype, self._fields()[3])
 
     def Set_elements(self, datatype: Datatype, count: int) -> None:
-        """Say that so many elements of a datatype came; ERR_COUNT if negative."""
-        from .datatypes.counting import bytes_of
-
+        """Set the count to that of `count` elements of a datatype. ERR_COUNT if it is negative."""
         if count < 0:
             raise MPIException(ERR_COUNT, f"{count} elements")
-        self._change(count=bytes_of(datatype, count))
+        self._change(count=counting.bytes_of(datatype, count))
 
     @property
     def source(self) -> int:
@@ -209,22 +214,18 @@ class Status:
         self._change(cancelled=bool(value))
 
     def tomemory(self) -> memoryview:
-        """The fields as C ints, as F_SOURCE, F_TAG and F_ERROR say; writing there changes the status."""
-        if self._memory is None:
-            self._show()
-        assert self._memory is not None
-        return self._memory
+        """Return the fields as C ints, in the order of F_SOURCE, F_TAG and F_ERROR. Writing changes the
+        status."""
+        return self._show() if self._memory is None else self._memory
 
     def py2f(self) -> list[int]:
-        """The fields as a list of F_STATUS_SIZE integers."""
+        """Return the fields as a list of F_STATUS_SIZE integers."""
         self._look()
-        self._show()
-        assert self._memory is not None
-        return self._memory.tolist()
+        return self._show().tolist()
 
     @classmethod
     def f2py(cls, arg: Sequence[int]) -> Self:
-        """The status of such a list."""
+        """Return the status that such a list describes. ERR_ARG if it has another length."""
         if len(arg) != F_STATUS_SIZE:
             raise MPIException(ERR_ARG, f"{len(arg)} integers, where a status has {F_STATUS_SIZE}")
         status = cls()

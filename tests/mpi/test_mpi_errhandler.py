@@ -11,7 +11,7 @@ from mpi_actors.mpi.errors.exception import Exception as MPIException
 
 def test_a_program_can_have_so_many_error_handlers_and_no_more() -> None:
     """Those that it frees make room, even if objects still use them."""
-    made = [errhandler.create("Kind", print) for _ in range(errhandler.MOST_FUNCTIONS)]
+    made = [errhandler.create("Kind", print) for _ in range(errhandler.MAX_FUNCTIONS)]
     with pytest.raises(RuntimeError, match="32"):
         errhandler.create("Kind", print)
     errhandler.create("Other", print).Free()
@@ -24,7 +24,7 @@ def test_a_program_can_have_so_many_error_handlers_and_no_more() -> None:
 def test_handles_from_get_errhandler_are_freed_without_freeing_what_they_point_to() -> None:
     """Only the handle from Create counts."""
     made = errhandler.create("Kind", print)
-    state = errhandler.chosen(made, "Kind")
+    state = errhandler.state_for(made, "Kind")
     errhandler.Errhandler._to(state).Free()
     assert made
     made.Free()
@@ -36,10 +36,10 @@ def test_an_error_handler_is_for_one_kind_of_object() -> None:
     """ERR_ARG for another; ERR_ERRHANDLER for a null one; TypeError for what cannot be called."""
     made = errhandler.create("Session", print)
     with pytest.raises(MPIException) as caught:
-        errhandler.chosen(made, "Comm")
+        errhandler.state_for(made, "Comm")
     assert caught.value.error_class == constants.ERR_ARG
     with pytest.raises(MPIException) as caught:
-        errhandler.chosen(ERRHANDLER_NULL, "Comm")
+        errhandler.state_for(ERRHANDLER_NULL, "Comm")
     assert caught.value.error_class == constants.ERR_ERRHANDLER
     with pytest.raises(TypeError):
         errhandler.create("Comm", 3)  # type: ignore[arg-type]
@@ -50,12 +50,12 @@ def test_a_function_is_called_with_object_and_code_then_the_error_is_raised() ->
     """The call that failed raises, as without one."""
     called = []
     made = errhandler.create("Kind", lambda target, code: called.append((target, code)))
-    state = errhandler.chosen(made, "Kind")
+    state = errhandler.state_for(made, "Kind")
     with pytest.raises(MPIException) as caught:
-        errhandler.raised(state, "target", MPIException(constants.ERR_TAG, "9"))
+        errhandler.report_and_raise(state, "target", MPIException(constants.ERR_TAG, "9"))
     assert caught.value == constants.ERR_TAG
     assert called == [("target", constants.ERR_TAG)]
-    errhandler.call(errhandler.chosen(ERRORS_RETURN, "Kind"), "target", constants.ERR_TAG)
+    errhandler.call(errhandler.state_for(ERRORS_RETURN, "Kind"), "target", constants.ERR_TAG)
     made.Free()
 
 

@@ -1,4 +1,4 @@
-"""`python -m mpi_actors.mpi.boot [-m module | script] arguments…`: what the process of a rank runs."""
+"""`python -m mpi_actors.mpi.boot [-m module | script] arguments…`: the process of a rank."""
 
 from __future__ import annotations
 

@@ -1,4 +1,8 @@
-"""The life of a rank's process: begin, run the program, end as Python would, tell the daemon, linger."""
+"""The life of a rank's process: begin, run the program, end as Python would, tell the daemon, linger.
+
+To linger is to stay after a good end, until the daemon says that the job is over: others may need messages
+again.
+"""
 
 from __future__ import annotations
 
@@ -11,14 +15,16 @@ from ...wire.environment import CHANNEL, RankEnvironment
 from .. import environment
 from ..engine import engine
 from ..engine.ending import linger, report_end, report_failure
-from .program import NoProgramNamed, parse, run, without_us
+from .program import EXIT_USAGE, NoProgramNamed, parse, run, without_us
 from .seeds import seed_when_imported
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 _INTERRUPTED = 130
+"""The exit code after KeyboardInterrupt: 128 + SIGINT, as shells have it."""
 _CANNOT_FLUSH = 120
+"""The exit code where the output cannot be flushed at the end; Python's own (`Py_RunMain`)."""
 
 
 class ProgramOutcome(NamedTuple):
@@ -29,19 +35,19 @@ class ProgramOutcome(NamedTuple):
     crashed: bool = False
     """An exception ended it."""
     traceback: str = ""
-    """Of that exception, if it is yet to be shown."""
+    """The traceback of that exception, if the daemon must still show it."""
 
 
 def main() -> NoReturn:
-    """Run the program that the command line names; does not return."""
+    """Run the program that the command line names, and end the process."""
     try:
         name, module, arguments = parse(sys.argv[1:])
     except NoProgramNamed as error:
         print(f"{sys.executable} -m mpi_actors.mpi.boot: {error}", file=sys.stderr)
-        sys.exit(2)
-    environment.booted()
+        sys.exit(EXIT_USAGE)
+    environment.on_boot()
     endpoint = engine()
-    # processes that the program starts are not this rank
+    # processes that the program starts must not take themselves for this rank
     watched = os.environ.pop(CHANNEL, None) is not None
     seed = RankEnvironment.read(os.environ).seed
     if seed is not None:
@@ -54,23 +60,25 @@ def main() -> NoReturn:
 def outcome_of(
     name: str, module: bool, arguments: list[str], watched: Callable[[], bool] = lambda: False
 ) -> ProgramOutcome:
-    """Run the program; an exception is shown on standard error, as Python does, unless the daemon does.
+    """Run the program, and return how it ended.
+
+    An exception is shown on standard error, as Python does, if there is no daemon to show it.
 
     Args:
-        name: of the script or module.
-        module: whether it is one.
-        arguments: the program's.
-        watched: there is a daemon that is told of an exception.
+        name: the path of the script or the name of the module.
+        module: whether `name` is a module.
+        arguments: the program's arguments.
+        watched: returns whether this process has a daemon, which then shows the exception.
     """
     try:
         run(name, module, arguments)
     except SystemExit as error:
         return ProgramOutcome(exit_code(error.code))
-    except BaseException as error:  # noqa: BLE001  # whatever it is, it has ended the program
+    except BaseException as error:  # noqa: BLE001  # any exception ends the program
         code = _INTERRUPTED if isinstance(error, KeyboardInterrupt) else 1
         error.__traceback__ = without_us(error.__traceback__)
         if watched() and sys.excepthook is sys.__excepthook__:
-            # of ranks that fail side by side, only the first one's is shown
+            # the daemon shows only the first one of ranks that fail side by side
             from traceback import format_exception
 
             return ProgramOutcome(code, True, "".join(format_exception(error)))
@@ -80,7 +88,7 @@ def outcome_of(
 
 
 def exit_code(code: object) -> int:
-    """What Python makes of the argument of SystemExit; a text is printed."""
+    """Return the exit code that Python makes of the argument of SystemExit. Print a text, as Python does."""
     if code is None:
         return 0
     if isinstance(code, int):
@@ -90,7 +98,7 @@ def exit_code(code: object) -> int:
 
 
 def show(error: BaseException) -> None:
-    """Show an uncaught exception by `sys.excepthook`."""
+    """Show an uncaught exception with `sys.excepthook`, as Python does."""
     flush()
     try:
         sys.excepthook(type(error), error, error.__traceback__)
@@ -104,12 +112,17 @@ def show(error: BaseException) -> None:
 
 
 def finish(outcome: ProgramOutcome, *, ours: bool) -> NoReturn:
-    """What Python does at its end, then leave. `ours`: this is the rank's process, not a child of it."""
+    """Do what Python does at its end, tell the daemon, and end the process.
+
+    Args:
+        outcome: how the program ended.
+        ours: whether this is the rank's process, and not a child that it forked.
+    """
     code = outcome.code
     endpoint = engine()
     if outcome.crashed and ours:
         flush()
-        # first of all: the job ends now, whatever else the program's threads and exit functions wait for
+        # before anything else: the job ends now, even if the program's threads and exit functions still wait
         status = environment.abort_status()
         report_failure(endpoint, status or code, outcome.traceback, aborts=status != 0)
     threading = sys.modules.get("threading")
@@ -129,7 +142,7 @@ def finish(outcome: ProgramOutcome, *, ours: bool) -> NoReturn:
 
 
 def flush() -> bool:
-    """Write out what the program has printed; False if that was not possible."""
+    """Write out what the program has printed, and return whether that was possible."""
     good = True
     for stream in (sys.stdout, sys.stderr):
         try:

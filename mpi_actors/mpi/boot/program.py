@@ -1,5 +1,6 @@
-"""Running a script or a module as `__main__`, as `python` itself would. Python's own rules, in pure form:
-see "Command line and environment" in its documentation.
+"""Runs a script or a module as `__main__`, by the rules of `python` itself.
+
+See "Command line and environment" in Python's documentation.
 """
 
 from __future__ import annotations
@@ -9,16 +10,19 @@ import sys
 from collections.abc import Sequence
 from types import ModuleType, TracebackType
 
+EXIT_USAGE = 2
+"""The exit code for a wrong command line; Python's own."""
+
 
 class NoProgramNamed(ValueError):
     """The command line names no program."""
 
 
 def parse(arguments: Sequence[str]) -> tuple[str, bool, list[str]]:
-    """(script or module, whether it is a module, its arguments).
+    """Return the script or module that a command line names, whether it is a module, and its arguments.
 
     Raises:
-        UsageError: there is none.
+        NoProgramNamed: the command line names none.
     """
     words = list(arguments)
     module = words[:1] == ["-m"]
@@ -30,7 +34,7 @@ def parse(arguments: Sequence[str]) -> tuple[str, bool, list[str]]:
 
 
 def run(name: str, module: bool, arguments: list[str]) -> None:
-    """Run a program in a fresh `__main__`; what it raises is raised."""
+    """Run a program in a fresh `__main__`. What the program raises passes through."""
     main = sys.modules["__main__"] = ModuleType("__main__")
     main.__dict__.update(__builtins__=sys.modules["builtins"], __annotations__={})
     if module:
@@ -42,7 +46,7 @@ def run(name: str, module: bool, arguments: list[str]) -> None:
 
 
 def _first_on_path(folder: str) -> None:
-    """Python puts the program's folder first; this process has begun with that of `-m`."""
+    """Put the program's folder first on `sys.path`, where Python has put that of `-m mpi_actors.mpi.boot`."""
     if not sys.flags.safe_path and sys.path:
         sys.path[0] = folder
 
@@ -70,12 +74,12 @@ def _run_module(name: str, arguments: list[str]) -> None:
 
 
 def _run_folder(name: str, arguments: list[str]) -> None:
-    """A folder or a zip file with a module `__main__`."""
+    """Run the module `__main__` of a folder or a zip file."""
     from runpy import _run_module_as_main  # type: ignore[attr-defined]  # what `python folder` calls
 
     if not os.path.exists(name):
         print(f"{sys.executable}: can't open file {os.path.abspath(name)!r}: no such file", file=sys.stderr)
-        raise SystemExit(2)
+        raise SystemExit(EXIT_USAGE)
     sys.argv[:] = [name, *arguments]
     _first_on_path(os.path.abspath(name))
     _run_module_as_main("__main__", False)

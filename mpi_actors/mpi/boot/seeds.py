@@ -1,8 +1,8 @@
 """The same random numbers in every run of a rank: `random` and `numpy.random` are seeded when imported.
 
-A rank that is run again must make the same choices. Programs that seed these themselves are not affected,
-nor is `secrets`, which is for what nobody shall guess. Where NumPy would draw entropy from the system for a
-generator without a seed, it draws from a stream of the job's instead.
+A rank that runs again must draw the same numbers. This does not affect programs that set seeds themselves,
+nor `secrets`, whose numbers nobody may guess. Where NumPy would take entropy from the system, for a generator
+without a seed, it takes it from a stream that the rank's seed fixes.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from importlib.machinery import ModuleSpec
 from types import ModuleType
 
 Seeder = Callable[[ModuleType, str], None]
+"""Seeds a module, given the module and the seed of the rank."""
 
 
 def seed_random(module: ModuleType, seed: str) -> None:
@@ -21,7 +22,7 @@ def seed_random(module: ModuleType, seed: str) -> None:
 
 
 def seed_numpy(module: ModuleType, seed: str) -> None:
-    """Seed the functions of `numpy.random`, and where `default_rng()` without a seed has its entropy from."""
+    """Seed the functions of `numpy.random`, and the entropy of `default_rng()` without a seed."""
     from random import Random
 
     module.seed(Random(f"{seed} numpy").getrandbits(32))
@@ -35,7 +36,12 @@ _SEEDERS: dict[str, Seeder] = {"random": seed_random, "numpy.random": seed_numpy
 
 
 class SeedingFinder:
-    """Finds these modules as others would, and seeds them when they have been loaded."""
+    """Finds some modules as other finders would, and seeds them once they are loaded.
+
+    Args:
+        seed: of the rank.
+        seeders: functions by the names of the modules. The finder removes those that it has used.
+    """
 
     def __init__(self, seed: str, seeders: dict[str, Seeder]) -> None:
         self._seed = seed
@@ -72,7 +78,12 @@ class SeedingFinder:
 
 
 def seed_when_imported(seed: str, rank: int) -> None:
-    """Seed what is imported already now, the rest when it is. Each rank has numbers of its own."""
+    """Seed the modules that are imported already, and the others when the program imports them.
+
+    Args:
+        seed: what the daemon gave, see `wire.environment`.
+        rank: this rank; each has numbers of its own.
+    """
     own = f"{seed} rank {rank}"
     later = dict(_SEEDERS)
     for name, seeder in _SEEDERS.items():

@@ -31,7 +31,7 @@ def raised(comm: CommHandle, error: MPIException) -> NoReturn:
     if error.__dict__.get("_reported"):
         raise error
     error.__dict__["_reported"] = True
-    errhandler.raised(state.errhandler or errhandler.initial_state(), comm, error)
+    errhandler.report_and_raise(state.errhandler or errhandler.initial_state(), comm, error)
 
 
 def failed(state: CommState | None, error: MPIException) -> NoReturn:

@@ -8,7 +8,7 @@ from typing import Any, NoReturn
 from .. import attributes, errhandler
 from ..constants import CONGRUENT, IDENT, MAX_OBJECT_NAME, SIMILAR, UNDEFINED, UNEQUAL
 from ..engine import engine
-from ..errhandler import Errhandler, chosen
+from ..errhandler import Errhandler, state_for
 from ..group import Group
 from ..info import Info
 from . import kinds
@@ -145,7 +145,7 @@ class CommInquiry(CommHandle):
     @handled
     def Set_errhandler(self, errhandler: Errhandler) -> None:
         """Set the communicator's error handler."""
-        self._live().errhandler = chosen(errhandler, "Comm")
+        self._live().errhandler = state_for(errhandler, "Comm")
 
     @handled
     def Call_errhandler(self, errorcode: int) -> None:

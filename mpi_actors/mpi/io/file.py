@@ -1,4 +1,4 @@
-"""Files of parallel I/O: the interface's names only. No file can be opened."""
+"""Files of parallel I/O: only the names of the interface. No file can be opened."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from ..handle import Handle, constant
 from ..refused import refuse
 
 SENTENCE = "mpi_actors has no parallel I/O: let one rank read or write, or use a file for each rank"
+"""What NotImplementedError says."""
 
 _METHODS = (
     *("Close", "Set_size", "Preallocate", "Get_size", "Get_amode", "Get_group", "Set_info", "Get_info"),
@@ -34,19 +35,19 @@ class File(Handle):
 
     @classmethod
     def Create_errhandler(cls, errhandler_fn: Callable[[File, int], None]) -> Errhandler:
-        """An error handler that calls a function with the file and the error code."""
+        """Make an error handler that calls a function with the file and the error code."""
         return handlers.create("File", errhandler_fn)
 
     def Get_errhandler(self) -> Errhandler:
-        """The error handler: that of FILE_NULL is what new files begin with."""
+        """Return the error handler. That of FILE_NULL is the one that new files begin with."""
         return Errhandler._to(_of_null[0])
 
     def Set_errhandler(self, errhandler: Errhandler) -> None:
-        """Have another error handler."""
-        _of_null[0] = handlers.chosen(errhandler, "File")
+        """Set the error handler."""
+        _of_null[0] = handlers.state_for(errhandler, "File")
 
     def Call_errhandler(self, errorcode: int) -> None:
-        """Let the error handler act on a code."""
+        """Let the error handler act on an error code."""
         handlers.call(_of_null[0], self, errorcode)
 
 
@@ -65,5 +66,5 @@ def Register_datarep(
     write_fn: Callable[..., None],
     extent_fn: Callable[..., int],
 ) -> NoReturn:
-    """Not implemented, as there is no parallel I/O."""
+    """Refuse: there is no parallel I/O."""
     raise NotImplementedError(SENTENCE)

@@ -1,4 +1,4 @@
-"""Generalized requests: the program itself says when its operation is complete. MPI 4.1, section 13.2."""
+"""Generalized requests: the program itself says when its operation is complete (MPI 4.1, section 13.2)."""
 
 from __future__ import annotations
 
@@ -19,7 +19,11 @@ if TYPE_CHECKING:
 
 
 class Generalized(Pending):
-    """The callbacks of a generalized request, and what they are called with."""
+    """The state of a generalized request: its callbacks and their arguments.
+
+    Attributes:
+        result: the object that `wait` returns.
+    """
 
     __slots__ = ("_arguments", "_cancel", "_free", "_freed", "_keywords", "_query", "result")
 
@@ -46,12 +50,16 @@ class Generalized(Pending):
             return SUCCESS
         try:
             function(*first, *self._arguments, **self._keywords)
-        except BaseException as error:  # noqa: BLE001  # a callback's error is shown, and has a code
+        except BaseException as error:  # noqa: BLE001  # any error of a callback becomes a code
             return code_of(error)
         return SUCCESS
 
     def describe(self, transfer: Transfer, status: Status) -> None:
-        """Let the program's query function fill the status."""
+        """Let the program's query function fill the status.
+
+        Raises:
+            MPIException: the function failed.
+        """
         status._clear()
         code = self._call(self._query, status)
         if self._cancel is None:
@@ -60,7 +68,11 @@ class Generalized(Pending):
             raise MPIException(code)
 
     def outcome(self, transfer: Transfer, status: Status | None) -> object:
-        """Ask the query function, then call the free function; the first error is raised."""
+        """Call the query function and, if that succeeds, the free function; return the result.
+
+        Raises:
+            MPIException: one of them failed.
+        """
         self.retire()
         code = SUCCESS
         try:
@@ -73,20 +85,29 @@ class Generalized(Pending):
         return self.result
 
     def cancel(self, complete: bool) -> None:
-        """Call the cancel function."""
+        """Call the cancel function.
+
+        Raises:
+            MPIException: the function failed.
+        """
         code = self._call(self._cancel, complete)
         if code != SUCCESS:
             raise MPIException(code)
 
     def free(self) -> None:
-        """Call the free function now if the operation is complete, else when it is."""
+        """Give up the request. The free function is called now if the operation is complete, otherwise
+        then."""
         super().free()
         self._freed = True
         if self.transfer is not None and self.transfer.done:
             self.complete()
 
     def complete(self) -> None:
-        """The operation is complete: who has freed the request before is told now."""
+        """Call the free function if the program gave up the request before the operation was complete.
+
+        Raises:
+            MPIException: the function failed.
+        """
         if self._freed and self.transfer is not None:
             self.transfer = None
             code = self._call(self._free)
@@ -109,11 +130,14 @@ class Grequest(Request):
         args: tuple[Any, ...] | None = None,
         kwargs: dict[str, Any] | None = None,
     ) -> Grequest:
-        """A new request. The functions get `args` and `kwargs` too.
+        """Make a request for an operation of the program.
 
-        query_fn(status): fill a status, when the operation is complete and somebody waits for it.
-        free_fn(): clean up, when the request is done with.
-        cancel_fn(complete): `Cancel` was called.
+        Args:
+            query_fn: called as query_fn(status, …) to fill a status, when a call completes the request.
+            free_fn: called as free_fn(…) to clean up, when nothing needs the request any more.
+            cancel_fn: called as cancel_fn(complete, …) by `Cancel`.
+            args: further arguments of the three functions.
+            kwargs: their keyword arguments.
         """
         request = cls._to(
             Generalized(Transfer(), query_fn, free_fn, cancel_fn, tuple(args or ()), dict(kwargs or {}))
@@ -127,11 +151,11 @@ class Grequest(Request):
         pending.cancel(pending.transfer is None or pending.transfer.done)
 
     def Complete(self) -> None:
-        """Say that the operation is complete."""
+        """Declare the operation complete."""
         self.complete()
 
     def complete(self, obj: Any = None) -> None:
-        """Say that the operation is complete, with the object that `wait` returns."""
+        """Declare the operation complete, with the object that `wait` returns."""
         pending: Generalized = self._require()
         pending.result = obj
         if pending.transfer is not None:

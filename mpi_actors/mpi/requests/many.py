@@ -1,4 +1,7 @@
-"""Completing several requests at once: any, all, or some of them. MPI 4.1, section 3.7.5."""
+"""Completing several requests at once: any, all, or some of them (MPI 4.1, section 3.7.5).
+
+Here the place of a request is its position in the list that the program gives.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +20,11 @@ if TYPE_CHECKING:
 
 
 class Active:
-    """Those of some requests that are active, with their places."""
+    """The active ones among some requests, with their places.
+
+    Raises:
+        TypeError: one of them is not a request.
+    """
 
     def __init__(self, requests: Sequence[Any]) -> None:
         self.requests = requests
@@ -35,26 +42,30 @@ class Active:
                 self.transfers.append(pending.transfer)
                 self._pending.append(pending)
             elif not pending.persistent:
-                request._h = None  # completed through another handle
+                request._h = None  # another handle has completed it
 
     def outcome(self, index: int, status: Status | None) -> object:
-        """Complete the active request number `index`; raises as `Pending.outcome`."""
+        """Complete the active request number `index` and return its result. Errors are as in
+        `Pending.outcome`."""
         pending = self._pending[index]
         if not pending.persistent:
             self.requests[self.places[index]]._h = None
         return pending.outcome(self.transfers[index], status)
 
     def one(self, index: int, status: Status | None) -> object:
-        """The same, where this is the only one: its error goes to the error handler."""
+        """Complete one request alone: the error handler acts on its error."""
         try:
             return self.outcome(index, status)
         except MPIException as error:
             self._pending[index].fail(error)
 
     def several(self, indices: Sequence[int], statuses: list[Status] | None) -> list[object]:
-        """Complete these; ERR_IN_STATUS if one has failed, with its error code in its status.
+        """Complete several requests and return their results.
 
-        What a callback of the program raised, the first of it, is raised as it is.
+        If one has failed, its error code is in its status, and the error is ERR_IN_STATUS.
+
+        Raises:
+            BaseException: a callback of the program raised this; of several the first.
         """
         results: list[object] = []
         failed: tuple[int, MPIException] | None = None
@@ -80,20 +91,21 @@ class Active:
         return results
 
     def describe(self, index: int, status: Status | None) -> None:
-        """Fill a status, but complete nothing."""
+        """Fill a status for the active request number `index`, without completing it."""
         if status is not None:
             self._pending[index].describe(self.transfers[index], status)
 
 
 def room(statuses: Any, needed: int) -> Any:
-    """The list of statuses, made as long as needed if it is a list."""
+    """Make a list of statuses at least as long as needed, and return it. Other sequences stay as they are."""
     if isinstance(statuses, list):
         statuses.extend(Status() for _ in range(len(statuses), needed))
     return statuses
 
 
 def wait_any(requests: Sequence[Any], status: Status | None) -> tuple[int, Any]:
-    """Place and result of one that is complete; UNDEFINED if none is active."""
+    """Wait until a request is complete; return its place and result. The place is UNDEFINED if none is
+    active."""
     active = Active(requests)
     if not active.transfers:
         empty(status)
@@ -103,7 +115,8 @@ def wait_any(requests: Sequence[Any], status: Status | None) -> tuple[int, Any]:
 
 
 def test_any(requests: Sequence[Any], status: Status | None) -> tuple[int, bool, Any]:
-    """The same without waiting, with whether there is one (or none to wait for)."""
+    """As `wait_any`, without waiting. The second value is True if a request is complete, or none is
+    active."""
     active = Active(requests)
     if not active.transfers:
         empty(status)
@@ -115,7 +128,7 @@ def test_any(requests: Sequence[Any], status: Status | None) -> tuple[int, bool,
 
 
 def _results_of_all(active: Active, statuses: list[Status] | None) -> list[Any]:
-    """Complete all; an inactive request has the result None and an empty status."""
+    """Complete all requests. An inactive one has the result None and an empty status."""
     filled = room(statuses, len(active.requests))
     inactive = set(range(len(active.requests))).difference(active.places)
     if filled is not None:
@@ -132,7 +145,7 @@ def _results_of_all(active: Active, statuses: list[Status] | None) -> list[Any]:
 
 
 def wait_all(requests: Sequence[Any], statuses: list[Status] | None) -> list[Any]:
-    """The results of all, when all are complete."""
+    """Wait until all requests are complete; return their results."""
     active = Active(requests)
     if active.transfers:
         try:
@@ -144,7 +157,7 @@ def wait_all(requests: Sequence[Any], statuses: list[Status] | None) -> list[Any
 
 
 def test_all(requests: Sequence[Any], statuses: list[Status] | None) -> tuple[bool, list[Any] | None]:
-    """The same if all are complete now."""
+    """Complete all requests if all are complete now; otherwise return (False, None) and complete none."""
     active = Active(requests)
     if active.transfers and not engine().test_all(active.transfers):
         return False, None
@@ -154,7 +167,10 @@ def test_all(requests: Sequence[Any], statuses: list[Status] | None) -> tuple[bo
 def some(
     requests: Sequence[Any], statuses: list[Status] | None, wait: bool
 ) -> tuple[list[int] | None, list[Any] | None]:
-    """Places and results of those that are complete, at least one if `wait`; None if none is active."""
+    """Complete the requests that are complete, and return their places and results; None if none is active.
+
+    With `wait` at least one is complete.
+    """
     active = Active(requests)
     if not active.transfers:
         return None, None
@@ -164,23 +180,25 @@ def some(
 
 
 class ManyRequests(Handle):
-    """The class methods of Request that take several requests. `statuses` is filled, and made longer."""
+    """The class methods of Request that take several requests. They fill `statuses`, and make a list
+    longer."""
 
     __slots__ = ()
 
     @classmethod
     def Waitany(cls, requests: Sequence[Any], status: Status | None = None) -> int:
-        """Wait until one is complete: its place; UNDEFINED if none is active."""
+        """Wait until a request is complete, and return its place; UNDEFINED if none is active."""
         return wait_any(requests, status)[0]
 
     @classmethod
     def waitany(cls, requests: Sequence[Any], status: Status | None = None) -> tuple[int, Any]:
-        """Wait until one is complete: its place and object."""
+        """Wait until a request is complete, and return its place and object."""
         return wait_any(requests, status)
 
     @classmethod
     def Testany(cls, requests: Sequence[Any], status: Status | None = None) -> tuple[int, bool]:
-        """(place, True) of one that is complete; (UNDEFINED, False) if none, True if none is active."""
+        """Return (place, True) for a complete request, (UNDEFINED, False) if there is none, and (UNDEFINED,
+        True) if none is active."""
         return test_any(requests, status)[:2]
 
     @classmethod
@@ -190,18 +208,18 @@ class ManyRequests(Handle):
 
     @classmethod
     def Waitall(cls, requests: Sequence[Any], statuses: list[Status] | None = None) -> Literal[True]:
-        """Wait until all are complete. ERR_IN_STATUS if one failed."""
+        """Wait until all requests are complete. ERR_IN_STATUS if one has failed."""
         wait_all(requests, statuses)
         return True
 
     @classmethod
     def waitall(cls, requests: Sequence[Any], statuses: list[Status] | None = None) -> list[Any]:
-        """Wait until all are complete: their objects."""
+        """Wait until all requests are complete, and return their objects."""
         return wait_all(requests, statuses)
 
     @classmethod
     def Testall(cls, requests: Sequence[Any], statuses: list[Status] | None = None) -> bool:
-        """Whether all are complete; completes none if not."""
+        """Return whether all requests are complete; if not, complete none."""
         return test_all(requests, statuses)[0]
 
     @classmethod
@@ -213,7 +231,8 @@ class ManyRequests(Handle):
 
     @classmethod
     def Waitsome(cls, requests: Sequence[Any], statuses: list[Status] | None = None) -> list[int] | None:
-        """Wait until at least one is complete: the places of those that are; None if none is active."""
+        """Wait until a request is complete; return the places of all complete ones. None if none is
+        active."""
         return some(requests, statuses, wait=True)[0]
 
     @classmethod
@@ -225,7 +244,7 @@ class ManyRequests(Handle):
 
     @classmethod
     def Testsome(cls, requests: Sequence[Any], statuses: list[Status] | None = None) -> list[int] | None:
-        """The places of those that are complete, perhaps none; None if none is active."""
+        """Return the places of the complete requests, perhaps of none. None if no request is active."""
         return some(requests, statuses, wait=False)[0]
 
     @classmethod
@@ -237,7 +256,7 @@ class ManyRequests(Handle):
 
     @classmethod
     def Get_status_any(cls, requests: Sequence[Any], status: Status | None = None) -> tuple[int, bool]:
-        """As `Testany`, but the request stays."""
+        """As `Testany`, without completing the request."""
         active = Active(requests)
         if not active.transfers:
             empty(status)
@@ -250,7 +269,7 @@ class ManyRequests(Handle):
 
     @classmethod
     def Get_status_all(cls, requests: Sequence[Any], statuses: list[Status] | None = None) -> bool:
-        """As `Testall`, but the requests stay."""
+        """As `Testall`, without completing the requests."""
         active = Active(requests)
         if active.transfers and not engine().test_all(active.transfers):
             return False
@@ -266,7 +285,7 @@ class ManyRequests(Handle):
     def Get_status_some(
         cls, requests: Sequence[Any], statuses: list[Status] | None = None
     ) -> list[int] | None:
-        """As `Testsome`, but the requests stay."""
+        """As `Testsome`, without completing the requests."""
         active = Active(requests)
         if not active.transfers:
             return None

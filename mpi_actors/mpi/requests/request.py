@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal, NoReturn, Self
 
 from ..constants import ERR_REQUEST
 from ..engine import engine
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class Request(ManyRequests):
-    """A handle to a pending operation; null once that is complete and somebody has waited for it."""
+    """A handle to a pending operation. It becomes null when a call reports that the operation is complete."""
 
     __slots__ = ()
     _error = ERR_REQUEST
@@ -28,7 +28,11 @@ class Request(ManyRequests):
     _h: Pending | None
 
     def __new__(cls, request: Request | None = None) -> Self:
-        """A null handle, or another one to the same operation."""
+        """Make a null handle, or another handle to the same operation.
+
+        Raises:
+            TypeError: the operation belongs to another class of requests.
+        """
         self = super().__new__(cls, request)
         if self._h is not None and not isinstance(self._h, cls._state):
             raise TypeError(f"this request is no {cls.__name__}")
@@ -42,14 +46,14 @@ class Request(ManyRequests):
         finish: Finish | None = None,
         buf: object = None,
     ) -> Self:
-        """The request for a started transfer on a communicator. See `Pending` for the arguments."""
+        """Make the request for a started transfer on a communicator. See `Pending` for the arguments."""
         self = object.__new__(cls)
         self._h = Pending(transfer, comm, finish, buf)
         return self
 
     @classmethod
     def fromhandle(cls, handle: int) -> Self:
-        """The request for a number that `handle` gave."""
+        """Return the request for a number that `handle` gave."""
         return cls(Request._to(super().fromhandle(handle)._h))
 
     def _wait(self, status: Status | None) -> Any:
@@ -85,7 +89,7 @@ class Request(ManyRequests):
             pending.fail(error)
 
     def _nothing(self, status: Status | None) -> None:
-        """Null, inactive, or completed through another handle: there is nothing to wait for."""
+        """Report a request that is null, inactive, or completed through another handle."""
         if self._h is not None and not self._h.persistent:
             self._h = None
         empty(status)
@@ -96,19 +100,19 @@ class Request(ManyRequests):
         return True
 
     def Test(self, status: Status | None = None) -> bool:
-        """Whether the operation is complete; if so the request is done with."""
+        """Return whether the operation is complete; if so, complete the request."""
         return self._test(status)[0]
 
     def wait(self, status: Status | None = None) -> Any:
-        """Wait until the operation is complete: the object that has been received, or None."""
+        """Wait until the operation is complete; return the object that it received, or None."""
         return self._wait(status)
 
     def test(self, status: Status | None = None) -> tuple[bool, Any | None]:
-        """Whether the operation is complete, and the object that has been received."""
+        """Return whether the operation is complete, and the object that it received."""
         return self._test(status)
 
     def Get_status(self, status: Status | None = None) -> bool:
-        """Whether the operation is complete; the request stays as it is."""
+        """Return whether the operation is complete, without completing the request."""
         pending = self._h
         if pending is None or pending.transfer is None:
             empty(status)
@@ -122,7 +126,7 @@ class Request(ManyRequests):
     get_status = Get_status
 
     def Cancel(self) -> None:
-        """Ask to cancel the operation; it must still be waited for. Sends are not cancelled."""
+        """Ask to cancel the operation. The program must still wait for it. Sends are not cancelled."""
         pending: Pending = self._require()
         if pending.transfer is None:
             raise MPIException(ERR_REQUEST, "the request is not active")
@@ -133,7 +137,7 @@ class Request(ManyRequests):
         self.Cancel()
 
     def Free(self) -> None:
-        """Give up the request; a started operation goes on by itself."""
+        """Give up the request. A started operation goes on by itself."""
         pending: Pending = self._require()
         pending.free()
         self._h = None
@@ -144,7 +148,7 @@ REQUEST_NULL = constant("REQUEST_NULL", Request())
 
 
 class Prequest(Request):
-    """A handle to an operation that can be started again and again."""
+    """A handle to a persistent operation, which the program can start again and again."""
 
     __slots__ = ()
     _state = PersistentPending
@@ -157,13 +161,13 @@ class Prequest(Request):
         finish: Finish | None = None,
         buf: object = None,
     ) -> Self:
-        """The request for what `start` starts."""
+        """Make the request for the operation that `start` starts."""
         self = object.__new__(cls)
         self._h = PersistentPending(start, comm, finish, buf)
         return self
 
     def Start(self) -> None:
-        """Start the operation; ERR_REQUEST if it is active."""
+        """Start the operation. ERR_REQUEST if it is active."""
         pending: PersistentPending = self._require()
         if pending.transfer is not None:
             pending.fail(MPIException(ERR_REQUEST, "the request is already active"))
@@ -171,7 +175,11 @@ class Prequest(Request):
 
     @classmethod
     def Startall(cls, requests: Sequence[Prequest]) -> None:
-        """Start several, in this order."""
+        """Start several operations, in this order.
+
+        Raises:
+            TypeError: one of the requests is not persistent.
+        """
         for request in requests:
             if not isinstance(request, Prequest):
                 raise TypeError(f"expected Prequest, got {type(request).__name__}")
@@ -179,22 +187,21 @@ class Prequest(Request):
             request.Start()
 
     def Pready(self, partition: int) -> None:
-        """Partitioned communication is not implemented."""
+        """Refuse: partitioned communication is not implemented."""
         _no_partitions()
 
     def Pready_range(self, partition_low: int, partition_high: int) -> None:
-        """Partitioned communication is not implemented."""
+        """Refuse: partitioned communication is not implemented."""
         _no_partitions()
 
     def Pready_list(self, partitions: Sequence[int]) -> None:
-        """Partitioned communication is not implemented."""
+        """Refuse: partitioned communication is not implemented."""
         _no_partitions()
 
     def Parrived(self, partition: int) -> bool:
-        """Partitioned communication is not implemented."""
+        """Refuse: partitioned communication is not implemented."""
         _no_partitions()
-        return False
 
 
-def _no_partitions() -> None:
+def _no_partitions() -> NoReturn:
     raise NotImplementedError("mpi_actors has no partitioned communication: use Send_init and Recv_init")

@@ -1,4 +1,4 @@
-"""What a request points to: a pending operation, one that can be started again, or the program's own."""
+"""What a request points to: a pending operation, or one that can be started again."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from ..constants import SUCCESS
-from ..errhandler import initial_state, raised
+from ..errhandler import initial_state, report_and_raise
 from ..errors.exception import Exception as MPIException
 from ..handle import forget
 
@@ -16,13 +16,18 @@ if TYPE_CHECKING:
     from ..status import Status
 
     Finish = Callable[[Transfer], object]
-    """Called once when an operation has succeeded: unpacks, unpickles; its result is what `wait` returns."""
+    """Called once when an operation has succeeded; it unpacks or unpickles. `wait` returns its result."""
 
 
 class Pending:
-    """A started operation. `transfer` is None when somebody has seen that it was complete.
+    """A started operation.
 
-    `buffer` keeps alive what the operation uses.
+    Attributes:
+        transfer: the engine's part of the operation; None once a call has reported that it is complete.
+        comm: the communicator of the operation; None if it has none.
+        finish: makes the result of a successful operation.
+        buffer: keeps alive what the operation uses.
+        persistent: whether the operation can be started again.
     """
 
     __slots__ = ("buffer", "comm", "finish", "transfer")
@@ -41,22 +46,26 @@ class Pending:
         self.buffer = buffer
 
     def retire(self) -> None:
-        """The operation has completed and somebody has been told."""
+        """Forget the complete operation: a call has reported it."""
         self.transfer = None
         self.buffer = None
         forget(self)
 
     def describe(self, transfer: Transfer, status: Status) -> None:
-        """Say in a status how the operation has ended."""
+        """Fill a status with how the operation has ended."""
         source, comm = transfer.source, self.comm
         if source >= 0 and comm is not None:
             source = comm.index.get(source, source)
         status._set(source, transfer.tag, transfer.error, transfer.count, transfer.cancelled)
 
     def outcome(self, transfer: Transfer, status: Status | None) -> object:
-        """Retire a complete operation and give its result; raises MPIException or what a callback raised.
+        """Retire a complete operation and return its result.
 
-        The error is not yet passed to an error handler: see `fail`.
+        No error handler has acted on an error that this raises: see `fail`.
+
+        Raises:
+            MPIException: the operation has failed.
+            Exception: a callback of the program raised this.
         """
         self.retire()
         if status is not None:
@@ -70,20 +79,21 @@ class Pending:
         return self.finish(transfer)
 
     def fail(self, error: MPIException) -> NoReturn:
-        """Let the communicator's error handler act, then raise."""
+        """Let the communicator's error handler act on an error, then raise the error."""
         comm = self.comm
         if comm is None:
             raise error
-        error.__dict__["_reported"] = True  # a method of the communicator may see the error next
-        raised(comm.errhandler or initial_state(), comm.cls._of(comm), error)
+        error.__dict__["_reported"] = True  # so that a method of the communicator does not report it again
+        report_and_raise(comm.errhandler or initial_state(), comm.cls._of(comm), error)
 
     def free(self) -> None:
-        """The program gives up the request; the operation goes on."""
+        """Give up the request, while the operation goes on."""
         forget(self)
 
 
 class PersistentPending(Pending):
-    """An operation that `begin` starts, as often as the program wants."""
+    """An operation that `begin` starts, as often as the program wants. `transfer` is None between two
+    starts."""
 
     __slots__ = ("_start",)
     persistent = True
@@ -103,11 +113,11 @@ class PersistentPending(Pending):
         self.transfer = self._start()
 
     def retire(self) -> None:
-        """Be inactive until the next start."""
+        """Become inactive until the next start."""
         self.transfer = None
 
 
 def empty(status: Any) -> None:
-    """Make a status, if there is one, what waiting for nothing gives."""
+    """Make a status, if there is one, the empty status, which the standard wants for inactive requests."""
     if status is not None:
         status._clear()

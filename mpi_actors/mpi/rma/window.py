@@ -1,4 +1,4 @@
-"""Windows of one-sided communication: the interface's names only. No window can be made."""
+"""Windows of one-sided communication: only the names of the interface. No window can be made."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from ..handle import Handle, constant
 from ..refused import refuse
 
 SENTENCE = "mpi_actors has no one-sided communication (windows): use messages"
+"""What NotImplementedError says."""
 
 _MAKERS = ("Create", "Allocate", "Allocate_shared", "Create_dynamic")
 _METHODS = (
@@ -31,7 +32,7 @@ class Win(Handle):
     _error = ERR_WIN
 
     def Get_name(self) -> str:
-        """The name, which a null window has too."""
+        """Return the name: a null window has one."""
         return "MPI_WIN_NULL"
 
     @property
@@ -46,17 +47,17 @@ class Win(Handle):
         delete_fn: Callable[..., object] | bool | None = None,
         nopython: bool = False,
     ) -> int:
-        """A new key of attributes for windows."""
+        """Make a key for attributes of windows. See `attributes.create_keyval` for the arguments."""
         return attributes.create_keyval("Win", copy_fn, delete_fn, nopython)
 
     @classmethod
     def Free_keyval(cls, keyval: int) -> int:
-        """Free a key of attributes; returns KEYVAL_INVALID."""
+        """Free a key of attributes, and return KEYVAL_INVALID."""
         return attributes.free_keyval("Win", keyval)
 
     @classmethod
     def Create_errhandler(cls, errhandler_fn: Callable[[Win, int], None]) -> Errhandler:
-        """An error handler that calls a function with the window and the error code."""
+        """Make an error handler that calls a function with the window and the error code."""
         return handlers.create("Win", errhandler_fn)
 
 

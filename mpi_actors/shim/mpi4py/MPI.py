@@ -1,4 +1,4 @@
-"""`mpi4py.MPI` is `mpi_actors.MPI`: one module, whichever name a program imports."""
+"""`mpi4py.MPI` is `mpi_actors.MPI`: one module under both names."""
 
 import sys
 

@@ -1,7 +1,8 @@
 """The package that programs for mpi4py import, in a process that is a rank of a job.
 
-`MPI` is `mpi_actors.MPI`. What else mpi4py has in Python (`futures`, `util`, `run`, `bench` …) is taken
-from an installed mpi4py, if there is one further down `sys.path`; it is never itself imported.
+`MPI` is `mpi_actors.MPI`. The other parts of mpi4py that are in Python (`futures`, `util`, `run`, `bench` …)
+come from an installed mpi4py, if there is one later on `sys.path`. The installed package itself is never
+imported.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ sys.modules[f"{__name__}.rc"] = rc  # type: ignore[assignment]  # so that `impor
 
 
 def _installed() -> str | None:
-    """The folder of an installed mpi4py."""
+    """Return the folder of an installed mpi4py, if there is one."""
     here = os.path.dirname(os.path.abspath(__file__))
     for entry in sys.path:
         folder = os.path.join(os.path.abspath(entry or os.curdir), "mpi4py")
@@ -38,22 +39,27 @@ if _real is not None:
 
 
 def get_include() -> str:
-    """The folder of header files. These only say that a library in Python has no C interface."""
+    """Return the folder of header files. These only say that a library in Python has no C interface."""
     return os.path.join(os.path.dirname(os.path.abspath(__file__)), "include")
 
 
 def get_config() -> dict[str, str]:
-    """How MPI was built: nothing was."""
+    """Return how MPI was built. The result is empty, since nothing was built."""
     return {}
 
 
 def profile(name: str | bytes | os.PathLike[Any], *, path: Any = None) -> None:
-    """Load a profiler's library, as mpi4py does; there are no calls in C that it could see.
+    """Load a profiler's library, as mpi4py does. There are no calls in C that the profiler could see.
+
+    Args:
+        name: of the library, with or without `lib` and `.so`.
+        path: the folders to look in; by default the current one.
 
     Raises:
-        ValueError: it is not found in `path` (the current folder).
+        ValueError: there is no such library.
+
     Warns:
-        UserWarning: it is no library.
+        UserWarning: the file is not a library.
     """
     import ctypes
     from warnings import warn

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from ...constants import ERR_COMM, ERR_RANK
 from ...engine import engine
-from ...errhandler import Errhandler, chosen, initial_state
+from ...errhandler import Errhandler, initial_state, state_for
 from ...errors.exception import Exception as MPIException
 from ...info import INFO_NULL, Info
 from ...pickles.messages import dumps_bytes, loads
@@ -161,7 +161,7 @@ def meet(peer_comm: Any, remote_leader: int, tag: int, mine: object) -> Any:
 def adopt(state: CommState, info: Info, errhandler: Errhandler | None) -> None:
     """Give a communicator without a parent the hints and the error handler that others inherit."""
     state.info = dict(info.items())
-    state.errhandler = initial_state() if errhandler is None else chosen(errhandler, "Comm")
+    state.errhandler = initial_state() if errhandler is None else state_for(errhandler, "Comm")
 
 
 def no_dynamic_processes(what: str) -> NoReturn:
