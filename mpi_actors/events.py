@@ -93,6 +93,10 @@ class RankStarted(Event):
     daemon_pid: int
 
 
+STDERR_FOLLOWS = "; its standard error ended with:\n"
+"""In the reason of a `RankLost` or `JobFinished`: what follows is what the program wrote last."""
+
+
 @attrs.frozen(kw_only=True)
 class RankLost(Event):
     """An incarnation ended before its work was done; the coordinator starts another in its place."""

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 import attrs
 
 from ..errors import MpiActorsError, UsageError, leaves
+from . import exit_codes
 from .arguments.parse import (
     Arguments,
     BenchArguments,
@@ -19,10 +20,6 @@ from .arguments.parse import (
     RunArguments,
     parse_arguments,
 )
-
-EXIT_ERROR = 1
-EXIT_USAGE = 2
-EXIT_INTERRUPTED = 130
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -34,9 +31,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         debug = getattr(arguments, "debug", False)
         return _dispatch(arguments)
     except SystemExit as end:  # --help and --version
-        return end.code if isinstance(end.code, int) else 0
+        return end.code if isinstance(end.code, int) else exit_codes.OK
     except KeyboardInterrupt:
-        return EXIT_INTERRUPTED
+        return exit_codes.INTERRUPTED
     except BaseExceptionGroup as group:
         return _explain(group, debug)
     except (MpiActorsError, OSError) as error:
@@ -76,7 +73,7 @@ def _explain(error: Exception | BaseExceptionGroup, debug: bool) -> int:
     """
     found = list(leaves(error))
     if any(isinstance(leaf, KeyboardInterrupt) for leaf in found):
-        return EXIT_INTERRUPTED
+        return exit_codes.INTERRUPTED
     if not all(isinstance(leaf, (MpiActorsError, OSError)) for leaf in found):
         raise error
     # a usage error is the one that helps, wherever it hides
@@ -86,7 +83,7 @@ def _explain(error: Exception | BaseExceptionGroup, debug: bool) -> int:
         traceback.print_exception(error)
     if not isinstance(chosen, BrokenPipeError):
         print(f"mpi-actors: {' '.join(_text(chosen).split())}", file=sys.stderr)
-    return EXIT_USAGE if isinstance(chosen, UsageError) else EXIT_ERROR
+    return exit_codes.USAGE if isinstance(chosen, UsageError) else exit_codes.ERROR
 
 
 def _text(error: BaseException) -> str:

@@ -16,7 +16,7 @@ from ..coordination.ends import PendingEnds
 from ..coordination.result import JobLog, JobResult, LogLine
 from ..coordination.seats import Announce, End
 from ..errors import BadFrame, Impostor
-from ..events import EventBus
+from ..events import STDERR_FOLLOWS, EventBus
 from ..ids import COORDINATOR, Incarnation, JobId, PeerId, Rank
 from ..lanes.router import Router
 from ..lanes.routes import Attachment, FromPeer, PeerGone
@@ -284,7 +284,7 @@ class Job:
                 self._effects.carry_out(actions)
                 continue
             if code and exited.stderr and not exited.traceback:
-                text += "; its standard error ended with:\n" + exited.stderr
+                text += STDERR_FOLLOWS + exited.stderr
             self._effects.carry_out(
                 self.decisions.on_rank_exited(
                     rank, incarnation,

@@ -4,6 +4,7 @@
 children of a warden process, which kills them when the daemon dies for whatever reason. The package knows
 nothing of jobs, ranks or MPI. From the bottom up:
 
+- `descriptors`: writes all bytes to a file or pipe;
 - `exit`: how a program ended, and what it used;
 - `limits`: resource limits, the clean environment, and the Python that programs run with;
 - `spec`: what the warden must know to start a program;

@@ -14,6 +14,7 @@ from ...actors import ChildSpec, Mailbox, Restart
 from ...config import PeerLimits, Settings
 from ...errors import MpiActorsError, OutputLost
 from ...loading import loading
+from .. import exit_codes
 from ..arguments.parse import ConsoleOptions
 from ..arguments.values import default_directory
 from ..output import logs
@@ -118,7 +119,7 @@ class _App:
                 if not self._signal:
                     raise
             nursery.cancel_scope.cancel()
-        return 128 + self._signal if self._signal else code
+        return exit_codes.after_signal(self._signal) if self._signal else code
 
     async def _live(self) -> int:
         from ...daemon.real import open_daemon
@@ -134,7 +135,7 @@ class _App:
             front = _front(self._interactive, self._options.path)
             with contextlib.ExitStack() as stack:
                 if self._event_log is not None:
-                    stack.callback(bus.listen(self._event_log))
+                    stack.callback(bus.listen(self._event_log.on_event))
                 stack.callback(bus.listen(console.hear))
                 self._session = _Session(node, console, outbox, front, self._handler)
                 await node.run(services=[self._session.child()])
@@ -155,7 +156,7 @@ class _App:
         if self._signal:
             if session is not None:
                 session.restore()
-            os._exit(128 + number)  # the warden sees to the programs
+            os._exit(exit_codes.after_signal(number))  # the warden sees to the programs
         # a terminal sends it as a signal except while there is a prompt, which reads it as a key
         if number == signal.SIGINT and session is not None and session.ctrl_c():
             return

@@ -9,12 +9,12 @@ import trio
 
 from ..._version import __version__
 from ...content.store.backend import ContentBackend
-from ...coordination.result import EXIT_JOB_FAILED
 from ...daemon.real import RealDaemon
 from ...errors import MpiActorsError, UsageError
 from ...events import Event, JobStarted, Log
 from ...ids import JobId
 from ...jobs.job import Job
+from .. import exit_codes
 from ..output.outbox import Outbox
 from ..text.show import TextKind, show
 from ..text.tables import one_line
@@ -22,8 +22,6 @@ from .completion import Vocabulary
 from .registry import check_count, find, split
 
 _PATIENCE = 0.5  # seconds of waiting before it is said for what
-
-EXIT_USAGE = 2
 
 
 class Console:
@@ -219,11 +217,11 @@ class Console:
     def exit_code(self) -> int:
         """0; or of a console that nobody watches, 3 if a job failed, else 2 if a command did."""
         if self.interactive:
-            return 0
+            return exit_codes.OK
         self._count_ended()
         if self._job_failed:
-            return EXIT_JOB_FAILED
-        return EXIT_USAGE if self._command_failed else 0
+            return exit_codes.JOB_FAILED
+        return exit_codes.USAGE if self._command_failed else exit_codes.OK
 
     async def _wait_for_jobs(self) -> None:
         for job in tuple(self._running.values()):

@@ -10,6 +10,7 @@ import trio
 
 from ...errors import OutputLost, Ungrouped
 from ...loading import loading
+from .. import exit_codes
 from ..arguments.content import ContentArguments, PublishArguments
 from ..arguments.values import default_directory
 from ..output import logs
@@ -70,9 +71,9 @@ class _Life:
                 await self._run()
             nursery.cancel_scope.cancel()
         if self._signal:
-            return 128 + self._signal
+            return exit_codes.after_signal(self._signal)
         body.reraise()
-        return 0
+        return exit_codes.OK
 
     async def _run(self) -> None:
         soon = trio.lowlevel.current_trio_token().run_sync_soon
@@ -104,6 +105,6 @@ class _Life:
             task_status.started()
             async for number in signals:
                 if self._signal:  # whoever asks twice does not want to wait
-                    os._exit(128 + number)
+                    os._exit(exit_codes.after_signal(number))
                 self._signal = number
                 scope.cancel()

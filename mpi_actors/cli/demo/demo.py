@@ -23,6 +23,7 @@ from ...ids import JobId, PeerId, Rank, short_peer
 from ...pool.local.job import LocalJob
 from ...pool.local.peer import LocalPeer
 from ...pool.local.pool import LocalPool, open_local_pool
+from .. import exit_codes
 
 PROGRAM = Path(__file__).parent / "ring"
 PEERS = 3
@@ -31,8 +32,6 @@ ROUNDS = 24
 DELAY = 0.03
 KILL_AFTER = 10
 """Rounds before the kill."""
-EXIT_DIFFERENT = 1
-EXIT_INTERRUPTED = 130
 DEADLINE = 60.0
 
 _DIM, _RED, _GREEN, _BOLD, _PLAIN = "\x1b[2m", "\x1b[31m", "\x1b[32m", "\x1b[1m", "\x1b[0m"
@@ -51,10 +50,10 @@ def demo(*, json: bool = False) -> int:
     try:
         return trio.run(_play, scene)
     except KeyboardInterrupt:
-        return EXIT_INTERRUPTED
+        return exit_codes.INTERRUPTED
     except MpiActorsError as error:
         print(f"mpi-actors: {type(error).__name__}: {error}", file=sys.stderr)
-        return 3
+        return exit_codes.JOB_FAILED
 
 
 @attrs.define
@@ -206,7 +205,7 @@ def _compare(scene: Scene, disturbed: JobResult, undisturbed: JobResult) -> int:
         scene.say(f"the answers are equal, in every one of {ROUNDS} rounds", _GREEN)
     else:
         scene.say("the answers differ", _RED)
-    return 0 if equal else EXIT_DIFFERENT
+    return exit_codes.OK if equal else exit_codes.ERROR
 
 
 def _answer(result: JobResult) -> str:

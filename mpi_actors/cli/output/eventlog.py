@@ -6,25 +6,32 @@ import errno
 import logging
 import os
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from ...errors import UsageError
 from ...events import Event, to_json
+from ...process.descriptors import write_all
+from .streams import write_from_trio
 
 logger = logging.getLogger(__name__)
 
 
 class EventLog:
-    """Appends each event that it is called with to a file, at once, with the time of the call.
+    """Appends events to a file, each at once.
 
-    When the file cannot be written any more (a full disk), that is logged once, and no more is written.
-    A pipe or a terminal is written to as well; whoever reads it slowly makes the daemon wait.
+    When the file cannot be written any more (a full disk, a pipe without a reader), the log says so once and
+    writes no more: a job must not fail because of it.
+
+    Args:
+        path: the file. It may be a pipe or a terminal; then a slow reader makes the writer wait.
+        complain: takes the text that says why no more is written.
 
     Raises:
         UsageError: the file cannot be opened for writing.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, complain: Callable[[str], object] = logger.warning) -> None:
         # non-blocking, or a named pipe that nobody reads would stop us here
         flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOCTTY | os.O_NONBLOCK
         try:
@@ -36,23 +43,38 @@ class EventLog:
             raise UsageError(f"cannot write events to {path}: {reason}") from error
         os.set_blocking(fd, True)
         self._path = path
-        self._file = os.fdopen(fd, "wb", buffering=0)
+        self._complain = complain
+        self._fd: int | None = fd
 
-    def __call__(self, event: Event) -> None:
-        """Write an event. Never raises: an event is told wherever it happens."""
-        if self._file.closed:
-            return
-        line = memoryview(to_json(event, time.time()).encode(errors="replace") + b"\n")
-        try:
-            while line:
-                line = line[self._file.write(line) :]
-        except OSError as error:
-            logger.warning("no more events are written to %s: %s", self._path, error.strerror)
-            self.close()
+    def on_event(self, event: Event) -> None:
+        """Append an event that happens now. This blocks, and raises nothing: events are told inside jobs."""
+        if self._fd is not None:
+            try:
+                write_all(self._fd, _line(event, time.time()))
+            except OSError as error:
+                self._give_up(error)
+
+    async def append(self, event: Event, when: float) -> None:
+        """Append an event that happened at `when`, in seconds since 1970, while other tasks go on."""
+        if self._fd is not None:
+            try:
+                await write_from_trio(self._fd, _line(event, when))
+            except OSError as error:
+                self._give_up(error)
 
     def close(self) -> None:
         """Write no more; harmless when closed."""
-        try:
-            self._file.close()
-        except OSError as error:
-            logger.warning("%s: %s", self._path, error.strerror)
+        fd, self._fd = self._fd, None
+        if fd is not None:
+            try:
+                os.close(fd)
+            except OSError as error:
+                self._complain(f"{self._path}: {error.strerror}")
+
+    def _give_up(self, error: OSError) -> None:
+        self._complain(f"no more events are written to {self._path}: {error.strerror}")
+        self.close()
+
+
+def _line(event: Event, when: float) -> bytes:
+    return to_json(event, when).encode(errors="replace") + b"\n"

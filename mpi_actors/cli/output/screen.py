@@ -12,9 +12,10 @@ from collections.abc import Callable, Iterator
 import trio
 
 from ...content.store.backend import OnProgress, TransferProgress
+from ...process.descriptors import write_all
 from ..text.progress import Speed, render
 from .outbox import OutputPiece
-from .streams import STDERR, write_all, write_pieces
+from .streams import STDERR, write_pieces
 
 _TICK = 0.1
 """Seconds between two looks at how far it is."""

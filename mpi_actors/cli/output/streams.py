@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Iterable
 import trio
 
 from ...errors import UsageError
+from ...process.descriptors import write_all
 from ..text.show import printable
 from .outbox import OutputPiece
 
@@ -35,19 +36,25 @@ def write_pieces(pieces: Iterable[OutputPiece]) -> None:
         write_all(fd, text.encode(errors="replace"))
 
 
-def write_all(fd: int, data: bytes) -> None:
-    """Write bytes to a descriptor. Blocks, even if that does not.
+async def write_from_trio(fd: int, data: bytes) -> None:
+    """Write all bytes to a descriptor while other tasks go on. When cancelled, a part may be written.
 
     Raises:
-        OSError: it cannot be written; BrokenPipeError if nobody reads it any more.
+        OSError: see `write_all`.
     """
-    rest = memoryview(data)
-    while rest:
-        try:
-            rest = rest[os.write(fd, rest) :]
-        except BlockingIOError:
-            # somebody else, with whom we share it, made it non-blocking
-            select.select([], [fd], [])
+    if len(data) <= select.PIPE_BUF and _is_writable(fd):
+        # a thread would take longer than the write
+        write_all(fd, data)
+        await trio.lowlevel.checkpoint()
+    else:
+        await trio.to_thread.run_sync(write_all, fd, data, abandon_on_cancel=True)
+
+
+def _is_writable(fd: int) -> bool:
+    """Whether a write of PIPE_BUF bytes will not block."""
+    poll = select.poll()
+    poll.register(fd, select.POLLOUT)
+    return bool(poll.poll(0))
 
 
 async def read_lines() -> AsyncIterator[str]:

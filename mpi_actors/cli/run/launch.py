@@ -14,7 +14,6 @@ import attrs
 import trio
 
 from ...config import RestartPolicy
-from ...coordination.result import EXIT_JOB_FAILED
 from ...depot.sources.directory import missing_files, single
 from ...errors import BadStore, MpiActorsError, Ungrouped, UsageError
 from ...events import Event
@@ -24,10 +23,10 @@ from ...pool.local.pool import LocalPool, open_local_pool
 from ...pool.local.script import module, script
 from ...programs.manifest import protocol_of
 from ...wire.script import ScriptProgram
+from .. import exit_codes
 from .input import standard_input
 from .output import Output, Terminal
 
-EXIT_USAGE = 2
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -67,18 +66,18 @@ def run(options: RunOptions) -> int:
     try:
         return trio.run(_run, options, terminal)
     except KeyboardInterrupt:  # before or after the time in which it is handled
-        return 128 + signal.SIGINT
+        return exit_codes.INTERRUPTED
     except UsageError as error:
         terminal.say(f"mpi-actors: {error}")
-        return EXIT_USAGE
+        return exit_codes.USAGE
     except MpiActorsError as error:
         terminal.say(f"mpi-actors: {type(error).__name__}: {error}")
-        return EXIT_JOB_FAILED
+        return exit_codes.JOB_FAILED
     except OSError as error:
         if error.errno == errno.EPIPE:
-            return 128 + signal.SIGPIPE
+            return exit_codes.after_signal(signal.SIGPIPE)
         terminal.say(f"mpi-actors: cannot write: {error.strerror}")
-        return EXIT_JOB_FAILED
+        return exit_codes.JOB_FAILED
 
 
 def find_program(program: str, store: Path | None) -> Path:
@@ -109,7 +108,7 @@ async def _run(options: RunOptions, terminal: Terminal) -> int:
     received: list[int] = []
     running: list[LocalJob] = []
     body = Ungrouped()
-    code = EXIT_JOB_FAILED
+    code = exit_codes.JOB_FAILED
     async with trio.open_nursery() as nursery:
         await nursery.start(_watch_signals, received, nursery.cancel_scope)
         await nursery.start(_answer_questions, running, terminal)
@@ -117,7 +116,7 @@ async def _run(options: RunOptions, terminal: Terminal) -> int:
             code = await _run_job(options, terminal, running)
         nursery.cancel_scope.cancel()
     if received:
-        return 128 + received[0]
+        return exit_codes.after_signal(received[0])
     body.reraise()
     return code
 

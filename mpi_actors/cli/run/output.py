@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import select
 from collections import deque
 from pathlib import Path
 from types import TracebackType
@@ -11,11 +9,13 @@ from types import TracebackType
 import trio
 
 from ...coordination.result import JobResult
-from ...errors import UsageError
-from ...events import Event, Log, Notice, PeerLost, RankLost, RankStarted, RankWaiting, to_json
-from ...ids import Rank, short_peer
+from ...events import STDERR_FOLLOWS, Event, Log, Notice, PeerLost, RankLost, RankStarted, RankWaiting
+from ...ids import Rank
+from ...process.descriptors import write_all
+from ..output.eventlog import EventLog
+from ..output.streams import write_from_trio
+from ..text.show import describe
 
-_STDERR_FOLLOWS = "; its standard error ended with:\n"
 _REMEMBERED = 40
 
 
@@ -29,13 +29,8 @@ class Terminal:
         Raises:
             OSError: they cannot be written. For standard error that is ignored: nobody could be told.
         """
-        data = text.encode(errors="surrogateescape")
         try:
-            if len(data) <= select.PIPE_BUF and _is_writable(number):
-                _write_all(number, data)
-                await trio.lowlevel.checkpoint()
-            else:
-                await trio.to_thread.run_sync(_write_all, number, data, abandon_on_cancel=True)
+            await write_from_trio(number, text.encode(errors="surrogateescape"))
         except OSError:
             if number != 2:
                 raise
@@ -43,7 +38,7 @@ class Terminal:
     def say(self, line: str) -> None:
         """One line to standard error, at once."""
         try:
-            _write_all(2, f"{line}\n".encode(errors="surrogateescape"))
+            write_all(2, f"{line}\n".encode(errors="surrogateescape"))
         except OSError:
             return
 
@@ -67,23 +62,20 @@ class Output:
         self._path = events
         self._mpi = mpi
         self._prefix = prefix
-        self._file: int | None = None
+        self._log: EventLog | None = None
         self._writing = trio.Lock()
         self._stderr: dict[Rank, deque[str]] = {}
 
     async def __aenter__(self) -> Output:
         if self._path is not None:
-            try:
-                self._file = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o666)
-            except OSError as error:
-                raise UsageError(f"cannot write events to {str(self._path)!r}: {error.strerror}") from error
+            self._log = EventLog(self._path, lambda text: self._terminal.say(f"mpi-actors: {text}"))
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._file is not None:
-            os.close(self._file)
+        if self._log is not None:
+            self._log.close()
 
     async def show(self, peer: int, time: float, event: Event) -> None:
         """An event that a peer tells. The job's are told by peer 0, which coordinates it.
@@ -94,12 +86,14 @@ class Output:
         if peer != 0:
             return
         async with self._writing:
-            if self._file is not None:
-                await self._terminal.write(self._file, to_json(event, time) + "\n")
+            if self._log is not None:
+                await self._log.append(event, time)
             match event:
                 case Log():
                     await self._show_line(event)
-                case _:
+                case Notice(text=text):
+                    await self._terminal.write(2, f"mpi-actors: {text}\n")
+                case PeerLost() | RankLost() | RankStarted() | RankWaiting():
                     line = describe(event)
                     if line:
                         await self._terminal.write(2, f"mpi-actors: {line}\n")
@@ -118,38 +112,9 @@ class Output:
         """The job is over: when it failed, say why, with the program's last words unless they were shown."""
         if result.ok:
             return
-        reason, _, said = result.reason.partition(_STDERR_FOLLOWS)
+        reason, _, said = result.reason.partition(STDERR_FOLLOWS)
         lines = said.splitlines()
         shown = any(list(seen)[-len(lines) :] == lines for seen in self._stderr.values())
         if lines and not shown:
             await self._terminal.write(2, said.rstrip("\n") + "\n")
         await self._terminal.write(2, f"mpi-actors: job failed: {reason}\n")
-
-
-def describe(event: Event) -> str:
-    """What becomes of ranks and peers, in a few words; empty for what a person need not know."""
-    match event:
-        case PeerLost(peer=peer, reason=reason):
-            return f"lost peer {short_peer(peer)}: {reason}"
-        case RankLost(rank=rank, peer=peer, reason=reason):
-            return f"rank {rank} on {short_peer(peer)} is over: {reason.partition(_STDERR_FOLLOWS)[0]}"
-        case RankStarted(rank=rank, incarnation=incarnation, peer=peer) if incarnation > 0:
-            return f"rank {rank} starts again on {short_peer(peer)}"
-        case RankWaiting(rank=rank, seconds=seconds, reason=reason):
-            return f"rank {rank} waits for a peer, for {seconds:.0f} s at most: {reason}"
-        case Notice(text=text):
-            return text
-    return ""
-
-
-def _is_writable(number: int) -> bool:
-    """Whether a write of PIPE_BUF bytes will not wait."""
-    poll = select.poll()
-    poll.register(number, select.POLLOUT)
-    return bool(poll.poll(0))
-
-
-def _write_all(number: int, data: bytes) -> None:
-    rest = memoryview(data)
-    while rest:
-        rest = rest[os.write(number, rest) :]

@@ -7,6 +7,7 @@ import enum
 import attrs
 
 from ...events import (
+    STDERR_FOLLOWS,
     Event,
     JobFinished,
     JobStarted,
@@ -68,26 +69,34 @@ def show(event: Event, *, several: bool = False) -> Shown | None:
         case JobFinished(job=job, reason=reason, seconds=seconds):
             text = f"job {job} failed after {seconds_text(seconds)}: {reason}"
             return Shown(text.rstrip().replace("\n", "\n    "), TextKind.FAILURE)
-        case RankLost(job=job, rank=rank, peer=peer, reason=reason):
-            # the rest of the reason is the program's standard error, which was shown as it came
-            why = reason.split("\n", 1)[0]
-            return _news(f"job {short_job(job)}: rank {rank} on {short_peer(peer)} is lost: {why}")
-        case RankInstalling(job=job, rank=rank, peer=peer, program=program):
-            return _news(f"job {short_job(job)}: {short_peer(peer)} installs {program} for rank {rank}")
-        case RankStarted(job=job, rank=rank, incarnation=number, peer=peer) if number > 0:
-            return _news(f"job {short_job(job)}: rank {rank} runs again, on {short_peer(peer)}")
-        case RankWaiting(job=job, rank=rank, seconds=seconds, reason=reason):
-            return _news(
-                f"job {short_job(job)}: rank {rank} waits up to {seconds:.0f} s for a peer: {reason}"
-            )
-        case PeerJoined(peer=peer, address=address, interpreters=interpreters):
-            offers = ", ".join(interpreters) or "nothing yet"
-            return _news(f"peer {short_peer(peer)} joined{f' at {address}' if address else ''}: {offers}")
-        case PeerLost(peer=peer, reason=reason):
-            return _news(f"peer {short_peer(peer)} left: {reason}")
         case Notice(text=text):
             return Shown(f"note: {text}", TextKind.FAILURE)
-    return None
+        case RankLost() | RankInstalling() | RankStarted() | RankWaiting():
+            text = describe(event)
+            return _news(f"job {short_job(event.job)}: {text}") if text else None
+    text = describe(event)
+    return _news(text) if text else None
+
+
+def describe(event: Event) -> str:
+    """Return what becomes of peers and of a job's ranks, without the job's name; "" for all other events."""
+    match event:
+        case RankLost(rank=rank, peer=peer, reason=reason):
+            # the program's standard error was shown as it came
+            why = reason.partition(STDERR_FOLLOWS)[0].partition("\n")[0]
+            return f"rank {rank} on {short_peer(peer)} is lost: {why}"
+        case RankInstalling(rank=rank, peer=peer, program=program):
+            return f"{short_peer(peer)} installs {program} for rank {rank}"
+        case RankStarted(rank=rank, incarnation=number, peer=peer) if number > 0:
+            return f"rank {rank} runs again, on {short_peer(peer)}"
+        case RankWaiting(rank=rank, seconds=seconds, reason=reason):
+            return f"rank {rank} waits up to {seconds:.0f} s for a peer: {reason}"
+        case PeerJoined(peer=peer, address=address, interpreters=interpreters):
+            offers = ", ".join(interpreters) or "nothing yet"
+            return f"peer {short_peer(peer)} joined{f' at {address}' if address else ''}: {offers}"
+        case PeerLost(peer=peer, reason=reason):
+            return f"peer {short_peer(peer)} is gone: {reason}"
+    return ""
 
 
 def short_job(job: JobId) -> str:

@@ -17,6 +17,7 @@ import weakref
 from collections.abc import Iterator
 from pathlib import Path
 
+from ...process.descriptors import write_all
 from ..formats.cid import DIGEST_SIZE, AnyBytes
 
 INCOMING = "incoming"
@@ -88,7 +89,7 @@ class BlockFiles:
             temporary = f"{name}.{secrets.token_hex(8)}"
             file = os.open(temporary, _WRITE_FLAGS, 0o600, dir_fd=self._incoming)
             try:
-                _write_all(file, data)
+                write_all(file, data)
                 os.rename(temporary, name, src_dir_fd=self._incoming, dst_dir_fd=folder)
             except BaseException:
                 with contextlib.suppress(FileNotFoundError):
@@ -156,10 +157,3 @@ class BlockFiles:
             yield folder
         finally:
             os.close(folder)
-
-
-def _write_all(file: int, data: AnyBytes) -> None:
-    with memoryview(data) as left:
-        at = 0
-        while at < len(left):
-            at += os.write(file, left[at:])

@@ -11,6 +11,7 @@ from typing import Protocol
 import trio
 
 from ...errors import MpiActorsError
+from ...process.descriptors import write_all
 from ...wire.control import Feed
 
 
@@ -70,7 +71,7 @@ class LocalInput:
         file = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         try:
             async for data in self._source:
-                await trio.to_thread.run_sync(_write, file, data)
+                await trio.to_thread.run_sync(write_all, file, data)
                 self._size += len(data)
                 while not await self._tell():
                     pass
@@ -108,9 +109,3 @@ class LocalInput:
                 nursery.start_soon(ask, daemon)
             nursery.start_soon(trio.sleep_forever)
         return wanted
-
-
-def _write(file: int, data: bytes) -> None:
-    rest = memoryview(data)
-    while rest:
-        rest = rest[os.write(file, rest) :]

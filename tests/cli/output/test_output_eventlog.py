@@ -20,7 +20,7 @@ def test_each_event_is_a_line_at_once(tmp_path: Path) -> None:
     path.write_text("before\n")
     log = EventLog(path)
     before = time.time()
-    log(Notice(text="grüße\nzwei"))
+    log.on_event(Notice(text="grüße\nzwei"))
     first, second = path.read_text().splitlines()
     log.close()
     assert first == "before"
@@ -34,7 +34,7 @@ def test_closed_it_takes_no_more(tmp_path: Path) -> None:
     log = EventLog(tmp_path / "events")
     log.close()
     log.close()
-    log(Notice(text="late"))
+    log.on_event(Notice(text="late"))
     assert (tmp_path / "events").read_text() == ""
 
 
@@ -56,8 +56,27 @@ def test_a_pipe_that_nobody_reads_does_not_stop_us(tmp_path: Path) -> None:
 def test_a_full_disk_is_told_once_and_raises_nothing(caplog: pytest.LogCaptureFixture) -> None:
     """Events are told inside of jobs, which must go on."""
     log = EventLog(Path("/dev/full"))
-    log(Notice(text="one"))
-    log(Notice(text="two"))
+    log.on_event(Notice(text="one"))
+    log.on_event(Notice(text="two"))
     assert [record.message for record in caplog.records] == [
         "no more events are written to /dev/full: No space left on device"
     ]
+
+
+async def test_an_event_of_another_process_keeps_its_time(tmp_path: Path) -> None:
+    """`run` hears of events after they have happened. A long line is written whole."""
+    log = EventLog(tmp_path / "events")
+    await log.append(Notice(text="one"), 12.5)
+    await log.append(Notice(text="x" * 100_000), 13.0)
+    log.close()
+    found = [json.loads(line) for line in (tmp_path / "events").read_text().splitlines()]
+    assert [(event["time"], len(event["text"])) for event in found] == [(12.5, 3), (13.0, 100_000)]
+
+
+async def test_a_full_disk_does_not_end_a_run() -> None:
+    """It is told once, to whoever asked for it."""
+    complaints: list[str] = []
+    log = EventLog(Path("/dev/full"), complaints.append)
+    await log.append(Notice(text="one"), 1.0)
+    await log.append(Notice(text="two"), 2.0)
+    assert complaints == ["no more events are written to /dev/full: No space left on device"]

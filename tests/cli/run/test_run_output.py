@@ -67,8 +67,8 @@ async def test_what_becomes_of_ranks_is_told() -> None:
                     0, 1.0, RankLost(job=JOB, rank=2, incarnation=0, peer=peer, reason="killed by SIGKILL")
                 )
     assert paper.text[2].splitlines() == [
-        "mpi-actors: rank 2 on …abcdefgh is over: killed by SIGKILL",
-        "mpi-actors: rank 2 starts again on …abcdefgh",
+        "mpi-actors: rank 2 on …abcdefgh is lost: killed by SIGKILL",
+        "mpi-actors: rank 2 runs again, on …abcdefgh",
     ]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from mpi_actors import events
-from mpi_actors.cli.text.show import Shown, TextKind, printable, show
+from mpi_actors.cli.text.show import Shown, TextKind, describe, printable, show
 from mpi_actors.cli.text.tables import one_line, seconds_text, table
 from mpi_actors.ids import JobId, PeerId
 
@@ -64,7 +64,7 @@ def test_logs_are_plain_for_rank_0_and_marked_for_others(
             events.PeerJoined(peer=PEER, address="/ip4/1.2.3.4/tcp/5", interpreters=("echo", "pi")),
             "peer …eQAJU5SA joined at /ip4/1.2.3.4/tcp/5: echo, pi",
         ),
-        (events.PeerLost(peer=PEER, reason="silence"), "peer …eQAJU5SA left: silence"),
+        (events.PeerLost(peer=PEER, reason="silence"), "peer …eQAJU5SA is gone: silence"),
     ],
 )
 def test_news(event: events.Event, text: str) -> None:
@@ -112,3 +112,12 @@ def test_one_line_is_one_and_not_too_long() -> None:
 def test_a_notice_is_always_shown() -> None:
     """Even a quiet console says what a person has to know."""
     assert show(events.Notice(text="mind this")) == Shown("note: mind this", TextKind.FAILURE)
+
+
+def test_what_a_program_wrote_is_not_repeated_when_its_rank_is_lost() -> None:
+    """It was shown as it came; a run of one job does not name the job."""
+    reason = f"exit code 1{events.STDERR_FOLLOWS}Traceback\nError"
+    lost = events.RankLost(job=JOB, rank=1, incarnation=0, peer=PEER, reason=reason)
+    assert describe(lost) == "rank 1 on …eQAJU5SA is lost: exit code 1"
+    assert show(lost) == Shown("job 01234567: rank 1 on …eQAJU5SA is lost: exit code 1", TextKind.NEWS)
+    assert describe(events.JobStarted(job=JOB, program="echo", ranks=1)) == ""

@@ -27,6 +27,7 @@ from mpi_actors.content.store import block_files
 from mpi_actors.content.store.backend import Collected
 from mpi_actors.content.store.blocks import BlockStore
 from mpi_actors.errors import BadBlock, ContentMissing, ContentRefused, DiskFull, StoreBusy, StoreDamaged
+from mpi_actors.process.descriptors import write_all
 
 DATA = b"some bytes"
 CID = Cid.of(DATA, Codec.RAW, 1)
@@ -231,7 +232,7 @@ def test_a_full_disk_has_a_name(blocks: BlockStore, monkeypatch: pytest.MonkeyPa
 def test_a_disk_that_is_really_full() -> None:
     """The same with a real device that takes nothing."""
     with open("/dev/full", "wb", buffering=0) as full, pytest.raises(OSError, match="space"):
-        block_files._write_all(full.fileno(), DATA)
+        write_all(full.fileno(), DATA)
 
 
 # --- trees ------------------------------------------------------------------------------------------------
