@@ -95,7 +95,7 @@ def describe(event: Event) -> str:
             offers = ", ".join(interpreters) or "nothing yet"
             return f"peer {short_peer(peer)} joined{f' at {address}' if address else ''}: {offers}"
         case PeerLost(peer=peer, reason=reason):
-            return f"peer {short_peer(peer)} is gone: {reason}"
+            return f"peer {short_peer(peer)} left: {reason}"
     return ""
 
 

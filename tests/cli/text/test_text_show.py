@@ -64,7 +64,7 @@ def test_logs_are_plain_for_rank_0_and_marked_for_others(
             events.PeerJoined(peer=PEER, address="/ip4/1.2.3.4/tcp/5", interpreters=("echo", "pi")),
             "peer …eQAJU5SA joined at /ip4/1.2.3.4/tcp/5: echo, pi",
         ),
-        (events.PeerLost(peer=PEER, reason="silence"), "peer …eQAJU5SA is gone: silence"),
+        (events.PeerLost(peer=PEER, reason="silence"), "peer …eQAJU5SA left: silence"),
     ],
 )
 def test_news(event: events.Event, text: str) -> None:
