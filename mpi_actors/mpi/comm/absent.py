@@ -10,8 +10,8 @@ from .handle import CommHandle
 class Absent(CommHandle):
     """Fault tolerance by the program, partitioned communication, connecting by a socket.
 
-    MPI 4.1, chapter 4 (partitioned communication) and section 11.10 (`Join`). The fault tolerance is that of
-    the extension ULFM (User-Level Failure Mitigation), which is not in the standard.
+    MPI 4.1, chapter 4 and section 11.10, describe the last two. The fault tolerance is that of the extension
+    ULFM (User-Level Failure Mitigation), which is not in the standard.
     """
 
     __slots__ = ()

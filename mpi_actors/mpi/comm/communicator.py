@@ -11,7 +11,7 @@ from .collective.nonblocking import NonblockingCollectives, NonblockingScans
 from .collective.objects import ObjectCollectives, ObjectScans
 from .collective.persistent import PersistentCollectives, PersistentScans
 from .handle import CommHandle
-from .inquiry import CommInquiry
+from .inquiry import CommCaching, CommErrors, CommInquiry
 from .making.constructors import CommConstructors
 from .making.inter import InterConstructors
 from .making.intra import IntraConstructors
@@ -43,6 +43,8 @@ class Comm(
     ObjectCollectives,
     # the communicator itself
     CommInquiry,
+    CommCaching,
+    CommErrors,
     CommConstructors,
     Absent,
 ):

@@ -1,4 +1,4 @@
-"""What programs ask of a communicator: size, rank, group, name, hints, attributes, error handler."""
+"""What programs ask of a communicator or keep with it: size, rank, hints, attributes, error handler …"""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from .handle import NULL, CommHandle
 
 
 class CommInquiry(CommHandle):
-    """Accessors of a communicator, and Abort.
+    """Get_size, Get_rank, Get_group, Get_name, Get_info … and the properties.
 
-    MPI 4.1, sections 7.4.1, 7.4.4, 7.6.1, 7.7.2, 7.8, 8.5.5, 9.3 and 11.4.
+    MPI 4.1, sections 7.4.1, 7.4.4, 7.6.1, 7.8, 8.5.5 and 11.8.
     """
 
     __slots__ = ()
@@ -98,65 +98,6 @@ class CommInquiry(CommHandle):
         """The communicator with the processes that spawned this one: COMM_NULL, as jobs spawn none."""
         return kinds.INTER()
 
-    @handled
-    def Get_attr(self, keyval: int) -> Any:
-        """The value of an attribute; None if it is not set. Raises ERR_KEYVAL for an unknown key."""
-        return attributes.get_attribute("Comm", self._live().attributes, keyval)
-
-    @handled
-    def Set_attr(self, keyval: int, attrval: Any) -> None:
-        """Set an attribute. Raises ERR_KEYVAL for an unknown key."""
-        attributes.set_attribute(self, "Comm", self._live().attributes, keyval, attrval)
-
-    @handled
-    def Delete_attr(self, keyval: int) -> None:
-        """Delete an attribute. Raises ERR_KEYVAL for an unknown key."""
-        attributes.delete_attribute(self, "Comm", self._live().attributes, keyval)
-
-    @classmethod
-    def Create_keyval(
-        cls,
-        copy_fn: Callable[[Any, int, Any], Any] | None = None,
-        delete_fn: Callable[[Any, int, Any], None] | None = None,
-        nopython: bool = False,
-    ) -> int:
-        """Return a new key for attributes.
-
-        `copy_fn` returns the value for a duplicate of the communicator. `delete_fn` is called with each value
-        that is deleted or replaced.
-        """
-        return attributes.create_keyval("Comm", copy_fn, delete_fn, nopython)
-
-    @classmethod
-    def Free_keyval(cls, keyval: int) -> int:
-        """Free a key: no value can be set for it any more. Return KEYVAL_INVALID."""
-        return attributes.free_keyval("Comm", keyval)
-
-    @classmethod
-    def Create_errhandler(cls, errhandler_fn: Callable[[Any, int], None]) -> Errhandler:
-        """Return an error handler that calls a function with the communicator and the error code."""
-        return errhandler.create("Comm", errhandler_fn)
-
-    @handled
-    def Get_errhandler(self) -> Errhandler:
-        """The communicator's error handler."""
-        return Errhandler._to(self._live().errhandler or errhandler.initial_state())
-
-    @handled
-    def Set_errhandler(self, errhandler: Errhandler) -> None:
-        """Set the communicator's error handler."""
-        self._live().errhandler = state_for(errhandler, "Comm")
-
-    @handled
-    def Call_errhandler(self, errorcode: int) -> None:
-        """Let the communicator's error handler act on an error code."""
-        state = self._live()
-        errhandler.call(state.errhandler or errhandler.initial_state(), self, errorcode)
-
-    def Abort(self, errorcode: int = 0) -> NoReturn:
-        """End the whole job with this exit code."""
-        engine().abort(errorcode)
-
     @property
     def size(self) -> int:
         """Number of processes in the (local) group."""
@@ -211,3 +152,74 @@ class CommInquiry(CommHandle):
     @info.setter
     def info(self, value: Info) -> None:
         self.Set_info(value)
+
+
+class CommCaching(CommHandle):
+    """Attributes: values that programs cache with a communicator. MPI 4.1, section 7.7.2."""
+
+    __slots__ = ()
+
+    @handled
+    def Get_attr(self, keyval: int) -> Any:
+        """The value of an attribute; None if it is not set. Raises ERR_KEYVAL for an unknown key."""
+        return attributes.get_attribute("Comm", self._live().attributes, keyval)
+
+    @handled
+    def Set_attr(self, keyval: int, attrval: Any) -> None:
+        """Set an attribute. Raises ERR_KEYVAL for an unknown key."""
+        attributes.set_attribute(self, "Comm", self._live().attributes, keyval, attrval)
+
+    @handled
+    def Delete_attr(self, keyval: int) -> None:
+        """Delete an attribute. Raises ERR_KEYVAL for an unknown key."""
+        attributes.delete_attribute(self, "Comm", self._live().attributes, keyval)
+
+    @classmethod
+    def Create_keyval(
+        cls,
+        copy_fn: Callable[[Any, int, Any], Any] | None = None,
+        delete_fn: Callable[[Any, int, Any], None] | None = None,
+        nopython: bool = False,
+    ) -> int:
+        """Return a new key for attributes.
+
+        `copy_fn` returns the value for a duplicate of the communicator. `delete_fn` is called with each value
+        that is deleted or replaced.
+        """
+        return attributes.create_keyval("Comm", copy_fn, delete_fn, nopython)
+
+    @classmethod
+    def Free_keyval(cls, keyval: int) -> int:
+        """Free a key: no value can be set for it any more. Return KEYVAL_INVALID."""
+        return attributes.free_keyval("Comm", keyval)
+
+
+class CommErrors(CommHandle):
+    """The error handler of a communicator; Abort. MPI 4.1, sections 9.3 and 11.4."""
+
+    __slots__ = ()
+
+    @classmethod
+    def Create_errhandler(cls, errhandler_fn: Callable[[Any, int], None]) -> Errhandler:
+        """Return an error handler that calls a function with the communicator and the error code."""
+        return errhandler.create("Comm", errhandler_fn)
+
+    @handled
+    def Get_errhandler(self) -> Errhandler:
+        """The communicator's error handler."""
+        return Errhandler._to(self._live().errhandler or errhandler.initial_state())
+
+    @handled
+    def Set_errhandler(self, errhandler: Errhandler) -> None:
+        """Set the communicator's error handler."""
+        self._live().errhandler = state_for(errhandler, "Comm")
+
+    @handled
+    def Call_errhandler(self, errorcode: int) -> None:
+        """Let the communicator's error handler act on an error code."""
+        state = self._live()
+        errhandler.call(state.errhandler or errhandler.initial_state(), self, errorcode)
+
+    def Abort(self, errorcode: int = 0) -> NoReturn:
+        """End the whole job with this exit code."""
+        engine().abort(errorcode)
