@@ -21,7 +21,7 @@ from mpi_actors.mpi.errors.exception import Exception as MPIException
 
 
 def test_copies_get_what_the_copy_function_says() -> None:
-    """None and False: nothing; True: the same; a function: what it returns, NotImplemented: nothing."""
+    """None and False copy nothing, True copies the value, a function returns the copy or NotImplemented."""
     kept: attributes.Attributes = {}
     value = [1, 2]
     keys = [
@@ -51,7 +51,7 @@ def test_values_are_deleted_when_replaced_and_the_last_first_at_the_end() -> Non
 
 
 def test_values_without_python_are_integers() -> None:
-    """Zero too."""
+    """Zero is a value, too."""
     kept: attributes.Attributes = {}
     key = create_keyval("Datatype", lambda o, k, v: v + 1, None, True)
     set_attribute("object", "Datatype", kept, key, 0)
@@ -62,7 +62,7 @@ def test_values_without_python_are_integers() -> None:
 
 
 def test_errors_of_callbacks_are_shown_and_get_a_code() -> None:
-    """ERR_OTHER, or the code of the MPI.Exception; what was to be deleted is gone."""
+    """The code is ERR_OTHER, or that of the MPI.Exception. The value is deleted nevertheless."""
 
     def fails(*_: object) -> None:
         raise ValueError("no")
@@ -84,8 +84,9 @@ def test_errors_of_callbacks_are_shown_and_get_a_code() -> None:
 
 
 @pytest.mark.parametrize("keyval", [constants.KEYVAL_INVALID, 12, constants.TAG_UB])
-def test_keys_that_are_none(keyval: int) -> None:
-    """ERR_KEYVAL; predefined attributes belong to communicators, and cannot be set."""
+def test_wrong_keys(keyval: int) -> None:
+    """The error is ERR_KEYVAL. Predefined attributes belong to communicators, and a program cannot set
+    them."""
     with pytest.raises(MPIException) as caught:
         get_attribute("Datatype", {}, keyval)
     assert caught.value.error_class == constants.ERR_KEYVAL
@@ -94,7 +95,7 @@ def test_keys_that_are_none(keyval: int) -> None:
 
 
 def test_a_key_belongs_to_one_kind_of_object() -> None:
-    """And its callbacks must be callable."""
+    """Its callbacks must be callable."""
     key = create_keyval("Win")
     with pytest.raises(MPIException):
         free_keyval("Comm", key)
@@ -104,6 +105,6 @@ def test_a_key_belongs_to_one_kind_of_object() -> None:
 
 
 def test_predefined_attributes() -> None:
-    """What the standard promises about tags."""
+    """They have what the standard promises about tags."""
     assert get_attribute("Comm", {}, constants.TAG_UB) >= 32767
     assert get_attribute("Comm", {}, constants.WTIME_IS_GLOBAL) is False

@@ -9,8 +9,8 @@ from mpi_actors.mpi.errhandler import ERRHANDLER_NULL, ERRORS_RETURN
 from mpi_actors.mpi.errors.exception import Exception as MPIException
 
 
-def test_a_program_can_have_so_many_error_handlers_and_no_more() -> None:
-    """Those that it frees make room, even if objects still use them."""
+def test_a_program_can_have_a_limited_number_of_error_handlers() -> None:
+    """Those that it frees make room, even while objects use them."""
     made = [errhandler.create("Kind", print) for _ in range(errhandler.MAX_FUNCTIONS)]
     with pytest.raises(RuntimeError, match="32"):
         errhandler.create("Kind", print)
@@ -22,7 +22,7 @@ def test_a_program_can_have_so_many_error_handlers_and_no_more() -> None:
 
 
 def test_handles_from_get_errhandler_are_freed_without_freeing_what_they_point_to() -> None:
-    """Only the handle from Create counts."""
+    """Only the handle that Create returned counts."""
     made = errhandler.create("Kind", print)
     state = errhandler.state_for(made, "Kind")
     errhandler.Errhandler._to(state).Free()
@@ -33,7 +33,7 @@ def test_handles_from_get_errhandler_are_freed_without_freeing_what_they_point_t
 
 
 def test_an_error_handler_is_for_one_kind_of_object() -> None:
-    """ERR_ARG for another; ERR_ERRHANDLER for a null one; TypeError for what cannot be called."""
+    """Another kind gives ERR_ARG, a null handle ERR_ERRHANDLER, and what is not callable a TypeError."""
     made = errhandler.create("Session", print)
     with pytest.raises(MPIException) as caught:
         errhandler.state_for(made, "Comm")
@@ -47,7 +47,7 @@ def test_an_error_handler_is_for_one_kind_of_object() -> None:
 
 
 def test_a_function_is_called_with_object_and_code_then_the_error_is_raised() -> None:
-    """The call that failed raises, as without one."""
+    """The failed call raises, as it does without an error handler."""
     called = []
     made = errhandler.create("Kind", lambda target, code: called.append((target, code)))
     state = errhandler.state_for(made, "Kind")
@@ -64,6 +64,6 @@ def test_a_function_is_called_with_object_and_code_then_the_error_is_raised() ->
     [("exception", "return"), ("default", "fatal"), ("abort", "abort"), ("fatal", "fatal")],
 )
 def test_rc_says_what_objects_begin_with(option: str, expected: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """`mpi4py.rc.errors`."""
+    """The option is `mpi4py.rc.errors`."""
     monkeypatch.setitem(errhandler.rc.__dict__, "errors", option)
     assert errhandler.initial_state().kind == expected

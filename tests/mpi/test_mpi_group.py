@@ -1,4 +1,4 @@
-"""Groups, against sets and lists."""
+"""Groups behave as sets and lists of world ranks do."""
 
 from __future__ import annotations
 
@@ -13,18 +13,23 @@ from mpi_actors.mpi.group import GROUP_EMPTY, GROUP_NULL, Group
 MEMBERS = st.lists(st.integers(0, 12), unique=True)
 
 
+def world_ranks(group: Group) -> tuple[int, ...]:
+    """The members of a group, by their ranks in COMM_WORLD."""
+    return tuple(group.Translate_ranks())
+
+
 @given(MEMBERS, MEMBERS)
 def test_set_operations_keep_the_order_that_the_standard_says(one: list[int], two: list[int]) -> None:
-    """Union is the first, then the rest of the second; the others keep the order of the first."""
+    """A union is the first group, then the rest of the second; the others keep the order of the first."""
     first, second = Group._with(one), Group._with(two)
-    assert Group.Union(first, second)._members() == (*one, *(w for w in two if w not in one))
-    assert Group.Intersection(first, second)._members() == tuple(w for w in one if w in two)
-    assert Group.Difference(first, second)._members() == tuple(w for w in one if w not in two)
+    assert world_ranks(Group.Union(first, second)) == (*one, *(w for w in two if w not in one))
+    assert world_ranks(Group.Intersection(first, second)) == tuple(w for w in one if w in two)
+    assert world_ranks(Group.Difference(first, second)) == tuple(w for w in one if w not in two)
 
 
 @given(MEMBERS, MEMBERS)
 def test_comparing(one: list[int], two: list[int]) -> None:
-    """The same in the same order, the same members, or not."""
+    """Groups are identical, similar (the same members in another order), or unequal."""
     expected = constants.UNEQUAL
     if one == two:
         expected = constants.IDENT
@@ -35,10 +40,10 @@ def test_comparing(one: list[int], two: list[int]) -> None:
 
 @given(MEMBERS, st.data())
 def test_incl_and_excl_part_a_group(members: list[int], data: st.DataObject) -> None:
-    """What is included and what is excluded are all of it."""
+    """What Incl takes and what Excl leaves are the whole group together."""
     ranks = data.draw(st.lists(st.integers(0, len(members) - 1), unique=True)) if members else []
     group = Group._with(members)
-    assert group.Incl(ranks)._members() == tuple(members[rank] for rank in ranks)
+    assert world_ranks(group.Incl(ranks)) == tuple(members[rank] for rank in ranks)
     rest = group.Excl(ranks)
     assert Group.Union(rest, group.Incl(ranks)).Compare(group) in (constants.IDENT, constants.SIMILAR)
     assert rest.size == group.size - len(ranks)
@@ -46,7 +51,7 @@ def test_incl_and_excl_part_a_group(members: list[int], data: st.DataObject) -> 
 
 @given(MEMBERS, MEMBERS)
 def test_ranks_are_translated_by_the_process_they_mean(one: list[int], two: list[int]) -> None:
-    """UNDEFINED for those that are not in the other group."""
+    """A process that is not in the other group gives UNDEFINED."""
     translated = Group._with(one).Translate_ranks(None, Group._with(two))
     assert translated == [two.index(w) if w in two else constants.UNDEFINED for w in one]
     assert Group._with(one).Translate_ranks() == one
@@ -63,15 +68,15 @@ def test_proc_null_is_translated_to_itself() -> None:
     [([(0, 4, 2)], (10, 12, 14)), ([(4, 0, -2), (1, 1, 1)], (14, 12, 10, 11)), ([], ())],
 )
 def test_ranges_include_their_ends(ranges: list[tuple[int, int, int]], members: tuple[int, ...]) -> None:
-    """First, last, stride."""
+    """A range is first, last, stride."""
     group = Group._with(range(10, 15))
-    assert group.Range_incl(ranges)._members() == members
-    assert set(group.Range_excl(ranges)._members()) == set(range(10, 15)) - set(members)
+    assert world_ranks(group.Range_incl(ranges)) == members
+    assert set(world_ranks(group.Range_excl(ranges))) == set(range(10, 15)) - set(members)
 
 
 @pytest.mark.parametrize("ranks", [[2], [-1], [0, 0]])
 def test_wrong_ranks(ranks: list[int]) -> None:
-    """ERR_RANK for a rank that is not there, or there twice."""
+    """A rank that does not exist, or is given twice, gives ERR_RANK."""
     for method in (Group._with([5, 6]).Incl, Group._with([5, 6]).Excl):
         with pytest.raises(MPIException) as caught:
             method(ranks)
@@ -79,7 +84,7 @@ def test_wrong_ranks(ranks: list[int]) -> None:
 
 
 def test_null_and_empty_groups_are_different() -> None:
-    """A null group has no size, the empty one has, and survives Free."""
+    """A null group has no size. The empty group has one, and survives Free."""
     for call in (GROUP_NULL.Get_size, GROUP_NULL.Get_rank, GROUP_NULL.Free):
         with pytest.raises(MPIException) as caught:
             call()

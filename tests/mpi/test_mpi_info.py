@@ -42,7 +42,7 @@ def test_keys_and_values_have_limits(key: str, value: str, error: int) -> None:
 
 
 def test_errors_of_keys() -> None:
-    """Deleting what is not there, and asking for a key too many."""
+    """Deleting a missing key and asking for the key after the last one fail."""
     info = Info.Create({"a": "1"})
     with pytest.raises(MPIException) as caught:
         info.Delete("b")
@@ -55,7 +55,7 @@ def test_errors_of_keys() -> None:
 
 
 def test_a_null_info_is_an_empty_mapping_that_cannot_be_changed() -> None:
-    """Reading works; the calls of the standard say ERR_INFO."""
+    """Reading works; the calls of the standard raise ERR_INFO."""
     assert len(INFO_NULL) == 0
     assert INFO_NULL.get("key", "none") == "none"
     with pytest.raises(KeyError):
@@ -66,7 +66,7 @@ def test_a_null_info_is_an_empty_mapping_that_cannot_be_changed() -> None:
 
 
 def test_info_env_tells_how_the_process_was_started_and_stays_as_it_is() -> None:
-    """It cannot be changed or freed; a copy can."""
+    """A program cannot change or free it, but can change a copy."""
     describe_process()
     assert INFO_ENV.Get("wdir") == os.getcwd()
     assert Info.Create_env(["program", "a", "b"]).Get("argv") == "a b"

@@ -38,7 +38,7 @@ def _missing(names: list[str]) -> list[str]:
 
 
 def test_every_name_of_the_interface_is_there() -> None:
-    """Of the module and of its classes."""
+    """The names of the module, and those of its classes."""
     names = _names()
     assert len(names) > 900
     assert run_world(1, _missing, names) == [[]]
@@ -56,7 +56,7 @@ def python(code: str, *, path: str = "", **environment: str) -> subprocess.Compl
 
 
 def test_the_shim_is_the_same_module_and_its_classes_say_so() -> None:
-    """Whichever name is imported first; pickles of one name are read by the other."""
+    """Whichever name a program imports first; pickles made under one name load under the other."""
     code = """
 import pickle
 from mpi_actors import MPI
@@ -84,7 +84,7 @@ def test_without_the_shim_classes_are_ours() -> None:
 
 
 def test_help_shows_the_classes_and_what_they_are_for() -> None:
-    """`help(mpi_actors.MPI)`."""
+    """In `help(mpi_actors.MPI)`."""
     code = "import mpi_actors.MPI as M, pydoc; print(pydoc.render_doc(M, renderer=pydoc.plaintext))"
     done = python(code)
     for text in ("MPI in pure Python", "class Comm(", "Get_rank", "class Request(", "COMM_WORLD"):
@@ -92,7 +92,7 @@ def test_help_shows_the_classes_and_what_they_are_for() -> None:
 
 
 def test_the_rest_of_an_installed_mpi4py_is_found_beside_the_shim(tmp_path: Path) -> None:
-    """Its folder is looked into, its `__init__` and its `MPI` are not run."""
+    """Modules come from its folder, while its `__init__` and its `MPI` do not run."""
     (tmp_path / "mpi4py" / "util").mkdir(parents=True)
     (tmp_path / "mpi4py" / "__init__.py").write_text("raise SystemExit('imported')")
     (tmp_path / "mpi4py" / "MPI.py").write_text("raise SystemExit('imported')")
@@ -112,13 +112,13 @@ def test_the_rest_of_an_installed_mpi4py_is_found_beside_the_shim(tmp_path: Path
     ],
 )
 def test_options_are_read_when_mpi_is_imported(options: str, statement: str, expected: str) -> None:
-    """`mpi4py.rc`."""
+    """The options of `mpi4py.rc`."""
     code = f"import mpi4py; mpi4py.rc({options}); from mpi4py import MPI; print({statement})"
     assert python(code, path=str(SHIM)).stdout == f"{expected}\n"
 
 
 def test_options_that_do_not_exist_are_refused() -> None:
-    """TypeError when set, AttributeError when read."""
+    """Setting one is a TypeError, reading one an AttributeError."""
     from mpi_actors.mpi.rc import Rc
 
     rc = Rc(errors="fatal")
@@ -133,7 +133,7 @@ def test_options_that_do_not_exist_are_refused() -> None:
 
 
 def test_headers_say_that_there_is_no_interface_for_c() -> None:
-    """Who compiles against this mpi4py reads why it does not work."""
+    """A person who compiles against this mpi4py reads why it does not work."""
     done = python("import mpi4py; print(mpi4py.get_include(), mpi4py.get_config())", path=str(SHIM))
     folder, _, config = done.stdout.strip().rpartition(" ")
     assert config == "{}"
@@ -143,7 +143,7 @@ def test_headers_say_that_there_is_no_interface_for_c() -> None:
 
 
 def test_what_it_imports_is_light() -> None:
-    """No event loop, no network library, no NumPy, nothing that takes long to load."""
+    """No event loop, no network library, no NumPy, and nothing that takes long to load."""
     code = """
 import sys
 import mpi_actors.MPI
@@ -155,7 +155,7 @@ print(sorted(heavy & set(sys.modules)))
 
 
 def test_functions_of_the_environment() -> None:
-    """Clocks go on, names are there, what is not there says so."""
+    """Clocks advance, names exist, and what is not implemented says so."""
     code = """
 from mpi_actors import MPI
 assert 0 <= MPI.Wtime() <= MPI.Wtime() and 0 < MPI.Wtick() < 1
@@ -231,5 +231,5 @@ def _sessions() -> None:
 
 
 def test_sessions_know_the_job_and_each_process_alone() -> None:
-    """From their groups, communicators can be made."""
+    """A program can make communicators from their groups."""
     run_world(2, _sessions)

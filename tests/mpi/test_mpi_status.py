@@ -20,7 +20,7 @@ COUNT = st.integers(0, 2**60)
 def test_a_status_survives_every_way_of_copying_it(
     source: int, tag: int, error: int, count: int, cancelled: bool
 ) -> None:
-    """Constructor, pickle, Fortran's list."""
+    """By the constructor, a pickle, or Fortran's list."""
     status = Status()
     status._set(source, tag, error, count, cancelled)
     for again in (Status(status), pickle.loads(pickle.dumps(status)), Status.f2py(status.py2f())):
@@ -36,7 +36,7 @@ def test_a_status_survives_every_way_of_copying_it(
 
 
 def test_memory_and_fields_are_one() -> None:
-    """What is written to the one is seen in the other."""
+    """What a program writes to the one shows in the other."""
     status = Status()
     memory = status.tomemory()
     memory[constants.F_TAG] = 5
@@ -50,7 +50,7 @@ def test_memory_and_fields_are_one() -> None:
 
 
 def test_a_new_status_is_empty() -> None:
-    """What waiting for nothing gives."""
+    """It is what waiting for a null request gives."""
     status = Status()
     assert (status.source, status.tag) == (constants.ANY_SOURCE, constants.ANY_TAG)
     assert (status.error, status.count, status.cancelled) == (constants.SUCCESS, 0, False)
@@ -59,7 +59,7 @@ def test_a_new_status_is_empty() -> None:
 
 
 def test_counts_are_in_items() -> None:
-    """UNDEFINED where the last item is not whole; elements count what there is of it."""
+    """An incomplete last item makes the count UNDEFINED; elements count what there is of it."""
     from mpi_actors.mpi.datatypes import DATATYPE_NULL, NAMED
 
     int_, pair = NAMED["INT"], NAMED["DOUBLE_INT"]
@@ -82,7 +82,7 @@ def test_counts_are_in_items() -> None:
 
 
 def test_other_things_are_no_status() -> None:
-    """TypeError, or not equal."""
+    """Copying one is a TypeError, and comparing one gives False."""
     with pytest.raises(TypeError):
         Status(3)  # type: ignore[arg-type]
     assert Status() != 3

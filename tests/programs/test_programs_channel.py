@@ -1,4 +1,4 @@
-"""The daemon's end of a rank's channel, and lines of pipes."""
+"""The daemon's end of a rank's channel, and lines read from pipes."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ async def read(far: socket.socket, count: int, most: int = HEADER_SIZE) -> Heard
 
 
 async def test_each_lane_comes_with_its_own_message(ends, nursery) -> None:
-    """One descriptor with the first byte of a LANE, none with others; nothing of it stays with us."""
+    """A descriptor comes with the first byte of a LANE, none with others; the daemon keeps no copy."""
     channel, far = ends
     before = len(os.listdir("/proc/self/fd"))
     others = []
@@ -68,7 +68,7 @@ async def test_each_lane_comes_with_its_own_message(ends, nursery) -> None:
 
 
 async def test_of_what_is_overtaken_only_the_newest_is_kept(ends, nursery) -> None:
-    """Lanes to one rank, and news of the company; an overtaken lane is closed."""
+    """Of lanes to one rank, and of COMPANY, the channel drops an unsent older one, and closes that lane."""
     channel, far = ends
     pairs = [socket.socketpair() for _ in range(3)]
     for incarnation, rank in enumerate([1, 2, 1]):
@@ -88,7 +88,7 @@ async def test_of_what_is_overtaken_only_the_newest_is_kept(ends, nursery) -> No
 
 
 async def test_what_is_left_unread_is_bounded(ends) -> None:
-    """A rank that never reads is an error, not a daemon without memory."""
+    """A rank that never reads is an error, and does not exhaust the daemon's memory."""
     channel, _ = ends
     for _ in range(MAX_WAITING):
         channel.post(ChannelMessage(PLACED, 1, 1))
@@ -97,7 +97,7 @@ async def test_what_is_left_unread_is_bounded(ends) -> None:
 
 
 async def test_more_than_a_socket_holds_is_written_as_it_is_read(ends, nursery) -> None:
-    """Messages are not torn by a full socket."""
+    """A full socket does not tear messages."""
     channel, far = ends
     sent = [ChannelMessage(ChannelKind.ASK, number=n, text="x" * 100_000) for n in range(20)]
     for message in sent:
@@ -108,7 +108,7 @@ async def test_more_than_a_socket_holds_is_written_as_it_is_read(ends, nursery) 
 
 
 async def test_a_closed_channel_takes_and_says_nothing(ends, nursery) -> None:
-    """Whoever waits is woken; lanes that come too late are closed."""
+    """Closing wakes the tasks that wait; a lane that is posted later is closed."""
     channel, far = ends
     results: list[list[ChannelMessage]] = []
 
@@ -132,7 +132,7 @@ async def test_a_closed_channel_takes_and_says_nothing(ends, nursery) -> None:
 
 
 async def test_nonsense_is_a_protocol_error(ends) -> None:
-    """And the end of the channel is an empty list."""
+    """The end of the channel is an empty list."""
     channel, far = ends
     far.send(bytes(HEADER_SIZE))
     with pytest.raises(ProtocolError):
@@ -163,7 +163,7 @@ class Pipe:
 
 
 async def test_settle_waits_for_all_that_was_written(nursery) -> None:
-    """Whole lines, and at last the beginning of one; afterwards reading goes on."""
+    """`next` returns whole lines, and at last the beginning of one; afterwards reading goes on."""
     pipe = Pipe()
     nursery.start_soon(pipe.run)
     for _ in range(3):
@@ -178,7 +178,7 @@ async def test_settle_waits_for_all_that_was_written(nursery) -> None:
 
 
 async def test_settle_at_the_end_is_over_at_once() -> None:
-    """What follows the last line's end is left for whoever knows how the program ended."""
+    """The last line without an end stays for the caller, who knows how the program ended."""
     pipe = Pipe()
     os.write(pipe.writing, b"one\ntwo")
     os.close(pipe.writing)
@@ -190,7 +190,7 @@ async def test_settle_at_the_end_is_over_at_once() -> None:
 
 
 async def test_long_lines_are_an_error_or_cut() -> None:
-    """As it was asked for."""
+    """The caller of the reader chooses."""
     pipe = Pipe(10)
     os.write(pipe.writing, b"x" * 11)
     with pytest.raises(LineTooLong):

@@ -11,7 +11,7 @@ from mpi_actors.programs.manifest import MANIFEST, parse_manifest, protocol_of
 
 
 def test_without_a_manifest_a_program_speaks_lines(tmp_path: Path) -> None:
-    """As all interpreters did before there were manifests."""
+    """All interpreters did before there were manifests."""
     assert protocol_of(tmp_path) == "stdio"
 
 
@@ -25,7 +25,7 @@ def test_without_a_manifest_a_program_speaks_lines(tmp_path: Path) -> None:
     ],
 )
 def test_the_manifest_names_the_protocol(text: str, protocol: str, tmp_path: Path) -> None:
-    """In TOML; an empty one says nothing."""
+    """It is TOML, and may be empty."""
     (tmp_path / MANIFEST).write_bytes(text.encode())
     assert protocol_of(tmp_path) == protocol
 
@@ -54,7 +54,7 @@ def test_what_is_not_understood_is_refused(data: bytes, part: str) -> None:
 
 
 def test_a_manifest_that_is_no_file_is_refused(tmp_path: Path) -> None:
-    """It is there, so it cannot be taken for absent."""
+    """A directory of that name does not count as a missing manifest."""
     (tmp_path / MANIFEST).mkdir()
     with pytest.raises(BadManifest, match="cannot be read"):
         protocol_of(tmp_path)

@@ -1,4 +1,4 @@
-"""Programs that speak MPI, as processes: what they are given, their output, their end."""
+"""Programs that speak MPI, as processes: what the launcher gives them, their output, their end."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class Empty:
 
 
 def without_boot(directory: Path) -> str:
-    """An interpreter for scripts that does not boot the rank library, but runs them as they are."""
+    """A Python for scripts that runs them as they are, without booting the rank library."""
     path = directory / "python"
     path.write_text(f'#!/bin/sh\nshift 2\nexec {sys.executable} "$@"\n')
     path.chmod(0o700)
@@ -101,14 +101,14 @@ class Output:
 
 
 async def ended(program: ChannelTalk) -> ChannelMessage:
-    """Wait for the news that it has ended."""
+    """Wait until the program says that it has ended."""
     (message,) = await program.channel.receive()
     assert message.kind is ChannelKind.ENDED
     return message
 
 
 async def test_a_program_is_given_a_channel(warden: Warden) -> None:
-    """As one descriptor more, and no other; both ways."""
+    """The channel is one more descriptor, and the only one; it works both ways."""
     say = f"import os, socket; s = socket.socket(fileno={CHANNEL}); s.send(s.recv(9))"
     process = await warden.spawn(python(f"{say}; print(os.listdir('/proc/self/fd'))"), channel=True)
     assert process.channel is not None
@@ -123,7 +123,7 @@ async def test_a_program_is_given_a_channel(warden: Warden) -> None:
 
 
 async def test_many_programs_have_channels_of_their_own(warden: Warden) -> None:
-    """However they come together with programs that have none."""
+    """Also when they start together with programs that have none."""
     say = f"import socket; socket.socket(fileno={CHANNEL}).send(str(__import__('os').getpid()).encode())"
     with trio.fail_after(DEADLINE):
         for _ in range(3):
@@ -138,7 +138,7 @@ async def test_many_programs_have_channels_of_their_own(warden: Warden) -> None:
 
 
 async def test_what_a_script_is_given(warden: Warden, nursery: trio.Nursery, tmp_path: Path) -> None:
-    """Its caller's directory, environment and umask, the shim before its own path, and who it is."""
+    """It gets its caller's directory, environment and umask, the shim before its own path, and who it is."""
     order = attrs.evolve(ORDER, args=("a b", "c"))
     async with launched(warden, tmp_path, "about", "first", order=order) as program:
         output = Output(program)
@@ -171,7 +171,7 @@ async def test_input_and_output(warden: Warden, nursery: trio.Nursery, tmp_path:
 
 
 async def test_input_is_for_rank_0(warden: Warden, nursery: trio.Nursery, tmp_path: Path) -> None:
-    """Others read nothing."""
+    """Other ranks read nothing."""
     order = attrs.evolve(ORDER, rank=1)
     async with launched(warden, tmp_path, "copy", stdin=b"one\n", order=order) as program:
         output = Output(program)
@@ -180,10 +180,11 @@ async def test_input_is_for_rank_0(warden: Warden, nursery: trio.Nursery, tmp_pa
 
 
 @pytest.mark.parametrize(("role", "lines"), [("half", [b"whole"]), ("silent", [b"whole", b"hal"])])
-async def test_half_a_line_of_a_killed_program_is_none(
+async def test_half_a_line_of_a_killed_program_is_dropped(
     warden: Warden, nursery: trio.Nursery, tmp_path: Path, role: str, lines: list[bytes]
 ) -> None:
-    """Its next incarnation writes the whole one under the same number. At an end of its own it is a line."""
+    """Its next incarnation writes the whole line under the same number. When the program ends by itself it
+    counts."""
     async with launched(warden, tmp_path, role) as program:
         output = Output(program)
         await output.run()
@@ -192,7 +193,7 @@ async def test_half_a_line_of_a_killed_program_is_none(
 
 
 async def test_interpreters_say_that_they_speak_mpi(warden: Warden, tmp_path: Path) -> None:
-    """By their manifest; they run in a copy, with a clean environment, booted by the rank library."""
+    """Their manifest does. They run in a copy, with a clean environment, and the rank library boots them."""
     store = tmp_path / "store"
     store.mkdir()
     (store / "run.py").write_text("print('hello')")

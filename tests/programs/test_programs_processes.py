@@ -1,4 +1,4 @@
-"""Interpreters as processes: what the launcher asks of the depot, and what is left when they have ended."""
+"""Interpreters as processes: what the launcher asks of the depot, and what is left after their end."""
 
 from __future__ import annotations
 
@@ -57,14 +57,14 @@ class Shelf:
 
 @pytest.fixture
 def shelf(tmp_path: Path) -> Shelf:
-    """One that could install a program that waits."""
+    """A shelf that could install one program, which waits."""
     (tmp_path / "shelf").mkdir()
     return Shelf(tmp_path / "shelf", {"wait": PROGRAM})
 
 
 @pytest.fixture
 def launcher(warden: Warden, shelf: Shelf, tmp_path: Path) -> ProcessLauncher:
-    """Of that shelf."""
+    """A launcher of that shelf's programs."""
     return ProcessLauncher(warden, shelf, tmp_path / "scratch")
 
 
@@ -89,7 +89,7 @@ async def test_an_interpreter_is_in_use_as_long_as_its_process_lives(
 async def test_a_cancelled_launch_leaves_nothing(
     launcher: ProcessLauncher, shelf: Shelf, tmp_path: Path
 ) -> None:
-    """Neither a process, nor a copy, nor a use."""
+    """No process, no copy, and no use of the interpreter is left."""
     await launcher.ensure("wait")
     with trio.fail_after(DEADLINE), trio.CancelScope() as scope:
         async with launcher.launch(ORDER) as program:
@@ -104,7 +104,7 @@ async def test_a_cancelled_launch_leaves_nothing(
 async def test_what_could_be_installed_is_what_the_depot_says(
     launcher: ProcessLauncher, shelf: Shelf
 ) -> None:
-    """The launcher offers it, installs it when asked, and repeats why it cannot."""
+    """The launcher offers it, installs it on request, and repeats why it cannot."""
     assert (launcher.interpreters(), launcher.installable()) == ((), ("wait",))
     with pytest.raises(UnknownInterpreter):
         async with launcher.launch(ORDER):

@@ -15,7 +15,7 @@ async def everything(spool: Spool) -> bytes:
 
 
 async def test_each_reader_gets_all_of_it(tmp_path: Path) -> None:
-    """Also one that comes later, and one that was there before the file."""
+    """Also a reader that comes later, and one that comes before the file exists."""
     path = tmp_path / "input"
     spool = Spool(path)
     got: list[bytes] = []
@@ -44,7 +44,7 @@ async def test_no_input_needs_no_file(tmp_path: Path) -> None:
 
 
 async def test_a_writer_stays_only_a_little_ahead(tmp_path: Path) -> None:
-    """It waits until somebody reads; each step of the file frees those who wait for an earlier one."""
+    """It waits until a reader reads; each step of the file frees the tasks that wait for an earlier one."""
     path = tmp_path / "input"
     path.write_bytes(b"x" * (3 * AHEAD))
     spool = Spool(path)
@@ -78,7 +78,7 @@ async def test_a_writer_stays_only_a_little_ahead(tmp_path: Path) -> None:
 
 
 async def test_a_file_that_was_cut_short_ends(tmp_path: Path) -> None:
-    """Whatever was told of its size."""
+    """Whatever size the writer told."""
     path = tmp_path / "input"
     path.write_bytes(b"one")
     spool = Spool(path)

@@ -84,7 +84,7 @@ bodies = st.binary(max_size=80) | values.map(msgspec.msgpack.encode)
 
 @given(st.lists(st.builds(raw, numbers, bodies) | st.binary(max_size=60), max_size=4), st.data())
 def test_garbage_is_a_protocol_error_or_not_yet_a_message(parts: list[bytes], data: st.DataObject) -> None:
-    """Whatever comes, no other exception; what is taken for a message is one that we could have sent."""
+    """Nothing else is raised; whatever decodes as a message is one that we could have sent."""
     decoder = ControlDecoder()
     try:
         for piece in data.draw(cut(b"".join(parts))):
@@ -146,13 +146,13 @@ def test_values_outside_their_limits_are_refused(number: int, body: dict[str, An
 
 @pytest.mark.parametrize("number", [0, 9, 19, 48, 0xFFFF])
 def test_an_unknown_number_is_refused_at_once(number: int) -> None:
-    """Not even its body is waited for."""
+    """The decoder does not wait for the body."""
     with pytest.raises(BadMessage, match=f"unknown number {number}"):
         ControlDecoder().feed(raw(number, b"", length=1000))
 
 
 def test_a_large_message_is_refused_by_its_header_alone() -> None:
-    """The length is checked before a byte of the body is waited for."""
+    """The decoder checks the length before it waits for the body."""
     with pytest.raises(FrameTooLarge, match=str(MAX_CONTROL)):
         ControlDecoder().feed(raw(5, b"", length=MAX_CONTROL + 1))
 
@@ -169,7 +169,8 @@ def test_deep_nesting_is_a_bad_message(opening: bytes, place: str) -> None:
 
 @pytest.mark.parametrize("claim", [b"\xdd\xff\xff\xff\xff", b"\xdf\xff\xff\xff\xff", b"\xdb\xff\xff\xff\xff"])
 def test_a_claimed_length_allocates_nothing(claim: bytes) -> None:
-    """A list, map or text that claims four billion elements is refused, without room being made for them."""
+    """The decoder refuses a list, map or text that claims four billion elements, and makes no room for
+    them."""
     body = b"\x81\xacinterpreters" + claim
     tracemalloc.start()
     try:
@@ -180,8 +181,8 @@ def test_a_claimed_length_allocates_nothing(claim: bytes) -> None:
         tracemalloc.stop()
 
 
-def test_unknown_fields_are_let_pass() -> None:
-    """A later release may say more."""
+def test_unknown_fields_pass() -> None:
+    """A later release may send more."""
     assert ControlDecoder().feed(raw(5, {"nonce": 7, "mood": ["good"]})) == [Ping(7)]
 
 
@@ -196,7 +197,7 @@ def test_unknown_fields_are_let_pass() -> None:
     ids=["peers", "interpreters", "half a character", "a byte that was no text"],
 )
 def test_what_cannot_be_sent_is_named(message: ControlMessage) -> None:
-    """A message of ours that is too large, or no text, is a named error here and not one over there."""
+    """A message that is too large, or whose text is not Unicode, is a named error at the sender."""
     with pytest.raises(BadMessage, match=type(message).__name__):
         encode(message)
 
@@ -204,7 +205,7 @@ def test_what_cannot_be_sent_is_named(message: ControlMessage) -> None:
 @given(st.lists(st.text(max_size=20) | st.just("é" * MAX_TEXT), max_size=20))
 @settings(max_examples=20)
 def test_arguments_that_are_taken_can_be_sent(args: list[str]) -> None:
-    """Whatever passes the check of a job's arguments reaches even the largest job's hosts."""
+    """Arguments that pass the check reach the hosts of even the largest job."""
     places = tuple(Placement(rank, 2**32 - 1, "p" * 100) for rank in range(MAX_RANKS))
     try:
         check_arguments(args)
@@ -225,13 +226,13 @@ def test_arguments_that_are_taken_can_be_sent(args: list[str]) -> None:
     ids=["one too long", "too long in all", "too many", "no text"],
 )
 def test_arguments_that_cannot_be_sent_are_refused(args: list[str]) -> None:
-    """The person who starts a job is told; no peer loses its link over it."""
+    """The person who starts a job sees the error; no peer loses its link over it."""
     with pytest.raises(UsageError, match="argument"):
         check_arguments(args)
 
 
 def test_nothing_lingers_after_a_whole_message() -> None:
-    """A decoder that has had only whole messages waits for nothing."""
+    """A decoder that has had only whole messages keeps nothing."""
     decoder = ControlDecoder()
     assert decoder.feed(encode(EndJob(JOB)) + encode(Ping(1))[:4]) == [EndJob(JOB)]
     assert decoder.feed(encode(Ping(1))[4:]) == [Ping(1)]

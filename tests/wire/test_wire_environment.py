@@ -24,21 +24,21 @@ environments = st.builds(
 
 @given(environments)
 def test_a_rank_reads_what_a_daemon_wrote(environment: RankEnvironment) -> None:
-    """Whatever is set; what is not set leaves no variable."""
+    """Whatever is set comes back; what is not set leaves no variable."""
     variables = environment.write()
     assert RankEnvironment.read({"HOME": "/", **variables}) == environment
     assert ("MPI_ACTORS_CHANNEL" in variables) is (environment.channel is not None)
 
 
 def test_a_process_without_variables_is_a_job_of_one_rank() -> None:
-    """Nobody gave it a channel, a seed or lanes."""
+    """It has no channel, no seed and no lanes."""
     alone = RankEnvironment.read({})
     assert (alone.rank, alone.size, alone.incarnation) == (0, 1, 0)
     assert (alone.channel, alone.seed, alone.processor, alone.lanes) == (None, None, None, {})
 
 
 def test_the_names_and_forms_are_a_contract() -> None:
-    """Programs that speak lines read them too, in any language."""
+    """Programs that speak lines read the variables too, in any language."""
     environment = RankEnvironment(
         "0123456789abcdef", 2, 5, 1, channel=3, seed=7, processor="a", lanes={0: 4, 1: 6}
     )
@@ -57,7 +57,7 @@ def test_the_names_and_forms_are_a_contract() -> None:
 @pytest.mark.parametrize(
     "variables", [{"MPI_ACTORS_RANK": "first"}, {"MPI_ACTORS_LANES": "1"}, {"MPI_ACTORS_SEED": ""}]
 )
-def test_a_number_that_is_none_is_refused(variables: dict[str, str]) -> None:
-    """A rank that guessed would be another one."""
+def test_what_is_not_a_number_is_refused(variables: dict[str, str]) -> None:
+    """A process that guessed its rank would do another rank's work."""
     with pytest.raises(ValueError, match="invalid literal"):
         RankEnvironment.read(variables)

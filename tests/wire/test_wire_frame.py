@@ -38,7 +38,7 @@ def test_frames_survive_any_cutting(sent: list[Frame], data: st.DataObject) -> N
 
 @given(st.lists(frames | st.binary(max_size=200), max_size=4), st.data())
 def test_garbage_is_a_protocol_error_or_no_frame_yet(mixed: list[Frame | bytes], data: st.DataObject) -> None:
-    """Whatever comes, no other exception, and no more is kept than one frame and what was last read."""
+    """Nothing else is raised, and the decoder keeps at most one frame and the last read."""
     decoder = FrameDecoder()
     raw = b"".join(encode(part) if isinstance(part, Frame) else part for part in mixed)
     try:
@@ -64,7 +64,7 @@ def test_a_damaged_header_harms_nobody_else(place: int, value: int) -> None:
 
 
 def test_a_large_frame_is_refused_by_its_header_alone() -> None:
-    """The length is checked before a byte of the payload is waited for."""
+    """The decoder checks the length before it waits for the payload."""
     raw = FRAME.header()[:-4] + struct.pack("<I", MAX_CHUNK + 1)
     with pytest.raises(FrameTooLarge, match=str(MAX_CHUNK)):
         FrameDecoder().feed(raw)
@@ -72,7 +72,7 @@ def test_a_large_frame_is_refused_by_its_header_alone() -> None:
 
 @pytest.mark.parametrize(("place", "value"), [(0, 0), (0, 9), (0, 255), (1, 2), (1, 0x81)])
 def test_unknown_kinds_and_flags_are_refused(place: int, value: int) -> None:
-    """What this version does not know is no frame."""
+    """Only what this version knows is a frame."""
     raw = bytearray(encode(FRAME))
     raw[place] = value
     with pytest.raises(BadFrame, match="unknown kind"):

@@ -35,7 +35,7 @@ def test_garbage_is_a_protocol_error(data: bytes) -> None:
 
 @pytest.mark.parametrize("version", [0, PROTOCOL_VERSION + 1, 0xFFFF])
 def test_another_version_is_named(version: int) -> None:
-    """A peer of another release is told apart from one that speaks something else, and told what to do."""
+    """The error tells a peer of another release from one that speaks something else, and what to do."""
     data = Preamble(StreamKind.DATA, bytes(TOKEN_SIZE), version).encode()
     with pytest.raises(VersionMismatch, match=rf"version {version}, this peer {PROTOCOL_VERSION}.*install"):
         Preamble.decode(data)

@@ -30,6 +30,6 @@ def test_garbage_is_a_bad_frame(payload: bytes) -> None:
     "payload", [b"", b"X", b"R", b"R-1", b"R 1", b"R1x", b"R\xc2\xb2", b"R" + b"9" * 11, b"R" + b"9" * 5000]
 )
 def test_what_is_no_report_is_refused(payload: bytes) -> None:
-    """Neither an unknown letter nor a rank that is no number, however long, gets through."""
+    """Neither an unknown letter nor a rank that is not a number, however long, is accepted."""
     with pytest.raises(BadFrame, match="report"):
         decode_report(payload)

@@ -49,7 +49,7 @@ def test_the_limit_holds_for_any_chunking(lengths: list[int], cuts: list[int]) -
 
 
 def test_the_limit_is_noticed_before_the_line_ends() -> None:
-    """The first byte too many raises, and the text says the limit and how the line began."""
+    """The first byte over the limit raises; the text says the limit and how the line began."""
     splitter = LineSplitter(10)
     assert splitter.feed(b"Log,a\nSend,0,abc") == [b"Log,a"]
     with pytest.raises(LineTooLong, match=r"more than 10 bytes: b'Send,0,abcd'"):

@@ -30,7 +30,7 @@ def test_parse_gives_back_what_was_written(text: bytes, rank: int) -> None:
 
 @given(st.binary(max_size=20), st.integers(1, 4))
 def test_any_other_line_is_refused(line: bytes, size: int) -> None:
-    """Whatever a program writes, it is a command with a rank of the job or a named error."""
+    """Each line that a program writes is a command with a rank of the job, or a named error."""
     try:
         command = parse(line, size)
     except BadProgramLine:

@@ -1,4 +1,4 @@
-"""How a rank's process begins and ends: as Python would, and with its daemon told."""
+"""How a rank's process begins and ends: as Python would, and its daemon hears of the end."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Rank:
         self.heard: list[ChannelMessage] = []
 
     def until(self, *kinds: ChannelKind) -> ChannelMessage:
-        """What the rank says, up to one of these."""
+        """Receive what the rank says, and return the first message of one of these kinds."""
         while True:
             data = self.channel.recv(65536)
             assert data, f"the channel has ended after {self.heard}: {self.process.communicate()}"
@@ -55,13 +55,13 @@ class Rank:
                     return message
 
     def end(self) -> tuple[str, str, int]:
-        """Release it: output, errors, exit code."""
+        """Release the rank, and return its output, its errors and its exit code."""
         self.channel.sendall(ChannelMessage(ChannelKind.RELEASE).encode())
         out, err = self.process.communicate(timeout=60)
         return out, err, self.process.returncode
 
     def close(self) -> None:
-        """Leave nothing behind."""
+        """Close the channel, and kill the process if it still runs."""
         self.channel.close()
         if self.process.poll() is None:
             self.process.kill()
@@ -70,7 +70,7 @@ class Rank:
 
 @pytest.fixture
 def start(tmp_path: Path) -> Iterator[type[Rank]]:
-    """Starts ranks in a folder of their own."""
+    """A class that starts ranks in a folder of their own."""
     ranks = []
 
     class InFolder(Rank):
@@ -83,10 +83,10 @@ def start(tmp_path: Path) -> Iterator[type[Rank]]:
         rank.close()
 
 
-def test_a_program_ends_as_python_says_then_the_daemon_is_told_and_releases_it(
+def test_a_program_ends_as_python_says_and_stays_until_the_daemon_releases_it(
     start: type[Rank], tmp_path: Path
 ) -> None:
-    """Threads are joined, exit functions called, MPI finalized last, output flushed."""
+    """Python joins threads, calls exit functions, and flushes the output; MPI is finalized last."""
     (tmp_path / "script.py").write_text(
         """
 import atexit, sys, threading
@@ -120,7 +120,7 @@ print("main", sys.argv, end="\\n", flush=False)
     ],
 )
 def test_exit_codes(start: type[Rank], tmp_path: Path, statement: str, code: int, err: str) -> None:
-    """As Python's; a failing one does not wait for its release."""
+    """They are Python's. A process that failed does not wait until the daemon releases it."""
     (tmp_path / "script.py").write_text(f"import sys\n{statement}\n")
     rank = start("script.py")
     assert rank.until(ChannelKind.ENDED).number == code
@@ -131,12 +131,13 @@ def test_exit_codes(start: type[Rank], tmp_path: Path, statement: str, code: int
 
 
 def unmarked(traceback: str) -> str:
-    """A traceback without the lines that only mark where in a line it was: Python 3.13 has more of them."""
+    """Remove the lines of a traceback that only mark a place in another line: Python 3.13 has more of
+    them."""
     return "".join(line for line in traceback.splitlines(keepends=True) if set(line.strip()) - set("~^"))
 
 
-def test_of_an_exception_the_daemon_is_told_first(start: type[Rank], tmp_path: Path) -> None:
-    """It gets the traceback, which is the program's own, before exit functions, and shows it."""
+def test_the_daemon_hears_of_an_exception_first(start: type[Rank], tmp_path: Path) -> None:
+    """The daemon gets the program's own traceback, which it shows, before exit functions run."""
     script = tmp_path / "script.py"
     script.write_text(
         "import atexit, threading\natexit.register(print, 'exit')\n"
@@ -164,7 +165,7 @@ def test_of_an_exception_the_daemon_is_told_first(start: type[Rank], tmp_path: P
     ],
 )
 def test_other_ways_to_fail(start: type[Rank], tmp_path: Path, source: str, code: int, last: str) -> None:
-    """The text that the daemon gets ends with the error, and knows nothing of us."""
+    """The daemon's text ends with the error, and names no module of the library."""
     (tmp_path / "script.py").write_text(source)
     rank = start("script.py")
     failed = rank.until(ChannelKind.FAILED)
@@ -181,7 +182,7 @@ def test_other_ways_to_fail(start: type[Rank], tmp_path: Path, source: str, code
 def test_a_program_may_show_exceptions_itself(
     start: type[Rank], tmp_path: Path, hook: str, out: str, err: str
 ) -> None:
-    """By `sys.excepthook`: then the daemon has nothing to show."""
+    """With its own `sys.excepthook`; then the daemon has nothing to show."""
     (tmp_path / "script.py").write_text(f"import sys\nsys.excepthook = lambda *_: {hook}\n[][0]\n")
     rank = start("script.py")
     failed = rank.until(ChannelKind.FAILED)
@@ -191,7 +192,7 @@ def test_a_program_may_show_exceptions_itself(
 
 
 def test_without_a_daemon_the_exception_is_shown_as_python_does(tmp_path: Path) -> None:
-    """Once, on standard error."""
+    """It is shown once, on standard error."""
     (tmp_path / "script.py").write_text("1 / 0\n")
     plain = subprocess.run([sys.executable, "script.py"], cwd=tmp_path, capture_output=True, check=False)
     ours = subprocess.run([*BOOT, "script.py"], cwd=tmp_path, capture_output=True, check=False)
@@ -214,7 +215,7 @@ import beside
     ["folder/script.py x", "link.py", "-m package.module y -m", "-m package", "folder"],
 )
 def test_main_is_what_python_would_make_of_it(start: type[Rank], tmp_path: Path, command: str) -> None:
-    """Names in `__main__`, arguments, and where modules are found, are those of `python` itself."""
+    """Names in `__main__`, arguments, and the places of modules are those of `python` itself."""
     for folder in ("folder", "package"):
         (tmp_path / folder).mkdir()
         (tmp_path / folder / "__main__.py").write_text(ABOUT)
@@ -234,7 +235,7 @@ def test_main_is_what_python_would_make_of_it(start: type[Rank], tmp_path: Path,
 
 @pytest.mark.parametrize("command", [["nowhere.py"], ["-m", "nowhere"]], ids=" ".join)
 def test_a_program_that_is_not_there(start: type[Rank], command: list[str]) -> None:
-    """Python's exit codes, and its words."""
+    """Exit codes and texts are Python's."""
     plain = subprocess.run([sys.executable, *command], capture_output=True, text=True, check=False)
     rank = start(*command)
     assert rank.until(ChannelKind.ENDED).number == plain.returncode
@@ -242,7 +243,7 @@ def test_a_program_that_is_not_there(start: type[Rank], command: list[str]) -> N
 
 
 def test_no_program_at_all() -> None:
-    """A sentence, and exit code 2."""
+    """The process says so in a sentence, and ends with exit code 2."""
     done = subprocess.run(BOOT, capture_output=True, text=True, check=False)
     assert done.returncode == 2
     assert "missing" in done.stderr
@@ -266,7 +267,7 @@ print(a, b)
 
 
 def test_random_numbers_are_the_same_for_a_rank_that_runs_again(start: type[Rank], tmp_path: Path) -> None:
-    """And others for another seed, or another rank."""
+    """Another seed, or another rank, gives other numbers."""
     (tmp_path / "script.py").write_text(SEEDED)
     results = []
     for seed, rank_number in (("1", "0"), ("1", "0"), ("2", "0"), ("1", "1")):
@@ -278,7 +279,7 @@ def test_random_numbers_are_the_same_for_a_rank_that_runs_again(start: type[Rank
 
 
 def test_processes_that_a_rank_starts_are_not_that_rank(start: type[Rank], tmp_path: Path) -> None:
-    """A child by fork ends without telling the daemon; another program is a job of its own."""
+    """A forked child ends without a word to the daemon; another program is a job of its own."""
     (tmp_path / "script.py").write_text(
         """
 import os, subprocess, sys, warnings
@@ -295,7 +296,7 @@ subprocess.run([sys.executable, "-c", "from mpi4py import MPI; print(MPI.COMM_WO
 
 
 def test_abort_ends_the_job_with_its_code(start: type[Rank], tmp_path: Path) -> None:
-    """Also by `_set_abort_status`, at the end."""
+    """`_set_abort_status` does so at the end of the program."""
     (tmp_path / "script.py").write_text("from mpi4py import MPI\nMPI.COMM_WORLD.Abort(9)\n")
     assert start("script.py").until(ChannelKind.ABORT).number == 9
     (tmp_path / "later.py").write_text("from mpi4py import MPI\nMPI._set_abort_status(4)\n")

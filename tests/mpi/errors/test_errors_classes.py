@@ -19,7 +19,7 @@ CLASSES = sorted(
 
 
 def test_predefined_classes_are_distinct_have_texts_and_are_codes_of_themselves() -> None:
-    """SUCCESS is 0, ERR_LASTCODE is not smaller than any."""
+    """SUCCESS is 0, and no class is greater than ERR_LASTCODE."""
     assert list(range(len(CLASSES))) == CLASSES
     assert CLASSES[-1] < constants.ERR_LASTCODE
     texts = [exception.Get_error_string(code) for code in CLASSES]
@@ -28,7 +28,7 @@ def test_predefined_classes_are_distinct_have_texts_and_are_codes_of_themselves(
 
 
 def test_an_exception_compares_by_its_code_and_survives_pickling() -> None:
-    """Also with a detail, which its text ends with."""
+    """So does one with a detail, which is the end of its text."""
     error = MPIException(constants.ERR_RANK, "7 of 4")
     again = pickle.loads(pickle.dumps(error))
     assert again == error == constants.ERR_RANK
@@ -42,7 +42,7 @@ def test_an_exception_compares_by_its_code_and_survives_pickling() -> None:
 
 
 def test_codes_that_a_program_adds_can_be_removed_from_the_leaves_up() -> None:
-    """A class goes last, and only without string and codes."""
+    """A program can remove a class only after its string and its codes."""
     codes = AddedCodes()
     error_class = codes.add_class()
     code = codes.add_code(error_class)
@@ -71,7 +71,7 @@ def test_codes_that_a_program_adds_can_be_removed_from_the_leaves_up() -> None:
     ],
 )
 def test_what_is_predefined_cannot_be_changed(call: object) -> None:
-    """ERR_ARG."""
+    """The error is ERR_ARG."""
     assert callable(call)
     with pytest.raises(MPIException) as caught:
         call()

@@ -1,4 +1,4 @@
-"""Pickles with buffers survive as messages; damaged ones are told apart."""
+"""Pickles with buffers survive as messages, and damaged messages are errors."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""MPI.Pickle: protocols, another's dumps and loads, out-of-band buffers."""
+"""MPI.Pickle: protocols, a program's own dumps and loads, out-of-band buffers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Requests: waiting, testing, several at once, again and again; errors and results of each."""
+"""Requests: waiting, testing, several at once, starting again; errors and results of each."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def _one_at_a_time() -> None:
 
 
 def test_a_request_is_null_when_it_has_been_waited_for() -> None:
-    """Its copies too; Get_status leaves it."""
+    """So are its copies. Get_status leaves it as it is."""
     run_world(2, _one_at_a_time)
 
 
@@ -73,7 +73,7 @@ def _several() -> None:
 
 @pytest.mark.parametrize("n", [1, 3])
 def test_several_requests_are_completed_together_or_one_by_one(n: int) -> None:
-    """Each exactly once, with the object that belongs to it."""
+    """Each is completed once, with the object that belongs to it."""
     run_world(n, _several)
 
 
@@ -110,7 +110,7 @@ def _errors() -> None:
 
 
 def test_errors_of_several_requests_are_in_their_statuses() -> None:
-    """ERR_IN_STATUS; a single one has its own class, and the communicator's error handler is called once."""
+    """The error is ERR_IN_STATUS. A request alone gives its own class, and the error handler acts once."""
     run_world(2, _errors)
 
 
@@ -138,7 +138,7 @@ def _persistent() -> None:
 
 
 def test_persistent_requests_are_inactive_between_their_starts() -> None:
-    """They can be started again when they are complete, not before."""
+    """A program can start them again when they are complete, and not before."""
     run_world(2, _persistent)
 
 
@@ -166,7 +166,7 @@ def _null() -> None:
 
 
 def test_null_and_cancelled_requests() -> None:
-    """There is nothing to wait for in a null request; a cancelled one is complete."""
+    """Waiting for a null request returns at once; a cancelled request is complete."""
     run_world(1, _null)
 
 
@@ -206,7 +206,7 @@ def _generalized() -> list[str]:
 
 
 def test_the_program_completes_generalized_requests() -> None:
-    """Also from another thread, while one waits; its functions are called in order."""
+    """Also from another thread, while one waits. The program's functions are called in order."""
     assert run_world(1, _generalized) == [["False", "query w", "free w", "freed"]]
 
 
@@ -228,7 +228,7 @@ def _failing_callback() -> None:
 
 
 def test_what_a_callback_raises_is_shown_and_becomes_an_error() -> None:
-    """ERR_OTHER, and the traceback on standard error."""
+    """The error is ERR_OTHER, and the traceback is on standard error."""
     run_world(1, _failing_callback)
 
 
@@ -259,5 +259,5 @@ def _message() -> None:
 
 
 def test_a_matched_message_is_received_by_its_holder_only() -> None:
-    """In any order; then the handle is null."""
+    """Matched messages can be received in any order; then the handle is null."""
     run_world(2, _message)
