@@ -267,7 +267,7 @@ class Job:
         if self._bus.held:
             # reports that are not taken give the rank no new credit, so the rank waits at its host
             self._postponed.add(rank)
-        self._router.ready(self._endpoint, lane)
+        self._router.mark_ready(self._endpoint, lane)
         self._ends.on_report(rank, now)
         self._take_ends(now)
 

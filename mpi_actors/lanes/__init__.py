@@ -1,8 +1,18 @@
-"""Lanes for ranks that speak MPI: connected byte streams that the daemon makes and hands out.
+"""How messages travel between ranks. This package knows links, not peers: who is in the pool, what a job
+decides and what a rank's process is are known elsewhere.
 
-`LaneBroker` is the broker. Two ranks on one host get a socket pair each time that a pair of incarnations
-meets; the daemon keeps no end of it. Ranks on two hosts get one end each of a `Tunnel`, which carries the
-bytes over the data streams between the daemons. What the bytes mean is the ranks' affair.
+`router` knows where each rank sits and moves the frames of line programs; `broker` gives MPI ranks connected
+byte streams. Two ranks on one host get a socket pair, of which the daemon keeps no end; two ranks on two
+hosts get one end each of a `tunnel`, which carries the bytes over the data streams between the daemons. Only
+the ranks know what the bytes mean.
+
+Bottom up:
+
+- `routes`: what the router knows (places of ranks, endpoints) and the messages that it hands on;
+- `flow`: the numbers of one end of a tunnel: who it is, and how far the bytes have come;
+- `tunnel`: one end of a tunnel between two hosts;
+- `router`: from the links of peers to the mailboxes and endpoints of this peer, and back;
+- `broker`: which rank here wants a lane to which other rank, and which has one.
 """
 
 from .broker import Client as Client

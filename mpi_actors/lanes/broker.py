@@ -1,4 +1,4 @@
-"""The broker of lanes on one peer: who wants one to whom, and who has one."""
+"""The broker of lanes on one peer: which rank wants a lane to which other rank, and which has one."""
 
 from __future__ import annotations
 
@@ -24,57 +24,63 @@ from .tunnel import Tunnel, TunnelEnds
 
 logger = logging.getLogger(__name__)
 
-_BUFFER = MIB
-"""Of each socket, as far as the system allows."""
-_AGAIN = 1.0
-"""Seconds until lanes are made that could not be made for want of descriptors."""
-_MOST_REFUSALS = 1000
+_SOCKET_BUFFER = MIB
+"""Bytes that each socket may hold, as far as the system allows: a large message needs fewer switches between
+the ranks."""
+_RETRY = 1.0
+"""Seconds until the broker tries again to make lanes for which the system had no descriptors."""
+_MAX_REFUSALS = 1000
+"""Refusals that wait for one link; older ones are dropped, because the other end repeats what it wants."""
 
 
 @attrs.define(eq=False)
 class Client:
-    """A rank's process on this peer, as the broker sees it."""
+    """The process of a rank on this peer, as the broker sees it."""
 
     job: JobId
     rank: Rank
     incarnation: Incarnation
     size: int
+    """The number of ranks in the job."""
     post: Callable[[ChannelMessage, socket.socket | None], None]
-    """Tell it something; takes over the socket. Never raises."""
+    """Sends the process a message, and the socket if there is one, which it then owns. Never raises."""
     wanted: set[Rank] = attrs.field(factory=set)
-    """To whom it wants lanes that it cannot have yet."""
+    """Ranks to which the process wants lanes that the broker cannot yet make."""
     crossing: set[Rank] = attrs.field(factory=set)
-    """The ranks on this peer that asked for their lane to it first: it may ask too, before it has got it."""
+    """Ranks on this peer that have asked for their lane to this one: this rank may ask too before its end of
+    that lane has reached it, and must then not get a second lane."""
 
 
 @attrs.frozen(eq=False)
 class _Refusals:
-    """Frames to one peer about tunnels that do not exist here."""
+    """Frames for one link that refuse tunnels which do not exist here."""
 
-    frames: deque[Frame] = attrs.field(factory=lambda: deque(maxlen=_MOST_REFUSALS))
+    frames: deque[Frame] = attrs.field(factory=lambda: deque(maxlen=_MAX_REFUSALS))
 
     def next_frame(self, link: Link, most: int) -> Frame | None:
         return self.frames.popleft() if self.frames else None
 
 
 class LaneBroker:
-    """See the module's text. Its `run` is an actor: tunnels live only while that runs.
+    """Gives lanes to the ranks of this peer. Its `run` is an actor: tunnels live only while that runs.
 
     Args:
-        router: knows where ranks are, and which links lead there.
-        cores: processors that the ranks here may keep busy.
+        router: knows where ranks sit, and which links lead there.
+        cores: the number of processors that the ranks here may keep busy.
     """
 
     def __init__(self, router: Router, *, cores: int) -> None:
         self._router = router
         self._cores = cores
-        self._company = 0
+        self._running = 0
+        """Ranks that run on this host, of all jobs."""
         self._clients: dict[JobId, dict[Rank, Client]] = {}
         self._tunnels: dict[tuple[JobId, Rank, Rank], Tunnel] = {}
         self._refusals: dict[PeerId, _Refusals] = {}
         self._numbers = itertools.count(1)
         self._nursery: trio.Nursery | None = None
-        self._short = trio.Event()
+        self._failed = trio.Event()
+        """Set when a lane could not be made since the last attempt."""
         router.lanes = self
 
     async def run(self, _: Mailbox[object]) -> None:
@@ -84,9 +90,9 @@ class LaneBroker:
             try:
                 self._settle_all()
                 while True:
-                    await self._short.wait()
-                    await trio.sleep(_AGAIN)
-                    self._short = trio.Event()
+                    await self._failed.wait()
+                    await trio.sleep(_RETRY)
+                    self._failed = trio.Event()
                     self._settle_all()
             finally:
                 self._nursery = None
@@ -95,13 +101,13 @@ class LaneBroker:
 
     @property
     def tunnels(self) -> int:
-        """How many there are now."""
+        """The number of tunnels now."""
         return len(self._tunnels)
 
     # --- ranks of this peer -------------------------------------------------------------------------------
 
     def attach(self, client: Client) -> None:
-        """A rank's process can be told things; others that waited for it get their lanes."""
+        """Take a rank's process that can be reached now, and give lanes to the ranks that waited for it."""
         ranks = self._clients.setdefault(client.job, {})
         if client.rank in ranks:
             self.detach(ranks[client.rank])
@@ -109,11 +115,11 @@ class LaneBroker:
         for rank, place in self._router.places(client.job):
             if place.incarnation > 0 and rank != client.rank:
                 client.post(ChannelMessage(ChannelKind.PLACED, rank, place.incarnation), None)
-        client.post(self._company_news(), None)
+        client.post(self._running_news(), None)
         self._settle(client.job, client.rank)
 
     def detach(self, client: Client) -> None:
-        """The process is gone, and its lanes with it. Idempotent."""
+        """Drop a process that is gone, and its tunnels. Idempotent."""
         ranks = self._clients.get(client.job, {})
         if ranks.get(client.rank) is not client:
             return
@@ -127,9 +133,9 @@ class LaneBroker:
                 tunnel.close()
 
     def want(self, client: Client, rank: Rank) -> None:
-        """A rank of this peer needs a lane to another one; it gets it now, or when that is there.
+        """Give a rank of this peer a lane to another rank, now or as soon as that is possible.
 
-        It may say so while one is on its way to it already: then it gets no second one.
+        A rank that asks while its end of such a lane is already on its way to it gets no second lane.
         """
         if rank in client.crossing:
             client.crossing.discard(rank)
@@ -137,21 +143,21 @@ class LaneBroker:
             client.wanted.add(rank)
             self._satisfy(client, rank)
 
-    def company(self, running: int) -> None:
-        """So many ranks run on this host now."""
-        if running != self._company:
-            self._company = running
+    def on_running_changed(self, running: int) -> None:
+        """Tell the ranks here how many ranks run on this host now."""
+        if running != self._running:
+            self._running = running
             for ranks in self._clients.values():
                 for client in ranks.values():
-                    client.post(self._company_news(), None)
+                    client.post(self._running_news(), None)
 
-    def _company_news(self) -> ChannelMessage:
-        return ChannelMessage(ChannelKind.COMPANY, self._company, number=self._cores)
+    def _running_news(self) -> ChannelMessage:
+        return ChannelMessage(ChannelKind.COMPANY, self._running, number=self._cores)
 
     # --- what the router tells: `LaneKeeper` --------------------------------------------------------------
 
-    def placed(self, job: JobId, rank: Rank, incarnation: Incarnation) -> None:
-        """A rank has a new incarnation: lanes to older ones are over."""
+    def on_rank_placed(self, job: JobId, rank: Rank, incarnation: Incarnation) -> None:
+        """A rank has a new incarnation: close the tunnels to older ones."""
         for tunnel in self._tunnels_of(job):
             if tunnel.ends.there == rank and tunnel.ends.there_incarnation != incarnation:
                 tunnel.close()
@@ -161,32 +167,32 @@ class LaneBroker:
                     client.post(ChannelMessage(ChannelKind.PLACED, rank, incarnation), None)
         self._settle(job, rank)
 
-    def paths_changed(self) -> None:
-        """A link came or went: tunnels whose way it was, or would be now, are over."""
+    def on_paths_changed(self) -> None:
+        """A link has come up or gone down: close the tunnels that used it or would now use it."""
         for tunnel in tuple(self._tunnels.values()):
             if self._router.path(tunnel.ends.job, tunnel.ends.there) is not tunnel.link:
                 tunnel.close()
         self._settle_all()
 
-    def closed(self, job: JobId) -> None:
-        """A job is over."""
+    def on_job_closed(self, job: JobId) -> None:
+        """A job is over: drop its ranks."""
         for client in tuple(self._clients.get(job, {}).values()):
             self.detach(client)
 
-    def take(self, frame: Frame, sender: PeerId, direct: bool) -> str | None:
-        """A frame for a tunnel that ends here has come; returns why it was dropped, if it was.
+    def on_frame(self, frame: Frame, sender: PeerId, direct: bool) -> str | None:
+        """Take a frame of a tunnel that ends here; return why it is dropped, if so.
 
         Args:
-            frame: of the present incarnation of its source.
-            sender: who brought it.
-            direct: that is the host of its source.
+            frame: from the newest incarnation of its source.
+            sender: the peer that sent it to this one.
+            direct: whether that peer is the host of the frame's source.
 
         Raises:
-            BadFrame: it makes no sense, and its sender is to blame.
+            BadFrame: the frame breaks the tunnel's rules, and its direct sender is to blame.
         """
         client = self._clients.get(frame.job, {}).get(frame.dst)
         if client is None or frame.dst_incarnation > client.incarnation:
-            return "early"  # openings are said again
+            return "early"  # an OPEN frame is sent again
         if frame.dst_incarnation < client.incarnation:
             return "fenced"
         if frame.src >= client.size or frame.src == client.rank:
@@ -194,7 +200,7 @@ class LaneBroker:
         tunnel = self._tunnels.get((frame.job, frame.dst, frame.src))
         try:
             if frame.kind is FrameKind.TUNNEL_OPEN:
-                self._opened(client, tunnel, frame, sender)
+                self._on_open(client, tunnel, frame, sender)
             elif tunnel is not None and _concerns(frame, tunnel):
                 tunnel.receive(frame)
             elif frame.kind is not FrameKind.TUNNEL_CLOSE:
@@ -212,19 +218,19 @@ class LaneBroker:
     def _tunnels_of(self, job: JobId) -> Iterator[Tunnel]:
         return iter([tunnel for key, tunnel in self._tunnels.items() if key[0] == job])
 
-    def _opened(self, client: Client, tunnel: Tunnel | None, frame: Frame, sender: PeerId) -> None:
+    def _on_open(self, client: Client, tunnel: Tunnel | None, frame: Frame, sender: PeerId) -> None:
         if tunnel is not None:
-            if tunnel.opened(frame) is not Opening.NEWER:
+            if tunnel.on_open(frame) is not Opening.NEWER:
                 return
             tunnel.close()
         if frame.total:
-            self._refuse(frame, sender)  # it answers to an end that is over
+            self._refuse(frame, sender)  # it answers an end that is over
             return
         link = self._router.path(frame.job, frame.src)
         if link is not None:
             fresh = self._open(client, frame.src, frame.src_incarnation, link)
             if fresh is not None:
-                fresh.opened(frame)
+                fresh.on_open(frame)
 
     def _refuse(self, frame: Frame, sender: PeerId) -> None:
         link = self._router.path(frame.job, frame.src)
@@ -241,7 +247,7 @@ class LaneBroker:
                     self._satisfy(client, rank)
 
     def _settle(self, job: JobId, rank: Rank) -> None:
-        """Something has changed about that rank."""
+        """Make lanes to that rank, about which something has changed, if ranks want them."""
         for client in tuple(self._clients.get(job, {}).values()):
             if rank in client.wanted:
                 self._satisfy(client, rank)
@@ -264,7 +270,7 @@ class LaneBroker:
             self._open(client, rank, place.incarnation, link)
 
     def _join(self, client: Client, other: Client) -> None:
-        """Make a lane between two ranks of this peer, one of which has asked for it."""
+        """Make a lane between two ranks of this peer, of which `client` has asked for it."""
         pair = self._pair()
         if pair is None:
             return
@@ -310,10 +316,10 @@ class LaneBroker:
             pair = socket.socketpair()
         except OSError as error:
             logger.warning("no lane can be made for now: %s", error.strerror)
-            self._short.set()
+            self._failed.set()
             return None
         for end in pair:
-            end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _BUFFER)
+            end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SOCKET_BUFFER)
         return pair
 
 
@@ -321,6 +327,6 @@ def _concerns(frame: Frame, tunnel: Tunnel) -> bool:
     if tunnel.ends.there_incarnation != frame.src_incarnation:
         return False
     if frame.kind is FrameKind.TUNNEL_CLOSE:
-        # the other side may know only one of both numbers: what it refuses, or what it never heard of
+        # the other side may know only one of the two numbers
         return frame.total == tunnel.flow.mine or (frame.total == 0 and frame.seq == tunnel.flow.theirs)
     return tunnel.flow.names(frame)

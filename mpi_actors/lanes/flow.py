@@ -1,7 +1,7 @@
-"""One end of a tunnel: its number and the other's, and how far the bytes have come, both ways. Pure.
+"""The state of one end of a tunnel: both ends' numbers, and how far the bytes have come, both ways. Pure.
 
-Both ends begin alike: each says its number until it hears its own from the other, and the room that it has.
-Numbers only grow, so that the newer of two beginnings is known and what is left of an older one is dropped.
+Both ends begin alike: each sends its number, and the room that it has, until the other end repeats that
+number. Numbers only grow. So the newer of two beginnings is known, and frames of an older one are dropped.
 """
 
 from __future__ import annotations
@@ -13,35 +13,37 @@ from ..errors import BadFrame
 from ..wire.frame import Frame
 
 WINDOW = 4 * MIB
-"""Bytes under way in one direction of a tunnel: received, and not yet taken by the rank."""
+"""Bytes under way in one direction of a tunnel, which the daemon of a rank that does not read must keep:
+enough to keep a fast link busy, and little beside the memory of a daemon with many tunnels."""
 
 
 class Opening(enum.Enum):
-    """What an OPEN frame means to this end."""
+    """What an OPEN frame means for this end."""
 
     OURS = enum.auto()
-    """It is of the end that we are connected with, from now on if not before."""
+    """The frame is from the end that this one is connected with, now if not before."""
     STALE = enum.auto()
-    """It is of an older end, or for an older one."""
+    """The frame is from an older end, or for an older one."""
     NEWER = enum.auto()
-    """The other side has begun anew: this end is over."""
+    """The other side has a new end: this end is over."""
 
 
 class Flow:
     """See the module's text.
 
     Args:
-        mine: this end's number, larger than those of all ends before it.
+        mine: this end's number, larger than the number of each end before it.
+        window: bytes that the other end may send before the rank takes them.
     """
 
     def __init__(self, mine: int, window: int = WINDOW) -> None:
         self.mine = mine
         self.theirs = 0
-        """The other end's number; 0 before it is known."""
+        """The other end's number; 0 while it is not known."""
         self.answered = False
-        """The other end knows this one."""
+        """Whether the other end knows this one's number."""
         self.open_due = True
-        """Our number is to be said."""
+        """Whether an OPEN frame with this end's number must be sent."""
         self.sent = 0
         """Bytes sent so far."""
         self.received = 0
@@ -53,28 +55,28 @@ class Flow:
 
     @property
     def room(self) -> int:
-        """Bytes that may be sent now."""
+        """The number of bytes that may be sent now."""
         return self._may_send - self.sent
 
     @property
     def credit_due(self) -> bool:
-        """Has our own room grown enough to tell?"""
+        """Whether this end's room has grown enough to tell the other end."""
         return self.theirs > 0 and self._taken + self._window - self._granted >= self._window // 4
 
     def grant(self) -> int:
-        """The position to tell the other end that it may send up to."""
+        """Return the position up to which the other end may send; it must be sent now."""
         self._granted = self._taken + self._window
         return self._granted
 
     def names(self, frame: Frame) -> bool:
-        """Is it from the end that we are connected with, to this one?"""
+        """Return whether the frame is from the end that this one is connected with, and for this one."""
         return frame.total == self.mine and frame.seq == self.theirs
 
-    def opened(self, frame: Frame) -> Opening:
-        """The other side says its number.
+    def on_open(self, frame: Frame) -> Opening:
+        """Take an OPEN frame, which has the other side's number; return what the frame means.
 
         Raises:
-            BadFrame: it has none.
+            BadFrame: the frame has no number.
         """
         if frame.seq == 0:
             raise BadFrame("an end of a tunnel without a number")
@@ -85,19 +87,19 @@ class Flow:
         self.theirs = frame.seq
         self.answered |= frame.total == self.mine
         self.open_due |= frame.ask
-        self.credited(frame)
+        self.on_credit(frame)
         return Opening.OURS
 
-    def credited(self, frame: Frame) -> None:
-        """The other end has room up to that position; old news are ignored."""
+    def on_credit(self, frame: Frame) -> None:
+        """Take the position up to which the other end has room; a position before the last one is ignored."""
         self.answered |= frame.total == self.mine
         self._may_send = max(self._may_send, frame.offset)
 
-    def arrived(self, frame: Frame) -> bool:
-        """Bytes have come; False when others before them are missing, and the stream is of no use any more.
+    def on_data(self, frame: Frame) -> bool:
+        """Take a frame with bytes; return False if bytes before them are missing: the stream is broken then.
 
         Raises:
-            BadFrame: they came without credit, or there are none.
+            BadFrame: the frame has no bytes, or exceeds the credit.
         """
         self.answered = True
         if not frame.payload:
@@ -109,6 +111,6 @@ class Flow:
         self.received += len(frame.payload)
         return True
 
-    def taken(self, count: int) -> None:
-        """The rank has so many bytes more."""
+    def on_taken(self, count: int) -> None:
+        """The rank has taken `count` more bytes."""
         self._taken += count

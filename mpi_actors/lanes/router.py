@@ -1,10 +1,10 @@
-"""The router: between the streams of peers and the mailboxes and endpoints of this one.
+"""The router: from the links of other peers to the mailboxes and endpoints of this peer, and back.
 
-Data frames go to the endpoint of the rank they name, or to its tunnel, or out on the link that leads to its
-host: the host's own, or the coordinator's when there is none (two hosts that cannot reach each other).
-Control messages go to the mailbox of the job's coordinator or of this peer's ranks. What fits nowhere is
-counted, never a crash; what comes from a peer that has no right to it is an error that costs the peer its
-connection.
+A data frame goes to the endpoint of the rank that it names, or to that rank's tunnel, or out on a link to the
+rank's host. When two hosts cannot reach each other, the link to the coordinator carries the frame, and the
+coordinator passes it on. A control message goes to the mailbox of the job's coordinator or of this peer's
+host of ranks. The router counts what it cannot deliver and goes on. When a peer sends what it has no right to
+send, the router raises an error, and that peer loses its connection.
 """
 
 from __future__ import annotations
@@ -31,12 +31,13 @@ logger = logging.getLogger(__name__)
 
 _TO_HOST = get_args(ToHost)
 _TO_COORDINATOR = get_args(ToCoordinator)
-_WHOLE = 1 << 40
+_WHOLE_MESSAGE = 1 << 40
+"""Bytes: more than any message has. Within this peer, a message need not be cut into pieces."""
 
 
 @attrs.frozen
 class _Outlet:
-    """A lane with something to send; pulled by the link that leads to its other end."""
+    """A lane that has something to send. The link that leads to the lane's other end pulls its frames."""
 
     router: Router = attrs.field(eq=False)
     view: JobView = attrs.field(eq=False)
@@ -44,7 +45,7 @@ class _Outlet:
     key: tuple[Seat, Rank, Incarnation]
 
     def next_frame(self, link: Link, most: int) -> Frame | None:
-        """The lane's next frame, unless its path leads elsewhere by now."""
+        """Return the lane's next frame; None if the lane's path no longer uses this link."""
         if self.router.link_for(self.view, self.lane.there) is not link:
             return None
         return self.lane.next_frame(most)
@@ -55,33 +56,33 @@ class Router:
 
     Args:
         local: this peer.
-        hosting: the mailbox for what coordinators tell this peer as a host.
-        dead_letters: where undeliverable messages are counted.
+        orders: the mailbox of this peer's host of ranks.
+        dead_letters: counts the messages that cannot be delivered.
     """
 
     def __init__(
-        self, local: PeerId, hosting: Mailbox[HostNews], dead_letters: DeadLetters | None = None
+        self, local: PeerId, orders: Mailbox[HostNews], dead_letters: DeadLetters | None = None
     ) -> None:
         self.local = local
         self.dead_letters = dead_letters or DeadLetters()
-        self._hosting = hosting
+        self._orders = orders
         self._jobs: dict[JobId, JobView] = {}
         self._coordinators: dict[JobId, Callable[[FromPeer], None]] = {}
         self._links: dict[PeerId, Link] = {}
         self._flushing = False
         self._local_ready: deque[_Outlet] = deque()
         self.dropped: Counter[str] = Counter()
-        """Frames that were not delivered, by reason: fenced, early, no such rank, no path …"""
+        """The number of frames that were not delivered, by reason: fenced, early, no such rank here …"""
         self.lanes: LaneKeeper | None = None
-        """Who deals with tunnels, if anybody does."""
+        """The keeper of the tunnels, once there is one."""
 
     # --- jobs and their places ----------------------------------------------------------------------------
 
     def open_job(self, job: JobId, coordinator: PeerId) -> None:
-        """This peer takes part in a job.
+        """Take part in a job.
 
         Raises:
-            Impostor: it already does, under another coordinator.
+            Impostor: this peer takes part in it already, under another coordinator.
         """
         view = self._jobs.get(job)
         if view is None:
@@ -90,22 +91,23 @@ class Router:
             raise Impostor(f"job {job} is coordinated by {view.coordinator}, not by {coordinator}")
 
     def jobs_of(self, coordinator: PeerId) -> tuple[JobId, ...]:
-        """The jobs that this peer takes part in and that peer coordinates."""
+        """Return the jobs that this peer takes part in and that `coordinator` coordinates."""
         return tuple(job for job, view in self._jobs.items() if view.coordinator == coordinator)
 
     def coordinator_of(self, job: JobId) -> PeerId | None:
-        """Who coordinates the job, if this peer takes part in it."""
+        """Return who coordinates the job, if this peer takes part in it."""
         view = self._jobs.get(job)
         return view.coordinator if view else None
 
     def close_job(self, job: JobId) -> None:
-        """The job is over: forget it. Its endpoints are no longer reached."""
+        """Forget a job that is over. Nothing reaches its endpoints any more."""
         self._jobs.pop(job, None)
         if self.lanes is not None:
-            self.lanes.closed(job)
+            self.lanes.on_job_closed(job)
 
     def place(self, job: JobId, rank: Rank, incarnation: Incarnation, peer: PeerId) -> None:
-        """A rank has a new incarnation; older ones are fenced from now on. Old news are ignored."""
+        """Note the place of a rank's new incarnation, and fence older ones. News of older ones are
+        ignored."""
         view = self._jobs.get(job)
         if view is None:
             return
@@ -117,20 +119,20 @@ class Router:
             self._connect(view, attachment, rank)
         self._flush()
         if self.lanes is not None:
-            self.lanes.placed(job, rank, incarnation)
+            self.lanes.on_rank_placed(job, rank, incarnation)
 
     def place_of(self, job: JobId, rank: Rank) -> Location | None:
-        """Where a rank sits now, as far as is known here."""
+        """Return where a rank sits now, as far as this peer has heard."""
         view = self._jobs.get(job)
         return view.places.get(rank) if view else None
 
     def places(self, job: JobId) -> Iterator[tuple[Rank, Location]]:
-        """Where all the ranks sit that are placed."""
+        """Return where each rank sits, of those that this peer has heard of."""
         view = self._jobs.get(job)
         return iter([pair for pair in view.places.items() if pair[0] != COORDINATOR] if view else [])
 
     def attach(self, attachment: Attachment) -> None:
-        """An endpoint of this peer goes into service: connect it with everybody placed so far."""
+        """Put an endpoint of this peer into service, and connect it with every rank that has a place."""
         endpoint = attachment.endpoint
         view = self._jobs[endpoint.job]
         view.endpoints[endpoint.rank] = attachment
@@ -139,7 +141,7 @@ class Router:
         self._flush()
 
     def detach(self, endpoint: Endpoint) -> None:
-        """An endpoint goes out of service. Idempotent."""
+        """Take an endpoint out of service. Idempotent."""
         view = self._jobs.get(endpoint.job)
         attachment = view.endpoints.get(endpoint.rank) if view else None
         if view is not None and attachment is not None and attachment.endpoint is endpoint:
@@ -147,24 +149,24 @@ class Router:
 
     # --- links --------------------------------------------------------------------------------------------
 
-    def link_up(self, link: Link) -> None:
-        """There is a link to a peer: lanes that lead there start anew on it."""
+    def on_link_up(self, link: Link) -> None:
+        """There is a link to a peer: start the lanes that lead there anew on it."""
         self._links[link.remote] = link
         self._path_changed(link.remote)
 
-    def link_down(self, link: Link) -> None:
-        """A link is gone; lanes that used it go by the coordinator, or wait."""
+    def on_link_down(self, link: Link) -> None:
+        """A link is gone: lanes that used it go by way of the coordinator, or wait."""
         if self._links.get(link.remote) is link:
             del self._links[link.remote]
             self._path_changed(link.remote)
 
     def path(self, job: JobId, rank: Rank) -> Link | None:
-        """The link on the way to a rank of another peer; None when there is no way now."""
+        """Return the link on the way to a rank of another peer; None when there is no way now."""
         view = self._jobs.get(job)
         return self.link_for(view, rank) if view else None
 
     def link_for(self, view: JobView, rank: Rank) -> Link | None:
-        """The link on the way to a rank of another peer; None when there is no way now."""
+        """Return the link on the way to a rank of another peer; None when there is no way now."""
         place = view.places.get(rank)
         if place is None or place.peer == self.local:
             return None
@@ -173,18 +175,20 @@ class Router:
     # --- control messages ---------------------------------------------------------------------------------
 
     def serve(self, job: JobId, take: Callable[[FromPeer], None]) -> None:
-        """What hosts tell the job's coordinator goes to `take`, which may raise Impostor."""
+        """Pass what hosts tell the job's coordinator to `take`, which may raise Impostor."""
         self._coordinators[job] = take
 
     def stop_serving(self, job: JobId) -> None:
-        """The job's coordinator takes no more messages."""
+        """Pass no more messages to the job's coordinator."""
         self._coordinators.pop(job, None)
 
     def tell(self, peer: PeerId, message: ToHost | ToCoordinator) -> bool:
-        """Send a control message to a peer, this one included; False (and counted) when it is not there.
+        """Send a control message to a peer, or to this one; return False (and count it) if that is not
+        connected.
 
         Raises:
             BadMessage: the message is too large.
+            Impostor: the message is for this peer, which has no right to say that.
         """
         if peer == self.local:
             self.dispatch(self.local, message)
@@ -197,7 +201,7 @@ class Router:
         return True
 
     async def room(self, peer: PeerId) -> None:
-        """Wait until little is queued for that peer: for what may be plenty and can wait."""
+        """Wait until few messages are queued for that peer. For senders of many messages that can wait."""
         link = self._links.get(peer)
         if link is not None:
             await link.room()
@@ -205,16 +209,16 @@ class Router:
             await trio.lowlevel.checkpoint()
 
     def dispatch(self, sender: PeerId, message: ControlMessage) -> None:
-        """Put a job's control message into the mailbox that it is for.
+        """Put a job's control message into the mailbox of its receiver.
 
         Raises:
-            Impostor: the sender has no right to say that.
+            Impostor: the sender has no right to send it.
         """
         if isinstance(message, _TO_HOST):
             coordinator = self.coordinator_of(JobId(message.job))
             if coordinator is not None and coordinator != sender:
                 raise Impostor(f"it gives orders for job {message.job}, which {coordinator} coordinates")
-            self._hosting.post(FromPeer(sender, message))
+            self._orders.post(FromPeer(sender, message))
         elif isinstance(message, _TO_COORDINATOR):
             take = self._coordinators.get(JobId(message.job))
             if take is None:
@@ -226,20 +230,20 @@ class Router:
 
     # --- data frames --------------------------------------------------------------------------------------
 
-    def ready(self, endpoint: Endpoint, lane: Lane) -> None:
-        """A lane of this peer may have something to send."""
+    def mark_ready(self, endpoint: Endpoint, lane: Lane) -> None:
+        """Send what a lane of this peer may have to send."""
         view = self._jobs.get(endpoint.job)
         if view is not None:
             self._schedule(view, endpoint, lane)
             self._flush()
 
     def route(self, frame: Frame, sender: PeerId) -> None:
-        """A frame has come from a peer: deliver it, or pass it on.
+        """Deliver a frame that has come from a peer, or pass it on.
 
         Raises:
-            Impostor: the sender is neither the host of the rank in whose name it speaks nor the coordinator.
-            BadFrame: the frame makes no sense.
-            TooMuchRelayed: it sends more by way of us than credit allows.
+            Impostor: the sender is neither the host of the frame's source rank nor the coordinator.
+            BadFrame: the frame contradicts itself or what came before, or exceeds a limit.
+            TooMuchRelayed: the sender has this peer pass on more than credit allows.
         """
         view = self._jobs.get(frame.job)
         if view is None:
@@ -264,7 +268,7 @@ class Router:
         place = view.places.get(frame.dst)
         if place is None or place.peer != self.local:
             self._pass_on(view, frame, sender)
-        elif self.lanes is not None and (reason := self.lanes.take(frame, sender, direct)) is not None:
+        elif self.lanes is not None and (reason := self.lanes.on_frame(frame, sender, direct)) is not None:
             self.dropped[reason] += 1
 
     def _deliver(self, view: JobView, frame: Frame, sender: PeerId) -> None:
@@ -309,7 +313,7 @@ class Router:
         self._schedule(view, endpoint, lane)
 
     def _path_changed(self, peer: PeerId) -> None:
-        """The link to `peer` came or went: start the lanes anew whose way leads or led over it."""
+        """The link to `peer` has come up or gone down: start the lanes anew that use it or used it."""
         for view in self._jobs.values():
             for rank, place in view.places.items():
                 relayed = view.coordinator == peer and place.peer not in self._links
@@ -319,7 +323,7 @@ class Router:
                     self._connect(view, attachment, rank)
         self._flush()
         if self.lanes is not None:
-            self.lanes.paths_changed()
+            self.lanes.on_paths_changed()
 
     def _schedule(self, view: JobView, endpoint: Endpoint, lane: Lane) -> None:
         if not lane.ready:
@@ -330,17 +334,17 @@ class Router:
             self._local_ready.append(outlet)
         elif (link := self.link_for(view, lane.there)) is not None:
             link.mark_ready(outlet)
-        # else: when a path appears, link_up or place start the lane anew
+        # without a path the lane waits: `on_link_up` or `place` starts it anew
 
     def _flush(self) -> None:
-        """Hand frames between endpoints of this peer over until nobody has any left that may be sent."""
+        """Move frames between endpoints of this peer until none is left that may be sent."""
         if self._flushing:
             return
         self._flushing = True
         try:
             while self._local_ready:
                 outlet = self._local_ready.popleft()
-                frame = outlet.lane.next_frame(_WHOLE)
+                frame = outlet.lane.next_frame(_WHOLE_MESSAGE)
                 if frame is not None:
                     self._deliver(outlet.view, frame, self.local)
                     if outlet.lane.ready:

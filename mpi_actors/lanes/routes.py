@@ -1,4 +1,4 @@
-"""What a router knows and tells: places of ranks, endpoints in service, messages and who sent them."""
+"""What the router knows and hands on: places of ranks, endpoints in service, messages and their senders."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ..wire.messages import ControlMessage
 
 @attrs.frozen
 class FromPeer:
-    """A control message and who sent it: what a mailbox of this peer gets."""
+    """A control message and the peer that sent it."""
 
     sender: PeerId
     message: ControlMessage
@@ -28,10 +28,11 @@ class PeerGone:
 
     peer: PeerId
     reason: str
+    """Why, for people."""
 
 
 HostNews = FromPeer | PeerGone
-"""What this peer's host takes."""
+"""The messages that this peer's host of ranks takes."""
 
 
 @attrs.frozen
@@ -47,38 +48,42 @@ class JobView:
     """What this peer knows of a job that it takes part in."""
 
     coordinator: PeerId
+    """The peer where the job's coordinator is."""
     places: dict[Rank, Location]
+    """Where each rank sits, as far as this peer has heard."""
     endpoints: dict[Rank, Attachment] = attrs.field(factory=dict)
+    """The endpoints that are in service on this peer."""
 
 
 @attrs.frozen(eq=False)
 class Attachment:
-    """An endpoint of this peer, and whom to tell of its news."""
+    """An endpoint of this peer, and the functions to call at its news."""
 
     endpoint: Endpoint
     on_delivered: Callable[[Rank], None]
-    """A message from that rank can be taken."""
+    """Called when a message of that rank can be taken."""
     on_broken: Callable[[MpiActorsError], None]
-    """The endpoint cannot go on."""
+    """Called when the endpoint cannot go on."""
     reports_only: bool = False
-    """It speaks with the coordinator, and with no other rank."""
+    """Whether it talks only with the coordinator, as that of a rank that speaks MPI does."""
 
 
 class LaneKeeper(Protocol):
-    """Who deals with tunnels, and is told what concerns them."""
+    """What the router tells the one that keeps the tunnels."""
 
-    def placed(self, job: JobId, rank: Rank, incarnation: Incarnation) -> None:
+    def on_rank_placed(self, job: JobId, rank: Rank, incarnation: Incarnation) -> None:
         """A rank has a new incarnation."""
         ...
 
-    def paths_changed(self) -> None:
-        """A link came or went."""
+    def on_paths_changed(self) -> None:
+        """A link to a peer has come up or gone down."""
         ...
 
-    def closed(self, job: JobId) -> None:
+    def on_job_closed(self, job: JobId) -> None:
         """A job is over."""
         ...
 
-    def take(self, frame: Frame, sender: PeerId, direct: bool) -> str | None:
-        """A frame has come, `direct` from the host of its source; returns why it was dropped, if it was."""
+    def on_frame(self, frame: Frame, sender: PeerId, direct: bool) -> str | None:
+        """A frame of a tunnel has come, `direct` if its source's host sent it; return why it is dropped, if
+        so."""
         ...

@@ -1,4 +1,4 @@
-"""One end of a tunnel: a socket whose other end a rank has, and frames to and from another daemon."""
+"""One end of a tunnel: a socket, whose other end a rank has, and frames to and from another daemon."""
 
 from __future__ import annotations
 
@@ -10,20 +10,22 @@ from collections.abc import Callable
 import attrs
 import trio
 
+from ..actors import Bell
 from ..ids import Incarnation, JobId, Rank
 from ..net.link import Link
 from ..wire.frame import Frame, FrameKind
 from .flow import Flow, Opening
 
-_SAY_AGAIN = 0.05
-"""Seconds after which our number is said again; doubled each time …"""
-_SAY_AGAIN_MOST = 2.0
-"""… up to this."""
+_FIRST_REPEAT = 0.05
+"""Seconds after which this end sends its number again: the other daemon learns a rank's place within that
+time. The pause doubles each time …"""
+_LONGEST_REPEAT = 2.0
+"""… up to these seconds, so that a peer that hangs costs little."""
 
 
 @attrs.frozen
 class TunnelEnds:
-    """Whose ends a tunnel has."""
+    """The two incarnations that a tunnel connects, as its end on this host sees them."""
 
     job: JobId
     here: Rank
@@ -41,7 +43,7 @@ class TunnelEnds:
         *,
         ask: bool = False,
     ) -> Frame:
-        """A frame from here to there."""
+        """Return a frame from here to there."""
         return Frame(
             kind, self.job, self.here, self.there, self.here_incarnation, self.there_incarnation,
             seq, offset, total, payload, ask,
@@ -49,39 +51,50 @@ class TunnelEnds:
 
 
 class Tunnel:
-    """Bytes are read from the socket only when the link can write them, and only as far as the other daemon
-    has room: a rank that reads slowly holds up those alone that send to it.
+    """Carries bytes between a rank here and a rank on another host.
+
+    The tunnel reads from its socket only when the link can write and the other daemon has room. So a rank
+    that reads slowly delays only those that send to it.
 
     Args:
-        ends: the two ranks.
-        number: larger than that of any tunnel before, in this daemon.
-        link: the way to the other daemon. With another way, this is over.
-        sock: our end of a Unix socket pair; it becomes the tunnel's.
-        closed: called once, when it is over.
+        ends: the two incarnations.
+        number: this end's number, larger than that of any tunnel before in this daemon.
+        link: the way to the other daemon; the tunnel ends when another way takes its place.
+        sock: one end of a Unix socket pair; the tunnel owns it from now on.
+        on_closed: called once, when the tunnel is over.
     """
 
     def __init__(
-        self, ends: TunnelEnds, number: int, link: Link, sock: socket.socket, closed: Callable[[Tunnel], None]
+        self,
+        ends: TunnelEnds,
+        number: int,
+        link: Link,
+        sock: socket.socket,
+        on_closed: Callable[[Tunnel], None],
     ) -> None:
         self.ends = ends
         self.link = link
         self.flow = Flow(number)
         sock.setblocking(False)
         self._socket = sock
-        self._on_closed = closed
+        self._on_closed = on_closed
         self._readable = False
-        self._drained = trio.Event()
+        """Whether the rank may have written something that is not yet read."""
+        self._socket_empty = Bell()
         self._answered = trio.Event()
         self._pending: deque[memoryview] = deque()
-        self._unwritten = trio.Event()
+        """Bytes for the rank that its socket has not yet taken."""
+        self._unwritten = Bell()
         self._draining = False
-        self._said = False
+        """The other end has closed: the rank still gets what is pending."""
+        self._open_sent = False
+        """The other daemon may know this end, so it must learn of the end's close."""
         self._close_due = False
         self._closed = trio.Event()
 
     @property
     def alive(self) -> bool:
-        """Bytes can go both ways, as far as is known here."""
+        """Whether bytes can go both ways, as far as this daemon knows."""
         if self._closed.is_set() or self._draining:
             return False
         poll = select.poll()
@@ -89,40 +102,41 @@ class Tunnel:
         return not poll.poll(0)
 
     async def run(self) -> None:
-        """Carry bytes until it is closed."""
+        """Carry bytes until the tunnel is closed."""
         async with trio.open_nursery() as nursery:
-            for task in (self._watch, self._write, self._introduce):
+            for task in (self._watch, self._write, self._repeat_open):
                 nursery.start_soon(task)
             await self._closed.wait()
             nursery.cancel_scope.cancel()
 
     def close(self) -> None:
-        """It is over; the other end is told, if the link still exists. What is unwritten is lost."""
+        """End the tunnel, and tell the other end if the link still exists. Pending bytes are lost.
+        Idempotent."""
         if self._closed.is_set():
             return
         self._closed.set()
         self._pending.clear()
         trio.lowlevel.notify_closing(self._socket)
         self._socket.close()
-        self._close_due = self._said
+        self._close_due = self._open_sent
         self._on_closed(self)
         self.schedule()
 
     def schedule(self) -> None:
-        """There may be something to send."""
+        """Have the link ask for frames: there may be something to send."""
         self.link.mark_ready(self)
 
     # --- to the other daemon ------------------------------------------------------------------------------
 
     def next_frame(self, link: Link, most: int) -> Frame | None:
-        """See `FrameSource`."""
+        """Return the next frame for `link`, with at most `most` bytes; see `FrameSource`."""
         flow, ends = self.flow, self.ends
         if link is not self.link:
             return None
         if self._closed.is_set():
             return self._last_frame()
         if flow.open_due:
-            flow.open_due, self._said = False, True
+            flow.open_due, self._open_sent = False, True
             grant, ask = flow.grant(), not flow.answered
             return ends.frame(FrameKind.TUNNEL_OPEN, flow.mine, flow.theirs, grant, ask=ask)
         if flow.credit_due:
@@ -133,7 +147,7 @@ class Tunnel:
             data = self._socket.recv(min(most, flow.room))
         except BlockingIOError:
             self._readable = False
-            self._drained.set()
+            self._socket_empty.ring()
             return None
         except OSError:
             data = b""
@@ -151,36 +165,36 @@ class Tunnel:
 
     # --- from the other daemon ----------------------------------------------------------------------------
 
-    def opened(self, frame: Frame) -> Opening:
-        """The other end says its number.
+    def on_open(self, frame: Frame) -> Opening:
+        """Take an OPEN frame, which has the other end's number; return what the frame means.
 
         Raises:
-            BadFrame: it has none.
+            BadFrame: the frame has no number.
         """
-        verdict = self.flow.opened(frame)
-        self._heard()
-        return verdict
+        meaning = self.flow.on_open(frame)
+        self._on_heard()
+        return meaning
 
     def receive(self, frame: Frame) -> None:
-        """Take a DATA, CREDIT or CLOSE frame that names both ends.
+        """Take a DATA, CREDIT or CLOSE frame of the other end.
 
         Raises:
-            BadFrame: it makes no sense.
+            BadFrame: the frame has no bytes, or exceeds the credit.
         """
         if frame.kind is FrameKind.TUNNEL_CLOSE:
             self._drain()
         elif frame.kind is FrameKind.TUNNEL_CREDIT:
-            self.flow.credited(frame)
-            self._heard()
+            self.flow.on_credit(frame)
+            self._on_heard()
         elif self._draining:
             return
-        elif not self.flow.arrived(frame):
+        elif not self.flow.on_data(frame):
             self.close()
         else:
             self._put(memoryview(frame.payload))
-            self._heard()
+            self._on_heard()
 
-    def _heard(self) -> None:
+    def _on_heard(self) -> None:
         if self.flow.answered:
             self._answered.set()
         self.schedule()
@@ -190,7 +204,7 @@ class Tunnel:
             data = data[self._send(data) :]
         if data and not self._closed.is_set():
             self._pending.append(data)
-            self._unwritten.set()
+            self._unwritten.ring()
 
     def _send(self, data: memoryview) -> int:
         try:
@@ -200,40 +214,38 @@ class Tunnel:
         except OSError:
             self.close()  # the rank has closed its end
             return 0
-        self.flow.taken(count)
+        self.flow.on_taken(count)
         return count
 
     def _drain(self) -> None:
-        """The other end is over: the rank gets what has come so far, and then the end."""
+        """The other end is over: the rank gets what has come so far, and then the end of the stream."""
         self._draining = True
-        self._said = False
+        self._open_sent = False
         if not self._pending:
             self.close()
         else:
-            # who writes here is not to wait for us
+            # the rank must not wait until it can write: nobody reads from here any more
             self._socket.shutdown(socket.SHUT_RD)
 
     # --- tasks --------------------------------------------------------------------------------------------
 
     async def _watch(self) -> None:
-        """Wait until there is something to read, again and again."""
+        """Each time the rank has written something, have the link ask for it."""
         while not (self._draining or self._closed.is_set()):
             try:
                 await trio.lowlevel.wait_readable(self._socket)
             except trio.ClosedResourceError:
                 return
             self._readable = True
-            self._drained = trio.Event()
             self.schedule()
-            await self._drained.wait()
+            await self._socket_empty.wait()
 
     async def _write(self) -> None:
-        """Write what could not be written at once."""
+        """Write the pending bytes when the socket can take them."""
         while not self._closed.is_set():
             if not self._pending:
                 if self._draining:
                     self.close()
-                self._unwritten = trio.Event()
                 await self._unwritten.wait()
                 continue
             try:
@@ -247,12 +259,13 @@ class Tunnel:
             if self.flow.credit_due:
                 self.schedule()
 
-    async def _introduce(self) -> None:
-        """Say our number until the other end has heard it: its daemon may not yet know whom it is from."""
-        pause = _SAY_AGAIN
+    async def _repeat_open(self) -> None:
+        """Send OPEN until the other end answers: its daemon drops frames of a rank whose place it does not
+        know."""
+        pause = _FIRST_REPEAT
         while not self.flow.answered:
             with trio.move_on_after(pause):
                 await self._answered.wait()
             self.flow.open_due |= not self.flow.answered
             self.schedule()
-            pause = min(2 * pause, _SAY_AGAIN_MOST)
+            pause = min(2 * pause, _LONGEST_REPEAT)

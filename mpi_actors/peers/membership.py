@@ -102,7 +102,7 @@ class Membership:
         """A session is up: the peer is present from now on."""
         others = self._roster.addresses(but=record.peer)
         self._roster.add(record)
-        self._router.link_up(record.link)
+        self._router.on_link_up(record.link)
         offers = self._offers[record.peer] = record.capacity.interpreters
         address = next(iter(record.addresses), "")
         self._bus.emit(PeerJoined(peer=record.peer, address=address, interpreters=offers))
@@ -116,7 +116,7 @@ class Membership:
         """A session that was up has ended: the peer is no longer present."""
         self._roster.remove(record.peer)
         self._offers.pop(record.peer, None)
-        self._router.link_down(record.link)
+        self._router.on_link_down(record.link)
         self._bus.emit(PeerLost(peer=record.peer, reason=reason))
         self._on_gone(PeerGone(record.peer, reason))
         self._stock_bus.tell()

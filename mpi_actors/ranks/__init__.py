@@ -1,6 +1,11 @@
-"""The ranks hosted here.
+"""The ranks hosted here. This package knows jobs and their coordinators only by messages: it may not import
+`jobs` or `peers`.
 
-- `host`: obeys coordinators and runs one `incarnation` a rank;
-- `stdio`, `mpi`: how an incarnation converses with its program;
-- `desk`: where it reports.
+Bottom up:
+
+- `desk`: where an incarnation reports to its job's coordinator;
+- `stdio`: the conversation with a program that speaks lines;
+- `mpi`: the conversation with a program that speaks MPI;
+- `incarnation`: one attempt at a rank: starts its program, serves it, reports its end;
+- `host`: obeys coordinators, and runs one incarnation for each rank placed here.
 """

@@ -1,4 +1,4 @@
-"""This peer as a host: takes coordinators' orders, and runs a supervised actor for each rank placed here."""
+"""This peer as a host: it obeys coordinators, and runs a supervised actor for each rank placed here."""
 
 from __future__ import annotations
 
@@ -18,13 +18,15 @@ from ..lanes.router import Router
 from ..lanes.routes import FromPeer, HostNews, PeerGone
 from ..programs.program import Launcher
 from ..wire.messages import AskRank, ChoiceNoted, EndJob, Placed, RankRefused, RankState, StartRank, StopRank
-from .incarnation import AskState, Noted, RankActor, RankNews
+from .incarnation import AskState, RankActor, RankNews
 
 logger = logging.getLogger(__name__)
 
 
 @attrs.define
 class _Hosted:
+    """A rank placed here."""
+
     incarnation: RankActor
     number: int
     child: str
@@ -36,9 +38,12 @@ class Host:
 
     Args:
         launcher: starts programs.
-        router: where endpoints are attached.
+        router: carries messages, and serves the endpoints of the ranks.
         supervisor: the parent of the incarnations.
+        settings: of this peer.
+        daemon_pid: this daemon's process id, for people.
         on_load_changed: called when the number of running ranks has changed.
+        spill_directory: where large logs of sent messages go; None for the system's temporary directory.
     """
 
     def __init__(
@@ -55,7 +60,7 @@ class Host:
         self._launcher = launcher
         self._router = router
         self.lanes = LaneBroker(router, cores=settings.peer.cores)
-        """Where ranks that speak MPI get theirs. It is an actor of its own."""
+        """Gives lanes to ranks that speak MPI. Its `run` is an actor of its own."""
         self._supervisor = supervisor
         self._settings = settings
         self._daemon_pid = daemon_pid
@@ -65,20 +70,20 @@ class Host:
 
     @property
     def running(self) -> int:
-        """Ranks whose programs run here now."""
+        """The number of ranks whose programs run here now."""
         return sum(hosted.incarnation.running for hosted in self._hosted.values())
 
     @property
     def full(self) -> bool:
-        """No more ranks are taken."""
+        """Whether this peer takes no more ranks."""
         return len(self._hosted) >= self._settings.peer.max_ranks
 
-    def _changed(self) -> None:
-        self.lanes.company(self.running)
+    def _on_change(self) -> None:
+        self.lanes.on_running_changed(self.running)
         self._on_load_changed()
 
     def view(self, program: str) -> PeerView:
-        """This peer as a candidate for a job's ranks."""
+        """Return this peer as a candidate for ranks of `program`."""
         installed = program in self._launcher.interpreters()
         return PeerView(
             peer=self._router.local,
@@ -90,7 +95,7 @@ class Host:
         )
 
     async def run(self, mailbox: Mailbox[HostNews]) -> None:
-        """The actor: one order at a time, in the order in which they came."""
+        """The actor: obey one order at a time, in the order in which they came."""
         async for news in mailbox:
             if isinstance(news, PeerGone):
                 for job in self._router.jobs_of(news.peer):
@@ -101,7 +106,7 @@ class Host:
     async def _obey(self, news: FromPeer) -> None:
         coordinator = self._router.coordinator_of(JobId(getattr(news.message, "job", "")))
         if coordinator is not None and coordinator != news.sender:
-            # the router had let it pass when the job was not yet known
+            # the router let the order pass because it did not yet know the job
             logger.warning("%s gives orders for a job of %s", news.sender, coordinator)
             return
         match news.message:
@@ -115,10 +120,10 @@ class Host:
                 await self._end(JobId(job))
             case AskRank(job, rank, question):
                 self._ask(JobId(job), rank, question, news.sender)
-            case ChoiceNoted(job, rank, incarnation):
+            case ChoiceNoted(job, rank) as noted:
                 hosted = self._hosted.get((JobId(job), rank))
                 if hosted is not None:
-                    hosted.mailbox.post(Noted(incarnation))
+                    hosted.mailbox.post(noted)
 
     async def _start(self, order: StartRank, coordinator: PeerId) -> None:
         job = JobId(order.job)
@@ -130,7 +135,7 @@ class Host:
         if (job, order.rank) in self._hosted:
             refusal = "a newer incarnation is here already"
         elif order.rank >= order.size:
-            refusal = f"rank {order.rank} is none of {order.size}"
+            refusal = f"the job has {order.size} ranks: there is no rank {order.rank}"
         elif not self.view(order.program).offers:
             refusal = f"no interpreter {order.program!r} is installed here"
         elif self.full:
@@ -140,7 +145,7 @@ class Host:
             if coordinator != self._router.local and not any(key[0] == job for key in self._hosted):
                 self._router.close_job(job)
             return
-        # its own place is known before others are told, so that its lanes to itself and to them can begin
+        # the rank's own place is known here before other hosts learn of it, so that its lanes can begin
         self._router.place(job, order.rank, order.incarnation, self._router.local)
         incarnation = RankActor(
             order,
@@ -150,7 +155,7 @@ class Host:
             lanes=self.lanes,
             settings=self._settings,
             daemon_pid=self._daemon_pid,
-            changed=self._changed,
+            on_ended=self._on_change,
             spill_directory=self._spill_directory,
         )
         child = f"{job}/{order.rank}.{order.incarnation}"
@@ -159,7 +164,7 @@ class Host:
         await self._supervisor.start_child(
             ChildSpec(id=child, run=incarnation.run, restart=Restart.TEMPORARY, mailbox=mailbox)
         )
-        self._changed()
+        self._on_change()
 
     async def _stop(self, job: JobId, rank: Rank, up_to: int) -> None:
         hosted = self._hosted.get((job, rank))
@@ -167,7 +172,7 @@ class Host:
             return
         del self._hosted[job, rank]
         await self._stop_child(hosted.child)
-        self._changed()
+        self._on_change()
 
     async def _end(self, job: JobId) -> None:
         doomed = [key for key in self._hosted if key[0] == job]
@@ -176,13 +181,13 @@ class Host:
             for child in children:
                 nursery.start_soon(self._stop_child, child)
         self._router.close_job(job)
-        self._changed()
+        self._on_change()
 
     async def _stop_child(self, child: str) -> None:
         try:
             await self._supervisor.stop_child(child)
         except MpiActorsError:
-            # it failed by itself and is gone already; the supervisor has logged why
+            # the actor failed by itself and is gone already; the supervisor has logged why
             logger.debug("%s had ended", child)
 
     def _ask(self, job: JobId, rank: Rank, question: int, sender: PeerId) -> None:

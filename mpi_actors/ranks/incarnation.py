@@ -1,4 +1,4 @@
-"""One incarnation of a rank on its host: its program is started, served and its end reported."""
+"""One incarnation of a rank on its host: it starts a program, serves it, and reports its end."""
 
 from __future__ import annotations
 
@@ -20,61 +20,72 @@ from ..lanes.router import Router
 from ..lanes.routes import Attachment
 from ..programs.program import ChannelTalk, Launcher, Order, Program
 from ..replay.endpoint import Endpoint
-from ..wire.messages import RankIsUp, RankPreparing, RankRefused, RankState, StartRank
+from ..wire.messages import ChoiceNoted, RankIsUp, RankPreparing, RankRefused, RankState, StartRank
 from .desk import Desk, Ending
 from .mpi import MpiConversation
 from .stdio import StdioConversation
 
 logger = logging.getLogger(__name__)
 
-_SAY_AGAIN = 1.0
-"""Seconds after which the coordinator is told again that the program is being installed."""
-_MOST_ASKED = 100
-"""Questions that wait for one answer."""
-_INSTALLATIONS = 3
-"""So often an interpreter is installed that is removed again before its process has started."""
+_PREPARING_EVERY = 1.0
+"""Seconds between two messages to the coordinator that the program is still being installed."""
+_MAX_ASKED = 100
+"""Questions that may wait for an answer; the host ignores more."""
+_MAX_INSTALLATIONS = 3
+"""Times that an interpreter is installed when it is removed again before its process has started, as happens
+in a depot that is too small."""
+_MAX_STATE = 60_000
+"""Characters of an answer: it must fit into one control message."""
+_MAX_REFUSAL = 4096
+"""Characters that say why an incarnation could not be started."""
 
 
 @attrs.frozen
 class AskState:
-    """What is this rank doing?"""
+    """Asks what this rank does."""
 
     question: int
+    """The number that the answer carries."""
     sender: PeerId
+    """The peer that gets the answer."""
 
 
-@attrs.frozen
-class Noted:
-    """The coordinator has recorded the choice of this incarnation."""
-
-    incarnation: int
-
-
-RankNews = AskState | Noted
-"""What an incarnation takes."""
+RankNews = AskState | ChoiceNoted
+"""The messages that an incarnation takes."""
 
 
 class ProgramConversation(Protocol):
-    """What is said with one program."""
+    """Everything that the daemon says to one program and hears from it."""
 
     async def run(self) -> Ending | None:
-        """Serve it until it is gone; how it ended, if that has not been told."""
+        """Serve the program until it is gone; return how it ended, if the coordinator does not know that."""
         ...
 
-    def delivered(self, source: Rank) -> None:
+    def on_delivered(self, source: Rank) -> None:
         """A message of that rank can be taken from the endpoint."""
         ...
 
     async def state(self) -> str:
-        """What the program does now."""
+        """Return what the program does now, for people."""
         ...
 
 
 class RankActor:
     """The actor of one incarnation: starts the program, serves it, reports its end, then keeps its endpoint.
 
-    The endpoint stays in service after the program's end, since others may need its messages again. So the
-    actor ends only when it is stopped.
+    The endpoint stays in service after the program's end, because other ranks may need its messages again. So
+    the actor ends only when it is stopped.
+
+    Args:
+        order: what to run.
+        coordinator: the peer where the job's coordinator is.
+        launcher: starts the program.
+        router: carries messages.
+        lanes: gives lanes to a program that speaks MPI.
+        settings: of this peer.
+        daemon_pid: this daemon's process id, for people.
+        on_ended: called when the program has ended.
+        spill_directory: where a large log of sent messages goes; None for the system's temporary directory.
     """
 
     def __init__(
@@ -87,7 +98,7 @@ class RankActor:
         lanes: LaneBroker,
         settings: Settings,
         daemon_pid: int,
-        changed: Callable[[], None],
+        on_ended: Callable[[], None],
         spill_directory: str | None = None,
     ) -> None:
         self.order = Order(
@@ -103,29 +114,30 @@ class RankActor:
         self._router = router
         self._lanes = lanes
         self._daemon_pid = daemon_pid
-        self._say_again = min(_SAY_AGAIN, settings.timing.start_rank / 4)
+        self._preparing_every = min(_PREPARING_EVERY, settings.timing.start_rank / 4)
         self._flush = settings.timing.flush
-        self._changed = changed
+        self._on_ended = on_ended
         self._endpoint = Endpoint(
             self.order.job, order.rank, order.incarnation, settings.lanes, spill_directory=spill_directory
         )
-        self._desk = Desk(self.order, self._endpoint, router, coordinator, self._broken)
+        self._desk = Desk(self.order, self._endpoint, router, coordinator, self._on_broken)
         self._program: Program | None = None
         self._conversation: ProgramConversation | None = None
         self._asked: set[AskState] = set()
-        self._asking = trio.Event()
+        self._question_came = trio.Event()
+        """Set while there is a question without an answer."""
         self._since = 0.0
         self._installing = False
         self.running = False
-        """Its program runs, or is about to."""
+        """Whether the program runs, or is about to run."""
 
     async def run(self, mailbox: Mailbox[RankNews]) -> None:
-        """The actor."""
+        """The actor: it ends only when it is stopped."""
         self.running = True
         self._since = trio.current_time()
         try:
             async with trio.open_nursery() as nursery:
-                nursery.start_soon(self._hear, mailbox)
+                nursery.start_soon(self._take_news, mailbox)
                 nursery.start_soon(self._answer_questions)
                 await self._serve()
                 await trio.sleep_forever()
@@ -147,15 +159,15 @@ class RankActor:
                 desk.tell(RankIsUp(order.job, order.rank, order.incarnation, *pids, mpi, order.processor))
                 ending = await conversation.run()
         except Exception as error:
-            # whatever it is, the coordinator must know
+            # the coordinator must know of any error, or it would wait for this rank
             self.running = False
             cause = leaf(error)
             if not isinstance(cause, MpiActorsError):
                 logger.error("%s failed on this peer", order, exc_info=error)
             text = f"{type(cause).__name__}: {cause}"
-            desk.tell(RankRefused(order.job, order.rank, order.incarnation, text[:4096]))
+            desk.tell(RankRefused(order.job, order.rank, order.incarnation, text[:_MAX_REFUSAL]))
             return
-        self._ended()
+        self._on_program_ended()
         if ending is not None:
             desk.end(ending)
 
@@ -163,39 +175,39 @@ class RankActor:
         conversation: ProgramConversation
         if isinstance(program, ChannelTalk):
             conversation = MpiConversation(
-                self._desk, program, self._lanes, flush=self._flush, ended=self._ended
+                self._desk, program, self._lanes, flush=self._flush, on_ended=self._on_program_ended
             )
         else:
             conversation = StdioConversation(self._desk, program)
         self._router.attach(
             Attachment(
                 self._endpoint,
-                conversation.delivered,
+                conversation.on_delivered,
                 self._desk.break_off,
                 reports_only=isinstance(program, ChannelTalk),
             )
         )
         return conversation
 
-    def _ended(self) -> None:
+    def _on_program_ended(self) -> None:
         self.running = False
-        self._changed()
+        self._on_ended()
 
-    def _broken(self) -> None:
+    def _on_broken(self) -> None:
         if self._program is not None:
             self._program.kill()
 
     @asynccontextmanager
     async def _launched(self) -> AsyncIterator[Program]:
-        """The program, which is installed first if need be."""
+        """Start the program, after its installation if it is not installed."""
         async with AsyncExitStack() as stack:
-            for left in reversed(range(_INSTALLATIONS)):
+            for left in reversed(range(_MAX_INSTALLATIONS)):
                 if self.order.program not in self._launcher.interpreters():
                     await self._install()
                 try:
                     program = await stack.enter_async_context(self._launcher.launch(self.order))
                 except UnknownInterpreter:
-                    # it may have made room for another one between its installation and now
+                    # the depot may have removed it again, to make room for another one
                     if not left:
                         raise
                 else:
@@ -217,29 +229,29 @@ class RankActor:
         while True:
             text = f"installing {order.program}"
             self._desk.tell(RankPreparing(order.job, order.rank, order.incarnation, text))
-            await trio.sleep(self._say_again)
+            await trio.sleep(self._preparing_every)
 
     # --- questions ----------------------------------------------------------------------------------------
 
-    async def _hear(self, mailbox: Mailbox[RankNews]) -> None:
+    async def _take_news(self, mailbox: Mailbox[RankNews]) -> None:
         async for news in mailbox:
             match news:
-                case AskState() if len(self._asked) < _MOST_ASKED:
+                case AskState() if len(self._asked) < _MAX_ASKED:
                     self._asked.add(news)
-                    self._asking.set()
-                case Noted(incarnation) if incarnation == self.order.incarnation:
+                    self._question_came.set()
+                case ChoiceNoted() if news.incarnation == self.order.incarnation:
                     if isinstance(self._conversation, MpiConversation):
-                        self._conversation.noted()
+                        self._conversation.on_choice_recorded()
 
     async def _answer_questions(self) -> None:
         order = self.order
         while True:
-            await self._asking.wait()
-            self._asking = trio.Event()
+            await self._question_came.wait()
+            self._question_came = trio.Event()
             text = await self._state()
             asked, self._asked = self._asked, set()
             for ask in asked:
-                state = RankState(order.job, order.rank, order.incarnation, ask.question, text[:60_000])
+                state = RankState(order.job, order.rank, order.incarnation, ask.question, text[:_MAX_STATE])
                 self._router.tell(ask.sender, state)
 
     async def _state(self) -> str:

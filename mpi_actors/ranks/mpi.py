@@ -1,7 +1,8 @@
-"""The conversation with a program that speaks MPI: its messages go by lanes that it gets here.
+"""The conversation with a program that speaks MPI: its messages go by lanes that it gets from the daemon.
 
-Its standard output is reported by lines, with numbers: a new incarnation's repeats are dropped. It says
-itself how it ends. One that has ended well lives on, since others may need its messages again.
+The lines of its standard output are numbered reports, so that the coordinator drops what a new incarnation
+repeats. The program says itself how it ends. The process of one that has ended well lives on, because other
+ranks may need its messages again.
 """
 
 from __future__ import annotations
@@ -24,41 +25,55 @@ from .desk import Desk, Ending
 logger = logging.getLogger(__name__)
 
 _GRACE = 1.0
-"""Seconds for a program to leave that has said that it has failed, or that is told to leave."""
-_ANSWER = 0.5
-"""Seconds for a program to say what it does."""
+"""Seconds in which a process must end after its program said that it failed, or after it was released."""
+_ANSWER_TIME = 0.5
+"""Seconds in which a program must say what it does: it answers only during MPI calls, and people wait."""
+_MAX_STATE = 50_000
+"""Characters of that answer: with its frame, it fits into one control message."""
+_MAX_CHOICE = 4096
+"""Characters that say which choice a program made."""
 
 
 class MpiConversation:
     """Serves one program of an incarnation.
 
     Args:
-        desk: where its news go.
-        program: what is served.
-        lanes: where its lanes come from.
-        flush: seconds for the last of its output to be read.
-        ended: called when the program has ended, which its process outlives if it has ended well.
+        desk: where the incarnation reports.
+        program: the program to serve.
+        lanes: gives the program its lanes.
+        flush: seconds in which the last of the program's output must be read.
+        on_ended: called when the program has ended; if it has ended well, its process still lives.
     """
 
     def __init__(
-        self, desk: Desk, program: ChannelTalk, lanes: LaneBroker, *, flush: float, ended: Callable[[], None]
+        self,
+        desk: Desk,
+        program: ChannelTalk,
+        lanes: LaneBroker,
+        *,
+        flush: float,
+        on_ended: Callable[[], None],
     ) -> None:
         order = desk.order
         self._desk = desk
         self._program = program
         self._lanes = lanes
         self._flush = flush
-        self._on_ended = ended
+        self._on_ended = on_ended
         self._client = Client(order.job, order.rank, order.incarnation, order.size, self._post)
         self._ending: Ending | None = None
-        self._choices = 0
-        self._chose = False
+        self._choices_waiting = 0
+        """Choices of the program whose record is not yet confirmed."""
+        self._choice_recorded = False
         self._questions = 0
         self._answer = ""
         self._answered = trio.Event()
 
     async def run(self) -> Ending | None:
-        """Serve it until its process is gone; None if its end has been told, or it was broken off."""
+        """Serve the program until its process is gone.
+
+        Return how it ended; None if the coordinator knows that already, or if the desk broke off.
+        """
         program = self._program
         self._lanes.attach(self._client)
         try:
@@ -80,30 +95,30 @@ class MpiConversation:
             return Ending.of(exit)
         if not self._ending.well:
             return None
-        # whatever it was, its messages are gone, and others may need them
+        # the log of its messages is gone with the process, and other ranks may need it
         text = f"its process ended before the job did: {exit.describe()}"
         return Ending(137, text, killed=True)
 
-    def delivered(self, source: Rank) -> None:
-        """It gets no messages from its endpoint here."""
+    def on_delivered(self, source: Rank) -> None:
+        """Do nothing: the program gets its messages by lanes, not from its endpoint in the daemon."""
 
-    def noted(self) -> None:
-        """The coordinator knows that it makes choices that are not its own."""
-        self._chose = True
-        for _ in range(self._choices):
+    def on_choice_recorded(self) -> None:
+        """The coordinator has recorded that the program makes choices that are not its own: let it go on."""
+        self._choice_recorded = True
+        for _ in range(self._choices_waiting):
             self._post(ChannelMessage(ChannelKind.NOTED))
-        self._choices = 0
+        self._choices_waiting = 0
 
     async def state(self) -> str:
-        """What the program does, in its own words if it answers."""
+        """Return what the program does, for people; in its own words if it answers."""
         self._questions += 1
         self._answer, self._answered = "", trio.Event()
         self._post(ChannelMessage(ChannelKind.ASK, number=self._questions))
-        with trio.move_on_after(_ANSWER):
+        with trio.move_on_after(_ANSWER_TIME):
             await self._answered.wait()
         return self._answer or "computes: it makes no call of MPI that could answer"
 
-    # --- what it says -------------------------------------------------------------------------------------
+    # --- what the program says ------------------------------------------------------------------------------
 
     async def _read_errors(self, _: trio.Nursery) -> None:
         await self._desk.read_errors(self._program)
@@ -120,14 +135,14 @@ class MpiConversation:
         try:
             while messages := await self._program.channel.receive():
                 for message in messages:
-                    ending = self._hear(message)
+                    ending = self._on_message(message)
                     if ending is not None and self._ending is None:
                         self._ending = ending
                         readers.start_soon(self._conclude, ending)
         except ProtocolError as error:
             self._desk.break_off(error)
 
-    def _hear(self, message: ChannelMessage) -> Ending | None:
+    def _on_message(self, message: ChannelMessage) -> Ending | None:
         number, text = message.number, message.text
         match message.kind:
             case ChannelKind.READY:
@@ -135,10 +150,10 @@ class MpiConversation:
             case ChannelKind.WANT:
                 self._lanes.want(self._client, message.rank)
             case ChannelKind.CHOICE:
-                self._choice(text)
+                self._on_choice(text)
             case ChannelKind.STATE:
                 if number == self._questions:
-                    self._answer = text[:50_000]
+                    self._answer = text[:_MAX_STATE]
                     self._answered.set()
             case ChannelKind.ENDED:
                 code = _exit_code(number)
@@ -157,18 +172,18 @@ class MpiConversation:
                 raise BadMessage(f"a program said {message.kind.name} on its channel")
         return None
 
-    def _choice(self, what: str) -> None:
-        if self._chose:
-            # that it does is all that is recorded, and once is enough
+    def _on_choice(self, what: str) -> None:
+        if self._choice_recorded:
+            # the record says only that the program makes choices, so one record is enough
             self._post(ChannelMessage(ChannelKind.NOTED))
             return
-        self._choices += 1
-        if self._choices == 1:
+        self._choices_waiting += 1
+        if self._choices_waiting == 1:
             order = self._desk.order
-            self._desk.tell(RankChose(order.job, order.rank, order.incarnation, what[:4096]))
+            self._desk.tell(RankChose(order.job, order.rank, order.incarnation, what[:_MAX_CHOICE]))
 
     async def _conclude(self, ending: Ending) -> None:
-        """Its end is told when all that it wrote before has been."""
+        """Tell the coordinator the program's end after everything that the program wrote before."""
         with trio.move_on_after(self._flush):
             await self._program.settle()
         if self._desk.broken is None:
@@ -179,7 +194,7 @@ class MpiConversation:
                 await self._program.wait()
             self._program.kill()
 
-    # --- what it is told ----------------------------------------------------------------------------------
+    # --- what the program is told ---------------------------------------------------------------------------
 
     def _post(self, message: ChannelMessage, lane: socket.socket | None = None) -> None:
         try:
@@ -197,5 +212,5 @@ class MpiConversation:
 
 
 def _exit_code(number: int) -> int:
-    """As the system would give it; nothing but 0 becomes 0."""
+    """Return the exit code as the operating system would give it; only 0 becomes 0."""
     return number % 256 or (1 if number else 0)

@@ -1,9 +1,10 @@
-"""The conversation with a program that speaks lines: its messages go by its endpoint here."""
+"""The conversation with a program that speaks lines: its messages go through its endpoint in the daemon."""
 
 from __future__ import annotations
 
 import trio
 
+from ..actors import Bell
 from ..errors import BadProgramLine, MpiActorsError, SendLogFull
 from ..ids import Rank
 from ..programs.program import StdioTalk
@@ -13,17 +14,23 @@ from .desk import Desk, Ending
 
 
 class StdioConversation:
-    """Serves one program of an incarnation."""
+    """Serves one program of an incarnation.
+
+    Args:
+        desk: where the incarnation reports.
+        program: the program to serve.
+    """
 
     def __init__(self, desk: Desk, program: StdioTalk) -> None:
         self._desk = desk
         self._program = program
         self._endpoint = desk.endpoint
-        self._delivered = trio.Event()
+        self._delivered = Bell()
         self._since = trio.current_time()
+        """The time at which the program began to wait for a message."""
 
     async def run(self) -> Ending | None:
-        """Serve it until it has ended, or until its endpoint is broken (then None)."""
+        """Serve the program until it has ended; return how, or None if its endpoint broke."""
         program, desk = self._program, self._desk
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._feed)
@@ -43,13 +50,13 @@ class StdioConversation:
                 desk.break_off(error)
         return None if desk.broken is not None else Ending.of(exit)
 
-    def delivered(self, source: Rank) -> None:
-        """A message of that rank can be taken."""
+    def on_delivered(self, source: Rank) -> None:
+        """A message of that rank can be taken from the endpoint."""
         if source == self._endpoint.waiting_for:
-            self._delivered.set()
+            self._delivered.ring()
 
     async def state(self) -> str:
-        """What the program does."""
+        """Return what the program does, for people."""
         source = self._endpoint.waiting_for
         doing = "computes"
         if source is not None:
@@ -63,23 +70,22 @@ class StdioConversation:
         for command in commands:
             match command:
                 case Send(rank, payload):
-                    self._desk.router.ready(endpoint, endpoint.send(rank, payload))
+                    self._desk.router.mark_ready(endpoint, endpoint.send(rank, payload))
                 case LogText(payload):
                     self._desk.log(LogReport(payload))
                 case Reset(rank):
                     self._desk.log(ResetReport(rank))
                 case Req(rank):
                     endpoint.request(rank)
-                    self._delivered.set()
+                    self._delivered.ring()
 
     async def _feed(self) -> None:
         while True:
             answer = self._endpoint.answer()
             if answer is None:
                 self._since = trio.current_time()
-                self._delivered = trio.Event()
                 await self._delivered.wait()
                 continue
             lane, payload = answer
-            self._desk.router.ready(self._endpoint, lane)
+            self._desk.router.mark_ready(self._endpoint, lane)
             await self._program.deliver(payload)

@@ -115,7 +115,7 @@ class Fabric:
         for near, far in ((a, b), (b, a)):
             self.cables[near, far] = Cable(self, self.routers[near], self.routers[far])
         for near, far in ((a, b), (b, a)):
-            self.routers[near].link_up(self.cables[near, far])  # type: ignore[arg-type]
+            self.routers[near].on_link_up(self.cables[near, far])  # type: ignore[arg-type]
         self.wake()
 
     def unlink(self, a: PeerId, b: PeerId) -> None:
@@ -123,7 +123,7 @@ class Fabric:
         for cable in cables:
             cable.broken = True
         for cable in cables:
-            cable.near.link_down(cable)  # type: ignore[arg-type]
+            cable.near.on_link_down(cable)  # type: ignore[arg-type]
 
     def place(self, rank: int, peer: PeerId, incarnation: int = 0) -> None:
         """Tell everybody where a rank is."""

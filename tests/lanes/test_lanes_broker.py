@@ -182,7 +182,7 @@ async def test_ranks_are_told_of_their_company(autojump_clock) -> None:
     async with running_fabric() as fabric:
         one = fabric.seat(1, ANN)
         for count in (1, 2, 2, 1):
-            fabric.lanes[ANN].company(count)
+            fabric.lanes[ANN].on_running_changed(count)
         assert [(m.rank, m.number) for m in one.heard(COMPANY)] == [(0, 4), (1, 4), (2, 4), (1, 4)]
 
 

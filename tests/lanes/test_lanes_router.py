@@ -95,12 +95,12 @@ class Fabric:
         for near, far in ((a, b), (b, a)):
             self.cables[near, far] = Cable(self.routers[near], self.routers[far])
         for near, far in ((a, b), (b, a)):
-            self.routers[near].link_up(self.cables[near, far])  # type: ignore[arg-type]
+            self.routers[near].on_link_up(self.cables[near, far])  # type: ignore[arg-type]
 
     def unlink(self, a: PeerId, b: PeerId) -> None:
         cables = [self.cables.pop(pair) for pair in ((a, b), (b, a))]
         for cable in cables:
-            cable.near.link_down(cable)  # type: ignore[arg-type]
+            cable.near.on_link_down(cable)  # type: ignore[arg-type]
 
     def seat(self, rank: int, peer: PeerId, incarnation: int = 0) -> Member:
         member = Member(Endpoint(JOB, rank, incarnation, LaneLimits(window=500)))
@@ -113,7 +113,7 @@ class Fabric:
 
     def send(self, src: int, dst: int, payload: bytes, at: PeerId) -> None:
         endpoint = self.members[src].endpoint
-        self.routers[at].ready(endpoint, endpoint.send(dst, payload))
+        self.routers[at].mark_ready(endpoint, endpoint.send(dst, payload))
 
     def settle(self, *taking: tuple[int, int, PeerId]) -> None:
         """Carry everything until nothing moves, taking messages at the ends that are named."""
@@ -126,7 +126,7 @@ class Fabric:
                 if len(self.members[rank].got) > before:
                     busy = True
                     endpoint = self.members[rank].endpoint
-                    self.routers[at].ready(endpoint, endpoint.lane(source))
+                    self.routers[at].mark_ready(endpoint, endpoint.lane(source))
 
 
 def frame(src: int = 1, dst: int = 2, **changes: object) -> Frame:
@@ -215,7 +215,7 @@ def test_messages_arrive_once_and_in_order_whatever_way_they_take(plan: list[tup
             getattr(cables[which % len(cables)], step)()
         elif step == "take":
             fabric.members[2].take(1)
-            fabric.routers[BOB].ready(fabric.members[2].endpoint, fabric.members[2].endpoint.lane(1))
+            fabric.routers[BOB].mark_ready(fabric.members[2].endpoint, fabric.members[2].endpoint.lane(1))
     fabric.settle((2, 1, BOB))
     assert [int(payload.rstrip(b".")) for payload in fabric.members[2].got] == list(range(sent))
     assert not any(member.broken for member in fabric.members.values())

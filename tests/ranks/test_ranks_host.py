@@ -99,7 +99,7 @@ async def test_an_order_is_carried_out_and_reported(autojump_clock) -> None:
     ("order", "why"),
     [
         (attrs.evolve(START, program="nothing"), "no interpreter 'nothing' is installed here"),
-        (attrs.evolve(START, rank=2), "rank 2 is none of 2"),
+        (attrs.evolve(START, rank=2), "the job has 2 ranks: there is no rank 2"),
     ],
 )
 async def test_what_cannot_be_started_is_refused(autojump_clock, order: StartRank, why: str) -> None:
