@@ -1,6 +1,6 @@
-"""Bitswap 1.2.0: the messages in which peers ask each other for blocks and send them.
+"""Bitswap 1.2.0: the messages in which peers ask each other for blocks, and send them.
 
-Source: https://specs.ipfs.tech/bitswap-protocol/. Each message goes over the stream behind its length.
+On a stream, each message follows its length. Source: https://specs.ipfs.tech/bitswap-protocol/.
 """
 
 from __future__ import annotations
@@ -15,37 +15,42 @@ from .cid import Cid, Codec
 from .limits import MAX_BLOCK
 
 PROTOCOL = "/ipfs/bitswap/1.2.0"
+"""Name of the protocol, by which peers open streams."""
 
 MAX_MESSAGE = 4 * 1024 * 1024
-"""Bytes of one message, as in IPFS."""
+"""Bytes of one message at most, as in IPFS."""
 MAX_WANTS = 4096
-"""The wants that are read of one message, and the presences; those after them are passed over."""
+"""Wants that are read of one message, and presences; further ones are passed over: we remember no more."""
 MAX_BLOCKS = 4096
-"""In one message."""
+"""Blocks in one message at most: more would be empty, or nearly so."""
 
 _MAX_FIELDS = 65_536
-"""In one message, those of its parts included. Two million empty ones would take seconds to read."""
+"""Fields in one message and its parts at most: to read two million empty ones would take seconds."""
 _MAX_CID = 128
+"""Bytes of an identifier or prefix at most: room for the longest hashes that IPFS knows, 64 bytes."""
 _MAX_LENGTH = 4
-"""Bytes of a message's length."""
+"""Bytes of a message's length at most: `MAX_MESSAGE` takes four, of 7 bits each."""
 _OLD_PREFIX = bytes((0, Codec.DAG_PB, 0x12, 32))
+"""The prefix of blocks in the oldest form of messages, which has no prefixes: that of version 0."""
 _EMPTY = memoryview(b"")
 
 AnyCid = Cid | bytes
-"""An identifier, or the bytes of one that is of a kind not used here, which nobody has to understand."""
+"""An identifier; or the bytes of one that is of a kind not used here: such are only sent back."""
 
 
 @attrs.frozen
 class Want:
-    """That the sender wants a block, or no longer does."""
+    """The sender wants a block, or no longer wants it."""
 
     cid: AnyCid
     priority: int = 1
+    """The sender wants blocks with higher priorities first."""
     cancel: bool = False
+    """The sender no longer wants the block."""
     have: bool = False
-    """It only asks whether we have it."""
+    """The sender only asks whether the receiver has the block."""
     send_dont_have: bool = False
-    """If we do not have it, it wants to be told."""
+    """The sender wants an answer even if the receiver does not have the block."""
 
 
 @attrs.frozen
@@ -58,7 +63,7 @@ class Presence:
 
 @attrs.frozen
 class Block:
-    """A block; whose it is, only its hash can tell."""
+    """A block, without its identifier: the receiver finds that by hashing."""
 
     prefix: bytes
     """See `Cid.prefix`."""
@@ -67,22 +72,22 @@ class Block:
 
 @attrs.frozen(kw_only=True)
 class BitswapMessage:
-    """One message."""
+    """One message of bitswap."""
 
     wants: Sequence[Want] = ()
     full: bool = False
-    """The wants are all that the sender wants: earlier ones are forgotten."""
+    """The wants replace all earlier wants of the sender."""
     blocks: Sequence[Block] = ()
     presences: Sequence[Presence] = ()
     pending_bytes: int = 0
-    """How much the sender still has for us."""
+    """Bytes of blocks that the sender still has to send."""
 
 
 # --- writing ----------------------------------------------------------------------------------------------
 
 
 def encode(*messages: BitswapMessage) -> bytes:
-    """The messages, each with its length before it. The data of blocks is copied once."""
+    """Return the bytes of messages, each behind its length. The data of blocks is copied once."""
     found: list[bytes | memoryview] = []
     for message in messages:
         parts = list(_parts(message))
@@ -106,7 +111,7 @@ def _parts(message: BitswapMessage) -> Iterator[bytes | memoryview]:
 
 
 def asking(cids: Sequence[Cid], *, cancel: bool = False) -> tuple[Want, ...]:
-    """Wants for blocks, the most urgent first; or that they are no longer wanted."""
+    """Return wants for blocks, the most urgent first; or the cancellations of such wants."""
     most = len(cids)
     return tuple(
         Want(cid, most - number, cancel=cancel, send_dont_have=not cancel) for number, cid in enumerate(cids)
@@ -139,12 +144,16 @@ def _encode_want(want: Want) -> bytes:
 
 
 class Decoder:
-    """Takes the bytes of one stream, gives its messages. After an error it is of no more use."""
+    """Turns the bytes of one stream into messages. Do not use it after an error.
+
+    Args:
+        max_message: bytes of one message at most.
+    """
 
     def __init__(self, max_message: int = MAX_MESSAGE) -> None:
         self._max = max_message
         self._length: int | None = None
-        self._buffer = bytearray()  # of the length, or, when that is known, of the message
+        self._buffer = bytearray()  # bytes of the length, or of the message once its length is known
 
     @property
     def midway(self) -> bool:
@@ -153,14 +162,14 @@ class Decoder:
 
     @property
     def held(self) -> int:
-        """Bytes of a message that has not ended."""
+        """Bytes in memory of a message that has not ended."""
         return len(self._buffer)
 
     def feed(self, data: bytes) -> list[BitswapMessage]:
-        """The messages that end in `data`, the stream's next bytes. Their blocks are views.
+        """Take the stream's next bytes, and return the messages that end in them. Their blocks are views.
 
         Raises:
-            BadMessage: what came is too long, or makes no sense.
+            BadMessage: a message is too long, or makes no sense.
         """
         found: list[BitswapMessage] = []
         rest = memoryview(data)
@@ -176,12 +185,12 @@ class Decoder:
             whole: bytearray | memoryview = rest[:missing]
             if self._buffer:
                 self._buffer += whole
-                whole, self._buffer = self._buffer, bytearray()  # what views show must not change
+                whole, self._buffer = self._buffer, bytearray()  # a new one: the message has views of the old
             rest, self._length = rest[missing:], None
             found.append(decode(whole))
 
     def _take_length(self, data: memoryview) -> memoryview:
-        """Read a message's length, if it is all there; returns what is behind it."""
+        """Read a message's length if all of it is there; return the bytes behind it."""
         known = len(self._buffer)
         self._buffer += data[: _MAX_LENGTH - known]
         if all(byte & 0x80 for byte in self._buffer):
@@ -197,10 +206,10 @@ class Decoder:
 
 
 def decode(data: bytes | bytearray | memoryview) -> BitswapMessage:
-    """The message that stands in `data`, without a length; its blocks are views.
+    """Return the message that `data` encodes, without its length. Its blocks are views of `data`.
 
     Raises:
-        BadMessage: it makes no sense, or has too many parts.
+        BadMessage: the message makes no sense, or has too many parts.
     """
     try:
         return _Reader().message(memoryview(data))
@@ -255,7 +264,7 @@ class _Reader:
         )
 
     def _pick(self, value: protobuf.Value, most: int) -> list[protobuf.Value | None]:
-        """The fields 1 to `most` of an inner message, at their numbers; others are passed over."""
+        """Return the fields 1 to `most` of an inner message, at their numbers; pass over others."""
         found: list[protobuf.Value | None] = [None] * (most + 1)
         for field, item in self._fields(value):
             if field <= most:

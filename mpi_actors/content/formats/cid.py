@@ -1,7 +1,7 @@
-"""Content identifiers: what a block is called, made from what is in it.
+"""Content identifiers (CIDs): the name of a block, made from its bytes.
 
-Source: https://github.com/multiformats/cid. Only SHA-256 is taken, and only the two codecs that files and
-directories are made of; so the numbers in front of the digest are one byte each.
+Source: https://github.com/multiformats/cid. Only SHA-256 is accepted, and only the two codecs that files and
+directories are made of; so each number in front of the digest is one byte.
 """
 
 from __future__ import annotations
@@ -17,10 +17,15 @@ import multibase
 from ...errors import BadCid
 
 DIGEST_SIZE = 32
+"""Bytes of a SHA-256."""
 _SHA256 = 0x12
+"""The number of SHA-256 in the table of multihashes."""
 _V0_HEAD = bytes((_SHA256, DIGEST_SIZE))
 _MAX_TEXT = 256
+"""Characters of an identifier's text at most: in base 2, the longest notation, it has 289, but nobody
+writes that."""
 _V0_TEXT_LENGTH = 46
+"""Characters of an identifier of version 0: 34 bytes in base 58."""
 
 AnyBytes = bytes | bytearray | memoryview
 
@@ -29,20 +34,23 @@ class Codec(enum.IntEnum):
     """How a block's bytes are to be read."""
 
     RAW = 0x55
-    """A piece of a file and nothing else."""
+    """The block is a piece of a file and nothing else."""
     DAG_PB = 0x70
-    """A node with links: see `dagpb`."""
+    """The block is a node, with data and links: see `dagpb`."""
 
 
 @attrs.frozen(slots=False)
 class Cid:
-    """One content identifier. Equal ones name the same block in the same version of the notation."""
+    """One content identifier.
+
+    Identifiers of the same block are equal only if their versions and codecs are equal, too.
+    """
 
     codec: Codec
     digest: bytes
     """The SHA-256 of the block."""
     version: int = 0
-    """0 or 1; a CID of version 0 is always of the codec DAG_PB."""
+    """0 or 1; an identifier of version 0 always has the codec DAG_PB."""
 
     def __attrs_post_init__(self) -> None:
         if len(self.digest) != DIGEST_SIZE or not (
@@ -52,15 +60,15 @@ class Cid:
 
     @classmethod
     def of(cls, data: AnyBytes, codec: Codec = Codec.DAG_PB, version: int = 0) -> Cid:
-        """The identifier of a block."""
+        """Return the identifier of a block with these bytes."""
         return cls(codec, hashlib.sha256(data).digest(), version)
 
     @classmethod
     def parse(cls, text: str) -> Cid:
-        """The identifier that a text is, in any of the usual bases.
+        """Return the identifier that a text names, in any of the usual bases.
 
         Raises:
-            BadCid: it is none, or one of a kind that is not used here.
+            BadCid: the text is no identifier, or one of a kind that is not used here.
         """
         shown = repr(text[:60] + "…" if len(text) > 60 else text)
         if not 2 <= len(text) <= _MAX_TEXT or not text.isascii() or not text.isalnum():
@@ -68,7 +76,7 @@ class Cid:
         try:
             plain = len(text) == _V0_TEXT_LENGTH and text.startswith("Qm")
             raw = base58.b58decode(text) if plain else bytes(multibase.decode(text))
-        except Exception as error:  # the libraries raise whatever they stumble over
+        except Exception as error:  # the libraries raise many kinds
             raise BadCid(f"{shown} is no content identifier: check that it was copied entirely") from error
         if not plain and raw[:1] != b"\x01":
             raise BadCid(f"{shown} is no content identifier of version 1: check that it was copied entirely")
@@ -79,10 +87,10 @@ class Cid:
 
     @classmethod
     def from_bytes(cls, raw: bytes) -> Cid:
-        """The identifier that stands in a block or message.
+        """Return the identifier that is encoded in a block or message.
 
         Raises:
-            BadCid: it is none, or one of a kind that is not used here.
+            BadCid: the bytes are no identifier, or one of a kind that is not used here.
         """
         if raw[:2] == _V0_HEAD and len(raw) == 2 + DIGEST_SIZE:
             return cls(Codec.DAG_PB, bytes(raw[2:]))
@@ -93,12 +101,12 @@ class Cid:
 
     @cached_property
     def raw(self) -> bytes:
-        """It as bytes, as it stands in blocks and messages."""
+        """The identifier as bytes, as blocks and messages contain it."""
         return (_V0_HEAD if self.version == 0 else self.prefix) + self.digest
 
     @property
     def prefix(self) -> bytes:
-        """All but the digest, as bitswap sends it before a block; version 0 is written out, too."""
+        """The four bytes that bitswap sends with a block: version, codec, hash and length of the digest."""
         return bytes((self.version, self.codec, *_V0_HEAD))
 
     @cached_property
@@ -111,15 +119,15 @@ class Cid:
         return self._text
 
     def matches(self, data: AnyBytes) -> bool:
-        """Whether this is the identifier of that block."""
+        """Whether this is the identifier of a block with these bytes."""
         return hashlib.sha256(data).digest() == self.digest
 
 
 def parse_prefix(prefix: AnyBytes) -> tuple[int, Codec]:
-    """The version and codec in the bytes before a block, see `Cid.prefix`.
+    """Return the version and codec that a prefix names; see `Cid.prefix`.
 
     Raises:
-        BadCid: they make no sense, or are of a kind that is not used here.
+        BadCid: the prefix makes no sense, or is of a kind that is not used here.
     """
     if len(prefix) != 4 or prefix[0] > 1:
         raise BadCid("it is of an unknown version: 0 and 1 are known here")

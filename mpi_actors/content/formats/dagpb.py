@@ -1,4 +1,4 @@
-"""DAG-PB: nodes with data, and named links to other blocks.
+"""DAG-PB: blocks with data and named links to other blocks. Such a block is a node.
 
 Source: https://ipld.io/specs/codecs/dag-pb/spec/.
 """
@@ -14,25 +14,25 @@ from .cid import Cid, Codec
 
 @attrs.frozen
 class DagLink:
-    """To another block."""
+    """A link to another block."""
 
     cid: Cid
     name: str = ""
     tsize: int = 0
-    """Bytes of that block and of all below it, as whoever made the link says."""
+    """Bytes of that block and of all blocks below it, as the maker of the link says."""
 
 
 @attrs.frozen
 class DagNode:
-    """One block."""
+    """One node."""
 
     links: tuple[DagLink, ...] = ()
     data: bytes | memoryview = b""
-    """For files and directories: see `unixfs`."""
+    """What `unixfs` encodes, for files and directories."""
 
 
 def encode(node: DagNode) -> bytes:
-    """The node as a block. The links stand before the data, as the format wants it."""
+    """Return the node as a block. The links stand before the data, as the format demands."""
     out = bytearray()
     for link in node.links:
         out += protobuf.encode_bytes(2, _encode_link(link))
@@ -49,10 +49,10 @@ def _encode_link(link: DagLink) -> bytes:
 
 
 def decode(block: bytes | memoryview) -> DagNode:
-    """The node that a block is; its data is a view of the block.
+    """Return the node that a block encodes; its data is a view of the block.
 
     Raises:
-        BadBlock: it makes no sense.
+        BadBlock: the block is no node.
     """
     links: list[DagLink] = []
     data: memoryview | None = None
@@ -82,5 +82,5 @@ def _decode_link(view: memoryview) -> DagLink:
 
 
 def is_node(cid: Cid) -> bool:
-    """Whether the block of that name is a node; else it is plain bytes."""
+    """Whether the block with that identifier is a node; else it is plain bytes."""
     return cid.codec is Codec.DAG_PB

@@ -1,8 +1,8 @@
-"""Large directories: hash array mapped tries, whose nodes ("shards") are blocks of their own.
+"""Large directories: hash array mapped tries, whose parts ("shards") are nodes in blocks of their own.
 
-A name's hash says where it stands: the first bits choose a position in the root, the next ones a position in
-the shard below it, and so on, until the name is alone there. Every link's name begins with its position in
-hexadecimal; nothing more follows if it leads to a shard, else the entry's name does.
+The hash of a name says where the entry stands: its first bits choose a position in the root, the next bits a
+position in the shard below, and so on, until the entry is alone at its position. The name of each link begins
+with its position in hexadecimal; then follows the entry's name, or nothing if the link leads to a shard.
 Source: https://specs.ipfs.tech/unixfs/, and boxo 0.35, which Kubo 0.39 is made of.
 """
 
@@ -19,45 +19,47 @@ from .dagpb import DagLink, DagNode
 from .murmur import murmur64
 
 FANOUT = 256
-"""Positions in each shard that is made here."""
+"""Positions in each shard that is made here, as in IPFS."""
 MAX_FANOUT = 1024
-"""Positions in a shard that is read."""
+"""Positions in a shard that is read at most, as in IPFS."""
 HASH_TYPE = 0x22
-"""The number of `murmur64` in the table of hashes: no other is in use."""
+"""The number of `murmur64` in the table of multihashes: no other hash is in use."""
 THRESHOLD = 256 * 1024
-"""Directories of this estimated size are sharded, see `is_sharded`."""
+"""Bytes, as `is_sharded` estimates them, from which on IPFS shards a directory."""
 
 _HASH_BITS = 64
+"""Bits of a name's hash."""
 _CID_SIZE = {0: 34, 1: 36}
+"""Bytes of an identifier of each version."""
 
 Store = Callable[[DagNode], DagLink]
-"""Puts a node where blocks are kept, and makes a link to it, without a name."""
+"""Stores a node, and returns a link to it that has no name yet."""
 
 
 def is_sharded(names: Iterable[str], cid_version: int) -> bool:
-    """Whether IPFS makes shards of a directory with these entries.
+    """Whether IPFS shards a directory with entries of these names.
 
-    The estimate is the bytes of all names and identifiers, without what the encoding adds.
+    The size is estimated as the bytes of all names and identifiers, without what the encoding adds.
     """
     size = _CID_SIZE[cid_version]
     return sum(len(name.encode()) + size for name in names) >= THRESHOLD
 
 
 def in_order(names: Iterable[str]) -> list[str]:
-    """The names in the order in which they stand in a sharded directory."""
+    """Return the names in the order in which a sharded directory contains them."""
     return sorted(names, key=hash_of)
 
 
 def hash_of(name: str) -> int:
-    """What `position` takes its bits from: an unsigned 64-bit number."""
+    """Return the hash that places a name: an unsigned 64-bit number."""
     return murmur64(name.encode())
 
 
 def bits_of(fanout: int) -> int:
-    """The bits that each level takes from the hash.
+    """Return how many bits of the hash each level uses.
 
     Raises:
-        BadBlock: shards cannot have so many positions: it is no power of 2 from 8 to MAX_FANOUT.
+        BadBlock: a shard cannot have that many positions: `fanout` is no power of 2 from 8 to MAX_FANOUT.
     """
     if not 8 <= fanout <= MAX_FANOUT or fanout & fanout - 1:
         raise BadBlock(f"a large directory cannot have {fanout} positions in a node")
@@ -65,10 +67,15 @@ def bits_of(fanout: int) -> int:
 
 
 def position(hashed: int, level: int, fanout: int = FANOUT) -> int:
-    """Where a name stands in the shard at a level, of which the root has number 0; see `hash_of`.
+    """Return the position of a name in the shard at a level; the root is level 0.
+
+    Args:
+        hashed: the name's hash, see `hash_of`.
+        level: how many shards are above.
+        fanout: how many positions each shard has.
 
     Raises:
-        BadBlock: the hash has no bits left for that level, or see `bits_of`.
+        BadBlock: the hash has no bits left for that level, or `fanout` is refused by `bits_of`.
     """
     bits = bits_of(fanout)
     shift = _HASH_BITS - (level + 1) * bits
@@ -78,10 +85,10 @@ def position(hashed: int, level: int, fanout: int = FANOUT) -> int:
 
 
 def split_name(name: str, fanout: int = FANOUT) -> tuple[int, str]:
-    """The position, and the entry's name or "" for a shard, that a link's name in a shard is made of.
+    """Split the name of a link in a shard into the position and the entry's name, which is "" for a shard.
 
     Raises:
-        BadBlock: it is not made of them.
+        BadBlock: the name does not begin with a position.
     """
     size = _prefix_size(fanout)
     prefix, rest = name[:size], name[size:]
@@ -99,7 +106,7 @@ def _prefix_size(fanout: int) -> int:
 
 
 def encode_positions(positions: Iterable[int]) -> bytes:
-    """The bit field of a shard: which positions are taken; without zeros at its beginning."""
+    """Return the bit field of a shard, which says which positions are taken; it has no zeros at its start."""
     field = 0
     for number in positions:
         field |= 1 << number
@@ -107,7 +114,7 @@ def encode_positions(positions: Iterable[int]) -> bytes:
 
 
 def decode_positions(field: bytes | memoryview, fanout: int = FANOUT) -> tuple[int, ...]:
-    """The taken positions, in order.
+    """Return the positions that are taken, in order.
 
     Raises:
         BadBlock: the bit field is too large for the number of positions.
@@ -119,7 +126,7 @@ def decode_positions(field: bytes | memoryview, fanout: int = FANOUT) -> tuple[i
 
 
 def build(links: Collection[DagLink], store: Store) -> DagLink:
-    """Make and store the shards of a directory, the root last, and return a link to that.
+    """Make and store the shards of a directory, the root last, and return a link to the root.
 
     Raises:
         ContentRefused: two names have the same hash, which does not happen by chance.

@@ -1,7 +1,7 @@
-"""Bytes to blocks, as `ipfs add -r` makes them, bit for bit.
+"""Makes blocks of files, directories and links: the same blocks, bit for bit, as `ipfs add -r`.
 
-With identifiers of version 0 it does what `ipfs add -r` does by default: the pieces of a file are nodes. With
-version 1 it is `ipfs add -r --cid-version 1 --raw-leaves`: they are plain bytes. Checked against Kubo 0.39.
+With version 0 of identifiers, the pieces of a file are nodes, as `ipfs add -r` makes them by default. With
+version 1 they are plain bytes, as with `ipfs add -r --cid-version 1 --raw-leaves`. Checked against Kubo 0.39.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from .limits import CHUNK, LINKS
 from .path import flaw_of_entry
 
 Put = Callable[[Cid, bytes], None]
-"""Takes one block; those that a block links to come before it."""
+"""Takes one block. Blocks that it links to have been put before."""
 
 
 @attrs.frozen
@@ -28,11 +28,11 @@ class Built:
     size: int
     """Bytes of the file, or of all files below the directory; 0 for a link."""
     tsize: int
-    """Bytes of all its blocks, one that occurs twice counted twice."""
+    """Bytes of all its blocks; a block that occurs twice counts twice."""
 
 
 class FileBuilder:
-    """Makes the blocks of one file from its bytes as they come, and holds a few blocks' worth at most.
+    """Makes the blocks of one file while its bytes come, and holds only a few blocks of bytes.
 
     The tree is balanced: all pieces are equally far from the root, even if a node then has a single link.
     """
@@ -41,7 +41,7 @@ class FileBuilder:
         """
         Args:
             put: takes the blocks.
-            cid_version: 0 or 1.
+            cid_version: of the identifiers, 0 or 1.
             chunk: bytes of the file in one block.
             links: the most links of one node, 2 or more.
         """
@@ -51,10 +51,10 @@ class FileBuilder:
         self._links = links
         self._held = bytearray()  # grows to a chunk once, and is used again
         self._fill = 0
-        self._levels: list[list[_Part]] = [[]]  # of each level of the tree, the parts that have no parent yet
+        self._levels: list[list[_Part]] = [[]]  # for each level of the tree, the parts without a parent yet
 
     def add(self, data: AnyBytes) -> None:
-        """Take the next bytes of the file. They are copied, so that a buffer can be used again."""
+        """Take the next bytes of the file. They are copied, so the caller may use its buffer again."""
         chunk, at = self._chunk, 0
         with memoryview(data) as view:
             if self._fill:
@@ -76,7 +76,7 @@ class FileBuilder:
         return len(data)
 
     def finish(self) -> Built:
-        """Make what blocks are left; the builder cannot be used any more."""
+        """Make the last blocks, and return the file. The builder cannot be used afterwards."""
         if self._fill or self._levels == [[]]:
             self._leaf(memoryview(self._held)[: self._fill])
         number = 0
@@ -112,18 +112,23 @@ class FileBuilder:
 
 @attrs.frozen
 class _Part:
-    """A node or piece of a file, with all below it."""
+    """A block of a file, with all blocks below it."""
 
     link: DagLink
     size: int
-    """Bytes of the file."""
+    """Bytes of the file in these blocks."""
 
 
 def build_directory(entries: Mapping[str, Built], put: Put, *, cid_version: int = 0) -> Built:
-    """Make a directory of what has been made before; a large one gets many blocks, see `hamt`.
+    """Make a directory of entries that have been made before. A large one gets many blocks, see `hamt`.
+
+    Args:
+        entries: what is in the directory, by name.
+        put: takes the blocks.
+        cid_version: of the identifiers, 0 or 1.
 
     Raises:
-        ValueError: a name cannot be an entry's name, see `flaw_of_entry`.
+        ValueError: a name cannot be the name of an entry, see `flaw_of_entry`.
         ContentRefused: see `hamt.build`.
     """
     for name in entries:
@@ -140,7 +145,7 @@ def build_directory(entries: Mapping[str, Built], put: Put, *, cid_version: int 
 
 
 def build_symlink(target: str, put: Put, *, cid_version: int = 0) -> Built:
-    """Make a symbolic link."""
+    """Make a symbolic link to `target`."""
     data = unixfs.encode(unixfs.Data(kind=unixfs.NodeKind.SYMLINK, data=target.encode()))
     link = _put_node(DagNode(data=data), put, cid_version)
     return Built(link.cid, 0, link.tsize)
@@ -158,7 +163,7 @@ def _put_block(block: bytes, put: Put, codec: Codec, version: int) -> DagLink:
 
 
 def _leaf_node(data: AnyBytes) -> bytes:
-    """What `dagpb` and `unixfs` make of a piece of a file; its bytes are copied once, not five times."""
+    """Return what `dagpb` and `unixfs` make of a piece of a file, but copy its bytes once, not five times."""
     size = len(data)
     if not size:
         return dagpb.encode(DagNode(data=unixfs.encode(unixfs.Data(kind=unixfs.NodeKind.FILE, filesize=0))))
@@ -169,5 +174,5 @@ def _leaf_node(data: AnyBytes) -> bytes:
 
 
 def _head(field: int, size: int) -> bytes:
-    """What stands before the bytes of a field."""
+    """Return what stands before the `size` bytes of a field."""
     return protobuf.encode_varint(field << 3 | protobuf.BYTES) + protobuf.encode_varint(size)

@@ -7,15 +7,16 @@ import attrs
 from ...errors import ContentRefused
 
 CHUNK = 256 * 1024
-"""Bytes of a file in one block."""
+"""Bytes of a file in one block, as `ipfs add` cuts files."""
 LINKS = 174
-"""Links from one node of a large file to the next."""
+"""Links of one node of a large file, as `ipfs add` makes them."""
 MAX_BLOCK = 2 * 1024 * 1024
-"""Bytes of one block: what bitswap carries, and no more than IPFS itself makes."""
+"""Bytes of one block at most: bitswap carries no larger ones, and IPFS makes none."""
 MIN_PIECE = 256
-"""Bytes that the pieces of a tree's files have to have on average, beyond as many pieces as entries."""
+"""Bytes that the pieces of a tree's files must have on average, once a tree has more pieces than it may have
+entries: tiny pieces make a small tree cost much work."""
 MAX_LEVELS = 64
-"""Branches below one another in one file."""
+"""Branches below one another in one file at most: with two links each, enough for any file."""
 
 
 @attrs.frozen(kw_only=True)
@@ -23,18 +24,20 @@ class TreeLimits:
     """Limits on one tree of files and directories."""
 
     size: int = 2**63 - 1
-    """Bytes of all its files."""
+    """Bytes of all files together."""
     entries: int = 100_000
-    """Files, directories and links."""
+    """Files, directories and links together."""
     depth: int = 64
     """Directories inside one another."""
 
 
 class Budget:
-    """What has been found so far in one tree; something that occurs twice counts twice.
+    """Counts what has been found in one tree while it is read, and refuses the tree once it is too much.
+
+    What occurs twice counts twice.
 
     Args:
-        limits: of the whole tree.
+        limits: on the whole tree.
     """
 
     def __init__(self, limits: TreeLimits) -> None:
@@ -44,13 +47,13 @@ class Budget:
         self.entries = 0
         """Files, directories and links."""
         self.pieces = 0
-        """Pieces of files that are made of more than one."""
+        """Pieces of those files that have more than one."""
 
     def add(self, *, size: int = 0, entries: int = 0, pieces: int = 0) -> None:
-        """Count more. What a file is said to have in all is counted before its pieces are.
+        """Count more bytes, entries and pieces. Count the size of a whole file before its pieces.
 
         Raises:
-            ContentRefused: it is more than the limits allow.
+            ContentRefused: the tree has more than the limits allow.
         """
         self.size += size
         self.entries += entries
@@ -69,7 +72,7 @@ class Budget:
         """Check how many directories are inside one another.
 
         Raises:
-            ContentRefused: too many.
+            ContentRefused: there are too many.
         """
         if depth > self._limits.depth:
             raise ContentRefused(
@@ -78,10 +81,10 @@ class Budget:
 
 
 def check_level(level: int) -> None:
-    """Check how many branches are below one another in a file.
+    """Check how many branches are below one another in a file; see `MAX_LEVELS`.
 
     Raises:
-        ContentRefused: too many.
+        ContentRefused: there are too many.
     """
     if level > MAX_LEVELS:
         raise ContentRefused(f"a file in it has more than {MAX_LEVELS} levels of pieces")

@@ -1,4 +1,4 @@
-"""Where symbolic links of a tree lead, before there is any of them on a disk."""
+"""Where the symbolic links of a tree lead: checked before any of them is on a disk."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from ...errors import ContentRefused
 
 MAX_HOPS = 40
-"""Links that follow one another: what Linux takes."""
+"""Links that may lead to one another in a row, as in Linux."""
 MAX_STEPS = 2_000_000
-"""Names looked at on the way from all links to where they lead."""
+"""Names that may be looked at to follow all links of a tree: about a second of work."""
 
 Names = tuple[str, ...]
 
@@ -18,10 +18,11 @@ def check_links(links: Mapping[Names, str]) -> None:
     """Check that no link of a tree leads out of it, not even through other links.
 
     Args:
-        links: the target of each, by its own name and those of the directories above it in the tree.
+        links: the target of each link, by the names of the directories above it and its own.
 
     Raises:
-        ContentRefused: one does, or is absolute, or leads in a circle or through too many others.
+        ContentRefused: a link leads out of the tree, is absolute, or leads in a circle or through too many
+            others.
     """
     steps = 0
     deepest = max(map(len, links), default=0)
@@ -32,10 +33,10 @@ def check_links(links: Mapping[Names, str]) -> None:
 
 
 def _follow(names: Names, links: Mapping[Names, str], deepest: int) -> int:
-    """Go where one link leads, as the operating system would; returns how many steps that takes."""
+    """Follow one link, as the operating system would; return how many steps that takes."""
     shown = repr("/".join(names)[:200])
     here = list(names[:-1])
-    ahead = [names[-1]]  # the next one is the last
+    ahead = [names[-1]]  # a stack: the next name is at the end
     steps = hops = 0
     while ahead:
         name = ahead.pop()

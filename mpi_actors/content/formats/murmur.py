@@ -1,21 +1,23 @@
-"""MurmurHash3, x64, 128 bits, of which the first 64 are used: where a name stands in a large directory.
+"""MurmurHash3 (x64, 128 bits, of which the first 64 are used): it places names in large directories.
 
-It spreads names, and protects against nothing. Source: https://github.com/aappleby/smhasher, MurmurHash3.cpp.
+The hash spreads names, and protects against nothing: anybody can make two names with one hash.
+Source: https://github.com/aappleby/smhasher, MurmurHash3.cpp.
 """
 
 from __future__ import annotations
 
 import struct
 
-_MASK = (1 << 64) - 1
-_C1 = 0x87C37B91114253D5
-_C2 = 0x4CF5AD432745937F
-_BLOCK = 16
+# the numbers of MurmurHash3_x64_128
+_MASK = (1 << 64) - 1  # keeps 64 bits of a sum or product
+_C1 = 0x87C37B91114253D5  # multiplier of the first word of each block
+_C2 = 0x4CF5AD432745937F  # multiplier of the second word of each block
+_BLOCK = 16  # bytes that are mixed at a time
 _words = struct.Struct("<QQ")
 
 
 def murmur64(data: bytes) -> int:
-    """The hash, with seed 0, as an unsigned 64-bit number."""
+    """Return the hash, with seed 0, as an unsigned 64-bit number."""
     h1 = h2 = 0
     whole = len(data) - len(data) % _BLOCK
     for k1, k2 in _words.iter_unpack(data[:whole]):

@@ -1,4 +1,4 @@
-"""Paths into content: an identifier, and names of entries below it."""
+"""Paths into content: an identifier, and the names of entries below it."""
 
 from __future__ import annotations
 
@@ -10,24 +10,25 @@ from ...errors import BadCid
 from .cid import Cid
 
 MAX_ENTRY_NAME = 255
-"""Bytes of one entry's name in UTF-8: what file systems take."""
-_SCHEME = re.compile(r"(?:/ipfs/|ipfs:/?/?)")
+"""Bytes of one entry's name in UTF-8 at most: file systems take no longer names."""
 _MAX_PATH = 4096
+"""Characters of a path's text at most: as in Linux."""
+_SCHEME = re.compile(r"(?:/ipfs/|ipfs:/?/?)")
 
 
 @attrs.frozen
 class ContentPath:
-    """What is found under `names`, one after the other, below the directory `root`."""
+    """The place that is reached from the directory `root` by following `names`, one after the other."""
 
     root: Cid
     names: tuple[str, ...] = ()
 
     @classmethod
     def parse(cls, text: str) -> ContentPath:
-        """The path that a text is: `CID`, `CID/`, `CID/sub/dir`, `/ipfs/CID/sub` or `ipfs://CID/sub`.
+        """Return the path of a text such as `CID`, `CID/`, `CID/sub/dir`, `/ipfs/CID/sub` or `ipfs://CID/sub`.
 
         Raises:
-            BadCid: it is none.
+            BadCid: the text is no such path.
         """
         if len(text) > _MAX_PATH:
             raise BadCid(f"a path of {len(text)} characters is too long")
@@ -48,7 +49,7 @@ def _without_scheme(text: str) -> str:
 
 
 def flaw_of_entry(name: str) -> str | None:
-    """Why a text cannot be the name of a directory's entry; None if it can."""
+    """Return why a text cannot be the name of an entry, as words to follow the name; None if it can."""
     if name in ("", ".", ".."):
         return "is empty or made of dots"
     if "/" in name or "\0" in name:

@@ -1,7 +1,7 @@
-"""Protocol buffers, as far as blocks and bitswap need them: written canonically, read strictly.
+"""Protocol Buffers, as far as blocks and bitswap need them: written canonically, read strictly.
 
-What strangers send is read by nothing else: every length is checked against what is there, and nothing is
-copied. Source: https://protobuf.dev/programming-guides/encoding/.
+All bytes from strangers are read here: every length is checked against the bytes that are there, and nothing
+is copied. Source: https://protobuf.dev/programming-guides/encoding/.
 """
 
 from __future__ import annotations
@@ -11,18 +11,23 @@ from collections.abc import Iterator
 from ...errors import BadBlock
 
 VARINT = 0
+"""Wire type of a number."""
 BYTES = 2
+"""Wire type of bytes, texts and messages, which begin with their length."""
 _MAX_VARINT = 10
+"""Bytes of a number at most: 64 bits, 7 in each byte."""
 _FIXED = {1: 8, 5: 4}
+"""Wire types of fixed size, and how many bytes each has."""
 
 Value = int | memoryview
+"""The value of a field: a number, or a view of its bytes."""
 
 
 def encode_varint(number: int) -> bytes:
-    """A number from 0 to 2**64 - 1.
+    """Return the bytes of a number from 0 to 2**64 - 1.
 
     Raises:
-        ValueError: it is another number.
+        ValueError: the number is not in that range.
     """
     if not 0 <= number < 1 << 64:
         raise ValueError(f"{number} is no unsigned 64-bit number")
@@ -35,10 +40,10 @@ def encode_varint(number: int) -> bytes:
 
 
 def decode_varint(data: bytes | bytearray | memoryview, start: int = 0) -> tuple[int, int]:
-    """The number at `start`, and where it ends.
+    """Return the number that begins at byte `start`, and the position behind it.
 
     Raises:
-        BadBlock: there is no whole number, or it is larger than 64 bits.
+        BadBlock: the number is cut off, or has more than 64 bits.
     """
     number = shift = 0
     for position in range(start, min(len(data), start + _MAX_VARINT)):
@@ -53,22 +58,22 @@ def decode_varint(data: bytes | bytearray | memoryview, start: int = 0) -> tuple
 
 
 def encode_bytes(field: int, value: bytes) -> bytes:
-    """A field that holds bytes, a text or a message."""
+    """Return the bytes of a field that holds bytes, a text or a message."""
     return encode_varint(field << 3 | BYTES) + encode_varint(len(value)) + value
 
 
 def encode_number(field: int, value: int) -> bytes:
-    """A field that holds a number."""
+    """Return the bytes of a field that holds a number."""
     return encode_varint(field << 3 | VARINT) + encode_varint(value)
 
 
 def fields(data: bytes | memoryview) -> Iterator[tuple[int, Value]]:
-    """Every field of a message in turn: its number, and an int or a view of its bytes.
+    """Yield each field of a message in turn: its number and its value.
 
-    Fields of fixed size, which nothing here has, are passed over.
+    Fields of fixed size are passed over: no message here has any.
 
     Raises:
-        BadBlock: a field is cut off, of an unknown kind, or numbered 0.
+        BadBlock: a field is cut off, has an unknown wire type, or has the number 0.
     """
     view = memoryview(data)
     at = 0
@@ -95,10 +100,10 @@ def fields(data: bytes | memoryview) -> Iterator[tuple[int, Value]]:
 
 
 def as_number(value: Value) -> int:
-    """The value of a field that has to be a number.
+    """Return the value of a field that has to be a number.
 
     Raises:
-        BadBlock: it is none.
+        BadBlock: the value is bytes.
     """
     if not isinstance(value, int):
         raise BadBlock("a field in it should be a number")
@@ -106,10 +111,10 @@ def as_number(value: Value) -> int:
 
 
 def as_bytes(value: Value) -> memoryview:
-    """The value of a field that has to be bytes.
+    """Return the value of a field that has to be bytes.
 
     Raises:
-        BadBlock: it is a number.
+        BadBlock: the value is a number.
     """
     if isinstance(value, int):
         raise BadBlock("a field in it should not be a number")
@@ -117,10 +122,10 @@ def as_bytes(value: Value) -> memoryview:
 
 
 def as_text(value: Value) -> str:
-    """The value of a field that has to be a text.
+    """Return the value of a field that has to be a text.
 
     Raises:
-        BadBlock: it is none, or not UTF-8.
+        BadBlock: the value is a number, or not UTF-8.
     """
     try:
         return bytes(as_bytes(value)).decode()

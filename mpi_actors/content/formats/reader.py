@@ -1,7 +1,7 @@
-"""What one block means: a piece of a file, a directory, a part of a large one, or a symbolic link.
+"""What one block means: a piece of a file, a directory, a part of a large directory, or a symbolic link.
 
-Blocks come from strangers. All that a block says is checked as far as it can be without other blocks; `walk`
-and `visit` check what two of them say of each other.
+Blocks come from strangers. What a block says is checked here as far as one block allows; `walk` and `visit`
+check what two blocks say of each other.
 """
 
 from __future__ import annotations
@@ -17,21 +17,22 @@ from .path import flaw_of_entry
 from .unixfs import NodeKind
 
 MAX_TARGET = 4095
-"""Bytes of a link's target: what file systems take."""
+"""Bytes of a symbolic link's target at most: file systems take no longer ones."""
 HEAD_SIZE = 32
-"""The first bytes of a block that `leaf_size` wants to see."""
+"""Bytes at the beginning of a block that `leaf_size` looks at: all that stands before a file's bytes."""
 _MAX_TAIL = 16
+"""Bytes that may follow a file's bytes in its block: the size of the file, once again."""
 
 
 @attrs.frozen
 class Leaf:
-    """A file, or a piece of one, that needs no other block."""
+    """A file, or a piece of one, that is in one block."""
 
     data: bytes | memoryview
 
     @property
     def size(self) -> int:
-        """Its bytes."""
+        """How many bytes of the file there are."""
         return len(self.data)
 
 
@@ -41,20 +42,20 @@ class FilePiece:
 
     cid: Cid
     size: int
-    """Bytes of the file in it and all below it, as the branch says."""
+    """Bytes of the file in that block and all below it, as the branch above says."""
 
 
 @attrs.frozen
 class Branch:
-    """A file, or a piece of one: first `data`, then what is in the children, one after the other."""
+    """A file, or a piece of one: its bytes are `data`, and then those of each child in turn."""
 
     children: tuple[FilePiece, ...]
     """Never empty."""
     size: int
-    """Bytes of the file in it and all below it: the sum of what it says of its children."""
+    """Bytes of the file in this block and all below it: `data`, and what the block says of its children."""
     data: bytes | memoryview = b""
     stored: int = 0
-    """Bytes of this block and all below it, as whoever made it says."""
+    """Bytes of this block and all blocks below it, as its maker says."""
 
 
 @attrs.frozen
@@ -62,14 +63,14 @@ class Directory:
     """A directory in one block."""
 
     links: tuple[DagLink, ...]
-    """The names can be used for files, and no two are equal."""
+    """The entries. Their names can be used for files, and no two are equal."""
     stored: int = 0
-    """Like that of `Branch`."""
+    """See `Branch.stored`."""
 
 
 @attrs.frozen
 class ShardLink:
-    """What is at one position of a shard: an entry, or a shard of its own if `link` has no name."""
+    """What is at one position of a shard: an entry, or a further shard if `link` has no name."""
 
     position: int
     link: DagLink
@@ -77,13 +78,13 @@ class ShardLink:
 
 @attrs.frozen
 class Shard:
-    """A large directory's root, or one of the shards below it. Use `check_places`."""
+    """The root of a large directory, or one of the shards below it. Call `check_places` before use."""
 
     links: tuple[ShardLink, ...]
     fanout: int
     """How many positions there are."""
     stored: int = 0
-    """Like that of `Branch`."""
+    """See `Branch.stored`."""
 
 
 @attrs.frozen
@@ -91,18 +92,18 @@ class Symlink:
     """A symbolic link."""
 
     target: str
-    """As it stands there: it may lead anywhere, and never is empty."""
+    """The target, which is not checked: it may lead anywhere. It is never empty."""
 
 
 Meaning = Leaf | Branch | Directory | Shard | Symlink
 
 
 def interpret(cid: Cid, block: bytes | memoryview) -> Meaning:
-    """What a block means, whose identifier the caller has checked.
+    """Return what a block means. The caller has checked that the block has that identifier.
 
     Raises:
-        BadBlock: it makes no sense.
-        ContentRefused: it makes sense, but cannot be put on a disk as a file, directory or link.
+        BadBlock: the block makes no sense.
+        ContentRefused: the block makes sense, but cannot be put on a disk as a file, directory or link.
     """
     if len(block) > MAX_BLOCK:
         raise BadBlock(f"the block {cid} has {len(block)} bytes; more than {MAX_BLOCK} are not taken")
@@ -192,19 +193,24 @@ def _check_names(names: list[str]) -> None:
 
 
 def stored_size(it: Meaning, block: bytes | memoryview) -> int:
-    """Bytes of a block and all below it, as whoever made it says."""
+    """Return the bytes of a block and all blocks below it, as its maker says.
+
+    Args:
+        it: what the block means.
+        block: the block.
+    """
     return it.stored if isinstance(it, Branch | Directory | Shard) else len(block)
 
 
 def check_places(shard: Shard, trail: tuple[int, ...]) -> None:
-    """Check that everything in a shard hashes to its place, so that no two of a directory's names are equal.
+    """Check that each name in a shard hashes to its place, so that no two names in the directory are equal.
 
     Args:
         shard: what to check.
-        trail: the positions that lead to it from the directory's root.
+        trail: the positions that lead to the shard from the directory's root.
 
     Raises:
-        BadBlock: something does not, or the shard is empty without being the root.
+        BadBlock: a name is at a wrong place, or the shard is empty without being the root.
     """
     if trail and not shard.links:
         raise BadBlock("a part of a large directory is empty")
@@ -219,7 +225,7 @@ def check_places(shard: Shard, trail: tuple[int, ...]) -> None:
 
 
 def leaf_size(head: bytes, length: int) -> int | None:
-    """The bytes of a file that are in a node's block, if its beginning proves that it is a `Leaf`.
+    """Return how many bytes of a file a node has, if its beginning proves that it is a `Leaf`; else None.
 
     Args:
         head: the first `HEAD_SIZE` bytes of the block.
@@ -228,12 +234,12 @@ def leaf_size(head: bytes, length: int) -> int | None:
     try:
         rest, at = protobuf.decode_varint(head, 1)
         if head[:1] != b"\x0a" or at + rest != length or head[at : at + 3] not in _PIECES:
-            return None  # there may be links, or it is not a piece of a file
+            return None  # the node may have links, or may not be a piece of a file
         size, at = protobuf.decode_varint(head, at + 3)
     except BadBlock:
         return None
-    # what follows the bytes of the file is no more than its size once again
     return size if 0 <= length - at - size <= _MAX_TAIL else None
 
 
 _PIECES = (b"\x08\x02\x12", b"\x08\x00\x12")
+"""How the data of a leaf begins: its kind (FILE or RAW), and the key of the field with the file's bytes."""

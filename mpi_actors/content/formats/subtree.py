@@ -1,4 +1,4 @@
-"""Places in a tree, and what is known of the subtrees that stand there; see `walk`."""
+"""What is known of a part of a tree while blocks are on their way; see `walk`."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class TreeKind(enum.Enum):
     """What a subtree is."""
 
     FILE = "file"
-    """Or a piece of one."""
+    """A file, or a piece of one."""
     DIRECTORY = "directory"
     SHARD = "shard"
     """A large directory, or a part of one."""
@@ -24,37 +24,49 @@ class TreeKind(enum.Enum):
 
 @attrs.frozen
 class Totals:
-    """One subtree, with all below it; what occurs twice counts twice."""
+    """What one subtree adds up to, with all below it; what occurs twice counts twice."""
 
     kind: TreeKind
     size: int = 0
-    """Bytes of its files; of a link's target."""
+    """Bytes of the files in it; for a link, bytes of the target."""
     entries: int = 0
+    """Files, directories and links in it."""
     pieces: int = 0
+    """Pieces of the files in it."""
     stored: int = 0
     """Bytes of its blocks."""
     height: int = 0
-    """Directories inside one another; of a file, branches below one another."""
+    """How many directories are inside one another; for a file, how many branches are below one another."""
     fanout: int = 0
-    """Of a shard."""
+    """For a shard: how many positions it has."""
 
 
 @attrs.frozen
 class Use:
-    """One of the places where a subtree stands."""
+    """One of the places in a tree where a subtree stands."""
 
     parent: Subtree | None
+    """The subtree that contains the place; None for the root of the whole tree."""
     depth: int = 0
-    """Directories above it; of a piece of a file, branches above it."""
+    """Directories above the place; for a piece of a file, branches above it."""
     claim: int | None = None
-    """What the branch above says that its size is; None if there is no branch above."""
+    """Bytes of the file that belong here, as the branch above says; None if there is no branch above."""
     trail: tuple[int, ...] = ()
-    """The positions that lead to a shard from its directory's root."""
+    """For a shard below another: the positions that lead to it from its directory's root."""
     fanout: int = 0
-    """Of the shard above."""
+    """For a shard below another: how many positions the shard above has."""
 
     def check(self, cid: Cid, it: Totals, trail: tuple[int, ...]) -> None:
-        """Raises BadBlock if something else than this belongs here."""
+        """Check that a subtree belongs in this place.
+
+        Args:
+            cid: its identifier.
+            it: what it adds up to.
+            trail: the trail under which it has been read.
+
+        Raises:
+            BadBlock: something else belongs here.
+        """
         if self.claim is not None and it.kind is not TreeKind.FILE:
             raise BadBlock(f"the block {cid} is a {it.kind.value}, and stands for a piece of a file")
         if self.claim not in (None, it.size):
@@ -66,28 +78,30 @@ class Use:
 
     @property
     def adds_size(self) -> bool:
-        """Whether what is below is counted: the size of a piece has been, with the whole file."""
+        """Whether the subtree's size is counted: that of a piece has been counted with the whole file."""
         return self.claim is None
 
 
 @attrs.define(eq=False)
 class Subtree:
-    """A subtree of which something has not come."""
+    """A subtree that is not complete: some of its blocks have not come."""
 
     cid: Cid
     uses: list[Use]
-    """The first is the one under which it is looked into."""
+    """The places where it stands. It is read for the first of them."""
     meaning: Totals | None = None
-    """What is known of it alone, once its own block has come."""
+    """What its own block adds up to; None before that block has come."""
     is_done: bool = False
+    """Whether all its blocks have come."""
     owner: Subtree | None = None
-    """Under which its children are looked for, once it has come; others may name it, too."""
+    """The one parent, of perhaps several, under which missing blocks of this subtree are looked for."""
     children: list[Subtree] = attrs.Factory(list)
-    """Those that had not come when it named them, each once, and some that are no longer of interest."""
+    """The subtrees that were not done when its block named them, each once; some may be done by now."""
     gone: int = 0
-    """How many of them are not, at most."""
+    """How many of `children`, at most, need not be looked at any more."""
     unfinished: int = 0
-    """Places in it, of its own children or others, that are not done."""
+    """Places directly below it whose subtrees are not done."""
+    # sums of `Totals` over the places directly below it that are done; `below` is their greatest height
     size: int = 0
     entries: int = 0
     pieces: int = 0
@@ -95,7 +109,7 @@ class Subtree:
     below: int = 0
 
     def open_ends(self) -> Iterator[Subtree]:
-        """The children that have not come, or have not all that is below them."""
+        """Yield the children whose blocks have not all come, if they are looked for under this subtree."""
         if 2 * self.gone > len(self.children):
             self.children = [child for child in self.children if self._leads_on(child)]
             self.gone = 0
@@ -105,7 +119,7 @@ class Subtree:
         return not child.is_done and (child.meaning is None or child.owner is self)
 
     def add(self, it: Totals, use: Use) -> None:
-        """Count one child that is done."""
+        """Count the subtree at one place directly below, which is done."""
         if use.adds_size and it.kind is not TreeKind.LINK:
             self.size += it.size
         self.entries += it.entries
@@ -115,7 +129,7 @@ class Subtree:
             self.below = max(self.below, it.height)
 
     def totals(self) -> Totals:
-        """It with all below, once that is done."""
+        """Return what the subtree adds up to with all below it. Call this only once all of that is done."""
         assert self.meaning is not None
         it = self.meaning
         return attrs.evolve(

@@ -1,4 +1,4 @@
-"""UnixFS: what the data of a node says of the file or directory that it belongs to.
+"""UnixFS: the data of a node, which says to what file or directory the node belongs.
 
 Source: https://specs.ipfs.tech/unixfs/.
 """
@@ -13,43 +13,44 @@ from ...errors import BadBlock
 from . import protobuf
 
 _MAX_PIECES = 65_536
+"""Sizes of pieces in one node at most: a block of `MAX_BLOCK` bytes has no room for the links to more."""
 
 
 class NodeKind(enum.IntEnum):
     """What a node is."""
 
     RAW = 0
-    """A piece of a file, as old versions wrote it."""
+    """A piece of a file, as old versions of IPFS wrote it."""
     DIRECTORY = 1
     FILE = 2
     """A file, or a piece of one."""
     METADATA = 3
     SYMLINK = 4
     SHARD = 5
-    """A part of a large directory: a node of a hash array mapped trie."""
+    """A part of a large directory: see `hamt`."""
 
 
 @attrs.frozen(kw_only=True)
 class Data:
-    """The data of a node."""
+    """The data of a node, decoded."""
 
     kind: NodeKind
     data: bytes | memoryview = b""
     """A file's bytes, a link's target, a shard's bit field."""
     has_data: bool = False
-    """Write the field even when it is empty; set by `decode` when it was there."""
+    """Whether the field `data` is there: `encode` leaves it out when it is empty and this is false."""
     filesize: int | None = None
-    """Bytes of the file, or of this piece of it with all below it."""
+    """Bytes of the file in this node and all nodes below it."""
     blocksizes: tuple[int, ...] = ()
-    """The same of each piece that the node links to."""
+    """The same number for each piece that the node links to."""
     hash_type: int | None = None
-    """Of a shard."""
+    """Of a shard: the number of the hash that places names."""
     fanout: int | None = None
-    """Of a shard."""
+    """Of a shard: how many positions it has."""
 
 
 def encode(data: Data) -> bytes:
-    """It as bytes, in the order of fields that IPFS writes."""
+    """Return the data as bytes, with the fields in the order in which IPFS writes them."""
     out = bytearray(protobuf.encode_number(1, data.kind))
     if data.data or data.has_data:
         out += protobuf.encode_bytes(2, bytes(data.data))
@@ -65,10 +66,10 @@ def encode(data: Data) -> bytes:
 
 
 def decode(raw: bytes | memoryview) -> Data:
-    """What the bytes say; unknown fields (modes, times) are passed over.
+    """Decode the data of a node. Unknown fields (modes, times) are passed over.
 
     Raises:
-        BadBlock: they make no sense.
+        BadBlock: the bytes make no sense.
     """
     found: dict[int, protobuf.Value] = {}
     sizes: list[int] = []
@@ -103,7 +104,7 @@ def _number(found: dict[int, protobuf.Value], field: int) -> int | None:
 
 
 def _numbers(value: protobuf.Value) -> list[int]:
-    """One number, or many in a row ("packed"), which readers have to take, too."""
+    """Return one number, or many in a row ("packed"): Protocol Buffers demand that readers take both."""
     if isinstance(value, int):
         return [value]
     numbers, at = [], 0

@@ -1,7 +1,7 @@
 """The entries of a tree one after the other, from a function that gets blocks.
 
-Blocks come from strangers: what two of them say of each other is checked, and limits are kept while reading.
-Something that occurs twice is read twice; `walk` does without that, but does not tell what is in files.
+Blocks come from strangers: what two blocks say of each other is checked, and limits are kept while reading.
+What occurs twice is read twice; `walk` avoids that, but gives no bytes of files.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ from .path import ContentPath
 from .reader import Branch, Directory, FilePiece, Leaf, Meaning, Shard, Symlink
 
 Get = Callable[[Cid], bytes]
-"""Gets a block, whose identifier it has checked; raises ContentMissing."""
+"""Returns the bytes of a block, which it has checked; raises ContentMissing."""
 
 Names = tuple[str, ...]
-"""Of an entry and the directories above it, below the root; the root has none."""
+"""The way from the root to an entry: names of the directories between, and its own; empty for the root."""
 
 
 @attrs.frozen
 class FoundDirectory:
-    """A directory; what is in it comes next."""
+    """A directory; its entries come next."""
 
     names: Names
 
@@ -40,7 +40,7 @@ class FoundFile:
     size: int
     """Bytes."""
     pieces: Iterator[bytes | memoryview]
-    """Its bytes, exactly `size`, to be read before the next entry is asked for, or not at all."""
+    """Its bytes, `size` altogether. Read them before you ask for the next entry, or not at all."""
 
 
 @attrs.frozen
@@ -49,19 +49,19 @@ class FoundLink:
 
     names: Names
     target: str
-    """As it stands there: it may lead anywhere."""
+    """The target, which is not checked: it may lead anywhere."""
 
 
 Found = FoundDirectory | FoundFile | FoundLink
 
 
 def visit(root: Cid, get: Get, limits: TreeLimits) -> Iterator[Found]:
-    """All entries of a tree, beginning with the root itself, a directory before what is in it.
+    """Yield all entries of a tree: the root first, and each directory before its entries.
 
     Raises:
-        BadBlock: something in it makes no sense.
-        ContentMissing: `get` has not got something.
-        ContentRefused: it goes over a limit, or has a name that cannot be used.
+        BadBlock: a block makes no sense.
+        ContentMissing: `get` does not have a block.
+        ContentRefused: the tree goes over a limit, or has a name that cannot be used.
     """
     budget = Budget(limits)
     waiting: list[Iterator[tuple[Names, Cid]]] = [iter([((), root)])]
@@ -112,7 +112,7 @@ def _pieces(root: Leaf | Branch, get: Get, budget: Budget) -> Iterator[bytes | m
 def _children(branch: Branch, get: Get) -> Iterator[Leaf | Branch]:
     last: tuple[FilePiece, Leaf | Branch] | None = None
     for child in branch.children:
-        if last is None or last[0] != child:  # else a file full of zeros, perhaps
+        if last is None or last[0] != child:  # a file full of zeros repeats one piece
             last = child, _piece(child, get)
         yield last[1]
 
@@ -127,12 +127,12 @@ def _piece(child: FilePiece, get: Get) -> Leaf | Branch:
 
 
 def entries(directory: Directory | Shard, get: Get) -> Iterator[DagLink]:
-    """The entries of a directory, in the order in which they stand there.
+    """Yield the entries of a directory, in the order in which its blocks contain them.
 
     Raises:
-        BadBlock: something in it makes no sense.
-        ContentMissing: `get` has not got a part of a large directory.
-        ContentRefused: it has a name that cannot be used.
+        BadBlock: a block makes no sense.
+        ContentMissing: `get` does not have a part of a large directory.
+        ContentRefused: the directory has a name that cannot be used.
     """
     if isinstance(directory, Directory):
         yield from directory.links
@@ -158,13 +158,13 @@ def _shard(cid: Cid, fanout: int, get: Get) -> Shard:
 
 
 def open_directory(cid: Cid, get: Get) -> Directory | Shard:
-    """The directory that a block is.
+    """Return the directory whose first block has that identifier.
 
     Raises:
-        BadBlock: it makes no sense.
-        ContentMissing: `get` has not got it.
-        ContentRefused: it has a name that cannot be used.
-        NotADirectory: it is something else.
+        BadBlock: the block makes no sense.
+        ContentMissing: `get` does not have the block.
+        ContentRefused: the directory has a name that cannot be used.
+        NotADirectory: the block is a file or link.
     """
     it: Meaning = reader.interpret(cid, get(cid))
     if not isinstance(it, Directory | Shard):
@@ -173,13 +173,15 @@ def open_directory(cid: Cid, get: Get) -> Directory | Shard:
 
 
 def resolve(path: ContentPath, get: Get) -> Cid:
-    """What is at a path. Only directories on the way are read, and of large ones only the parts needed.
+    """Return the identifier of what is at a path.
+
+    Only the directories on the way are read, and of large directories only the parts that are needed.
 
     Raises:
-        BadBlock: one of them makes no sense.
-        ContentMissing: `get` has not got one of them, or there is no such entry.
-        ContentRefused: one of them has a name that cannot be used.
-        NotADirectory: something on the way is a file or link; links are not followed.
+        BadBlock: a block on the way makes no sense.
+        ContentMissing: `get` does not have a block on the way, or there is no such entry.
+        ContentRefused: a directory on the way has a name that cannot be used.
+        NotADirectory: there is a file or link on the way; links are not followed.
     """
     cid = path.root
     for name in path.names:
