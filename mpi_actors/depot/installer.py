@@ -204,7 +204,7 @@ class Installer:
     async def _remember(self, failure: Failure) -> None:
         self._troubles.pop(failure.name, None)
         try:
-            await self._shelf.change(self._shelf.database.fail, failure)
+            await self._shelf.change(self._shelf.database.record_failure, failure)
         except (ContentError, StoreDamaged) as error:
             _log.warning("it is not remembered that %s cannot be installed: %s", failure.name, error)
             self._trouble(failure.name, failure.detail, math.inf)

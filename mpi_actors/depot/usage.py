@@ -64,7 +64,7 @@ class UsageCounter:
             return
         self._written[name] = last
         try:
-            await trio.to_thread.run_sync(database.used, name, last)
+            await trio.to_thread.run_sync(database.record_use, name, last)
         except (DiskFull, StoreDamaged) as error:
             _log.warning("the last use of %s is not remembered: %s", name, error)
 

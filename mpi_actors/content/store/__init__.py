@@ -3,7 +3,7 @@
 Nothing here knows the network. Functions that are not `async` block, and belong in worker threads. The
 modules, from the bottom up:
 
-- `disk`: tells a full disk from other trouble with files;
+- `disk`: how files are opened, and how a full disk is told from other trouble;
 - `sqlite`: a small database that threads and processes share;
 - `database`: what a peer remembers between runs: interpreters and pins;
 - `block_files`: files that are named after their SHA-256;

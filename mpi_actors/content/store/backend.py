@@ -1,4 +1,4 @@
-"""Where content is kept and found: one interface for our own store and for an IPFS daemon."""
+"""The interface of every place for content: our own store and an IPFS daemon both have it."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from ..formats.limits import TreeLimits
 from ..formats.path import ContentPath
 
 PUBLISHED = "published"
-"""The owner of pins on what a person published."""
+"""The owner of pins on what a person has published."""
 
 EntryKind = Literal["file", "directory", "link"]
 
 
 @attrs.frozen
 class DirectoryEntry:
-    """One entry of a directory, as `ContentBackend.list` tells it."""
+    """One entry of a directory, as `ContentBackend.list` returns it."""
 
     name: str
     cid: Cid
     kind: EntryKind
     size: int
-    """Bytes of a file; of all files below a directory; of a link's target."""
+    """Bytes: of a file; of all files below a directory; of a link's target."""
 
 
 @attrs.frozen
@@ -35,9 +35,9 @@ class Added:
 
     cid: Cid
     path: str
-    """Begins with the published directory's own name, as `ipfs add -r` prints it."""
+    """Its path, which begins with the published directory's own name, as `ipfs add -r` prints it."""
     size: int
-    """Bytes: of a file; of all files below a directory."""
+    """Bytes: of a file; of all files below a directory; 0 for a link."""
 
 
 @attrs.frozen
@@ -45,7 +45,7 @@ class TransferProgress:
     """How far a publication or fetch is."""
 
     done: int
-    """Bytes."""
+    """Bytes that are done."""
     total: int | None = None
     """Bytes in all; None while that is not known."""
 
@@ -55,24 +55,27 @@ class Collected:
     """What `ContentBackend.collect` removed."""
 
     blocks: int
+    """How many blocks."""
     size: int
-    """Bytes."""
+    """Bytes of these blocks."""
 
 
 OnProgress = Callable[[TransferProgress], None]
+"""Takes a report on progress. Backends call it in trio's thread, no more often than a person can see."""
 OnAdded = Callable[[Added], None]
-"""Both are called in trio's thread, progress not more often than a person can see."""
+"""Takes each entry that was published. Backends call it in trio's thread."""
 
 
 class ContentBackend(Protocol):
-    """Content, by its identifier. Every call has a deadline of its own and can be cancelled.
+    """Content, by its identifier. Every call ends within a time of its own, and can be cancelled.
 
-    All raise BackendUnavailable when the daemon does not answer, and DiskFull when there is no room.
+    Every call may raise BackendUnavailable when an IPFS daemon does not answer, DiskFull when the disk has no
+    room, and StoreDamaged when our own store cannot be read or written.
     """
 
     @property
     def description(self) -> str:
-        """In words, such as `the IPFS daemon at … (kubo 0.39.0)` or `the embedded store in …`."""
+        """The backend in words, such as `the IPFS daemon at … (kubo 0.39.0)` or `the embedded store in …`."""
         ...
 
     async def publish(
@@ -84,39 +87,46 @@ class ContentBackend(Protocol):
         on_added: OnAdded | None = None,
         on_progress: OnProgress | None = None,
     ) -> Cid:
-        """Add a directory, without what is hidden in it, as `ipfs add -r` does; returns its root.
+        """Add a directory as `ipfs add -r` does, without hidden entries, and return its root.
 
-        It is pinned for `owner`.
+        Args:
+            directory: what to publish.
+            cid_version: of the identifiers, 0 or 1; see `formats.importer`.
+            owner: for whom the root is pinned.
+            on_added: is called with each entry that was published, the root last.
+            on_progress: is called now and then with the bytes of files that were read.
 
         Raises:
-            BadStore: it does not exist, cannot be read, changes meanwhile, or holds devices or pipes.
+            BadStore: the directory does not exist, cannot be read, changes meanwhile, or holds devices or
+                pipes.
         """
         ...
 
     async def block(self, cid: Cid) -> bytes:
-        """One block, verified.
+        """Return one block, whose hash has been checked; get it from others if it is not here.
 
         Raises:
-            ContentMissing: nobody has it.
+            ContentMissing: no provider has it.
         """
         ...
 
     async def resolve(self, path: ContentPath) -> Cid:
-        """What is at a path. Only directories on the way are fetched.
+        """Return the identifier of what is at a path. Only the directories on the way are fetched.
 
         Raises:
-            ContentMissing: nobody has it, or there is no such entry.
-            NotADirectory: something on the way is a file.
+            ContentMissing: no provider has a directory on the way, or there is no such entry.
+            ContentRefused: a directory on the way makes no sense, or has a name that cannot be used.
+            NotADirectory: there is a file or link on the way.
         """
         ...
 
     async def list(self, cid: Cid) -> tuple[DirectoryEntry, ...]:
-        """The entries of a directory, sorted by name.
+        """Return the entries of a directory, sorted by name.
 
         Raises:
-            ContentMissing: nobody has it.
-            NotADirectory: it is a file.
-            ContentRefused: it goes over a limit, or has names that are refused.
+            ContentMissing: no provider has the directory.
+            ContentRefused: the directory goes over a limit, or has a name that cannot be used.
+            NotADirectory: it is a file or link.
         """
         ...
 
@@ -128,44 +138,52 @@ class ContentBackend(Protocol):
         limits: TreeLimits | None = None,
         on_progress: OnProgress | None = None,
     ) -> None:
-        """Put a file or directory at `destination`, which must not exist, entirely or not at all.
+        """Put a file or directory at `destination`, entirely or not at all.
+
+        Args:
+            cid: what to fetch.
+            destination: where to put it; nothing may exist there.
+            limits: on the tree; by default those of `TreeLimits()`.
+            on_progress: is called now and then with the bytes of blocks that are here.
 
         Raises:
-            ContentMissing: nobody has all of it. What came is kept, so that a later call goes on.
-            ContentRefused: it goes over a limit, or would leave its directory.
+            ContentMissing: no provider has all of it. Blocks that came are kept, so a later call goes on.
+            ContentRefused: the tree goes over a limit, or would write outside of its directory.
             FileExistsError: `destination` exists.
-            OSError: it cannot be written.
+            OSError: `destination` cannot be written.
         """
         ...
 
     async def pin(self, cid: Cid, owner: str) -> None:
-        """Keep all that is below `cid`, which is fetched if need be, until `unpin` of the same owner.
+        """Keep a tree until the same owner calls `unpin`. What is missing of it is fetched.
 
         Raises:
-            ContentMissing: nobody has all of it.
+            ContentMissing: no provider has all of it.
         """
         ...
 
     async def pin_blocks(self, cids: Collection[Cid], owner: str) -> None:
-        """Let these blocks, without what is below them, be all that `owner` keeps; none ends that.
+        """Keep these blocks for `owner`, without what is below them, and no other blocks kept in this way.
+
+        Call this with no blocks to end it.
 
         Raises:
-            ContentMissing: nobody has one of them.
+            ContentMissing: no provider has one of them.
         """
         ...
 
     async def unpin(self, cid: Cid, owner: str) -> bool:
-        """End `pin`; False if that owner had not pinned it."""
+        """Undo `pin`; return False if that owner had not pinned the tree."""
         ...
 
     async def pins(self) -> dict[Cid, frozenset[str]]:
-        """What is pinned by `pin`, and by which owners."""
+        """Return the roots of all trees that `pin` keeps, and the owners of each."""
         ...
 
     async def forget(self, cid: Cid) -> None:
-        """Remove the blocks below `cid` that nothing pinned needs. Nothing happens to others."""
+        """Remove the blocks of one tree that nothing pinned needs."""
         ...
 
     async def collect(self) -> Collected:
-        """Remove all blocks that nothing pinned needs: in a daemon, its own garbage collection."""
+        """Remove all blocks that nothing pinned needs; an IPFS daemon runs its own garbage collection."""
         ...

@@ -1,7 +1,7 @@
-"""Files that are named after the SHA-256 of what is in them, in 256 subdirectories.
+"""Files that are named after the SHA-256 of their bytes, in 256 subdirectories.
 
-They appear whole or not at all. Nothing that is not a regular file counts, and no symbolic link is followed.
-What goes wrong is an OSError.
+Each file appears whole or not at all. Only regular files count, and no symbolic link is followed. All methods
+raise OSError when the operating system refuses something.
 """
 
 from __future__ import annotations
@@ -19,16 +19,14 @@ from pathlib import Path
 
 from ...process.descriptors import write_all
 from ..formats.cid import DIGEST_SIZE, AnyBytes
+from .disk import READ_FLAGS
 
 INCOMING = "incoming"
-"""The subdirectory with what is being written."""
+"""Name of the subdirectory with files that are being written."""
 MAX_WRITE_TIME = 3600.0
-"""Seconds after which a file in it belongs to nobody any more."""
+"""Seconds after which a file in it counts as left by a dead process: no block takes so long to write."""
 
 _FOLDER_FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
-_READ_FLAGS = (
-    os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-)  # a pipe in a file's place blocks nobody
 _WRITE_FLAGS = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _ABSENT = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP})
 _FOLDER_NAME = re.compile("[0-9a-f]{2}")
@@ -36,7 +34,7 @@ _FILE_NAME = re.compile(f"[0-9a-f]{{{2 * DIGEST_SIZE}}}")
 
 
 class BlockFiles:
-    """The files in `directory`, which is made if need be."""
+    """The files in `directory`, which is made if it does not exist."""
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
@@ -46,7 +44,7 @@ class BlockFiles:
         weakref.finalize(self, os.close, self._incoming)
 
     def stat(self, digest: bytes) -> os.stat_result | None:
-        """What the operating system says of a file; None if there is none."""
+        """Return what the operating system says of a file; None if there is no such file."""
         name = digest.hex()
         try:
             with self._open(name[:2]) as folder:
@@ -58,11 +56,11 @@ class BlockFiles:
         return found if stat.S_ISREG(found.st_mode) else None
 
     def read(self, digest: bytes, most: int) -> bytes | None:
-        """The first `most` bytes of a file; nothing if the disk has lost them; None if there is no file."""
+        """Return the first `most` bytes of a file; b"" if the disk lost them; None if there is no file."""
         name = digest.hex()
         try:
             with self._open(name[:2]) as folder:
-                file = os.open(name, _READ_FLAGS, dir_fd=folder)
+                file = os.open(name, READ_FLAGS, dir_fd=folder)
         except OSError as error:
             if error.errno in _ABSENT:
                 return None
@@ -78,9 +76,9 @@ class BlockFiles:
             os.close(file)
 
     def write(self, digest: bytes, data: AnyBytes) -> bool:
-        """Make a file, unless there is one of that size; False if there is."""
+        """Make a file; return False if there is one of that size already."""
         name = digest.hex()
-        # few system calls: after each, a busy program's thread may wait for its turn
+        # few system calls: after each, this thread may wait for others of a busy program
         with self._open_or_make(name[:2]) as folder:
             with contextlib.suppress(FileNotFoundError):
                 found = os.stat(name, dir_fd=folder, follow_symlinks=False)
@@ -100,7 +98,7 @@ class BlockFiles:
         return True
 
     def remove(self, digest: bytes) -> bool:
-        """Remove a file; False if there is none."""
+        """Remove a file; return False if there is no such file."""
         name = digest.hex()
         try:
             with self._open(name[:2]) as folder:
@@ -112,7 +110,7 @@ class BlockFiles:
         return True
 
     def digests(self) -> Iterator[bytes]:
-        """The SHA-256 of every file, in order."""
+        """Yield the SHA-256 of every file, in order."""
         for folder in self._list("."):
             if _FOLDER_NAME.fullmatch(folder):
                 for name in self._list(folder):
@@ -120,7 +118,7 @@ class BlockFiles:
                         yield bytes.fromhex(name)
 
     def tidy(self) -> None:
-        """Remove what was left by processes that died while they wrote."""
+        """Remove files that were left by processes which died while they wrote."""
         for name in os.listdir(self._incoming):
             with contextlib.suppress(FileNotFoundError, IsADirectoryError):
                 found = os.stat(name, dir_fd=self._incoming, follow_symlinks=False)
@@ -146,7 +144,7 @@ class BlockFiles:
 
     @contextlib.contextmanager
     def _open_or_make(self, name: str) -> Iterator[int]:
-        """As `_open`; the folder is made if need be."""
+        """Like `_open`, but make the folder if it does not exist."""
         try:
             folder = os.open(self._directory / name, _FOLDER_FLAGS)
         except FileNotFoundError:

@@ -1,4 +1,4 @@
-"""Blocks on disk, for many threads and processes at the same time. All methods do blocking work on files."""
+"""A store of blocks on disk, which many threads and processes use at the same time. All methods block."""
 
 from __future__ import annotations
 
@@ -21,22 +21,23 @@ from .block_files import BlockFiles
 from .disk import disk_full, tells_full
 
 LOCK_NAME = "lock"
-"""The file in the directory that is locked, and never removed."""
+"""Name of the file in the directory on which locks are taken; it is never removed."""
 
 _LOCK_POLL = 0.02
+"""Seconds between two attempts to take a lock: too short for a person to notice, and no load."""
 
 _log = logging.getLogger(__name__)
 
 
 class BlockStore:
-    """The blocks in `directory`, which is made if need be.
+    """The blocks in `directory`, which is made if it does not exist.
 
-    A block has one file, whatever the version and codec of the identifiers that it goes by. What was left by
-    processes that died while they wrote is removed.
+    A block has one file, whatever the versions and codecs of its identifiers. Files that were left by
+    processes which died while they wrote are removed.
 
     Raises:
         StoreDamaged: the directory cannot be made or read.
-        DiskFull: there is no room for it.
+        DiskFull: the disk has no room for the directory.
     """
 
     def __init__(self, directory: Path) -> None:
@@ -49,17 +50,17 @@ class BlockStore:
     # --- single blocks ------------------------------------------------------------------------------------
 
     def put(self, cid: Cid, data: AnyBytes, *, checked: bool = False) -> bool:
-        """Keep a block; False if it was there already.
+        """Store a block; return False if it was there already.
 
         Args:
             cid: its identifier.
             data: its bytes.
-            checked: that the caller has just made the identifier from these bytes.
+            checked: the caller has just hashed these bytes, so they need not be hashed again.
 
         Raises:
-            BadBlock: the bytes are not of that identifier, or too many.
-            DiskFull: there is no room for it. Nothing of it is left.
-            StoreDamaged: it cannot be written.
+            BadBlock: the bytes do not have that identifier, or are too many.
+            DiskFull: the disk has no room for the block. Nothing of it is left.
+            StoreDamaged: the block cannot be written.
         """
         if len(data) > MAX_BLOCK:
             raise BadBlock(f"the block {cid} has {len(data)} bytes; more than {MAX_BLOCK} are not taken")
@@ -69,11 +70,11 @@ class BlockStore:
             return self._files.write(cid.digest, data)
 
     def get(self, cid: Cid) -> bytes:
-        """The bytes of a block, checked. A damaged one is removed, so that it can be had again from others.
+        """Return the bytes of a block, which are checked. A damaged block is removed: others may have it.
 
         Raises:
-            ContentMissing: it is not here, or was damaged.
-            StoreDamaged: it cannot be read.
+            ContentMissing: the block is not here, or was damaged.
+            StoreDamaged: the block cannot be read.
         """
         with self._failures("read"):
             data = self._files.read(cid.digest, MAX_BLOCK + 1)
@@ -88,17 +89,17 @@ class BlockStore:
         """Whether a block is here; it may turn out to be damaged.
 
         Raises:
-            StoreDamaged: that cannot be told.
+            StoreDamaged: the directory cannot be read.
         """
         with self._failures("read"):
             return self._files.stat(cid.digest) is not None
 
     def size(self, cid: Cid) -> int:
-        """The bytes of a block.
+        """Return how many bytes a block has.
 
         Raises:
-            ContentMissing: it is not here.
-            StoreDamaged: that cannot be told.
+            ContentMissing: the block is not here.
+            StoreDamaged: the directory cannot be read.
         """
         with self._failures("read"):
             found = self._files.stat(cid.digest)
@@ -107,12 +108,12 @@ class BlockStore:
         return found.st_size
 
     def leaf_size(self, cid: Cid) -> int | None:
-        """The bytes of a file that are in a block, if it is here and seen at once to be a leaf; else None.
+        """Return how many bytes of a file are in a block, if it is here and surely a leaf; else None.
 
-        Its beginning only is read, and nothing checked.
+        Only the beginning of the block is read, and its hash is not checked.
 
         Raises:
-            StoreDamaged: it cannot be read.
+            StoreDamaged: the block cannot be read.
         """
         with self._failures("read"):
             found = self._files.stat(cid.digest)
@@ -122,10 +123,10 @@ class BlockStore:
         return None if head is None else reader.leaf_size(head, found.st_size)
 
     def delete(self, cid: Cid) -> bool:
-        """Remove a block; False if it was not here.
+        """Remove a block; return False if it was not here.
 
         Raises:
-            StoreDamaged: it cannot be removed.
+            StoreDamaged: the block cannot be removed.
         """
         with self._failures("write"):
             return self._files.remove(cid.digest)
@@ -136,16 +137,16 @@ class BlockStore:
     # --- all of them --------------------------------------------------------------------------------------
 
     def __iter__(self) -> Iterator[bytes]:
-        """The SHA-256 of every block, in order."""
+        """Iterate over the SHA-256 of every block, in order."""
         with self._failures("read"):
             digests = list(self._files.digests())
         return iter(digests)
 
     def usage(self) -> tuple[int, int]:
-        """How many blocks there are, and their bytes.
+        """Return how many blocks there are, and how many bytes they have.
 
         Raises:
-            StoreDamaged: that cannot be told.
+            StoreDamaged: the directory cannot be read.
         """
         count = size = 0
         with self._failures("read"):
@@ -156,28 +157,29 @@ class BlockStore:
         return count, size
 
     def missing(self, root: Cid, limits: TreeLimits | None = None, *, most: int = 100) -> list[Cid]:
-        """The first blocks that a tree lacks here, `most` at most; none if it is complete.
+        """Return the first blocks of a tree that are not here, `most` at most; none if the tree is complete.
 
-        What is below a missing block cannot be told. Leaves are not read, so one may turn out to be damaged.
+        Blocks below a missing one are not known. Leaves are not read, so one may turn out to be damaged.
 
         Raises:
             ContentRefused: the tree goes over a limit, makes no sense, or has names that cannot be used.
-            StoreDamaged: something cannot be read.
+            StoreDamaged: a block cannot be read.
         """
         return marking.missing(self, root, limits or TreeLimits(), most)
 
     def collect(
         self, live: Iterable[Cid], *, single: Iterable[Cid] = (), below: Cid | None = None
     ) -> Collected:
-        """Remove what is not needed. Only to be called inside `collecting`, where `live` has to be made, too.
+        """Remove blocks that are not needed. Call this inside `collecting`, and find out `live` there, too.
 
         Args:
             live: roots of trees to keep, as far as they are here.
             single: blocks to keep, without what is below them.
-            below: the root of a tree outside of which nothing is removed; None to look at all blocks.
+            below: the root of the only tree of which blocks may be removed; None to look at all blocks.
 
         Raises:
-            StoreDamaged: something cannot be read or removed.
+            RuntimeError: the caller is not inside `collecting`.
+            StoreDamaged: a block cannot be read or removed.
         """
         if not self._collecting:
             raise RuntimeError("collect() is called outside of collecting()")
@@ -197,15 +199,16 @@ class BlockStore:
 
     @contextlib.contextmanager
     def writing(self, timeout: float = 60.0) -> Iterator[None]:
-        """Inside, nobody removes blocks, so that what is put stays until something refers to it.
+        """Enter a context in which no process removes blocks: new blocks stay until something refers to them.
 
-        Any number may write at the same time. Whoever is `collecting` must not wait for this.
+        Any number of threads and processes may write at the same time. A thread that is `collecting` must not
+        enter this.
 
         Args:
             timeout: seconds to wait for a collection to end.
 
         Raises:
-            StoreBusy: it did not end in time.
+            StoreBusy: the collection did not end in time.
             StoreDamaged: the lock cannot be used.
         """
         with self._lock(fcntl.LOCK_SH, timeout, "removing blocks from it"):
@@ -213,7 +216,7 @@ class BlockStore:
 
     @contextlib.contextmanager
     def collecting(self, timeout: float = 10.0) -> Iterator[None]:
-        """Inside, nobody is `writing`, so that what nothing refers to can be removed.
+        """Enter a context in which no thread or process is `writing`: blocks can be removed.
 
         Args:
             timeout: seconds to wait for those that write.
@@ -242,7 +245,7 @@ class BlockStore:
                 time.sleep(_LOCK_POLL)
             yield
         finally:
-            os.close(file)  # and with it the lock goes
+            os.close(file)  # this releases the lock
 
     def _try_lock(self, file: int, kind: int) -> bool:
         with self._failures("lock"):
@@ -254,7 +257,7 @@ class BlockStore:
 
     @contextlib.contextmanager
     def _failures(self, doing: str) -> Iterator[None]:
-        """Give errors of the operating system a name."""
+        """Turn errors of the operating system into StoreDamaged or DiskFull."""
         try:
             yield
         except OSError as error:

@@ -1,7 +1,7 @@
-"""What a peer remembers between runs: its interpreters, and what content is pinned and by whom.
+"""What a peer remembers between runs: its interpreters, and which content is pinned for whom.
 
-Any thread may call; all calls block for a moment. Other processes may have the same database open: a daemon
-works with it while one-shot commands pin and list.
+Any thread may call; all calls block for a moment. Other processes may have the same database open: one-shot
+commands pin and list while the daemon runs.
 """
 
 from __future__ import annotations
@@ -15,10 +15,12 @@ import attrs
 from .sqlite import Sqlite
 
 DATABASE_NAME = "store.db"
-"""The file's name in a daemon's directory."""
+"""Name of the database's file in a daemon's directory."""
 
-_APPLICATION_ID = 0x4D504941  # "MPIA"
+_APPLICATION_ID = 0x4D504941
+"""The letters "MPIA": sqlite keeps this number in the file, to tell databases of one program from others."""
 _SCHEMA_VERSION = 1
+"""Number of `_SCHEMA`: raise it when that changes, and convert older databases."""
 _SCHEMA = (
     """CREATE TABLE interpreters (
         name TEXT PRIMARY KEY NOT NULL,
@@ -38,6 +40,7 @@ _SCHEMA = (
     ) WITHOUT ROWID""",
     "CREATE TABLE meta (key TEXT PRIMARY KEY NOT NULL, value TEXT NOT NULL) WITHOUT ROWID",
 )
+# keys of the table `meta`
 _POOL = "pool"
 _CHOSEN = "chosen"
 
@@ -49,60 +52,64 @@ class Installed:
     name: str
     version: str
     size: int
-    """Bytes in its files once `init.py` had run."""
+    """Bytes in its files after `init.py` has run."""
     installed_at: float
     """Unix time."""
     last_use: float | None = None
-    """Unix time at which a job last began or ended to use it; None if none has."""
+    """Unix time at which a job last began or ended to use it; None if no job has."""
     chosen: bool = False
-    """A person has asked for it."""
+    """Whether a person has asked for it."""
 
     @property
     def used_at(self) -> float:
-        """The last use; the installation if there has been none since."""
+        """Unix time of the last use; of the installation if it has not been used since."""
         return max(self.installed_at, self.last_use or self.installed_at)
 
 
 @attrs.frozen
 class Failure:
-    """An interpreter that could not be installed, and will not be able to."""
+    """An interpreter that could not be installed, through a fault of its own: it would fail again."""
 
     name: str
     version: str
     detail: str
-    """Why, with the last output of its `init.py`."""
+    """The reason, with the last output of its `init.py`."""
     at: float
     """Unix time."""
 
 
 @attrs.frozen
 class Records:
-    """All that is remembered of interpreters, as of one moment."""
+    """All that is remembered of interpreters, at one moment."""
 
     installed: Mapping[str, Installed]
+    """By name, sorted."""
     failures: Mapping[str, Failure]
+    """By name."""
     unwanted: frozenset[str]
-    """Names that a person has deleted and not added again."""
+    """Names of those that a person has deleted and not added again."""
     pinned: frozenset[str]
-    """Names that stay; not all of them need be installed."""
+    """Names of those that a person has pinned; not all of them need be installed."""
     pool: str | None
-    """Whose store the installed ones are of; None before the first one was opened."""
+    """The pool from whose store the installed ones come; None before a store was opened."""
     chosen: bool
-    """A person has added an interpreter at some time."""
+    """Whether a person has ever added an interpreter."""
 
 
 class Database:
-    """The database at `path`; made if there is none.
+    """The database in the file `path`, which is made if it does not exist.
 
-    All methods raise StoreDamaged when it cannot be read or written, and DiskFull when there is no room.
+    All methods raise StoreDamaged when the database cannot be read or written, and DiskFull when the disk has
+    no room for a change.
 
     Args:
-        path: of its file.
+        path: of the file.
         patience: seconds to wait for other processes to finish a transaction.
 
     Raises:
-        StoreDamaged: it is damaged, of a newer release, of another program, or cannot be read or written.
-        DiskFull: there is no room for it.
+        StoreDamaged: the file is damaged, was made by a newer release or another program, or cannot be read
+            or written.
+        DiskFull: the disk has no room for it.
     """
 
     def __init__(self, path: Path, *, patience: float = 10.0) -> None:
@@ -112,21 +119,21 @@ class Database:
 
     @property
     def path(self) -> Path:
-        """Where it is."""
+        """The database's file."""
         return self._sqlite.path
 
     def close(self) -> None:
-        """Close it; nothing may be called afterwards. Idempotent, and done when nobody has it any more."""
+        """Close the database. Idempotent; garbage collection does the same. Call no method afterwards."""
         self._sqlite.close()
 
     def changes(self) -> int:
-        """A number that is another one once anybody but this object has changed something."""
+        """Return a number that differs from the last one if another object or process made a change."""
         return self._sqlite.changes()
 
     # --- interpreters
 
     def records(self) -> Records:
-        """All that is remembered of interpreters."""
+        """Return all that is remembered of interpreters."""
         with self._sqlite.transaction("read") as db:
             meta = dict(db.execute("SELECT key, value FROM meta"))
             installed = [_installed(row) for row in db.execute(f"SELECT {_COLUMNS} FROM interpreters")]
@@ -141,7 +148,7 @@ class Database:
             )
 
     def install(self, row: Installed, *, pin: bool = False) -> None:
-        """Remember that an interpreter is installed, in place of a failure of it."""
+        """Remember that an interpreter is installed, and forget that it failed; pin it if `pin`."""
         with self._sqlite.transaction("write") as db:
             _put(db, row, pin)
 
@@ -161,14 +168,14 @@ class Database:
             db.execute("INSERT OR IGNORE INTO unwanted VALUES (?)", (name,))
 
     def restore(self, row: Installed, *, pinned: bool, unwanted: bool) -> None:
-        """Undo `delete` or `evict`."""
+        """Undo `delete` or `evict`: `row`, `pinned` and `unwanted` are what was remembered before."""
         with self._sqlite.transaction("write") as db:
             _put(db, row, pinned)
             if not unwanted:
                 db.execute("DELETE FROM unwanted WHERE name = ?", (row.name,))
 
     def evict(self, name: str) -> bool:
-        """Remember that an interpreter is not installed any more; False, and nothing happens, if pinned."""
+        """Remember that an interpreter is not installed any more; if it is pinned, only return False."""
         with self._sqlite.transaction("write") as db:
             if db.execute("SELECT 1 FROM pinned WHERE name = ?", (name,)).fetchone():
                 return False
@@ -176,7 +183,7 @@ class Database:
             return True
 
     def adopt(self, pool: str, gone: Iterable[str] = ()) -> None:
-        """Remember whose interpreters are installed, and which of them are not any more."""
+        """Remember from which pool's store interpreters come, and that those in `gone` are not installed."""
         with self._sqlite.transaction("write") as db:
             db.executemany("DELETE FROM interpreters WHERE name = ?", [(name,) for name in gone])
             db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (_POOL, pool))
@@ -186,29 +193,29 @@ class Database:
         with self._sqlite.transaction("write") as db:
             db.executemany("DELETE FROM interpreters WHERE name = ?", [(name,) for name in names])
 
-    def used(self, name: str, at: float) -> None:
-        """Remember the last use of an interpreter, in Unix time."""
+    def record_use(self, name: str, at: float) -> None:
+        """Remember when an interpreter was last used: `at` is Unix time."""
         with self._sqlite.transaction("write") as db:
             db.execute("UPDATE interpreters SET last_use = ? WHERE name = ?", (at, name))
 
-    def fail(self, failure: Failure) -> None:
-        """Remember that an interpreter cannot be installed."""
+    def record_failure(self, failure: Failure) -> None:
+        """Remember that an interpreter cannot be installed, and why."""
         with self._sqlite.transaction("write") as db:
             db.execute("INSERT OR REPLACE INTO failures VALUES (?, ?, ?, ?)", attrs.astuple(failure))
 
     def pin(self, name: str) -> bool:
-        """Remember that an interpreter stays; False if that was so."""
+        """Remember that a person has pinned an interpreter; return False if it was pinned already."""
         with self._sqlite.transaction("write") as db:
             return db.execute("INSERT OR IGNORE INTO pinned VALUES (?)", (name,)).rowcount > 0
 
     def unpin(self, name: str) -> bool:
-        """Undo `pin`; False if it was not pinned."""
+        """Undo `pin`; return False if the interpreter was not pinned."""
         with self._sqlite.transaction("write") as db:
             return db.execute("DELETE FROM pinned WHERE name = ?", (name,)).rowcount > 0
 
 
 class Pins:
-    """Which content is pinned, by the text of its identifier, and by which owners.
+    """The table of pinned content: texts of identifiers, and the owners of each.
 
     The methods raise what those of `Database` raise.
     """
@@ -217,12 +224,12 @@ class Pins:
         self._sqlite = database._sqlite
 
     def add_pin(self, cid: str, owner: str) -> None:
-        """Pin for an owner. Idempotent."""
+        """Pin content for an owner. Idempotent."""
         with self._sqlite.transaction("write") as db:
             db.execute("INSERT OR IGNORE INTO content_pins VALUES (?, ?)", (cid, owner))
 
     def remove_pin(self, cid: str, owner: str) -> bool:
-        """End `add_pin`; False if that owner had not pinned it."""
+        """Undo `add_pin`; return False if that owner had not pinned it."""
         with self._sqlite.transaction("write") as db:
             done = db.execute("DELETE FROM content_pins WHERE cid = ? AND owner = ?", (cid, owner))
             return done.rowcount > 0
@@ -238,7 +245,7 @@ class Pins:
             db.executemany("INSERT INTO content_pins VALUES (?, ?)", new)
 
     def pins(self) -> dict[str, frozenset[str]]:
-        """What is pinned, and by which owners."""
+        """Return what is pinned, and the owners of each."""
         found: dict[str, set[str]] = {}
         with self._sqlite.transaction("read") as db:
             for cid, owner in db.execute("SELECT cid, owner FROM content_pins"):

@@ -1,4 +1,4 @@
-"""Telling a full disk from other trouble with files."""
+"""How files are opened, and how a full disk is told from other trouble with files."""
 
 from __future__ import annotations
 
@@ -11,8 +11,12 @@ from pathlib import Path
 
 from ...errors import DepotUnusable, DiskFull
 
+READ_FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+"""Flags to open a file that should be a regular one: a link is refused, and a pipe does not block."""
+
 _FULL_ERRNOS = (errno.ENOSPC, errno.EDQUOT)
 _PROBE_SIZE = 256 * 1024
+"""Bytes that `is_full` writes: more than a file system holds back in half-filled blocks."""
 
 
 def tells_full(error: BaseException) -> bool:
@@ -21,7 +25,7 @@ def tells_full(error: BaseException) -> bool:
 
 
 def is_full(directory: Path) -> bool:
-    """Whether not even a small file can be written in a directory; it is tried (blocking)."""
+    """Whether the disk has no room for even a small file in a directory. Tries it, and blocks."""
     try:
         with tempfile.TemporaryFile(dir=directory, buffering=0) as file:
             return os.write(file.fileno(), bytes(_PROBE_SIZE)) < _PROBE_SIZE
@@ -30,12 +34,12 @@ def is_full(directory: Path) -> bool:
 
 
 def disk_full(place: Path | str) -> DiskFull:
-    """The error, in words."""
+    """Return the error for a full disk, with words that name the place."""
     return DiskFull(f"the disk that holds {place} is full. Free some space there, then try again.")
 
 
 def reason(error: Exception) -> str:
-    """An error as words to follow a colon."""
+    """Return an error as words to follow a colon."""
     if not isinstance(error, OSError) or not error.strerror:
         return str(error)
     if tells_full(error):
@@ -45,11 +49,10 @@ def reason(error: Exception) -> str:
 
 @contextlib.contextmanager
 def unusable(what: str) -> Iterator[None]:
-    """Makes trouble with files and the database in the block one error; `what` could not be done.
+    """Turn trouble with files inside the context into one error; `what` follows "cannot".
 
     Raises:
-        DepotUnusable: in place of OSError and DiskFull.
-        StoreDamaged: it tells itself what to do.
+        DepotUnusable: in place of OSError and DiskFull. StoreDamaged passes: its text says what to do.
     """
     try:
         yield

@@ -1,4 +1,4 @@
-"""Our own content backend: blocks on disk, and other peers to ask for what is not there."""
+"""Our own content backend: blocks on disk, and a fetcher that asks other peers for missing ones."""
 
 from __future__ import annotations
 
@@ -23,31 +23,31 @@ from .publish import publish
 from .threads import check_cancelled, from_thread
 
 _SHALLOW = "blocks:"
-"""Owners that begin so keep single blocks, not what is below them."""
+"""Beginning of owners that keep single blocks, without what is below them."""
 _FETCHING = "fetching:"
-"""Owners that begin so, and go on with a process id, keep what that process is fetching."""
-
+"""Beginning of owners, before a process id, that keep what that process is fetching."""
 
 _MAX_READERS = 8
+"""Worker threads that may wait for other peers at a time: a few of the 40 that trio has."""
 
 
 class Fetcher(Protocol):
-    """How what is not here is had from others."""
+    """Gets missing blocks from others."""
 
     async def fetch_tree(self, root: Cid, limits: TreeLimits, on_progress: OnProgress | None = None) -> None:
-        """Get all blocks below `root` that are not here into the store of blocks.
+        """Get all missing blocks of a tree into the store of blocks.
 
         Raises:
-            ContentMissing: nobody has all of them.
-            ContentRefused: they go over a limit, or make no sense.
+            ContentMissing: no provider has all of them.
+            ContentRefused: the tree goes over a limit, or makes no sense.
         """
         ...
 
     async def fetch_block(self, cid: Cid) -> bytes:
-        """Get one block into the store of blocks.
+        """Get one block into the store of blocks, and return its bytes.
 
         Raises:
-            ContentMissing: nobody has it.
+            ContentMissing: no provider has it.
         """
         ...
 
@@ -56,9 +56,9 @@ class EmbeddedBackend:
     """Content in a store of blocks of our own; see `ContentBackend`.
 
     Args:
-        blocks: the blocks that are here. Other processes may use them at the same time.
-        pins: what must stay.
-        fetcher: gets what is not here; None if there is nobody to ask.
+        blocks: the store of blocks. Other processes may use it at the same time.
+        pins: the table of what must stay.
+        fetcher: gets missing blocks; None if there is no peer to ask. It may be set later.
     """
 
     def __init__(self, blocks: BlockStore, pins: Pins, fetcher: Fetcher | None = None) -> None:
@@ -66,7 +66,7 @@ class EmbeddedBackend:
         self._pins = pins
         self.fetcher = fetcher
         self._busy: Counter[Cid] = Counter()
-        # they wait for other threads, so they must not take all that there are
+        # these threads wait for other threads, so they must not take all that there are
         self._readers = trio.CapacityLimiter(_MAX_READERS)
 
     @property
@@ -89,7 +89,7 @@ class EmbeddedBackend:
             self._blocks.put(cid, block, checked=True)
 
         def work() -> Cid:
-            # nothing refers to the blocks before the last one is there, so a collection has to wait
+            # until the last block is there, nothing refers to the others: a collection has to wait
             with self._blocks.writing():
                 root = publish(
                     directory,
@@ -138,7 +138,7 @@ class EmbeddedBackend:
             try:
                 await trio.to_thread.run_sync(work)
             except ContentMissing:
-                # a block was there, but damaged: it was removed, and can be had again
+                # a block was there, but damaged: it has been removed, and can be fetched
                 await self._complete(cid, limits, on_progress)
                 await trio.to_thread.run_sync(work)
 
@@ -191,7 +191,7 @@ class EmbeddedBackend:
         return await self.fetcher.fetch_block(cid)
 
     def _get_anywhere(self, cid: Cid) -> bytes:
-        """In a worker thread."""
+        """Return a block from here or from others; for worker threads."""
         try:
             return self._blocks.get(cid)
         except ContentMissing as error:
@@ -201,7 +201,7 @@ class EmbeddedBackend:
 
     @contextlib.asynccontextmanager
     async def _keeping(self, cid: Cid) -> AsyncIterator[None]:
-        """Inside, no process collects what is there of a tree."""
+        """Enter a context in which no process collects blocks of a tree."""
         owner = f"{_FETCHING}{os.getpid()}"
         self._busy[cid] += 1
         try:
@@ -218,7 +218,7 @@ class EmbeddedBackend:
         found = {}
         for text, owners in self._pins.pins().items():
             ours = frozenset(owner for owner in owners if _is_ours(owner))
-            with contextlib.suppress(BadCid):  # of a later release, perhaps
+            with contextlib.suppress(BadCid):  # a later release may have written it
                 if ours:
                     found[Cid.parse(text)] = ours
         return found
@@ -239,7 +239,7 @@ _NOBODY = "there is nobody to ask: name a peer that has it with -peer, or an IPF
 
 
 def _is_ours(owner: str) -> bool:
-    """Whether an owner's pins are in this store: other backends have a colon in theirs, too."""
+    """Whether an owner's pins are in this store: owners of other backends have a colon in them, too."""
     return ":" not in owner or owner.startswith((_SHALLOW, _FETCHING))
 
 

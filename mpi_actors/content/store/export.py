@@ -1,7 +1,7 @@
-"""From blocks to files: a tree put on a disk, and what is in one, without files. All of it blocks its thread.
+"""From blocks to files: puts a tree on a disk, or lists what is in one. All functions block.
 
-Blocks come from strangers. Whatever they say, nothing is written outside of the place that was named, and
-what cannot be written as it should be is not written at all.
+Blocks come from strangers. Whatever they say, nothing is written outside of the place that the caller names,
+and a tree that cannot be written as it is is not written at all.
 """
 
 from __future__ import annotations
@@ -33,7 +33,10 @@ from .publish import Stopped
 
 _NEW_FLAGS = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _BUFFER_SIZE = 64 * 1024
+"""Bytes that are collected before they are written: small pieces should not cost a system call each."""
 _MAX_NAME_SHOWN = 40
+"""Characters of a destination's name that begin the name of the temporary directory: for a person who finds
+one, and short enough for every file system."""
 _KINDS: dict[TreeKind, EntryKind] = {
     TreeKind.FILE: "file",
     TreeKind.DIRECTORY: "directory",
@@ -55,24 +58,24 @@ def export(
 ) -> None:
     """Put a file or directory at `destination`, entirely or not at all.
 
-    Links in a directory are made, if they do not lead out of it. A link alone always would.
+    Links in a directory are made if they do not lead out of it. A link alone is refused.
 
     Args:
         cid: what to put there.
-        get: gets its blocks, each of which it has checked.
-        destination: where; its directory must exist.
-        limits: of the tree; by default those of `TreeLimits()`.
-        on_progress: told of the bytes of blocks that were read, about every 0.1 % but no more than every MiB,
-            and at the end.
-        stopped: asked between blocks whether to go on.
+        get: returns its blocks, each of which it has checked.
+        destination: where to put it; the directory above must exist.
+        limits: on the tree; by default those of `TreeLimits()`.
+        on_progress: is called with the bytes of blocks that were read: about every 0.1 %, but at most once
+            each MiB, and at the end.
+        stopped: is called between blocks; true ends the work.
 
     Raises:
-        ContentMissing: `get` has not got something.
-        ContentRefused: the tree goes over a limit, makes no sense, has a name that cannot be used, or two
-            that the file system does not tell apart, or a link that leads out of it.
-        DiskFull: there is no room for it.
+        ContentMissing: `get` does not have a block.
+        ContentRefused: the tree goes over a limit, makes no sense, has a name that cannot be used, has two
+            names that the file system does not tell apart, or has a link that leads out of it.
+        DiskFull: the disk has no room for it.
         FileExistsError: `destination` exists.
-        OSError: it cannot be written.
+        OSError: `destination` cannot be written.
         Stopped: `stopped` returned true.
     """
     _require_absent(destination)
@@ -91,7 +94,7 @@ def export(
 
 
 class _Source:
-    """Gets blocks, and tells how far that is."""
+    """Gets blocks, and reports how many bytes they have."""
 
     def __init__(self, get: Get, on_progress: OnProgress | None, stopped: Callable[[], bool]) -> None:
         self._get = get
@@ -99,7 +102,7 @@ class _Source:
         self._stopped = stopped
 
     def get(self, cid: Cid) -> bytes:
-        """The next block."""
+        """Return the next block."""
         if self._stopped():
             raise Stopped
         block = self._get(cid)
@@ -109,7 +112,7 @@ class _Source:
         return block
 
     def end(self) -> None:
-        """All blocks have been read."""
+        """Report that all blocks have been read."""
         self._meter.end()
 
 
@@ -123,7 +126,7 @@ def _require_absent(destination: Path) -> None:
 
 @contextlib.contextmanager
 def _temporary(destination: Path) -> Iterator[Path]:
-    """A place for a new file or directory, in a directory beside `destination` that nobody else may enter."""
+    """Make a private directory beside `destination`; yield a place in it for a new file or directory."""
     name = f".{destination.name[:_MAX_NAME_SHOWN]}.{secrets.token_hex(8)}.part"
     around = destination.parent / name
     around.mkdir(mode=0o700)
@@ -132,7 +135,7 @@ def _temporary(destination: Path) -> Iterator[Path]:
     finally:
         try:
             shutil.rmtree(around)
-        except OSError as error:  # the reason why all this failed matters more
+        except OSError as error:  # the error that ended the export matters more
             _log.warning("cannot remove %s: %s", around, error)
 
 
@@ -152,7 +155,7 @@ def _write_tree(entries: Iterator[visit.Found], place: Path) -> None:
                 if not names:
                     raise ContentRefused("it is a symbolic link alone, which leads out of wherever it is put")
                 links[names] = target
-    # all directories on the way to them are ours as long as there are none
+    # as long as there are no links, every path into the tree leads through directories that we made
     check_links(links)
     _make_links(links, place)
 
@@ -161,7 +164,7 @@ def _make_links(links: dict[Names, str], place: Path) -> None:
     for names, target in links.items():
         with _new(names):
             os.symlink(target, os.path.join(place, *names))
-    # a file system that takes other names for equal may have other ways through them
+    # on a file system that takes different names for equal, the links may lead elsewhere
     real = os.path.realpath(place)
     for names in links:
         if not tree.is_inside(os.path.realpath(os.path.join(place, *names)), real):
@@ -179,7 +182,7 @@ def _write_file(file: int, entry: FoundFile) -> None:
 
 @contextlib.contextmanager
 def _new(names: Names) -> Iterator[None]:
-    """Give errors that come from a name their own."""
+    """Turn errors that come from an entry's name into ContentRefused."""
     try:
         yield
     except FileExistsError:
@@ -199,13 +202,13 @@ def _shown(names: Names) -> str:
 
 
 def _move(place: Path, destination: Path) -> None:
-    """Move what is finished to where nothing may be."""
+    """Move what is finished to `destination`, if nothing is there."""
     if place.is_dir():
-        _require_absent(destination)  # an empty directory would be replaced
+        _require_absent(destination)  # rename would replace an empty directory
         place.rename(destination)
         return
     try:
-        os.link(place, destination)  # unlike a rename it replaces nothing
+        os.link(place, destination)  # unlike rename, it replaces nothing
     except OSError as error:
         if error.errno not in (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS):
             raise
@@ -217,12 +220,14 @@ def _move(place: Path, destination: Path) -> None:
 
 
 def resolve(path: ContentPath, get: Get) -> Cid:
-    """What is at a path. Only directories on the way are read, and of large ones only the parts needed.
+    """Return the identifier of what is at a path.
+
+    Only the directories on the way are read, and of large directories only the parts that are needed.
 
     Raises:
-        ContentMissing: `get` has not got one of them, or there is no such entry.
-        ContentRefused: one of them makes no sense, or has a name that cannot be used.
-        NotADirectory: something on the way is a file or link; links are not followed.
+        ContentMissing: `get` does not have a block on the way, or there is no such entry.
+        ContentRefused: a directory on the way makes no sense, or has a name that cannot be used.
+        NotADirectory: there is a file or link on the way; links are not followed.
     """
     try:
         return visit.resolve(path, get)
@@ -231,12 +236,12 @@ def resolve(path: ContentPath, get: Get) -> Cid:
 
 
 def list_directory(cid: Cid, get: Get, *, limits: TreeLimits | None = None) -> tuple[DirectoryEntry, ...]:
-    """The entries of a directory, sorted by name. Of files below it only the first blocks are read.
+    """Return the entries of a directory, sorted by name. Of files below it, only the first blocks are read.
 
     Raises:
-        ContentMissing: `get` has not got something.
+        ContentMissing: `get` does not have a block.
         ContentRefused: the tree goes over a limit, makes no sense, or has a name that cannot be used.
-        NotADirectory: it is a file or link.
+        NotADirectory: `cid` is a file or link.
     """
     limits = limits or TreeLimits()
     own: dict[Cid, bytes] = {}

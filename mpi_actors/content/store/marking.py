@@ -1,4 +1,4 @@
-"""Which blocks of a store belong to a tree, and which of a tree's it lacks. Leaves of files are not read."""
+"""Which blocks of a store belong to a tree, and which blocks of a tree it lacks. Leaves are not read."""
 
 from __future__ import annotations
 
@@ -12,28 +12,29 @@ from ..formats.limits import TreeLimits
 from ..formats.walk import Walk
 
 _BATCH_SIZE = 256
+"""Blocks that a walk is asked for at a time: each question goes through all blocks that are missing."""
 
 
 class Blocks(Protocol):
-    """A store of blocks, see `blocks.BlockStore`."""
+    """What is needed here of `blocks.BlockStore`."""
 
     def get(self, cid: Cid) -> bytes:
-        """The bytes of a block, checked; raises ContentMissing."""
+        """Return the bytes of a block, which are checked; raise ContentMissing."""
         ...
 
     def size(self, cid: Cid) -> int:
-        """The bytes of a block, not checked; raises ContentMissing."""
+        """Return how many bytes a block has; raise ContentMissing."""
         ...
 
     def leaf_size(self, cid: Cid) -> int | None:
-        """The bytes of a file in it, not checked, if it is here and seen at once to be a leaf."""
+        """Return how many bytes of a file a block has, if it is here and surely a leaf; else None."""
         ...
 
 
 def reachable(blocks: Blocks, roots: Iterable[Cid]) -> set[bytes]:
-    """The SHA-256 of the roots and of all blocks below them, as far as the store has what is between.
+    """Return the SHA-256 of the roots and of all blocks below them, as far as the store has the way to them.
 
-    All links count, whether or not a tree of files and directories can have them.
+    All links count, even those that no tree of files and directories can have.
     """
     found: set[bytes] = set()
     looked_into: set[bytes] = set()
@@ -57,7 +58,11 @@ def _links(blocks: Blocks, cid: Cid) -> tuple[dagpb.DagLink, ...]:
 
 
 def missing(blocks: Blocks, root: Cid, limits: TreeLimits, most: int) -> list[Cid]:
-    """The first blocks that a tree lacks, `most` at most; see `blocks.BlockStore.missing`."""
+    """Return the first blocks of a tree that are missing, `most` at most; see `blocks.BlockStore.missing`.
+
+    Raises:
+        ContentRefused: the tree goes over a limit, or makes no sense.
+    """
     walk = Walk(root, limits)
     lacking: dict[Cid, None] = {}
     while len(lacking) < most:

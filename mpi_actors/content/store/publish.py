@@ -1,7 +1,7 @@
-"""A directory on disk to blocks: the walk of `ipfs add -r`, entry by entry, in its order.
+"""From files to blocks: walks through a directory as `ipfs add -r` does, in the same order.
 
-What is hidden is left out. Links are stored as links, and only the directory itself may be one that is
-followed. Everything here does blocking work on files, for a thread of its own.
+Hidden entries are left out. Links are stored as links; only the directory itself may be a link that is
+followed. All functions block, and belong in a worker thread.
 """
 
 from __future__ import annotations
@@ -20,15 +20,12 @@ from ..formats import hamt
 from ..formats.importer import Built, FileBuilder, Put, build_directory, build_symlink
 from ..formats.limits import CHUNK, TreeLimits
 from .backend import Added, OnAdded, OnProgress
+from .disk import READ_FLAGS
 from .progress import Meter
-
-_READ_FLAGS = (
-    os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-)  # a pipe in a file's place blocks nobody
 
 
 class Stopped(Exception):
-    """The caller's `stopped` has said so; what blocks were put until then are left to the caller."""
+    """The caller's `stopped` returned true. Blocks that were put until then are the caller's affair."""
 
 
 def publish(
@@ -44,19 +41,19 @@ def publish(
     """Make the blocks of a directory, as `ipfs add -r` does, and return its root.
 
     Args:
-        directory: what to publish; it may be a link to it.
-        put: takes the blocks, those that others link to first.
+        directory: what to publish; it may be a link to a directory.
+        put: takes the blocks, each after the blocks that it links to.
         cid_version: 0, or 1 as with `--cid-version 1 --raw-leaves`.
-        on_added: told of each entry in the order in which IPFS prints them: files and links as they are read,
-            then directories, what is inside first, the root last.
-        on_progress: told of the bytes that were read, about every 0.1 % but no more than every MiB, and at
-            the end.
-        limits: of the tree; by default those of `TreeLimits()`.
-        stopped: asked between pieces of files whether to go on.
+        on_added: is called with each entry, in the order in which IPFS prints them: files and links as they
+            are read, then directories, each after those inside, the root last.
+        on_progress: is called with the bytes of files that were read: about every 0.1 %, but at most once
+            each MiB, and at the end.
+        limits: on the tree; by default those of `TreeLimits()`.
+        stopped: is called between pieces of files; true ends the work.
 
     Raises:
-        BadStore: the directory does not exist or is none, something in it cannot be read, is a device, pipe
-            or socket, has a name that is no UTF-8, or changes meanwhile, or a limit is exceeded.
+        BadStore: the directory does not exist, is no directory, or goes over a limit; or an entry cannot be
+            read, is a device, pipe or socket, has a name that is not UTF-8, or changes meanwhile.
         Stopped: `stopped` returned true.
     """
     root = _scan(directory, limits or TreeLimits(), stopped)
@@ -82,13 +79,13 @@ class _Leaf:
     """A file or link."""
 
     disk: bytes
-    """Where it is."""
+    """Its path on the disk."""
     shown: str
-    """The path that is told."""
+    """Its path as `on_added` gets it."""
     size: int = 0
     """Bytes of a file when the directory was scanned."""
     target: str | None = None
-    """Of a link; None for files."""
+    """Target of a link; None for a file."""
     built: Built | None = None
 
 
@@ -104,7 +101,7 @@ class _Folder:
 
 
 def _scan(directory: Path, limits: TreeLimits, stopped: Callable[[], bool]) -> _Folder:
-    """Everything that is to be published, checked without opening any file."""
+    """Return everything that is to be published, checked without opening any file."""
     root = _Folder(os.fsencode(directory), _own_name(directory))
     waiting, count, size = [root], 0, 0
     while waiting:
@@ -132,7 +129,7 @@ def _own_name(directory: Path) -> str:
     name = os.path.basename(os.fsencode(directory))
     if name in (b"", b".", b".."):
         name = os.path.basename(os.path.realpath(os.fsencode(directory))) or b"/"
-    return name.decode("utf-8", "backslashreplace")  # it is shown, and no part of what is published
+    return name.decode("utf-8", "backslashreplace")  # it is only shown, not published
 
 
 def _listed(folder: _Folder) -> list[tuple[str, os.stat_result]]:
@@ -167,7 +164,7 @@ def _entry(parent: _Folder, name: str, found: os.stat_result) -> _Folder | _Leaf
 
 
 def _leaves(root: _Folder) -> Iterator[_Leaf]:
-    """Files and links, depth first."""
+    """Yield files and links, depth first."""
     waiting: list[_Folder | _Leaf] = [root]
     while waiting:
         entry = waiting.pop()
@@ -178,7 +175,7 @@ def _leaves(root: _Folder) -> Iterator[_Leaf]:
 
 
 def _folders(root: _Folder, cid_version: int) -> Iterator[_Folder]:
-    """Directories, those inside first; in a sharded directory they stand in the order of its shards."""
+    """Yield directories, each after those inside; those in a sharded directory in the order of its shards."""
     waiting, found = [root], []
     while waiting:
         folder = waiting.pop()
@@ -215,12 +212,12 @@ def _publish_file(
 
 def _open(leaf: _Leaf) -> io.FileIO:
     try:
-        file = io.FileIO(os.open(leaf.disk, _READ_FLAGS))
+        file = io.FileIO(os.open(leaf.disk, READ_FLAGS))
     except OSError as error:
         raise BadStore(_cannot_read(leaf.disk, error)) from error
     if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
         file.close()
-        raise BadStore(f"{_show(leaf.disk)} is a file no longer")
+        raise BadStore(f"{_show(leaf.disk)} is no longer a file")
     return file
 
 
@@ -247,7 +244,7 @@ def _text(raw: bytes, path: bytes) -> str:
     try:
         return raw.decode()
     except UnicodeDecodeError:
-        raise BadStore(f"{_show(path)} has a name or target that is no UTF-8. Rename it.") from None
+        raise BadStore(f"{_show(path)} has a name or target that is not UTF-8. Rename it.") from None
 
 
 def _show(path: bytes) -> str:

@@ -1,4 +1,4 @@
-"""A small sqlite database that several threads and processes share: opening it, transactions, its errors."""
+"""A small sqlite database that threads and processes share: opens it, runs transactions, names its errors."""
 
 from __future__ import annotations
 
@@ -20,20 +20,22 @@ _BUSY = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_PROTOCOL)
 
 
 class Sqlite:
-    """One connection, for all threads of this process; closed with `close`, or when nobody has it any more.
+    """One connection to a database, for all threads of this process. `close` or garbage collection closes it.
 
-    The directory and the file are made, only for their owner, when they are not there. All methods block.
+    The directory and the file are made if they do not exist; only their owner may read them. All methods
+    block.
 
     Args:
-        path: of the file. Beside it are two more while it is in use, with `-wal` and `-shm` after its name.
-        schema: statements that make its tables.
-        version: of the schema, from 1 on.
-        application: a number that tells this sort of database from others.
+        path: of the file. While it is in use, two more lie beside it, with `-wal` and `-shm` after its name.
+        schema: the statements that make the tables.
+        version: of the schema, 1 or more.
+        application: a number that tells this kind of database from others.
         patience: seconds to wait for other processes to finish a transaction.
 
     Raises:
-        StoreDamaged: it is damaged, of a newer release, of another program, or cannot be read or written.
-        DiskFull: there is no room for it.
+        StoreDamaged: the file is damaged, was made by a newer release or another program, or cannot be read
+            or written.
+        DiskFull: the disk has no room for it.
     """
 
     def __init__(
@@ -49,7 +51,7 @@ class Sqlite:
             )
         self._connection = connection
         self.close = weakref.finalize(self, connection.close)
-        """Close it, which no thread may be using. Idempotent."""
+        """Close the connection, which no thread may be using. Idempotent."""
         with contextlib.ExitStack() as on_failure:
             on_failure.callback(self.close)
             with self._named():
@@ -58,11 +60,11 @@ class Sqlite:
 
     @contextlib.contextmanager
     def transaction(self, mode: Literal["read", "write"]) -> Iterator[sqlite3.Connection]:
-        """Inside, nobody else changes the database; whatever is raised inside undoes what was changed.
+        """Enter a transaction: nobody else changes the database inside, and an exception undoes all changes.
 
         Raises:
-            StoreDamaged: it is damaged, or cannot be read or written.
-            DiskFull: there is no room for a change.
+            StoreDamaged: the database is damaged, or cannot be read or written.
+            DiskFull: the disk has no room for a change.
         """
         with self._lock, self._named():
             self._connection.execute("BEGIN IMMEDIATE" if mode == "write" else "BEGIN")
@@ -74,10 +76,10 @@ class Sqlite:
                     self._connection.execute("ROLLBACK")
 
     def changes(self) -> int:
-        """A number that is another one once another connection, of whatever process, has changed something.
+        """Return a number that differs from the last one if another connection has changed something.
 
         Raises:
-            StoreDamaged: it is damaged, or cannot be read.
+            StoreDamaged: the database is damaged, or cannot be read.
         """
         with self._lock, self._named():
             return int(self._connection.execute("PRAGMA data_version").fetchone()[0])
@@ -85,7 +87,7 @@ class Sqlite:
     def _begin(self, schema: tuple[str, ...], version: int, application: int) -> None:
         found = self._number("user_version")
         if found == 0:
-            with _locked(self.path.parent):  # to turn on the write-ahead log takes turns, not just patience
+            with _locked(self.path.parent):  # sqlite's patience does not cover turning on the write-ahead log
                 self._make(schema, version, application)
             found = self._number("user_version")
         if self._number("application_id") != application or found < 1:
@@ -94,7 +96,7 @@ class Sqlite:
         if found > version:
             text = f"{self.path} was written by a newer release of mpi_actors."
             raise StoreDamaged(f"{text} Use that release here, or another -path.")
-        # what was committed stays, even after a power failure
+        # a power failure must not lose what was committed
         self._connection.execute("PRAGMA synchronous = FULL")
         flaw = self._connection.execute("PRAGMA quick_check(1)").fetchone()[0]
         if flaw != "ok":
@@ -120,21 +122,21 @@ class Sqlite:
 
     @contextlib.contextmanager
     def _named(self) -> Iterator[None]:
-        """Gives the errors of sqlite and of the system their names."""
+        """Turn errors of sqlite and of the operating system into StoreDamaged or DiskFull."""
         try:
             yield
         except (sqlite3.ProgrammingError, sqlite3.IntegrityError):
-            raise  # mistakes of ours
+            raise  # errors in our own code
         except (sqlite3.DatabaseError, OSError) as error:
             raise self._translated(error) from error
 
     def _translated(self, error: sqlite3.Error | OSError) -> DiskFull | StoreDamaged:
-        code = getattr(error, "sqlite_errorcode", 0) & 0xFF  # the rest tells in which call
+        code = getattr(error, "sqlite_errorcode", 0) & 0xFF  # the other bits only say in which call
         if code in _DAMAGED:
             return self._damaged(str(error))
         if code in _BUSY:
             return StoreDamaged(f"another program keeps {self.path} locked. End it, or try again.")
-        # sqlite knows a full disk, but not every way in which a quota shows
+        # sqlite recognises a full disk, but not every sign of a full quota
         if code == sqlite3.SQLITE_FULL or is_full(self.path.parent):
             return disk_full(self.path)
         reason = error.strerror if isinstance(error, OSError) else str(error)

@@ -1,7 +1,7 @@
-"""Directory trees: what one holds, its digest, a copy of it, its size, and its removal.
+"""Directory trees on disk: their entries, digests, copies and sizes. All functions block.
 
-What is hidden, and what Python compiles for itself, is no part of a tree: it is neither copied nor counted
-in a digest. All functions do blocking work on files.
+Hidden entries, and what Python compiles for itself, are no part of a tree: they are neither copied nor
+counted in a digest.
 """
 
 from __future__ import annotations
@@ -16,20 +16,19 @@ from pathlib import Path
 import attrs
 
 from ...errors import BadStore
+from .disk import READ_FLAGS
 
 MAX_ENTRIES = 10_000
-"""Files, directories and links in one tree."""
+"""Files, directories and links in one tree at most: an interpreter has few, and scans must not take long."""
 MAX_DEPTH = 32
-"""Directories inside one another in one tree."""
+"""Directories inside one another in one tree at most, so that paths stay short enough for every system."""
 
 _COPY_CHUNK = 1 << 20
-_READ_FLAGS = (
-    os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-)  # a pipe in a file's place blocks nobody
+"""Bytes that are copied at a time: 1 MiB, since larger pieces are no faster."""
 
 
 class TreeEntryKind(enum.Enum):
-    """What an entry is; the values are part of the digest."""
+    """What an entry is. The values are part of the digest."""
 
     DIRECTORY = b"d"
     FILE = b"f"
@@ -42,20 +41,20 @@ class TreeEntry:
     """One entry of a tree."""
 
     path: str
-    """From the tree's root, with "/" between names."""
+    """The path from the tree's root, with "/" between names."""
     kind: TreeEntryKind
     size: int = 0
-    """Bytes of a file; 0 for others."""
+    """Bytes of a file; 0 for other kinds."""
     target: str = ""
-    """Of a link, as it stands there."""
+    """Target of a link; "" for other kinds."""
 
 
 def scan(root: Path) -> tuple[TreeEntry, ...]:
-    """All entries of the tree at `root`, each directory before what it holds.
+    """Return all entries of the tree at `root`, each directory before what is in it.
 
     Raises:
-        BadStore: something cannot be read or is refused: a device, pipe or socket, a link that leads out of
-            the tree, too many entries or too deep a directory.
+        BadStore: an entry cannot be read, or is a device, pipe or socket, or a link that leads out of the
+            tree; or there are too many entries, or too many directories inside one another.
     """
     real_root = os.path.realpath(root)
     try:
@@ -66,15 +65,15 @@ def scan(root: Path) -> tuple[TreeEntry, ...]:
 
 
 def size_of(entries: Iterable[TreeEntry]) -> int:
-    """The bytes in the files of a tree."""
+    """Return the bytes of all files of a scanned tree."""
     return sum(entry.size for entry in entries)
 
 
 def digest(root: Path, entries: Iterable[TreeEntry]) -> str:
-    """A SHA-256, as 64 hexadecimal digits, of names, kinds, contents and link targets of a scanned tree.
+    """Return a SHA-256, as 64 hexadecimal digits, of the names, kinds, bytes and targets in a scanned tree.
 
     Raises:
-        BadStore: a file cannot be read, or is a file no longer.
+        BadStore: a file cannot be read, or is no longer a file.
     """
     whole = hashlib.sha256(b"mpi-actors tree 1\n")
     for entry in entries:
@@ -88,12 +87,12 @@ def digest(root: Path, entries: Iterable[TreeEntry]) -> str:
 
 
 def copy(root: Path, entries: Iterable[TreeEntry], destination: Path) -> None:
-    """Copy a scanned tree; the copy is only for its owner, who may write all of it.
+    """Copy a scanned tree. Only the owner may read the copy, and may write all of it.
 
-    Of a file that has grown since no more than its former size is copied.
+    If a file has grown since the scan, only its former size is copied.
 
     Raises:
-        BadStore: a file cannot be read, or is a file no longer.
+        BadStore: a file cannot be read, or is no longer a file.
         OSError: the copy cannot be written, or `destination` exists.
     """
     destination.mkdir(mode=0o700)
@@ -109,11 +108,12 @@ def copy(root: Path, entries: Iterable[TreeEntry], destination: Path) -> None:
 
 
 def measure(root: Path) -> int:
-    """The bytes in all files at `root`, hidden ones too, wherever links lead.
+    """Return the bytes of all files at `root`, including hidden ones. Links are not followed.
 
     Raises:
-        BadStore: there is a device, pipe or socket, too many entries or too deep a directory.
-        OSError: something cannot be read.
+        BadStore: there is a device, pipe or socket, or there are too many entries, or too many directories
+            inside one another.
+        OSError: a directory cannot be read.
     """
     size = 0
     for path, found in _walk(root, everything=True):
@@ -166,18 +166,18 @@ def _entry(root: Path, real_root: str, path: str, found: os.stat_result) -> Tree
 
 
 def is_inside(path: str, directory: str) -> bool:
-    """Whether a path is the directory or below it; both resolved."""
+    """Whether a path is the directory or below it. Both have to be resolved."""
     return os.path.commonpath([path, directory]) == directory
 
 
 def _open(path: Path) -> int:
     try:
-        file = os.open(path, _READ_FLAGS)
+        file = os.open(path, READ_FLAGS)
     except OSError as error:
         raise BadStore(_cannot_read(error, path)) from error
     if not stat.S_ISREG(os.fstat(file).st_mode):
         os.close(file)
-        raise BadStore(f"{path} is a file no longer")
+        raise BadStore(f"{path} is no longer a file")
     return file
 
 

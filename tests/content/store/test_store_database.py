@@ -28,7 +28,7 @@ def path(tmp_path: Path) -> Path:
 def fill(database: Database) -> None:
     """Remember something in every table."""
     database.install(ROW, pin=True)
-    database.fail(FAILURE)
+    database.record_failure(FAILURE)
     database.delete("gone")
     database.choose("echo")
     database.adopt("pool")
@@ -66,7 +66,7 @@ def test_what_a_person_wants(path: Path) -> None:
     database.choose("bad")
     database.choose("echo")
     assert (database.records().failures, database.records().unwanted) == ({}, {"gone"})
-    database.fail(FAILURE)
+    database.record_failure(FAILURE)
     database.install(Installed("bad", "v3", 1, 1.0))
     assert database.records().failures == {}
 

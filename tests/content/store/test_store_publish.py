@@ -279,7 +279,7 @@ CHANGES = pytest.mark.parametrize(
         (grow, "has changed its size"),
         (shrink, "has changed its size"),
         (remove, "cannot read"),
-        (replace_by_pipe, "is a file no longer"),
+        (replace_by_pipe, "is no longer a file"),
         (replace_by_link, "cannot read"),
     ],
     ids=lambda value: getattr(value, "__name__", ""),

@@ -147,9 +147,9 @@ def test_a_pipe_in_the_place_of_a_file(tmp_path: Path) -> None:
     entries = tree.scan(root)
     (root / "a").unlink()
     os.mkfifo(root / "a")
-    with pytest.raises(BadStore, match="is a file no longer"):
+    with pytest.raises(BadStore, match="is no longer a file"):
         tree.digest(root, entries)
-    with pytest.raises(BadStore, match="is a file no longer"):
+    with pytest.raises(BadStore, match="is no longer a file"):
         tree.copy(root, entries, tmp_path / "copy")
 
 
