@@ -1,13 +1,11 @@
-"""What a person holds: the command line, the prompt, and lines read from a file or a pipe.
+"""The console of a daemon: its commands, and the two ways to work it. It sees a whole daemon, and no pool.
 
-- `arguments`, `arguments_content`, `values`: the command line, pure;
-- `registry`, `commands`, `commands_content`, `completion`: the commands of the console;
-- `show`, `tables`, `listings`, `progress`: events and lists as text, pure;
-- `screen`: what a command that runs once shows, with a bar for how far it is;
-- `directories`: where a peer keeps what is its own;
-- `eventlog`, `logs`: the events as JSON lines, the package's log records;
-- `outbox`: what waits to be shown, in bounded memory;
-- `console`: the state of one console, whatever its front is;
-- `lines`, `terminal`: the two fronts;
-- `app`: a daemon with a console on it.
+- `registry`: the console's commands by name, from which help and completion derive;
+- `completion`: what a half-typed line could become, pure;
+- `console`: the state of one console: it executes lines, and says what happens;
+- `commands_content`: the commands on interpreters and content;
+- `commands`: the commands on jobs, peers and the console itself;
+- `front`: what works a console: an interface, and lines from a file or a pipe;
+- `terminal`: a person at a terminal, with a prompt;
+- `app`: a daemon with a console on it, from its start to its exit code.
 """

@@ -28,16 +28,22 @@ if TYPE_CHECKING:
     from .front import Front
 
 SHUTDOWN = 2.5
-"""Seconds that a signalled daemon has for an orderly end."""
+"""Seconds that a daemon may take to end after a signal: a little more than `Timing.shutdown`."""
 _LAST_WORDS = 0.3
+"""Seconds for the last output when the console ends: the terminal may be stopped (Ctrl-S)."""
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+"""The signals that end the daemon in order; a second one ends it at once."""
 
 
 def run_console(options: ConsoleOptions) -> int:
-    """Run a daemon and its console; returns the exit code, which is 128 + the signal that ended it.
+    """Run a daemon and its console to their end.
+
+    Returns:
+        The exit code: see `exit_codes`.
 
     Raises:
         UsageError: an option cannot be used.
+        MpiActorsError: the daemon cannot be opened, or has failed.
     """
     with logs.installed(debug=options.debug) as handler, contextlib.ExitStack() as stack:
         event_log = None if options.events is None else EventLog(options.events)
@@ -46,10 +52,10 @@ def run_console(options: ConsoleOptions) -> int:
         interactive = os.isatty(STDIN) and os.isatty(STDOUT)
         path = options.path or default_directory()
         with loading():
-            # libp2p takes more than a second to load; whatever is wrong so far was said before
+            # libp2p takes more than a second to load: complain about the options first
             from ...daemon.real import DaemonOptions
         peer = PeerLimits() if options.slots is None else PeerLimits(slots=options.slots)
-        node_options = DaemonOptions(
+        daemon_options = DaemonOptions(
             path=path,
             store=options.store,
             api=options.api,
@@ -62,7 +68,7 @@ def run_console(options: ConsoleOptions) -> int:
             settings=Settings(peer=peer),
             pool=options.pool,
         )
-        app = _App(node_options, handler, event_log, quiet=options.quiet, interactive=interactive)
+        app = _App(daemon_options, handler, event_log, quiet=options.quiet, interactive=interactive)
         return trio.run(app.main)
 
 
@@ -86,7 +92,7 @@ def _front(interactive: bool, path: Path) -> Front:
 
 
 class _App:
-    """The daemon's whole life: opened, run, ended, whatever signals come."""
+    """The whole life of a daemon with a console: it opens, runs and ends it."""
 
     def __init__(
         self,
@@ -107,7 +113,7 @@ class _App:
         self._scope = trio.CancelScope()
 
     async def main(self) -> int:
-        """Run to the end; returns the exit code."""
+        """Run the daemon to its end; return the exit code."""
         code = 0
         async with trio.open_nursery() as nursery:
             await nursery.start(self._watch_signals)
@@ -115,7 +121,7 @@ class _App:
                 with self._scope:
                     code = await self._live()
             except* MpiActorsError:
-                # a daemon that is stopped while it starts says so
+                # a daemon that a signal stops while it starts raises an error: the signal is the reason
                 if not self._signal:
                     raise
             nursery.cancel_scope.cancel()
@@ -128,37 +134,37 @@ class _App:
 
         register_commands()
 
-        async with open_daemon(self._options) as node:
-            bus = node.daemon.bus
+        async with open_daemon(self._options) as real:
+            bus = real.daemon.bus
             outbox = Outbox(bus)
-            console = Console(node, outbox, quiet=self._quiet, interactive=self._interactive)
+            console = Console(real, outbox, quiet=self._quiet, interactive=self._interactive)
             front = _front(self._interactive, self._options.path)
             with contextlib.ExitStack() as stack:
                 if self._event_log is not None:
                     stack.callback(bus.listen(self._event_log.on_event))
-                stack.callback(bus.listen(console.hear))
-                self._session = _Session(node, console, outbox, front, self._handler)
-                await node.run(services=[self._session.child()])
+                stack.callback(bus.listen(console.on_event))
+                self._session = _Session(real, console, outbox, front, self._handler)
+                await real.run(services=[self._session.child()])
             if self._session.failure is not None and not self._signal:
                 raise self._session.failure
             return console.exit_code
 
     async def _watch_signals(self, *, task_status: trio.TaskStatus[None]) -> None:
-        # what was set to be ignored (nohup, a background job of a script) stays so
+        # signals that the parent process ignores (nohup, background jobs of scripts) stay ignored
         wanted = [each for each in _SIGNALS if signal.getsignal(each) is not signal.SIG_IGN]
         with trio.open_signal_receiver(*wanted) as signals:
             task_status.started()
             async for number in signals:
-                self._obey(number)
+                self._on_signal(number)
 
-    def _obey(self, number: int) -> None:
+    def _on_signal(self, number: int) -> None:
         session = self._session
         if self._signal:
             if session is not None:
                 session.restore()
-            os._exit(exit_codes.after_signal(number))  # the warden sees to the programs
-        # a terminal sends it as a signal except while there is a prompt, which reads it as a key
-        if number == signal.SIGINT and session is not None and session.ctrl_c():
+            os._exit(exit_codes.after_signal(number))  # the warden ends the programs
+        # a terminal sends Ctrl-C as a signal, except while a prompt reads it as a key
+        if number == signal.SIGINT and session is not None and session.on_ctrl_c():
             return
         self._signal = number
         if session is not None and session.up:
@@ -172,30 +178,32 @@ class _Session:
     """The console of a running daemon, and its front."""
 
     def __init__(
-        self, node: RealDaemon, console: Console, outbox: Outbox, front: Front, handler: logs.ConsoleHandler
+        self, real: RealDaemon, console: Console, outbox: Outbox, front: Front, handler: logs.ConsoleHandler
     ) -> None:
-        self._node = node
+        self._real = real
         self._console = console
         self._outbox = outbox
         self._front = front
         self._handler = handler
         self.up = False
+        """Whether the console's actor has started."""
         self.failure: OSError | MpiActorsError | None = None
+        """Why the console ended: its output or input failed; None if it ended well."""
 
     def stop(self) -> None:
         """Ask the daemon to end in an orderly way."""
-        self._node.daemon.stop()
+        self._real.daemon.stop()
 
     def restore(self) -> None:
         """Leave the terminal as it was."""
         self._front.restore()
 
-    def ctrl_c(self) -> bool:
-        """Ctrl-C was pressed: whether that was for something that the console is doing."""
-        return self._console.interactive and (self._console.interrupt() or self._front.ctrl_c())
+    def on_ctrl_c(self) -> bool:
+        """Let an interactive console stop what it does; return whether it could use the key."""
+        return self._console.interactive and (self._console.interrupt() or self._front.on_ctrl_c())
 
     def child(self) -> ChildSpec[object]:
-        """The console's actor."""
+        """Return the spec of the console's actor, for the daemon's supervisor."""
         return ChildSpec(id="console", run=self._run, restart=Restart.TEMPORARY)
 
     async def _run(self, _: Mailbox[object]) -> None:
@@ -225,7 +233,7 @@ class _Session:
         try:
             await self._outbox.pump(self._front.write)
         except OSError as error:
-            # nobody can see what happens any more
+            # nobody can see any more what happens
             self.failure = (
                 error if isinstance(error, BrokenPipeError) else OutputLost(f"cannot write: {error.strerror}")
             )

@@ -1,4 +1,4 @@
-"""What could be meant by a half-typed line. Pure."""
+"""What a half-typed line could become. Pure."""
 
 from __future__ import annotations
 
@@ -9,18 +9,20 @@ from .registry import REGISTRY, Names
 
 @attrs.frozen(kw_only=True)
 class Vocabulary:
-    """The names that there are at a moment."""
+    """The names that a line can mention at one moment."""
 
     installed: tuple[str, ...] = ()
+    """Installed interpreters."""
     available: tuple[str, ...] = ()
-    """In the store, and not installed."""
+    """Interpreters that are in the store and not installed."""
     pinned: tuple[str, ...] = ()
-    """Interpreters that are kept."""
+    """Pinned interpreters."""
     jobs: tuple[str, ...] = ()
+    """Ids of jobs."""
 
 
 def complete(text: str, vocabulary: Vocabulary) -> tuple[str, tuple[str, ...]]:
-    """The word at the end of `text`, and the names that it could become."""
+    """Return the word at the end of `text`, and the names that this word could become."""
     words = text.split()
     word = "" if not words or text[-1].isspace() else words.pop()
     if not words:

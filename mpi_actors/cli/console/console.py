@@ -1,4 +1,4 @@
-"""One console: what it was told, what it says, which jobs are its own. Its front reads and writes."""
+"""One console: it executes lines, says what happens, and knows its own jobs. Its front reads and writes."""
 
 from __future__ import annotations
 
@@ -21,25 +21,28 @@ from ..text.tables import one_line
 from .completion import Vocabulary
 from .registry import check_count, find, split
 
-_PATIENCE = 0.5  # seconds of waiting before it is said for what
+_PATIENCE = 0.5
+"""Seconds that the console waits in silence; then it says what it waits for."""
+_MAX_ERROR = 2000
+"""Characters of an error's text that the console shows: a screenful."""
 
 
 class Console:
-    """The commands' view of a daemon, and of the person.
+    """What the commands see of the daemon and of the person.
 
     Args:
-        node: the daemon.
-        outbox: takes what is to be shown.
-        quiet: show only what programs log, what was asked for, and failures.
-        interactive: a person sits there, who sees by themselves what failed.
+        real: the daemon.
+        outbox: takes the texts that the front shows.
+        quiet: show only what programs log, answers to commands, and failures.
+        interactive: a person at a terminal works the console and sees what failed: the exit code is 0.
     """
 
-    def __init__(self, node: RealDaemon, outbox: Outbox, *, quiet: bool, interactive: bool) -> None:
-        self.node = node
+    def __init__(self, real: RealDaemon, outbox: Outbox, *, quiet: bool, interactive: bool) -> None:
+        self.real = real
         self.outbox = outbox
         self.interactive = interactive
         self.leaving = False
-        """`exit` was said."""
+        """Whether the person has entered `exit`."""
         self._quiet = quiet
         self._running: dict[JobId, Job] = {}
         self._began: dict[JobId, float] = {}
@@ -47,27 +50,27 @@ class Console:
         self._command_failed = False
         self._current: trio.CancelScope | None = None
 
-    # --- what it says -------------------------------------------------------------------------------------
+    # --- output -------------------------------------------------------------------------------------
 
     def say(self, text: str) -> None:
-        """Something that was asked for."""
+        """Show an answer to a command."""
         self.outbox.put(text)
 
     def say_lines(self, lines: Iterable[str]) -> None:
-        """The same, in lines."""
+        """Show an answer of several lines."""
         self.say("\n".join(lines))
 
     def news(self, text: str) -> None:
-        """Something that a quiet console leaves out."""
+        """Show a text that a quiet console leaves out."""
         if not self._quiet:
             self.outbox.put(text)
 
     def complain(self, text: str) -> None:
-        """Something that went wrong."""
+        """Show a text on standard error: something went wrong."""
         self.outbox.put(text, error=True)
 
-    def hear(self, event: Event) -> None:
-        """An event has happened: show it."""
+    def on_event(self, event: Event) -> None:
+        """Show an event that has happened, if it is for people."""
         if isinstance(event, JobStarted):
             self._began[event.job] = trio.current_time()
         shown = show(event, several=self.interactive and self._several())
@@ -77,11 +80,11 @@ class Console:
         self.outbox.put(shown.text, error=shown.kind.is_error, droppable=droppable)
 
     def greet(self) -> None:
-        """Say who this peer is, and how others find it."""
-        daemon = self.node.daemon
+        """Say who this peer is, and with which flags others can join it."""
+        daemon = self.real.daemon
         self.news(f"mpi-actors {__version__}, peer {daemon.local}")
         self.news(f"pool {daemon.pool}, {self._in_store()}")
-        for line in self.node.content_lines:
+        for line in self.real.content_lines:
             self.news(line)
         self.news("for others to join:")
         for address in daemon.transport.addresses:
@@ -90,22 +93,22 @@ class Console:
             self.news("`help` lists the commands")
 
     def _in_store(self) -> str:
-        source = self.node.source
+        source = self.real.source
         if source is None:
             return "no store of interpreters"
         if not source.opened:
-            return "its store is looked for"
+            return "its store is not opened yet"
         count = len(source.names())
         return f"{count} interpreter{'' if count == 1 else 's'} in the store"
 
     def _store_flag(self) -> str:
-        path = self.node.store_path
+        path = self.real.store_path
         return "" if path is None else f"-ipfs-store {path} "
 
-    # --- what it is told ----------------------------------------------------------------------------------
+    # --- commands ----------------------------------------------------------------------------------
 
     async def execute(self, line: str) -> None:
-        """Do what a line says. Errors are told, and not raised."""
+        """Execute a line. Errors are shown, and not raised."""
         try:
             words = split(line)
             if not words:
@@ -114,22 +117,22 @@ class Console:
             check_count(command, words[1:])
             await command.run(self, words[1:])
         except MpiActorsError as error:
-            self._fail(error)
+            self._on_error(error)
 
     async def each(self, names: Sequence[str], act: Callable[[str], Awaitable[None]]) -> None:
-        """Do something for each name, also when it failed for some."""
+        """Call `act` with each name; an error is shown, and the other names still get their turn."""
         for name in names:
             try:
                 await act(name)
             except MpiActorsError as error:
-                self._fail(error)
+                self._on_error(error)
 
-    def _fail(self, error: MpiActorsError) -> None:
+    def _on_error(self, error: MpiActorsError) -> None:
         self._command_failed = True
-        self.complain(f"error: {one_line(str(error), 2000)}")
+        self.complain(f"error: {one_line(str(error), _MAX_ERROR)}")
 
     async def interruptible(self, act: Callable[[], Awaitable[None]]) -> bool:
-        """Do something that `interrupt` can stop; whether it came to its end."""
+        """Run `act` so that `interrupt` can stop it; return whether it came to its end."""
         with trio.CancelScope() as self._current:
             await act()
         stopped = self._current.cancelled_caught
@@ -137,36 +140,36 @@ class Console:
         return not stopped
 
     def interrupt(self) -> bool:
-        """Stop what is being done, if anything is; whether there was something."""
+        """Stop the running command, if there is one; return whether there was."""
         if self._current is None:
             return False
         self._current.cancel()
         return True
 
-    async def prepared(self, most: float = math.inf) -> None:
-        """Wait until the interpreters of the store are installed, and say so if it takes long.
+    async def prepared(self, limit: float = math.inf) -> None:
+        """Wait until the daemon has installed the interpreters of its store, and say so if that takes long.
 
         Args:
-            most: seconds after which to go on all the same.
+            limit: seconds after which the wait ends in any case.
         """
-        ready = self.node.prepared
+        ready = self.real.prepared
         with trio.move_on_after(_PATIENCE):
             await ready.wait()
         if not ready.is_set():
             self.news("waiting for the interpreters to be installed …")
-            with trio.move_on_after(most):
+            with trio.move_on_after(limit):
                 await ready.wait()
 
     def backend(self) -> ContentBackend:
-        """Where content is kept and found.
+        """Return the backend that keeps and finds content.
 
         Raises:
-            UsageError: this peer has only a directory for a store.
+            UsageError: this peer has only a directory as its store, and no content.
         """
-        backend = self.node.backend
+        backend = self.real.backend
         if backend is None:
             raise UsageError(
-                "this peer does without IPFS: start it with -ipfs-api embedded, or with the address of an "
+                "this peer works without IPFS: start it with -ipfs-api embedded, or with the address of an "
                 "IPFS daemon"
             )
         return backend
@@ -174,37 +177,37 @@ class Console:
     # --- jobs ---------------------------------------------------------------------------------------------
 
     def own(self, job: Job) -> None:
-        """A job was started from here."""
+        """Remember a job that was started at this console."""
         self._count_ended()
         self._running[job.id] = job
 
     def job(self, name: str) -> Job:
-        """The job whose name begins so.
+        """Return the job whose id begins with `name`.
 
         Raises:
-            UnknownJob: there is none, or more than one.
+            UnknownJob: no job's id begins so, or more than one does.
         """
-        return self.node.daemon.job(name.lower())
+        return self.real.daemon.job(name.lower())
 
     def seconds_of(self, job: Job) -> float:
-        """How long a job has been running, or ran."""
+        """Return the seconds for which a job has been running, or ran."""
         if job.result is not None:
             return job.result.seconds
         now = trio.current_time()
         return now - self._began.get(job.id, now)
 
     def vocabulary(self) -> Vocabulary:
-        """The names that there are now."""
-        listing = self.node.depot.listing() if self.node.prepared.is_set() else []
+        """Return the names that completion can offer now."""
+        listing = self.real.depot.listing() if self.real.prepared.is_set() else []
         return Vocabulary(
             installed=tuple(entry.name for entry in listing if entry.state == "installed"),
             available=tuple(entry.name for entry in listing if entry.state != "installed"),
             pinned=tuple(entry.name for entry in listing if entry.pinned),
-            jobs=tuple(self.node.daemon.jobs),
+            jobs=tuple(self.real.daemon.jobs),
         )
 
     async def finish(self) -> None:
-        """Wait for the jobs that were started from here."""
+        """Wait until the jobs that were started at this console have ended."""
         with trio.move_on_after(_PATIENCE):
             await self._wait_for_jobs()
         self._count_ended()
@@ -215,7 +218,7 @@ class Console:
 
     @property
     def exit_code(self) -> int:
-        """0; or of a console that nobody watches, 3 if a job failed, else 2 if a command did."""
+        """0 if a person works the console; else 3 if a job failed, else 2 if a command failed, else 0."""
         if self.interactive:
             return exit_codes.OK
         self._count_ended()

@@ -1,4 +1,4 @@
-"""What a console is worked by: lines of a file or pipe, or a person at a terminal."""
+"""What works a console: lines from a file or a pipe. `terminal` has the front for a person."""
 
 from __future__ import annotations
 
@@ -12,34 +12,34 @@ from .console import Console
 
 
 class Front(Protocol):
-    """Reads commands, and shows what the console says."""
+    """Reads commands, and shows what the console says. The application runs one front."""
 
     async def run(self, console: Console) -> None:
-        """Have all commands executed, to the end."""
+        """Read commands and let the console execute them, until the input ends or the person leaves."""
         ...
 
     async def write(self, pieces: list[OutputPiece]) -> None:
-        """Show pieces; returns when they are shown.
+        """Show pieces; return when they are shown.
 
         Raises:
-            OSError: that is not possible any more.
+            OSError: the output is lost; BrokenPipeError if nobody reads it any more.
         """
         ...
 
-    def ctrl_c(self) -> bool:
-        """Somebody pressed Ctrl-C while nothing was being done; whether that is seen to."""
+    def on_ctrl_c(self) -> bool:
+        """A person pressed Ctrl-C while no command ran. Return whether the front could use the key."""
         ...
 
     def restore(self) -> None:
-        """Leave the terminal as it was: the process ends now."""
+        """Set the terminal as it was before: the process ends now."""
         ...
 
 
 class LineFront:
-    """Commands from standard input, which is no terminal."""
+    """Commands from standard input that is no terminal."""
 
     async def run(self, console: Console) -> None:
-        """See `Front.run`: until `exit` or the end of the input, then until the jobs have ended."""
+        """See `Front.run`: execute lines until `exit` or the end of the input; then wait for the jobs."""
         async for line in read_lines():
             await console.execute(line)
             if console.leaving:
@@ -50,8 +50,8 @@ class LineFront:
         """See `Front.write`."""
         await trio.to_thread.run_sync(write_pieces, pieces, abandon_on_cancel=True)
 
-    def ctrl_c(self) -> bool:
-        """See `Front.ctrl_c`: it is a signal like others."""
+    def on_ctrl_c(self) -> bool:
+        """See `Front.on_ctrl_c`: here Ctrl-C is a signal like others, which ends the daemon."""
         return False
 
     def restore(self) -> None:

@@ -18,14 +18,14 @@ C = TypeVar("C")
 
 
 class Names(enum.Enum):
-    """What the arguments of a command name, for completion."""
+    """What kind of thing the arguments of a command name, for completion."""
 
     NOTHING = enum.auto()
     COMMANDS = enum.auto()
     INSTALLED = enum.auto()
     AVAILABLE = enum.auto()
     INTERPRETERS = enum.auto()
-    """Installed or available."""
+    """Interpreters, installed or in the store."""
     PINNED = enum.auto()
     JOBS = enum.auto()
 
@@ -40,15 +40,18 @@ class Command(Generic[C]):
 
     name: str
     usage: str
+    """The command with its arguments, as `help` shows it."""
     summary: str
+    """What the command does, in a line."""
     run: Run[C]
     least: int
-    """Arguments that it must have."""
+    """The number of arguments that the command needs."""
     most: int | None
-    """Arguments that it may have; None for any number."""
+    """The number of arguments that it accepts; None for any number."""
     names: Names
+    """What its arguments name."""
     only_first: bool
-    """Only its first argument is such a name."""
+    """Only the first argument is such a name."""
 
 
 REGISTRY: dict[str, Command[Any]] = {}
@@ -56,10 +59,10 @@ REGISTRY: dict[str, Command[Any]] = {}
 
 
 def find(word: str) -> Command[Any]:
-    """The command of that name, in letters of either case.
+    """Return the command of that name, in upper or lower case.
 
     Raises:
-        UsageError: there is none; the text names the closest one.
+        UsageError: there is no such command; the text names the closest one.
     """
     command = REGISTRY.get(word.lower())
     if command is not None:
@@ -70,22 +73,22 @@ def find(word: str) -> Command[Any]:
 
 
 def split(line: str) -> list[str]:
-    """The words of a line, quoted as in a shell.
+    """Split a line into words, which may be quoted as in a shell.
 
     Raises:
-        UsageError: a quotation does not end.
+        UsageError: a quotation has no end.
     """
     try:
         return shlex.split(line)
     except ValueError as error:
-        raise UsageError(f"cannot read that line: {str(error).lower()}") from None
+        raise UsageError(f"cannot read this line: {str(error).lower()}") from None
 
 
 def check_count(command: Command[Any], arguments: Sequence[str]) -> None:
     """Refuse too few or too many arguments.
 
     Raises:
-        UsageError: the text has the usage.
+        UsageError: their number is wrong; the text shows the usage.
     """
     if len(arguments) < command.least or (command.most is not None and len(arguments) > command.most):
         raise UsageError(f"usage: {command.usage}")
@@ -95,7 +98,7 @@ def command(
     usage: str, summary: str, least: int = 0, most: int | None = 0, names: Names = Names.NOTHING,
     *, only_first: bool = False,
 ) -> Callable[[Run[C]], Run[C]]:  # fmt: skip
-    """Register a command, whose name is the first word of `usage`. See `Command` for the rest."""
+    """Return a decorator that registers a command. Its name is the first word of `usage`; see `Command`."""
 
     def register(run: Run[C]) -> Run[C]:
         name = usage.split()[0]

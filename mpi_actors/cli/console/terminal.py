@@ -1,7 +1,7 @@
 """A person at a terminal: a prompt with history and completion, and output above it.
 
-prompt_toolkit runs on asyncio, so it has a thread, which this front owns. Only that thread writes to the
-terminal: above the prompt while there is one, directly while a command is executed.
+prompt_toolkit runs on asyncio, so this front gives it a thread. Only that thread writes to the terminal:
+above the prompt while there is one, directly while a command is executed.
 """
 
 from __future__ import annotations
@@ -32,10 +32,13 @@ from .completion import Vocabulary, complete
 from .console import Console
 
 HISTORY_NAME = "history"
-"""The history's file name in the daemon's directory."""
+"""The name of the history file in the daemon's directory."""
 PROMPT = "> "
-_END = 1.0  # seconds that the terminal's thread may take to end
-_PAUSE = 0.03  # seconds between two times that the prompt makes room for output
+"""What the terminal shows when it waits for a command."""
+_THREAD_END = 1.0
+"""Seconds that the terminal's thread may take to end; a stopped terminal (Ctrl-S) may hold it for ever."""
+_WRITE_INTERVAL = 0.03
+"""Seconds between two times that output moves the prompt: fast output must not make it flicker."""
 
 
 @attrs.frozen
@@ -46,10 +49,10 @@ class _Writing:
 
 
 class TerminalFront:
-    """See `Front`. Make it before trio runs: it remembers how the terminal is set.
+    """See `Front`. It remembers the terminal's settings when it is made, and restores them at the end.
 
     Args:
-        directory: where the history is kept.
+        directory: the daemon's directory, which holds the history.
     """
 
     def __init__(self, directory: Path) -> None:
@@ -63,9 +66,9 @@ class TerminalFront:
             enable_suspend=False,
         )
         self.vocabulary = Vocabulary()
-        """What can be completed; replaced as a whole by trio's thread."""
+        """The names for completion; trio's thread replaces them as a whole."""
         self._condition = threading.Condition()
-        # below: shared by both threads, under the condition
+        # both threads share what follows, under the condition
         self._writings: deque[_Writing] = deque()
         self._prompting = False
         self._ended = False
@@ -76,7 +79,7 @@ class TerminalFront:
     # --- trio's side --------------------------------------------------------------------------------------
 
     async def run(self, console: Console) -> None:
-        """See `Front.run`: until `exit`, Ctrl-D, or Ctrl-C on an empty line."""
+        """See `Front.run`: execute lines until `exit`, Ctrl-D, or Ctrl-C on an empty line."""
         token = trio.lowlevel.current_trio_token()
         send, receive = trio.open_memory_channel[str | None](1)
         stopped = trio.Event()
@@ -88,13 +91,13 @@ class TerminalFront:
                 token.run_sync_soon(stopped.set)
 
         async with trio.open_nursery() as nursery:
-            # the thread is always waited for, but not for ever: the terminal may be stopped (Ctrl-S)
+            # wait for the thread, but not for ever: the terminal may be stopped (Ctrl-S)
             nursery.start_soon(partial(trio.to_thread.run_sync, work, abandon_on_cancel=True))
             try:
                 await self._converse(console, receive)
             finally:
                 self._end()
-                with trio.move_on_after(_END, shield=True):
+                with trio.move_on_after(_THREAD_END, shield=True):
                     await stopped.wait()
                 nursery.cancel_scope.cancel()
                 self.restore()
@@ -132,15 +135,15 @@ class TerminalFront:
                 self._writings.append(_Writing(pieces, done))
                 self._wake()
         if ended:
-            # there are no prompts any more, but something may still be said
+            # the terminal's thread has ended, but there may still be output
             await trio.to_thread.run_sync(write_pieces, pieces, abandon_on_cancel=True)
             return
         await shown.wait()
         if failures:
             raise failures[0]
 
-    def ctrl_c(self) -> bool:
-        """See `Front.ctrl_c`: as if the prompt had read it."""
+    def on_ctrl_c(self) -> bool:
+        """See `Front.on_ctrl_c`: the prompt acts as if it had read the key."""
         with self._condition:
             if self._ended:
                 return False
@@ -184,7 +187,7 @@ class TerminalFront:
             self._write_waiting()
 
     def _wait_for_prompt(self) -> bool:
-        """Write what is to be written, until a prompt is wanted; False if none ever will."""
+        """Write output until the console wants a prompt; return False if the front ends instead."""
         while True:
             self._write_waiting()
             with self._condition:
@@ -198,15 +201,15 @@ class TerminalFront:
 
     def _prompt(self) -> str | None:
         try:
-            return self._session.prompt(pre_run=self._attend, handle_sigint=False)
+            return self._session.prompt(pre_run=self._on_prompt, handle_sigint=False)
         except (EOFError, KeyboardInterrupt):
             return None
         finally:
             with self._condition:
                 self._bell = None
 
-    def _attend(self) -> None:
-        """The prompt is about to be shown, in an event loop: see to it that we can be woken there."""
+    def _on_prompt(self) -> None:
+        """Arrange that trio's thread can wake this one, while an event loop shows the prompt."""
         loop = asyncio.get_running_loop()
         rung = asyncio.Event()
 
@@ -225,7 +228,7 @@ class TerminalFront:
             await rung.wait()
             rung.clear()
             if self._writings:
-                # prompt_toolkit's own way makes the terminal cooked meanwhile, and keys would get lost
+                # prompt_toolkit's own function leaves raw mode meanwhile, and keys would get lost
                 app.renderer.erase()
                 self._write_waiting()
                 app.renderer.request_absolute_cursor_position()
@@ -236,10 +239,10 @@ class TerminalFront:
                 _clear_or_leave(app)
             if self._ended and not app.is_done:
                 app.exit(exception=EOFError())
-            await asyncio.sleep(_PAUSE)
+            await asyncio.sleep(_WRITE_INTERVAL)
 
     def _write_waiting(self) -> None:
-        """Nothing is lost: what is taken is written, whatever becomes of the prompt."""
+        """Write all waiting output. What this takes it also writes, even if the prompt ends meanwhile."""
         while True:
             with self._condition:
                 if not self._writings:
@@ -264,7 +267,7 @@ class _Completer(Completer):
 
 
 def _keep_keys(before: list[Any]) -> None:
-    """Between two prompts, keys are neither shown nor looked at, but for Ctrl-C: the next one reads them."""
+    """Set the terminal so that it keeps keys for the next prompt and does not show them, except Ctrl-C."""
     iflag, oflag, cflag, lflag, ispeed, ospeed, characters = before
     iflag &= ~termios.ICRNL
     lflag &= ~(termios.ICANON | termios.ECHO)
@@ -291,7 +294,7 @@ def _clear_or_leave(app: Application[Any]) -> None:
 
 
 def _history(path: Path) -> History:
-    """Kept in a file that only its owner can read; in memory if there can be none."""
+    """Return a history in a file that only its owner can read; in memory if the file cannot be used."""
     try:
         file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK, 0o600)
         try:

@@ -1,1 +1,5 @@
-"""A pool on this machine, one peer of which is killed in the middle of a job."""
+"""The demo: a job on a pool of this machine survives the death of a peer. It knows only `pool.local`.
+
+- `ring`: the interpreter that the demo runs, a token on a ring of ranks;
+- `demo`: starts the pool, kills a daemon, and compares the answers.
+"""

@@ -1,7 +1,8 @@
-"""`demo`: a daemon is killed in the middle of a job, and the answer is the same.
+"""`demo`: a daemon is killed in the middle of a job, and the job gives the same answer as without the loss.
 
-Three daemons, a ring of ranks; the daemon that hosts most of those that are not at the start is ended with
-`kill -9`; then the same job runs undisturbed.
+The demo starts three daemons and runs a ring of ranks on them. It ends one daemon with `kill -9`: of those
+that do not coordinate the job, the one that hosts most ranks. Then it runs the same job undisturbed, and
+compares the answers.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from pathlib import Path
 import attrs
 import trio
 
+from ...actors import Bell
 from ...coordination.result import JobResult
 from ...errors import MpiActorsError
 from ...events import Event, JobFinished, JobStarted, Log, PeerLost, RankLost, RankStarted, to_json
@@ -26,25 +28,32 @@ from ...pool.local.pool import LocalPool, open_local_pool
 from .. import exit_codes
 
 PROGRAM = Path(__file__).parent / "ring"
+"""The directory of the interpreter that the demo runs."""
 PEERS = 3
+"""Daemons: one coordinates the job, one is killed, one is left to take over."""
 RANKS = 6
+"""Ranks: two on each daemon."""
 ROUNDS = 24
+"""Times that the token goes round: the job takes about five seconds with `DELAY`."""
 DELAY = 0.03
+"""Seconds that each rank keeps the token, so that a person can follow the first job."""
 KILL_AFTER = 10
-"""Rounds before the kill."""
+"""Rounds before the kill: well inside the job."""
 DEADLINE = 60.0
+"""Seconds that both jobs may take together: ten times what they need, for slow machines."""
 
+# escape sequences that change the colour of a terminal's text
 _DIM, _RED, _GREEN, _BOLD, _PLAIN = "\x1b[2m", "\x1b[31m", "\x1b[32m", "\x1b[1m", "\x1b[0m"
 
 
 def demo(*, json: bool = False) -> int:
-    """Show it on standard output, in about ten seconds.
+    """Run the demo and show it on standard output, in about ten seconds.
 
     Args:
-        json: print the events as lines of JSON instead, and the two answers in the end.
+        json: print the events as lines of JSON instead, and finally the two answers.
 
     Returns:
-        0 if the two answers are equal, 1 if not, 3 when something else went wrong.
+        The exit code: 0 if the two answers are equal, 1 if they differ, 3 if anything else failed.
     """
     scene = Scene(json=json, colour=sys.stdout.isatty() and not json)
     try:
@@ -58,28 +67,31 @@ def demo(*, json: bool = False) -> int:
 
 @attrs.define
 class Scene:
-    """What has been seen so far, and how it is shown."""
+    """What the demo has seen so far, and how it shows that."""
 
     json: bool
     colour: bool
     names: dict[PeerId, str] = attrs.field(factory=dict)
-    """What the peers are called here."""
+    """The peers' names in the demo's output."""
     seats: dict[Rank, PeerId] = attrs.field(factory=dict)
+    """The host of each rank of the first job."""
     job: JobId | None = None
-    """The job that is shown in full."""
+    """The first job, which is shown in full."""
     rounds: int = 0
+    """Rounds that rank 0 of the first job has logged."""
     killed_at: float = 0.0
-    """When the daemon was killed, by trio's clock; 0 before."""
+    """When the demo killed the daemon, by trio's clock; 0 before."""
     lost: set[Rank] = attrs.field(factory=set)
-    """Ranks that are being replaced."""
+    """Lost ranks whose replacements do not run yet."""
     recovered_in: float = 0.0
     """Seconds from the kill until the last lost rank ran again."""
-    progress: trio.Event = attrs.field(factory=trio.Event)
+    progress: Bell = attrs.field(factory=Bell)
+    """Rings after each event."""
     _began: float = attrs.field(factory=time.monotonic)
     _open_line: bool = False
 
     def say(self, text: str, style: str = "") -> None:
-        """A line with the time."""
+        """Print a line with the seconds since the start."""
         if self.json:
             return
         self.end_progress()
@@ -90,13 +102,13 @@ class Scene:
             print(f"{stamp}  {text}", flush=True)
 
     def end_progress(self) -> None:
-        """Begin a new line if the last shows progress."""
+        """Begin a new line if the last line shows progress."""
         if self._open_line:
             print(flush=True)
             self._open_line = False
 
-    async def hear(self, peer: LocalPeer, at: float, event: Event) -> None:
-        """An event; those of the first daemon are shown, which coordinates the job."""
+    async def on_event(self, peer: LocalPeer, at: float, event: Event) -> None:
+        """Show an event of the first daemon, which coordinates the job; ignore those of other daemons."""
         if peer.index != 0:
             return
         if self.json:
@@ -105,7 +117,7 @@ class Scene:
             case JobStarted(job=job) if self.job is None:
                 self.job = job
             case RankStarted(job=job, rank=rank, peer=where) if job == self.job:
-                self._seated(rank, where)
+                self._on_rank_started(rank, where)
             case RankLost(job=job, rank=rank) if job == self.job:
                 self.lost.add(rank)
                 self.say(f"rank {rank} is lost with its host", _RED)
@@ -114,20 +126,19 @@ class Scene:
                 self.say(f"{self.name(gone)} is missed{after}: {reason}", _RED)
             case Log(job=job, rank=0, text=text, stream="log") if job == self.job:
                 self.rounds += 1
-                self._show_round(text)
+                self._on_round(text)
             case JobFinished(job=job) if job == self.job:
                 self.end_progress()
-        self.progress.set()
-        self.progress = trio.Event()
+        self.progress.ring()
 
     def name(self, peer: PeerId) -> str:
-        """What the peer is called here."""
+        """Return the peer's name in the demo's output."""
         return self.names.get(peer, short_peer(peer))
 
     def _since_kill(self) -> float:
         return trio.current_time() - self.killed_at
 
-    def _seated(self, rank: Rank, where: PeerId) -> None:
+    def _on_rank_started(self, rank: Rank, where: PeerId) -> None:
         self.seats[rank] = where
         if rank in self.lost:
             self.lost.discard(rank)
@@ -136,7 +147,7 @@ class Scene:
             if not self.lost:
                 self.say(f"all ranks run again {self.recovered_in:.3f} s after the kill", _BOLD)
 
-    def _show_round(self, text: str) -> None:
+    def _on_round(self, text: str) -> None:
         if self.colour:
             bar = "#" * self.rounds + "." * (ROUNDS - self.rounds)
             print(f"\r          ring [{bar}] {text} ", end="", flush=True)
@@ -145,7 +156,7 @@ class Scene:
             self.say(text)
 
     def placement(self) -> Iterator[str]:
-        """Who runs where, a line for each peer."""
+        """Yield a line for each peer that says which ranks it hosts."""
         ranks = defaultdict(list)
         for rank, peer in sorted(self.seats.items()):
             ranks[peer].append(str(rank))
@@ -155,7 +166,7 @@ class Scene:
 
 async def _play(scene: Scene) -> int:
     scene.say(f"starting {PEERS} daemons, which find each other over libp2p …")
-    async with open_local_pool(PROGRAM, peers=PEERS, on_event=scene.hear) as pool:
+    async with open_local_pool(PROGRAM, peers=PEERS, on_event=scene.on_event) as pool:
         for peer in pool.peers:
             scene.names[peer.id] = f"daemon {peer.index}"
             scene.say(f"daemon {peer.index} is process {peer.pid}, peer {short_peer(peer.id)}")

@@ -14,7 +14,7 @@ WORDS = Vocabulary(installed=("echo", "pi"), available=("words",), pinned=("pi",
 
 
 def test_all_commands_are_there() -> None:
-    """Those that people know, by name."""
+    """The registry has the commands that people know."""
     original = ["add", "del", "exit", "list", "start"]
     more = [
         "connect", "gc", "get", "help", "jobs", "kill", "logs", "peers", "pin", "publish", "tree", "unpin",
@@ -33,7 +33,7 @@ def test_case_does_not_matter(word: str) -> None:
     ("word", "part"), [("strat", "did you mean 'start'?"), ("lsit", "'list'"), ("xyzzy", "`help`")]
 )
 def test_an_unknown_command_names_the_closest(word: str, part: str) -> None:
-    """Or the way to the list of all."""
+    """The error names the closest command, or else `help`."""
     with pytest.raises(UsageError) as caught:
         find(word)
     assert part in str(caught.value)
@@ -53,13 +53,13 @@ def test_an_unknown_command_names_the_closest(word: str, part: str) -> None:
     ],
 )
 def test_wrong_counts_of_arguments_show_the_usage(name: str, arguments: list[str]) -> None:
-    """Too few, too many."""
+    """Too few or too many arguments are an error that shows the usage."""
     with pytest.raises(UsageError, match=f"^usage: {name}"):
         check_count(REGISTRY[name], arguments)
 
 
 def test_words_are_quoted_as_in_a_shell() -> None:
-    """Quotes hold words together."""
+    """Quotes hold words together; a quotation without an end is an error."""
     assert split("""start echo 2 'a b' c" d" """) == ["start", "echo", "2", "a b", "c d"]
     with pytest.raises(UsageError, match="no closing quotation"):
         split("start 'echo")
@@ -88,10 +88,10 @@ def test_words_are_quoted_as_in_a_shell() -> None:
     ],
 )
 def test_completion(text: str, expected: tuple[str, tuple[str, ...]]) -> None:
-    """Commands, interpreters and jobs, where they can stand."""
+    """Completion offers commands, interpreters and jobs where they can stand."""
     assert complete(text, WORDS) == expected
 
 
 def test_completion_of_nothing_is_every_command() -> None:
-    """The empty line could become any."""
+    """The empty line could become any command."""
     assert complete("", WORDS) == ("", tuple(REGISTRY))

@@ -27,7 +27,7 @@ PEER = PeerId("12D3KooWD3eckifWpRn9wQpMG9R9hX3sD158z7EqHWmweQAJU5SA")
 
 
 class FakeDepot:
-    """See `Depot`: `echo` is installed, and more cannot be."""
+    """See `Depot`. It installs and removes nothing, and notes what it was asked for."""
 
     def __init__(self, entries: list[InterpreterEntry]) -> None:
         self.entries = entries
@@ -65,7 +65,7 @@ class FakeDepot:
 
 
 class Scene:
-    """A console, and what it said."""
+    """A console on a fake daemon, and what the console said."""
 
     def __init__(self, backend: FakeBackend | None, *, quiet: bool = False) -> None:
         self.depot = FakeDepot(list(INTERPRETERS))
@@ -74,14 +74,14 @@ class Scene:
         prepared = trio.Event()
         prepared.set()
         transport = SimpleNamespace(addresses=("/ip4/192.0.2.1/tcp/1",))
-        self.node = SimpleNamespace(
+        self.real = SimpleNamespace(
             depot=self.depot, backend=backend, prepared=prepared,
             content_lines=("embedded, since so", "root x"),
             daemon=SimpleNamespace(local=PEER, pool="ours", transport=transport, jobs={}),
             source=None, store_path="QmStore",
         )  # fmt: skip
         self.outbox = Outbox(EventBus())
-        self.console = Console(cast(RealDaemon, self.node), self.outbox, quiet=quiet, interactive=False)
+        self.console = Console(cast(RealDaemon, self.real), self.outbox, quiet=quiet, interactive=False)
 
     async def write(self, pieces: list[OutputPiece]) -> None:
         """See `outbox.Write`."""
@@ -89,45 +89,45 @@ class Scene:
         self._pieces += pieces
 
     async def said(self) -> tuple[list[str], list[str]]:
-        """The lines since the last time: to standard output, and to standard error."""
+        """Return the lines since the last call: those on standard output, and those on standard error."""
         await self.outbox.drained()
         pieces, self._pieces = self._pieces, []
         texts = ["".join(piece.text for piece in pieces if piece.error == error) for error in (False, True)]
         return texts[0].splitlines(), texts[1].splitlines()
 
     async def do(self, line: str) -> tuple[list[str], list[str]]:
-        """Execute a line; what was said."""
+        """Execute a line; return what the console said."""
         await self.console.execute(line)
         return await self.said()
 
 
 @pytest.fixture
 async def scene(nursery: trio.Nursery) -> Scene:
-    """A console on a backend."""
+    """Return a console on a fake backend."""
     made = Scene(FakeBackend())
     nursery.start_soon(made.outbox.pump, made.write)
     return made
 
 
 async def test_the_greeting_tells_which_backend_it_is(scene: Scene) -> None:
-    """And the store's root, as the node says."""
+    """It also shows the store's root, as the daemon tells it."""
     scene.console.greet()
     out, err = await scene.said()
     assert err == []
     assert out[1:4] == ["pool ours, no store of interpreters", "embedded, since so", "root x"]
     for source, text in (
-        (SimpleNamespace(opened=False), "its store is looked for"),
+        (SimpleNamespace(opened=False), "its store is not opened yet"),
         (SimpleNamespace(opened=True, names=lambda: ("echo",)), "1 interpreter in the store"),
         (SimpleNamespace(opened=True, names=lambda: ("echo", "pi")), "2 interpreters in the store"),
     ):
-        scene.node.source = source
+        scene.real.source = source
         scene.console.greet()
         out, _ = await scene.said()
         assert out[1] == f"pool ours, {text}"
 
 
 async def test_list(scene: Scene) -> None:
-    """Interpreters, or a directory, or why there are none."""
+    """`list` shows interpreters, or a directory, or says why there are no interpreters."""
     out, err = await scene.do("list")
     assert err == []
     assert out[0].split() == ["name", "size", "state", "last", "use", "pinned", "in", "use"]
@@ -135,20 +135,20 @@ async def test_list(scene: Scene) -> None:
     out, _ = await scene.do(f"list {ROOT}/echo")
     assert out[1].endswith("1.2 kB  run.py")
     scene.depot.entries = []
-    assert await scene.do("list") == (["no interpreters: start with -ipfs-store STORE"], [])
-    scene.node.source = object()
-    assert await scene.do("list") == (["no interpreters yet: the store is being opened"], [])
+    assert await scene.do("list") == (["this peer has no interpreters: start it with -ipfs-store STORE"], [])
+    scene.real.source = object()
+    assert await scene.do("list") == (["there are no interpreters yet: the store is being opened"], [])
     scene.depot.trouble = "nobody has it"
-    assert await scene.do("list") == (["no interpreters yet: nobody has it"], [])
+    assert await scene.do("list") == (["there are no interpreters yet: nobody has it"], [])
 
 
 async def test_names_and_content_are_told_apart(scene: Scene) -> None:
-    """In `pin` and `unpin`; what fails does not keep the rest from being done."""
-    assert isinstance(scene.node.backend, FakeBackend)
+    """`pin` and `unpin` take both; an error in one does not keep them from doing the rest."""
+    assert isinstance(scene.real.backend, FakeBackend)
     out, err = await scene.do(f"pin echo nothing {ROOT}/echo")
     assert out == ["pinned echo", f"pinned /ipfs/{ROOT}/echo"]
     assert err == ["error: no interpreter 'nothing' is installed here"]
-    assert scene.node.backend.owners == {ECHO: {"person"}}
+    assert scene.real.backend.owners == {ECHO: {"person"}}
     out, err = await scene.do(f"unpin {ECHO} echo {ECHO}")
     assert out == [f"unpinned /ipfs/{ECHO}", "unpinned echo"]
     assert err == [f"error: /ipfs/{ECHO} is not pinned here"]
@@ -158,20 +158,20 @@ async def test_names_and_content_are_told_apart(scene: Scene) -> None:
 
 
 async def test_add_and_del(scene: Scene) -> None:
-    """As ever."""
+    """They say for each name what they did; an error in one does not keep them from doing the rest."""
     assert (await scene.do("add echo pi"))[0] == ["echo was installed already", "pi is installed"]
     assert await scene.do("del busy pi") == (["pi is removed"], ["error: busy is in use"])
 
 
 async def test_gc(scene: Scene) -> None:
-    """Interpreters, then blocks, where there is a backend."""
+    """`gc` removes interpreters, then blocks if there is a backend."""
     assert await scene.do("gc") == (["removed the interpreter old", "removed 3 blocks, 786.4 kB"], [])
-    scene.node.backend = None
+    scene.real.backend = None
     assert await scene.do("gc") == (["removed the interpreter old"], [])
 
 
 async def test_publish_and_get(scene: Scene, tmp_path: Path) -> None:
-    """They say what they did."""
+    """They say what they did; `get` overwrites nothing."""
     out, err = await scene.do("publish store")
     assert err == []
     assert out[0] == f"added {RUN} store/echo/run.py"
@@ -185,7 +185,7 @@ async def test_publish_and_get(scene: Scene, tmp_path: Path) -> None:
 
 
 async def test_a_quiet_console_says_the_root_only(nursery: trio.Nursery) -> None:
-    """That is what was asked for."""
+    """The root is the answer to the command."""
     scene = Scene(FakeBackend(), quiet=True)
     nursery.start_soon(scene.outbox.pump, scene.write)
     assert await scene.do("publish store") == ([f"published store as {ROOT}"], [])
@@ -196,7 +196,7 @@ async def test_a_quiet_console_says_the_root_only(nursery: trio.Nursery) -> None
     "line", ["publish store", f"get {ROOT} x", f"list {ROOT}", f"pin {ROOT}", f"unpin {ROOT}"]
 )
 async def test_without_a_backend_it_is_said_how_to_have_one(line: str, nursery: trio.Nursery) -> None:
-    """Interpreters from a directory need none."""
+    """A peer whose interpreters come from a directory has no backend; the error says how to get one."""
     scene = Scene(None)
     nursery.start_soon(scene.outbox.pump, scene.write)
     out, [error] = await scene.do(line)
@@ -207,7 +207,7 @@ async def test_without_a_backend_it_is_said_how_to_have_one(line: str, nursery: 
 @pytest.mark.parametrize("line", ["publish stuck", "get {ROOT} {tmp}/stuck"])
 async def test_an_interrupt_ends_what_takes_long(scene: Scene, line: str, tmp_path: Path) -> None:
     """The backend's call is cancelled, and the console goes on."""
-    assert isinstance(scene.node.backend, FakeBackend)
+    assert isinstance(scene.real.backend, FakeBackend)
     text = line.format(ROOT=ROOT, tmp=tmp_path)
     ended: list[bool] = []
 
@@ -217,20 +217,20 @@ async def test_an_interrupt_ends_what_takes_long(scene: Scene, line: str, tmp_pa
     async with trio.open_nursery() as nursery:
         nursery.start_soon(execute)
         await wait_all_tasks_blocked()
-        assert scene.node.backend.busy == 1
+        assert scene.real.backend.busy == 1
         assert scene.console.interrupt()
     assert ended == [False]
-    assert scene.node.backend.busy == 0
+    assert scene.real.backend.busy == 0
     assert (await scene.do("add pi"))[0] == ["pi is installed"]
 
 
 async def test_list_does_not_wait_for_ever_and_others_do(
     nursery: trio.Nursery, autojump_clock: trio.abc.Clock
 ) -> None:
-    """While interpreters are being installed, it shows how far that is; the others begin when it is done."""
+    """While interpreters are being installed, `list` shows them; the other commands wait for the end."""
     scene = Scene(FakeBackend())
     nursery.start_soon(scene.outbox.pump, scene.write)
-    scene.node.prepared = trio.Event()
+    scene.real.prepared = trio.Event()
     scene.depot.entries = [InterpreterEntry("echo", 10, "installing")]
     out, _ = await scene.do("list")
     assert out[0].startswith("waiting for the interpreters")
@@ -238,7 +238,7 @@ async def test_list_does_not_wait_for_ever_and_others_do(
     nursery.start_soon(scene.console.execute, "add pi")
     await trio.sleep(1000)
     assert scene.depot.done == []
-    scene.node.prepared.set()
+    scene.real.prepared.set()
     await trio.sleep(1)
     assert scene.depot.done == ["add pi"]
 
@@ -254,7 +254,7 @@ class SlowBackend(FakeBackend):
 
 
 async def test_progress_is_a_line_now_and_then(nursery: trio.Nursery, autojump_clock: trio.abc.Clock) -> None:
-    """Not for each piece, and no bar: there is a prompt."""
+    """There is no line for each piece, and no bar: it would disturb the prompt."""
     scene = Scene(SlowBackend())
     nursery.start_soon(scene.outbox.pump, scene.write)
     out, _ = await scene.do("publish store")

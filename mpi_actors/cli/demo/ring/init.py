@@ -1,1 +1,1 @@
-"""Any peer can run this."""
+"""Any peer can run the ring: there is nothing to check or to prepare."""

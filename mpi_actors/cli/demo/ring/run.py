@@ -1,6 +1,6 @@
-"""A token goes round the ring of ranks; every rank changes it, so the answer depends on every hop.
+"""A token goes round a ring of ranks. Each rank changes it, so that the answer depends on every hop.
 
-Arguments: rounds, and seconds that each hop takes.
+Arguments: the number of rounds, and the seconds that each hop takes.
 """
 
 import hashlib
@@ -13,18 +13,18 @@ before, after = (rank - 1) % n, (rank + 1) % n
 
 
 def say(*fields: object) -> None:
-    """One line of the protocol."""
+    """Print one line of the protocol between a program and its host."""
     print(*fields, sep=",", flush=True)
 
 
 def receive() -> str:
-    """The next message of the rank before this one."""
+    """Return the next message from the rank before this one."""
     say("Req", before)
     return input()
 
 
 def hop(token: str) -> str:
-    """The token as this rank passes it on."""
+    """Return the token as this rank passes it on."""
     time.sleep(delay)
     return hashlib.sha256(f"{rank} {token}".encode()).hexdigest()[:16]
 
