@@ -54,23 +54,17 @@ class Errhandler(Handle):
 
 Errhandler._kind = Errhandler
 ERRHANDLER_NULL = constant("ERRHANDLER_NULL", Errhandler())
-ERRORS_RETURN = constant("ERRORS_RETURN", Errhandler._to(ErrhandlerState("return")))
-ERRORS_ABORT = constant("ERRORS_ABORT", Errhandler._to(ErrhandlerState("abort")))
-ERRORS_ARE_FATAL = constant("ERRORS_ARE_FATAL", Errhandler._to(ErrhandlerState("fatal")))
+_RETURN, _ABORT, _FATAL = (ErrhandlerState(kind) for kind in ("return", "abort", "fatal"))
+ERRORS_RETURN = constant("ERRORS_RETURN", Errhandler._to(_RETURN))
+ERRORS_ABORT = constant("ERRORS_ABORT", Errhandler._to(_ABORT))
+ERRORS_ARE_FATAL = constant("ERRORS_ARE_FATAL", Errhandler._to(_FATAL))
 
-_by_rc = {
-    "default": ERRORS_ARE_FATAL,
-    "exception": ERRORS_RETURN,
-    "abort": ERRORS_ABORT,
-    "fatal": ERRORS_ARE_FATAL,
-}
+_by_rc = {"default": _FATAL, "exception": _RETURN, "abort": _ABORT, "fatal": _FATAL}
 
 
 def initial_state() -> ErrhandlerState:
     """Return the error handler that new objects begin with, as `mpi4py.rc.errors` says."""
-    state = _by_rc[rc.errors]._h
-    assert state is not None
-    return state
+    return _by_rc[rc.errors]
 
 
 def create(kind: str, function: ErrorFunction) -> Errhandler:

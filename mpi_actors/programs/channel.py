@@ -13,6 +13,7 @@ from collections import deque
 import attrs
 import trio
 
+from ..actors import Bell
 from ..errors import BadMessage
 from ..wire.channel import ChannelDecoder, ChannelKind, ChannelMessage
 
@@ -43,7 +44,7 @@ class Channel:
         self._socket = sock
         self._decoder = ChannelDecoder()
         self._waiting: deque[_Waiting] = deque()
-        self._wake = trio.Event()
+        self._wake = Bell()
         self._closed = False
 
     async def receive(self) -> list[ChannelMessage]:
@@ -81,7 +82,7 @@ class Channel:
         if message.kind in (ChannelKind.LANE, ChannelKind.COMPANY):
             self._drop_older(message)
         self._waiting.append(_Waiting(message, lane))
-        self._wake.set()
+        self._wake.ring()
         if len(self._waiting) > MAX_WAITING:
             raise BadMessage(f"the program has left {MAX_WAITING} messages of its daemon unread")
 
@@ -89,7 +90,6 @@ class Channel:
         """Send what `post` queues, until either end closes the channel or the caller cancels this."""
         while not self._closed:
             if not self._waiting:
-                self._wake = trio.Event()
                 await self._wake.wait()
                 continue
             waiting = self._waiting.popleft()
@@ -106,7 +106,7 @@ class Channel:
         if self._closed:
             return
         self._closed = True
-        self._wake.set()
+        self._wake.ring()
         for waiting in self._waiting:
             if waiting.lane is not None:
                 waiting.lane.close()

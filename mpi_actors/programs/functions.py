@@ -19,6 +19,7 @@ from contextlib import asynccontextmanager
 import attrs
 import trio
 
+from ..actors import Bell
 from ..errors import BadProgramLine, UnknownInterpreter
 from ..process.exit import Exit
 from ..wire.stdio import Command, LogText, Req, Reset, Send
@@ -44,7 +45,7 @@ class RankContext:
         self.size = order.size
         self.args = order.args
         self._said: deque[Command] = deque()
-        self._speak = trio.Event()
+        self._speak = Bell()
         self._ended = False
         self._answer_to, self._answers = trio.open_memory_channel[bytes](_MAX_ANSWERS)
 
@@ -73,7 +74,7 @@ class RankContext:
         if not isinstance(command, LogText) and not 0 <= command.rank < self.size:
             raise BadProgramLine(f"{command}: a rank must be from 0 to {self.size - 1}")
         self._said.append(command)
-        self._speak.set()
+        self._speak.ring()
         await trio.lowlevel.checkpoint()
 
 
@@ -172,7 +173,7 @@ class FunctionProgram:
                     self._exit = Exit(code=1)
         finally:
             self._context._ended = True
-            self._context._speak.set()
+            self._context._speak.ring()
             self._ended.set()
 
     async def commands(self) -> list[Command]:
@@ -181,7 +182,6 @@ class FunctionProgram:
         while not context._said:
             if context._ended:
                 return []
-            context._speak = trio.Event()
             await context._speak.wait()
         said = list(context._said)
         context._said.clear()

@@ -13,6 +13,8 @@ from pathlib import Path
 
 import trio
 
+from ..actors import Bell
+
 AHEAD = 1024 * 1024
 """Bytes that the writer may be ahead of the furthest reader: enough that a reader need not wait for the
 writer, and little enough that the disk need not hold input that nobody reads."""
@@ -33,13 +35,13 @@ class Spool:
         self._size = 0
         self._ended = False
         self._taken = 0
-        self._changed = trio.Event()
+        self._changed = Bell()
 
     def on_file_grow(self, size: int, ended: bool) -> None:
         """Note that the file has `size` bytes now; with `ended` the writer adds no more."""
         self._size = max(self._size, size)
         self._ended |= ended
-        self._change()
+        self._changed.ring()
 
     async def wait_wanted(self) -> None:
         """Wait until the writer should write more, has ended, or has called `on_file_grow` again."""
@@ -68,7 +70,7 @@ class Spool:
                 position += len(data)
                 if position > self._taken:
                     self._taken = position
-                    self._change()
+                    self._changed.ring()
         finally:
             os.close(file)
 
@@ -77,7 +79,3 @@ class Spool:
         while self._size <= position and not self._ended:
             await self._changed.wait()
         return self._size > position
-
-    def _change(self) -> None:
-        self._changed.set()
-        self._changed = trio.Event()

@@ -63,7 +63,7 @@ class RankEnvironment(NamedTuple):
         """Return what the variables say; those that are not there have the values of a job of one rank.
 
         Raises:
-            ValueError: a number is none.
+            ValueError: a value that must be a number is not one.
         """
         channel, seed = variables.get(CHANNEL), variables.get(SEED)
         return cls(

@@ -57,14 +57,14 @@ def check_arguments(args: Sequence[str]) -> None:
         )
 
 
-T = TypeVar("T", bound=type)
+_T = TypeVar("_T", bound=type)
 
 REGISTRY: dict[int, type] = {}
 """Message classes by their number on the wire."""
 
 
-def _numbered(number: int) -> Callable[[T], T]:
-    def register(cls: T) -> T:
+def _numbered(number: int) -> Callable[[_T], _T]:
+    def register(cls: _T) -> _T:
         if number in REGISTRY:
             raise ValueError(f"{cls.__name__} and {REGISTRY[number].__name__} both claim number {number}")
         REGISTRY[number] = cls

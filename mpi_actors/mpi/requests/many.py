@@ -197,8 +197,10 @@ class ManyRequests(Handle):
 
     @classmethod
     def Testany(cls, requests: Sequence[Any], status: Status | None = None) -> tuple[int, bool]:
-        """Return (place, True) for a complete request, (UNDEFINED, False) if there is none, and (UNDEFINED,
-        True) if none is active."""
+        """Return the place of a complete request and True.
+
+        The result is (UNDEFINED, False) if none is complete, and (UNDEFINED, True) if none is active.
+        """
         return test_any(requests, status)[:2]
 
     @classmethod
