@@ -16,7 +16,6 @@ WORKING = [
     "daemon",
     "depot",
     "lanes",
-    "net",
     "peers",
     "pool",
     "ranks",

@@ -8,6 +8,7 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Iterable
+from typing import NoReturn
 
 import attrs
 
@@ -15,10 +16,10 @@ from ..errors import BadAddress
 from ..ids import PeerId
 
 EXAMPLE = "/ip4/192.0.2.7/tcp/4001/p2p/12D3KooWD3eckifWpRn9wQpMG9R9hX3sD158z7EqHWmweQAJU5SA"
-"""What error texts show as a good address."""
+"""The example of a good address in error texts."""
 
 MAX_LENGTH = 512
-"""The longest address that is looked at, in characters."""
+"""The longest address that is read, in characters: a name of 253 and an id of 60 fit well."""
 
 _BASE58 = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
 _HOST_KINDS = ("ip4", "ip6", "dns", "dns4", "dns6")
@@ -28,7 +29,7 @@ _DNS_NAME = re.compile(rf"(?=.{{1,253}}\Z){_LABEL}(\.{_LABEL})*\.?")
 
 @attrs.frozen
 class Address:
-    """Where a peer can be reached, and, when `peer` is there, who must answer."""
+    """Where a peer can be reached and, if `peer` is set, which peer must answer."""
 
     kind: str
     """One of `ip4`, `ip6`, `dns`, `dns4` and `dns6`."""
@@ -42,23 +43,23 @@ class Address:
 
     @property
     def is_ip(self) -> bool:
-        """Whether the host is a number, not a name."""
+        """Whether the host is an IP number, not a name."""
         return self.kind in ("ip4", "ip6")
 
     @property
     def is_loopback(self) -> bool:
-        """Whether only this machine can reach it. A name counts only if it is `localhost`."""
+        """Whether only this machine can reach the address. Of names, only `localhost` counts."""
         if self.is_ip:
             return ipaddress.ip_address(self.host).is_loopback
         return self.host.rstrip(".").lower() == "localhost"
 
     @property
     def is_wildcard(self) -> bool:
-        """Whether it means every address of the machine (`0.0.0.0`, `::`): to listen on, not to dial."""
+        """Whether the address stands for all of a machine (`0.0.0.0`, `::`): to listen on, not to dial."""
         return self.is_ip and ipaddress.ip_address(self.host).is_unspecified
 
     def of(self, peer: PeerId) -> Address:
-        """The same place, answered by `peer`."""
+        """Return the same address with the identity that must answer."""
         return attrs.evolve(self, peer=peer)
 
 
@@ -66,33 +67,33 @@ def parse(text: str) -> Address:
     """Read an address to dial.
 
     Raises:
-        BadAddress: it is none, or nobody can be dialled there (a wildcard, port 0).
+        BadAddress: the text is not an address, or nobody can be dialled there (a wildcard, port 0).
     """
     address = _parse(text)
     if address.is_wildcard:
-        raise _bad(text, f"{address.host} means every address of a machine; give one of them")
+        _refuse(text, f"{address.host} means every address of a machine; give one of them")
     if address.port == 0:
-        raise _bad(text, "port 0 cannot be dialled")
+        _refuse(text, "port 0 cannot be dialled")
     return address
 
 
 def parse_listen(text: str) -> Address:
-    """Read an address to listen on: a number of this machine, port 0 for any free port, no `/p2p`.
+    """Read an address to listen on: an IP number of this machine, port 0 for any free port, no `/p2p`.
 
     Raises:
-        BadAddress: it is none.
+        BadAddress: the text is not such an address.
     """
     address = _parse(text, example="/ip4/127.0.0.1/tcp/4001")
     if address.peer is not None or not address.is_ip:
-        raise _bad(text, "to listen, give a number and a port", example="/ip4/127.0.0.1/tcp/4001")
+        _refuse(text, "to listen, give an IP number and a port", example="/ip4/127.0.0.1/tcp/4001")
     return address
 
 
 def expand_wildcard(address: Address, machine: Iterable[str]) -> tuple[Address, ...]:
-    """The addresses that `address` stands for on a machine with the IP numbers `machine`.
+    """Return the addresses for which `address` stands on a machine with the IP numbers `machine`.
 
-    Loopback comes last and link-local numbers, which need a zone, are left out. Anything but a wildcard
-    stands for itself.
+    An address that is no wildcard stands for itself. Loopback comes last. Link-local numbers, which need a
+    zone, are left out.
     """
     if not address.is_wildcard:
         return (address,)
@@ -104,7 +105,7 @@ def expand_wildcard(address: Address, machine: Iterable[str]) -> tuple[Address, 
 
 
 def is_peer_id(text: str) -> bool:
-    """Whether `text` is a peer id in base58: a multihash that holds a public key or a SHA-256 of one."""
+    """Return whether `text` is a peer id in base58: a multihash of a public key, identity or SHA-256."""
     if not 40 <= len(text) <= 60 or any(char not in _BASE58 for char in text):
         return False
     number = 0
@@ -117,21 +118,21 @@ def is_peer_id(text: str) -> bool:
 
 def _parse(text: str, *, example: str = EXAMPLE) -> Address:
     if len(text) > MAX_LENGTH:
-        raise _bad(text[:40] + "…", "it is too long", example=example)
+        _refuse(text[:40] + "…", "it is too long", example=example)
     parts = text.strip().split("/")
     if len(parts) not in (5, 7) or parts[0] or parts[1] not in _HOST_KINDS or parts[3] != "tcp":
-        raise _bad(text, "expected /ip4, /ip6 or /dns, then /tcp, then perhaps /p2p", example=example)
+        _refuse(text, "expected /ip4, /ip6 or /dns, then /tcp, then perhaps /p2p", example=example)
     kind, host, port_text = parts[1], parts[2], parts[4]
     if not (port_text.isascii() and port_text.isdigit() and len(port_text) <= 5 and int(port_text) < 65536):
-        raise _bad(text, f"{port_text!r} is no port between 0 and 65535", example=example)
+        _refuse(text, f"{port_text!r} is no port between 0 and 65535", example=example)
     if kind in ("ip4", "ip6"):
         host = _number(text, kind, host, example)
     elif not _DNS_NAME.fullmatch(host):
-        raise _bad(text, f"{host!r} is no host name", example=example)
+        _refuse(text, f"{host!r} is no host name", example=example)
     peer = None
     if len(parts) == 7:
         if parts[5] != "p2p" or not is_peer_id(parts[6]):
-            raise _bad(text, "after the port only /p2p/ and a peer id may follow", example=example)
+            _refuse(text, "after the port only /p2p/ and a peer id may follow", example=example)
         peer = PeerId(parts[6])
     return Address(kind, host, int(port_text), peer)
 
@@ -140,11 +141,11 @@ def _number(text: str, kind: str, host: str, example: str) -> str:
     try:
         number = (ipaddress.IPv4Address if kind == "ip4" else ipaddress.IPv6Address)(host)
     except ValueError:
-        raise _bad(text, f"{host!r} is no {kind} number", example=example) from None
+        _refuse(text, f"{host!r} is no {kind} number", example=example)
     if isinstance(number, ipaddress.IPv6Address) and number.scope_id is not None:
-        raise _bad(text, "an ip6 number with a zone is not supported", example=example)
+        _refuse(text, "an ip6 number with a zone is not supported", example=example)
     return str(number)
 
 
-def _bad(text: str, why: str, *, example: str = EXAMPLE) -> BadAddress:
-    return BadAddress(f"{text!r} is no usable address: {why}. Example: {example}")
+def _refuse(text: str, why: str, *, example: str = EXAMPLE) -> NoReturn:
+    raise BadAddress(f"{text!r} is no usable address: {why}. Example: {example}") from None

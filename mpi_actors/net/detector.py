@@ -1,19 +1,22 @@
-"""When is a silent peer dead? A pure estimate from the heartbeats so far."""
+"""Decides when a silent peer is dead, from the heartbeats so far. No clock: the caller gives the time."""
 
 from __future__ import annotations
 
 from ..config import Timing
 
 _SMOOTHING = 0.05
+"""Weight of the newest gap in the running means: about the last 20 gaps count, 4 s of heartbeats."""
+_DEVIATIONS = 8
+"""Deviations above the mean that a gap may be long: TCP takes 4 for a retransmission, a death costs more."""
 
 
 class Detector:
     """An adaptive failure detector for one link.
 
-    It keeps a running mean and deviation of the gaps between signs of life (as TCP does for round trips;
-    Jacobson 1988) and calls a peer dead after `dead_after` seconds of silence, or later when gaps have been
-    long and uneven, up to `dead_after_most`. Our own pauses do not count against others: a check that comes
-    late itself moves the deadline by as much.
+    It keeps a running mean and deviation of the gaps between heartbeats, as TCP does for round trips
+    (Jacobson 1988). A peer is dead after `dead_after` seconds of silence; after more, up to
+    `dead_after_most`, if gaps have been long and uneven. Pauses of this process do not count against the
+    peer: a check that comes late moves the deadline by as much.
     """
 
     def __init__(self, timing: Timing, now: float) -> None:
@@ -27,29 +30,29 @@ class Detector:
 
     @property
     def patience(self) -> float:
-        """Seconds of silence that are still no death."""
-        estimate = self._mean + 8 * self._deviation
+        """Seconds of silence after which the peer is dead."""
+        estimate = self._mean + _DEVIATIONS * self._deviation
         return min(max(self._timing.dead_after, estimate), self._timing.dead_after_most)
 
-    def heard(self, now: float) -> None:
-        """A sign of life."""
+    def on_heartbeat(self, now: float) -> None:
+        """Note a heartbeat of the peer."""
         gap = max(0.0, now - self._beat - self._grace - self._own_delay(now))
         self._last = self._beat = now
         self._grace = 0.0
         self._deviation += _SMOOTHING * (abs(gap - self._mean) - self._deviation)
         self._mean += _SMOOTHING * (gap - self._mean)
 
-    def seen(self, now: float) -> None:
-        """A sign of life that is no heartbeat: it says nothing about their rhythm."""
+    def on_traffic(self, now: float) -> None:
+        """Note another sign of life, which says nothing about the rhythm of heartbeats."""
         self._last = max(self._last, now)
 
     def silent_for(self, now: float) -> float:
-        """Seconds since the last sign of life."""
+        """Return the seconds since the last sign of life."""
         return now - self._last
 
     def check(self, now: float) -> bool:
-        """Is the peer dead? To be called every `heartbeat` seconds or so."""
-        # if we were stopped or starved ourselves, what arrived meanwhile is yet to be read
+        """Return whether the peer is dead. Call this about every `heartbeat` seconds."""
+        # if this process was stopped or starved, it has not read yet what arrived meanwhile
         self._grace += self._own_delay(now)
         self._checked = now
         return now - self._last > self.patience + self._grace

@@ -1,8 +1,8 @@
 """A link: one control and one data stream to a peer, each with one reader and one writer task.
 
-Everybody else talks to these tasks through queues. The data writer pulls frames from whoever is ready, turn
-by turn, and gathers small ones into one write; so nothing is queued here that could be overtaken, and one
-slow rank does not hold up the others.
+Other tasks talk to these four through queues. The writer of the data stream asks each source that has frames
+for one in turn, and gathers small frames into one write. So frames do not wait here, where later ones could
+not overtake them, and one slow rank does not delay the others.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from typing import Protocol
 import attrs
 import trio
 
+from ..actors import Bell
 from ..errors import ConnectionLost, MpiActorsError, TooMuchRelayed
 from ..ids import PeerId
 from ..wire.codec import ControlDecoder, encode
@@ -22,46 +23,48 @@ from ..wire.messages import ControlMessage, Goodbye
 from .pairing import StreamPair
 
 MOST_FORWARDED = 256 * 1024 * 1024
-"""Bytes that may wait on their way between two other hosts, unless told otherwise."""
+"""Bytes of frames that may wait here on their way between other hosts: the credit of 64 pairs of ranks."""
 
 _LEAST_PIECE = 4096
-"""A write is not filled up with payload pieces smaller than this."""
-_MAX_QUEUED = 16 * 1024 * 1024
-"""Control bytes that may wait to be written; a peer that takes none of them is cut off."""
-_LITTLE = 64 * 1024
-_LAST_WORDS = 0.5
-"""Seconds for a goodbye to be read when something else tells first that the connection has ended."""
-_READ = 1024 * 1024
+"""Bytes of payload for which a write still has to have room: smaller pieces cost more than they carry."""
+_MAX_CONTROL = 16 * 1024 * 1024
+"""Bytes of control messages that may wait to be written. A peer that does not read them loses its link."""
+_ROOM_BELOW = 64 * 1024
+"""Bytes of waiting control messages up to which `room` returns at once: one write takes them all."""
+_GOODBYE_DEADLINE = 0.5
+"""Seconds in which the peer's goodbye may still be read, after another task saw that the connection ended."""
+_READ_BYTES = 1024 * 1024
+"""Bytes that one call receives: a whole frame."""
 
 
 class FrameSource(Protocol):
-    """Somebody with frames to send."""
+    """Something that has frames to send."""
 
     def next_frame(self, link: Link, most: int) -> Frame | None:
-        """The next frame for this link with at most `most` bytes of payload, or None when there is none."""
+        """Return the next frame for this link, of at most `most` bytes of payload; None if it has none."""
         ...
 
 
 @attrs.frozen
 class LinkStatistics:
-    """What went over a link."""
+    """What this side has sent and received over a link."""
 
     sent: int
     """Bytes of frames written."""
     received: int
     """Bytes of frames read."""
     writes: int
-    """Writes that these bytes took."""
+    """Calls in which the bytes of `sent` were written."""
 
 
 class Link:
-    """See the module's text.
+    """A link to one peer; see the module's text. `run` must be running.
 
     Args:
-        pair: the streams; the link closes them.
-        on_control: called with each control message, in order. May raise ProtocolError.
-        on_frame: called with each data frame, in order. May raise ProtocolError.
-        most_forwarded: bytes of other links' frames that may wait.
+        pair: the streams. The link closes them.
+        on_control: called with each control message, in order. It may raise ProtocolError.
+        on_frame: called with each data frame and its sender, in order. It may raise ProtocolError.
+        most_forwarded: bytes of frames of other links that may wait.
     """
 
     def __init__(
@@ -81,9 +84,9 @@ class Link:
         self._forwarded: deque[Frame] = deque()
         self._forwarded_bytes = 0
         self._most_forwarded = most_forwarded
-        self._control_wake = trio.Event()
-        self._data_wake = trio.Event()
-        self._drained = trio.Event()
+        self._control_bell = Bell()  # there is a control message, or the link closes
+        self._data_bell = Bell()  # there is a frame
+        self._room_bell = Bell()  # control messages were written, or the link ends
         self._scope = trio.CancelScope()
         self._closing = False
         self._sent = self._received = self._writes = 0
@@ -92,77 +95,77 @@ class Link:
 
     @property
     def remote(self) -> PeerId:
-        """The peer at the other side."""
+        """The peer at the other end."""
         return self._pair.remote
 
     @property
     def dialled(self) -> bool:
-        """Did this side open the link?"""
+        """Whether this side opened the link."""
         return self._pair.dialled
 
     def statistics(self) -> LinkStatistics:
-        """Counts, for people and benchmarks."""
+        """Return counts, for people and benchmarks."""
         return LinkStatistics(self._sent, self._received, self._writes)
 
     def send_control(self, message: ControlMessage) -> None:
-        """Queue a control message; never waits. A peer that reads nothing loses the link.
+        """Queue a control message without waiting. A peer that reads none loses the link.
 
         Raises:
             BadMessage: the message is too large.
         """
         data = encode(message)
-        if self._control_bytes + len(data) > _MAX_QUEUED:
+        if self._control_bytes + len(data) > _MAX_CONTROL:
             self.abort(ConnectionLost("the peer does not read its control messages"))
             return
         self._control.append(data)
         self._control_bytes += len(data)
-        self._control_wake.set()
+        self._control_bell.ring()
 
     async def room(self) -> None:
-        """Wait until no more than a little is queued, or the link has ended."""
-        while self._control_bytes > _LITTLE and not self._scope.cancel_called:
-            await self._drained.wait()
+        """Wait until few control messages are queued, or the link has ended."""
+        while self._control_bytes > _ROOM_BELOW and not self._scope.cancel_called:
+            await self._room_bell.wait()
 
     def mark_ready(self, source: FrameSource) -> None:
-        """`source` has frames to send; it is asked when its turn comes."""
+        """Note that `source` has frames to send. The link asks it for them when its turn comes."""
         self._ready[source] = None
-        self._data_wake.set()
+        self._data_bell.ring()
 
     def forward(self, frame: Frame) -> None:
-        """Queue a frame of another link. Credit between the two ranks bounds how many there are …
+        """Queue a frame that came over another link.
 
         Raises:
-            TooMuchRelayed: … unless somebody does not keep to it.
+            TooMuchRelayed: too many bytes wait. The credit between ranks bounds them, so a host ignores it.
         """
         if self._forwarded_bytes > self._most_forwarded:
             raise TooMuchRelayed(f"{self._forwarded_bytes} bytes wait to be relayed to {self.remote}")
         self._forwarded.append(frame)
         self._forwarded_bytes += len(frame.payload) + HEADER_SIZE
-        self._data_wake.set()
+        self._data_bell.ring()
 
     def goodbye(self, reason: str, *, retry: bool = True) -> None:
-        """End the link on purpose: tell the peer, write what is queued, close."""
+        """End the link in good order: queue a goodbye, write all control messages, close."""
         if not self._closing:
             self.send_control(Goodbye(reason, retry))
             self._closing = True
-            self._control_wake.set()
+            self._control_bell.ring()
 
     def abort(self, error: Exception | None) -> None:
-        """End the link at once."""
+        """End the link at once; `error` says why."""
         if not self._scope.cancel_called:
             self.end = error
         self._scope.cancel()
-        self._drained.set()
+        self._room_bell.ring()
 
     async def run(self) -> None:
-        """Pump until the link ends, for whatever reason (`end` tells); closes the streams. Never raises."""
+        """Send and receive until the link ends (`end` tells why); then close the streams. Never raises."""
         try:
             with self._scope:
                 async with trio.open_nursery() as nursery:
                     for pump in (self._read_control, self._write_control, self._read_data, self._write_data):
                         nursery.start_soon(self._guard, pump)
         finally:
-            self.abort(self.end)  # whoever waits for room must not wait on
+            self.abort(self.end)  # tasks that wait in `room` must go on
             await self._pair.aclose()
 
     async def _guard(self, pump: Callable[[], object]) -> None:
@@ -170,20 +173,20 @@ class Link:
             await pump()  # type: ignore[misc]
         except MpiActorsError as error:
             if isinstance(error, ConnectionLost) and pump != self._read_control:
-                # the other side may have said goodbye before it closed, and that is yet to be read
-                await trio.sleep(_LAST_WORDS)
+                # the peer may have said goodbye before it closed; let `_read_control` read that
+                await trio.sleep(_GOODBYE_DEADLINE)
             self.abort(error)
 
     async def _read_control(self) -> None:
         decoder = ControlDecoder()
-        while data := await self._pair.control.receive_some(_READ):
+        while data := await self._pair.control.receive_some(_READ_BYTES):
             for message in decoder.feed(data):
                 self._on_control(message)
         raise ConnectionLost("the connection ended without a goodbye")
 
     async def _read_data(self) -> None:
         decoder = FrameDecoder()
-        while data := await self._pair.data.receive_some(_READ):
+        while data := await self._pair.data.receive_some(_READ_BYTES):
             self._received += len(data)
             for frame in decoder.feed(data):
                 self._on_frame(frame, self.remote)
@@ -194,21 +197,18 @@ class Link:
             if not self._control:
                 if self._closing:
                     self.abort(None)
-                self._control_wake = trio.Event()
-                await self._control_wake.wait()
+                await self._control_bell.wait()
             batch = b"".join(self._control)
             self._control.clear()
             self._control_bytes = 0
-            self._drained.set()
-            self._drained = trio.Event()
+            self._room_bell.ring()
             await self._pair.control.send_all(batch)
 
     async def _write_data(self) -> None:
         while True:
             data = self._gather()
             if not data:
-                self._data_wake = trio.Event()
-                await self._data_wake.wait()
+                await self._data_bell.wait()
                 continue
             await self._pair.data.send_all(data)
             self._sent += len(data)

@@ -1,7 +1,7 @@
-"""Two streams make a link: a control and a data stream of the same peer, with the same token.
+"""Makes a pair of two streams of one peer: a control stream and a data stream, with the same token.
 
-The dialling side opens both and says so in their preambles; the accepting side puts them together again. A
-stream that says nothing, or something else, is closed with a named, counted error.
+The dialling side opens both, and writes their kinds and the token in their preambles. The accepting side
+joins them. It closes a stream that sends no preamble, or a wrong one, with a named error, and counts that.
 """
 
 from __future__ import annotations
@@ -23,21 +23,21 @@ from .transport import ByteStream, Transport
 
 logger = logging.getLogger(__name__)
 
-_MOST_OF_ONE_PEER = 16
-"""Streams of one peer that are not yet paired: so one peer cannot keep the others out."""
-_MOST_GREETINGS = 8
-"""Links of one peer that are not yet greeted; two that dial each other at once need two."""
+_MOST_UNPAIRED = 16
+"""Streams of one peer that may wait for their pair: few, so that one peer cannot keep the others out."""
+_MOST_UNGREETED = 8
+"""Links of one peer that may wait for its hello. Two peers that dial each other at once need two."""
 
 
 @attrs.frozen
 class StreamPair:
-    """What a link runs on."""
+    """The two streams of a link."""
 
     remote: PeerId
     control: ByteStream
     data: ByteStream
     dialled: bool
-    """True when this side opened it."""
+    """Whether this side opened the streams."""
 
     async def aclose(self) -> None:
         """Close both streams. Never raises."""
@@ -50,7 +50,7 @@ async def open_pair(transport: Transport, peer: PeerId) -> StreamPair:
 
     Raises:
         DialFailed: the peer cannot be reached over its connection.
-        ConnectionLost: it went away meanwhile.
+        ConnectionLost: the connection ended meanwhile.
     """
     token = secrets.token_bytes(TOKEN_SIZE)
     streams: list[ByteStream] = []
@@ -60,7 +60,7 @@ async def open_pair(transport: Transport, peer: PeerId) -> StreamPair:
             streams.append(stream)
             await stream.send_all(Preamble(kind, token).encode())
     except BaseException:
-        # whatever it was, cancellation too: no half pair stays open
+        # also when cancelled: no half of a pair stays open
         for stream in streams:
             await stream.aclose()
         raise
@@ -68,10 +68,7 @@ async def open_pair(transport: Transport, peer: PeerId) -> StreamPair:
 
 
 class Pairing:
-    """Puts incoming streams together.
-
-    `errors` counts the named errors of streams that were turned away.
-    """
+    """Joins incoming streams to pairs."""
 
     def __init__(self, timing: Timing | None = None, limits: PeerLimits | None = None) -> None:
         self._timing = timing or Timing()
@@ -80,17 +77,18 @@ class Pairing:
         self._reading: Counter[PeerId] = Counter()
         self._greeting: Counter[PeerId] = Counter()
         self.errors: Counter[str] = Counter()
+        """How many streams and links were refused, by the name of the error."""
 
     async def accept(self, stream: ByteStream) -> StreamPair | None:
-        """Take an incoming stream; returns the pair when this is its second half.
+        """Take an incoming stream; return the pair if the stream is its second half.
 
-        The first half's call returns None when its pair ends; the stream is closed then. Streams that break
-        the rules are closed, logged and counted here.
+        For the first half, wait until the pair ends, and return None. For a stream that breaks the rules, log
+        and count its error, and return None. The caller then closes the stream.
         """
         unpaired = [*self._reading.elements(), *(remote for remote, _ in self._waiting)]
         of_this = unpaired.count(stream.remote)
-        if len(unpaired) >= self._limits.max_pending or of_this >= _MOST_OF_ONE_PEER:
-            many = f"{len(unpaired)} streams, {of_this} of them of this peer, are not yet half of a link"
+        if len(unpaired) >= self._limits.max_pending or of_this >= _MOST_UNPAIRED:
+            many = f"{len(unpaired)} streams, {of_this} of them of this peer, wait for their pair"
             self._refuse(stream, TooManyStreams(many))
             return None
         self._reading[stream.remote] += 1
@@ -119,15 +117,15 @@ class Pairing:
 
     @contextmanager
     def greeting(self, peer: PeerId) -> Iterator[None]:
-        """In this block, a pair of that peer is not yet greeted.
+        """Count a link of that peer as not greeted until the block ends.
 
         Raises:
-            TooManyStreams: too many are.
+            TooManyStreams: too many links are not greeted.
         """
         of_all, of_this = self._greeting.total(), self._greeting[peer]
-        if of_all >= self._limits.max_links or of_this >= _MOST_GREETINGS:
+        if of_all >= self._limits.max_links or of_this >= _MOST_UNGREETED:
             self.errors["TooManyStreams"] += 1
-            raise TooManyStreams(f"{of_all} links, {of_this} of them of this peer, are not yet greeted")
+            raise TooManyStreams(f"{of_all} links, {of_this} of them of this peer, wait for their hello")
         self._greeting[peer] += 1
         try:
             yield
@@ -146,7 +144,7 @@ class Pairing:
         if not half.met.is_set():
             self._refuse(half.stream, HelloTimeout("the other stream of its pair never came"))
         elif not half.refused:
-            # the stream is closed when this call's task ends, so stay as long as the pair is in use
+            # the transport closes the stream when this task ends, so stay as long as the pair is in use
             await half.done.wait()
 
     async def _preamble(self, stream: ByteStream) -> Preamble:
@@ -162,7 +160,7 @@ class Pairing:
 
     def _refuse(self, stream: ByteStream, error: Exception) -> None:
         self.errors[type(error).__name__] += 1
-        logger.warning("a stream of %s was turned away: %s: %s", stream.remote, type(error).__name__, error)
+        logger.warning("a stream of %s was refused: %s: %s", stream.remote, type(error).__name__, error)
 
 
 @attrs.define(eq=False)

@@ -1,7 +1,7 @@
 """What a network must offer: connections to peers by address, and byte streams over them.
 
-Two backends implement it: `net.libp2p` (real) and `net.memory` (one process, virtual time). Nothing above
-this layer knows which one it has.
+Two packages implement it: `net.libp2p` (the real network) and `net.memory` (one process, virtual time).
+Nothing above this layer knows which one it uses.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ import trio
 from ..ids import PeerId
 
 STREAM = "/mpi-actors/stream"
-"""The protocol that `Transport.run` serves. It has no version: the bytes that open every stream carry it."""
+"""The protocol that `Transport.run` serves. Its version is in the bytes that open each stream."""
 
 
 class ByteStream(Protocol):
     """A reliable, ordered, two-way stream of bytes to one peer.
 
     At most one task may receive and one task may send at a time. Cancelling either may lose data or break
-    the stream, so do it only when the stream is to be closed anyway.
+    the stream: cancel only to close the stream afterwards.
     """
 
     @property
@@ -30,7 +30,7 @@ class ByteStream(Protocol):
         ...
 
     async def send_all(self, data: bytes | bytearray | memoryview) -> None:
-        """Send all of `data`, waiting while the other side is slow.
+        """Send all of `data`. Waits while the other side is slow.
 
         Raises:
             ConnectionLost: the stream or its connection is broken or closed.
@@ -40,7 +40,8 @@ class ByteStream(Protocol):
     async def receive_some(self, max_bytes: int = 65536) -> bytes:
         """Receive between 1 and `max_bytes` bytes; `b""` means that the other side ended the stream.
 
-        A killed peer looks like an ended stream: whoever must tell the two apart sends a goodbye first.
+        The stream of a killed peer ends in the same way. A protocol that must tell the two apart sends a
+        goodbye before it closes.
 
         Raises:
             ConnectionLost: the stream was reset or its connection is broken.
@@ -48,16 +49,16 @@ class ByteStream(Protocol):
         ...
 
     async def aclose(self) -> None:
-        """Close at once, both ways; waiting senders and receivers on both sides are woken. Idempotent.
+        """Close both directions at once; calls that wait on either side end. Idempotent.
 
-        Never raises, and does its work even when cancelled.
+        Never raises, and closes even when cancelled.
         """
         ...
 
 
 Accept = Callable[[ByteStream], Awaitable[None]]
-"""Called in a task of its own for each stream that a peer opens. The stream is closed when it returns or
-raises; what it raises (`Exception`) is logged and goes no further."""
+"""Serves one stream that a peer has opened, in a task of its own. The transport closes the stream when this
+function returns or raises, and logs an `Exception` that it raises."""
 
 
 class Transport(Protocol):
@@ -65,12 +66,12 @@ class Transport(Protocol):
 
     @property
     def local(self) -> PeerId:
-        """Our own identity."""
+        """This peer's own identity."""
         ...
 
     @property
     def addresses(self) -> tuple[str, ...]:
-        """Where others can reach us, as multiaddrs that end in `/p2p/<our id>`; empty before `run`."""
+        """Where others can reach this peer: multiaddrs that end in `/p2p/<own id>`; empty before `run`."""
         ...
 
     async def run(
@@ -78,9 +79,7 @@ class Transport(Protocol):
     ) -> None:
         """Listen, and serve incoming streams until cancelled; `started()` once `addresses` are known.
 
-        `accept` serves those of the protocol `STREAM`.
-
-        On the way out all connections are closed, whatever happens.
+        `accept` serves the streams of the protocol `STREAM`. At the end all connections are closed.
 
         Raises:
             CannotListen: the listening address cannot be used.
@@ -88,35 +87,35 @@ class Transport(Protocol):
         ...
 
     def serve(self, protocol: str, accept: Accept) -> None:
-        """From now on, serve incoming streams of another protocol, too; before `run` or while it runs.
+        """From now on, serve incoming streams of another protocol, too. Call it before or during `run`.
 
-        A protocol that is served already gets the new handler for its new streams.
+        If the protocol has a handler already, `accept` replaces it for new streams.
         """
         ...
 
     def connected(self) -> tuple[PeerId, ...]:
-        """Every peer to which there is a connection, whoever made it and whatever it speaks."""
+        """Return the peers to which there is a connection, whichever side made it."""
         ...
 
     async def connect(self, address: str) -> PeerId:
-        """Make sure that there is a connection to the peer at `address`; returns who answered.
+        """Connect to the peer at `address`, unless that is so already; return the identity that answered.
 
-        An address with `/p2p/<id>` connects to that identity or fails. Has a deadline of its own.
+        An address with `/p2p/<id>` connects to that identity or fails. The call has a deadline of its own.
 
         Raises:
-            BadAddress: the text is no address.
-            DialFailed: nobody answered, or somebody else.
+            BadAddress: the text is not an address.
+            DialFailed: nobody answered in time, or another peer did.
         """
         ...
 
     async def open_stream(self, peer: PeerId, protocol: str = STREAM) -> ByteStream:
-        """Open a stream over the connection to `peer`. Has a deadline of its own.
+        """Open a stream over the connection to `peer`. The call has a deadline of its own.
 
         Raises:
-            DialFailed: there is no usable connection to that peer, or it does not speak that protocol.
+            DialFailed: there is no usable connection to `peer`, or `peer` does not speak `protocol`.
         """
         ...
 
     async def disconnect(self, peer: PeerId) -> None:
-        """Drop the connection to `peer` and all its streams, if there is one. Never raises."""
+        """Drop the connection to `peer`, if there is one, and all its streams. Never raises."""
         ...

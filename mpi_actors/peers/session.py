@@ -170,7 +170,7 @@ class PeerSession:
     # --- what the peer says -------------------------------------------------------------------------------
 
     def _on_frame(self, frame: Frame, sender: PeerId) -> None:
-        self._detector.seen(trio.current_time())
+        self._detector.on_traffic(trio.current_time())
         if self._record is not None:
             self._owner.on_frame(frame, sender)
 
@@ -180,13 +180,13 @@ class PeerSession:
         now = trio.current_time()
         match message:
             case Ping(nonce):
-                self._detector.heard(now)
+                self._detector.on_heartbeat(now)
                 self._link.send_control(Pong(nonce))
             case Pong(nonce):
                 if (sent := self._pings.pop(nonce, None)) is not None:
                     self._measure(now - sent)
             case Hello():
-                self._detector.seen(now)
+                self._detector.on_traffic(now)
                 self._on_hello(message)
             case Accepted():
                 self._on_accepted()

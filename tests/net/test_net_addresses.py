@@ -89,7 +89,7 @@ def test_listening_may_use_wildcards_and_port_0(text: str) -> None:
 @pytest.mark.parametrize("text", [EXAMPLE, "/dns4/localhost/tcp/1"])
 def test_listening_needs_a_number_without_a_peer(text: str) -> None:
     """A name or a peer id is refused in a listening address."""
-    with pytest.raises(BadAddress, match="to listen, give a number"):
+    with pytest.raises(BadAddress, match="to listen, give an IP number"):
         parse_listen(text)
 
 

@@ -23,7 +23,7 @@ def beat(detector: Detector, gaps: Iterable[float], now: float = 0.0, step: floa
             checked += step
             assert not detector.check(checked)
         now += gap
-        detector.heard(now)
+        detector.on_heartbeat(now)
     return now
 
 
@@ -88,7 +88,7 @@ def test_our_own_pause_teaches_no_patience() -> None:
         now += 60
         if check_first:
             detector.check(now)
-        detector.heard(now)
+        detector.on_heartbeat(now)
         assert detector.patience == TIMING.dead_after
 
 
@@ -99,8 +99,8 @@ def test_other_messages_are_signs_of_life_but_no_heartbeats() -> None:
     for _ in range(30):
         for _ in range(19):
             now += 0.1
-            detector.seen(now)
+            detector.on_traffic(now)
             assert not detector.check(now)
-        detector.heard(now)
+        detector.on_heartbeat(now)
     assert detector.patience > TIMING.dead_after
     assert detector.silent_for(now + 1) == 1

@@ -1,6 +1,6 @@
-"""Work-arounds for what py-libp2p 0.8.1 does far more often than it has to.
+"""Work-arounds for what py-libp2p 0.8.1 does far more often than needed.
 
-`tests/net/libp2p/test_libp2p_costs.py` tells when one is no longer needed.
+A test in `tests/net/libp2p/test_libp2p_costs.py` fails when one is no longer needed.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from libp2p.stream_muxer.yamux.yamux import Yamux, YamuxStream
 READ_AHEAD = 128 * 1024
 """Bytes read from a socket at a time: two of the largest noise messages."""
 
-_READS = 32
-"""Reads in a row of what was read ahead, after which other tasks have their turn."""
+_READS_IN_A_ROW = 32
+"""Reads from the buffer after which other tasks have their turn: about a millisecond."""
 
 _GATES: dict[type[Any], tuple[str, ...]] = {
     YamuxStream: ("window_lock", "close_lock"),
@@ -55,24 +55,24 @@ def _put_gates(cls: type[Any], names: tuple[str, ...]) -> None:
 
 
 class Gate:
-    """A lock, or a semaphore of one, that is taken at once when nobody has it.
+    """A lock, or a semaphore of one, that a task takes at once when it is free.
 
-    Trio's pass through the scheduler even then, and the library has some eight of them on the way of each
-    message that nobody ever waits for.
+    Trio's own locks pass through the scheduler even then. Each message takes some eight locks of the library,
+    which are nearly always free.
     """
 
     def __init__(self, lock: trio.Lock | trio.Semaphore) -> None:
         self._lock = lock
 
     async def acquire(self) -> None:
-        """Wait until nobody has it, and take it."""
+        """Wait until the lock is free, and take it."""
         try:
             self._lock.acquire_nowait()
         except trio.WouldBlock:
             await self._lock.acquire()
 
     def release(self) -> None:
-        """Give it to who waits first."""
+        """Give the lock to the task that has waited longest."""
         self._lock.release()
 
     async def __aenter__(self) -> None:
@@ -83,20 +83,20 @@ class Gate:
 
 
 class EasyReadWriteLock(ReadWriteLock):
-    """The same for the lock that a stream's readers and writers share."""
+    """The library's lock for the readers and writers of a stream, made of gates."""
 
     def __init__(self) -> None:
         self._readers = 0
         self._readers_lock = Gate(trio.Lock())  # type: ignore[assignment]
-        # the first of the readers takes it, and the last one, another task, gives it back
+        # a semaphore: the first reader takes it, and the last one, another task, gives it back
         self._writer_lock = Gate(trio.Semaphore(1))  # type: ignore[assignment]
 
 
 class BufferedStream(TrioTCPStream):
-    """A TCP connection that is read ahead.
+    """A TCP connection with a buffer for reading.
 
-    The library reads the two bytes of each noise message's length and then the message: two system calls,
-    and two passes of trio's scheduler.
+    The library reads two bytes, the length of a noise message, and then the message: two system calls, and
+    two passes through trio's scheduler.
     """
 
     def __init__(self, stream: trio.SocketStream) -> None:
@@ -106,7 +106,7 @@ class BufferedStream(TrioTCPStream):
         self._reads = 0
 
     async def read(self, n: int | None = None) -> bytes:
-        """Read 1 to `n` bytes, `b""` at the end. Cancellation loses nothing."""
+        """Read 1 to `n` bytes; `b""` at the end. Cancellation loses no data."""
         if n is None or n >= READ_AHEAD:
             if self._at == len(self._ahead):
                 return await super().read(n)
@@ -114,7 +114,7 @@ class BufferedStream(TrioTCPStream):
         if self._at == len(self._ahead):
             self._ahead, self._at, self._reads = await super().read(READ_AHEAD), 0, 0
         self._reads += 1
-        if not self._reads % _READS:
+        if not self._reads % _READS_IN_A_ROW:
             await trio.lowlevel.checkpoint()
         at = self._at
         data = self._ahead[at : at + n]
@@ -125,10 +125,10 @@ class BufferedStream(TrioTCPStream):
 
 
 async def update_window(self: YamuxStream, *, bytes_read: int = 0) -> None:
-    """Tell the sender of new room only when it is half of the window.
+    """Tell the sender of new room only when the room is half of the window.
 
-    The library does so after each read, so that each small message is answered by a message of its own. What
-    is not told yet is kept in the library's own count, which its own rule then looks at.
+    The library tells it after each read, so it answers each small message with a message. Room that is not
+    told yet is kept in the library's own count, which its own rule uses later.
     """
     pending = self._pending_recv_release + bytes_read
     buffered = len(self.conn.stream_buffers.get(self.stream_id, b""))

@@ -1,8 +1,8 @@
 """Dialling a peer: a TCP connection, upgraded to noise and yamux, handed to the swarm.
 
-The library's own dialling is not used. It tries only one of a peer's addresses, the first that it ever
-heard of, so that a peer that came back on another port is not found; it tries four times; it refuses a peer
-that failed for 60 s; it cannot dial an address without a peer id.
+The library's own dialling is not used, for four reasons. It tries only the first address that it ever heard
+of a peer, so it does not find one that came back on another port. It tries four times. It refuses a peer that
+failed within the last 60 s. It cannot dial an address without a peer id.
 """
 
 from __future__ import annotations
@@ -30,10 +30,10 @@ _FAMILIES = {
 
 
 async def dial(swarm: Swarm, target: Address, local: PeerId) -> PeerId:
-    """Connect `swarm`, whose identity is `local`, to whoever is at `target`; returns who answered.
+    """Connect `swarm`, whose identity is `local`, to the peer at `target`; return the identity that answered.
 
     Raises:
-        DialFailed: nobody answered, somebody else than `target.peer`, or `local` itself.
+        DialFailed: nobody answered, or another peer than `target.peer`, or `local` itself.
     """
     try:
         stream = await _open(target)
@@ -42,7 +42,7 @@ async def dial(swarm: Swarm, target: Address, local: PeerId) -> PeerId:
     raw = RawConnection(TrioTCPStream(stream), True)
     handed_over = False
     try:
-        # the library's `upgrade_security` wants to know who will answer; the handshake itself does not
+        # not the library's `upgrade_security`: that must know before who will answer
         security = swarm.upgrader.security_multistream
         secured = await security.secure_outbound(raw, None)  # type: ignore[arg-type]
         answered_id = secured.get_remote_peer()
@@ -52,7 +52,7 @@ async def dial(swarm: Swarm, target: Address, local: PeerId) -> PeerId:
         if target.peer not in (None, answered):
             raise DialFailed(f"{target}: another peer answers there, {answered}")
         if any(not known.is_closed for known in swarm.get_connections(answered_id)):
-            return answered  # we only did not know that it lives there
+            return answered  # connected already, by another address
         muxed = await swarm.upgrader.upgrade_connection(secured, answered_id)
         await swarm.add_conn(muxed, direction="outbound")
         handed_over = True
@@ -60,7 +60,7 @@ async def dial(swarm: Swarm, target: Address, local: PeerId) -> PeerId:
     except DialFailed:
         raise
     except Exception as error:
-        raise DialFailed(f"{target}: no libp2p peer with noise and yamux: {reason(error)}") from error
+        raise DialFailed(f"{target}: that is no libp2p peer with noise and yamux: {reason(error)}") from error
     finally:
         if not handed_over:
             with trio.CancelScope(shield=True):

@@ -1,4 +1,4 @@
-"""A peer's lasting identity: an ed25519 key pair in a file that only its owner can read."""
+"""The lasting identity of a peer: an ed25519 key pair in a file that only its owner can read."""
 
 from __future__ import annotations
 
@@ -19,28 +19,28 @@ from ...errors import BadIdentity
 from ...ids import PeerId
 
 IDENTITY_NAME = "identity"
-"""The file's name inside the directory."""
+"""The name of the file in the peer's directory."""
 
 _HEADER = "mpi-actors identity 1"
 
 
 def ephemeral() -> KeyPair:
-    """A new key pair that is not kept."""
+    """Make a new key pair that is not kept."""
     return create_new_key_pair(secrets.token_bytes(32))
 
 
 def peer_id(key_pair: KeyPair) -> PeerId:
-    """The name under which others know the owner of `key_pair`."""
+    """Return the id by which other peers know the owner of `key_pair`."""
     return PeerId(ID.from_pubkey(key_pair.public_key).to_base58())
 
 
 def load_or_create(directory: Path) -> KeyPair:
-    """The key pair kept in `directory`; made on first use, with the directory (mode 0700) if need be.
+    """Return the key pair in `directory`. On first use, make it and, if missing, the directory (mode 0700).
 
-    When several processes make it at once, all get the same one.
+    Processes that make it at the same time all get the same one.
 
     Raises:
-        BadIdentity: the file is corrupt, readable by others, or cannot be read or made.
+        BadIdentity: the file is corrupt or readable by others, or cannot be read or made.
     """
     path = directory / IDENTITY_NAME
     try:
@@ -53,7 +53,7 @@ def load_or_create(directory: Path) -> KeyPair:
 
 
 def _create(path: Path, key_pair: KeyPair) -> None:
-    """Write the file beside its place, then link it there: it is never seen half written."""
+    """Write a file beside `path`, and link it there: no reader sees half of it."""
     secret = base64.b64encode(key_pair.private_key.to_bytes()).decode()
     text = f"{_HEADER}\n{peer_id(key_pair)}\n{secret}\n"
     draft = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
@@ -63,7 +63,7 @@ def _create(path: Path, key_pair: KeyPair) -> None:
             out.write(text)
             out.flush()
             os.fsync(file)
-        with contextlib.suppress(FileExistsError):  # another process was first; its key counts
+        with contextlib.suppress(FileExistsError):  # another process was first: use its key
             os.link(draft, path)
     finally:
         draft.unlink(missing_ok=True)
@@ -78,14 +78,14 @@ def _read(path: Path) -> bytes:
     with open(os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK), "rb") as file:
         found = os.fstat(file.fileno())
         if not stat.S_ISREG(found.st_mode):
-            raise BadIdentity(f"the identity file {path} is no regular file. Move it away.")
+            raise BadIdentity(f"the identity file {path} is not a regular file. Move it away.")
         if found.st_mode & 0o077:
             raise BadIdentity(f"the identity file {path} can be read by others. Run: chmod 600 {path}")
         return file.read(4096)
 
 
 def _parse(path: Path, content: bytes) -> KeyPair:
-    """The peer id beside the key shows whether a single bit of either has changed."""
+    """Read the content of the file. The peer id in it shows whether a bit of the key has changed."""
     bad = BadIdentity(
         f"the identity file {path} is corrupt. Restore it from a backup, or remove it to become a new peer."
     )

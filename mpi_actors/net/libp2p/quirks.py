@@ -1,7 +1,7 @@
-"""Every work-around for py-libp2p 0.8.1, each with its reason; `tests/net/libp2p/test_libp2p_quirks.py` tells
-when one is no longer needed.
+"""Work-arounds for what py-libp2p 0.8.1 does wrong, each with its reason.
 
-`apply()` changes the library's modules for the whole process; the other functions change one host.
+A test in `tests/net/libp2p/test_libp2p_quirks.py` fails when one is no longer needed. `apply()` changes the
+library's modules for the whole process; the other functions change one host.
 """
 
 from __future__ import annotations
@@ -31,36 +31,40 @@ from . import costs
 logger = logging.getLogger(__name__)
 
 MAX_WRITE = 65_507
-"""The largest write, in bytes, that becomes one noise message: 65 535 - 16 (noise tag) - 12 (yamux header).
-A longer one is cut into a full and a tiny message, each with its own system calls: half the speed."""
+"""The longest write, in bytes, that becomes one noise message: 65 535 - 16 (noise tag) - 12 (yamux header).
+The library cuts a longer one into a full and a tiny message, each with its own system calls: half the
+speed."""
 
 MAX_STREAMS = 250
-"""The most streams that we open to one peer: opening the 257th on one connection hangs for ever."""
+"""Streams that this side opens to one peer at most: to open the 257th on one connection hangs for ever."""
 
 PROBE_INTERVAL = 3.0
-"""Seconds between two probes of a connection."""
+"""Seconds between two probes of a connection: they cost little, and free what a frozen peer holds."""
 
 PROBE_TIMEOUT = 10.0
-"""Seconds without an answer to a probe after which the connection is dropped. Longer than any patience of the
-failure detector above, which decides about peers; this one frees what a frozen peer would hold for ever."""
+"""Seconds after which an unanswered probe ends the connection. This is longer than the failure detector
+waits, which decides about peers; the probe frees what a frozen peer would hold for ever."""
 
 MAX_INBOUND_STREAMS = 1000
-"""The most streams with one peer at which its next one is still served; the library has no limit."""
+"""Streams with one peer from which a further incoming one is refused; the library has no limit."""
 
 MAX_BUFFERED = 64 << 20
-"""Bytes received and not yet read, over all streams of a connection, at which the connection is dropped."""
+"""Bytes that a connection may have received and not read, over all its streams; more end the connection."""
+
+_REASON_LENGTH = 200
+"""Characters of an error of the library that our own error quotes: one or two lines."""
 
 HANG_UP = 1.0
-"""Seconds that closing a connection in an orderly way may take before its socket is closed."""
+"""Seconds for the good order of a connection's end; then its socket is closed. A farewell takes no longer."""
 
 
 def apply(*, debug: bool = False) -> None:
     """Change the library's modules. Idempotent; call it before a host is made."""
-    # a dial waits this long for a better address before it even looks whether the first one answered
+    # the library waits this long for a better address, even after the first one has answered
     swarm_module._HAPPY_EYEBALLS_DELAY = 0
-    # the default cuts every write into 64 KiB frames, at a fixed cost each: half the speed at 1 MiB
+    # by default each write is cut into frames of 64 KiB, at a fixed cost each: half the speed at 1 MiB
     yamux.MAX_MESSAGE_SIZE = 1 << 20
-    # the multiplexer's class is written down there, whatever class the host is given
+    # that module names the multiplexer's class itself, and ignores the one that the host is given
     muxer_multistream.Yamux = SafeYamux  # type: ignore[attr-defined]
     msgio.read_exactly = read_exactly  # type: ignore[attr-defined]
     yamux.read_exactly = read_exactly  # type: ignore[attr-defined]
@@ -69,33 +73,33 @@ def apply(*, debug: bool = False) -> None:
 
 
 def quiet_logs(*, debug: bool = False) -> None:
-    """Silence the library, which reports as errors what is everyday here: failed dials, lost peers.
+    """Silence the library, which logs as errors what is normal here: failed dials and lost peers.
 
-    It also calls `logging.debug` and the like on the root logger, which would give the root logger a
-    handler that writes to standard error; a handler that drops everything prevents that.
+    The library also calls `logging.debug` and the like, which give the root logger a handler that writes to
+    standard error, unless it has one. So it gets one that drops everything.
     """
     logging.getLogger("libp2p").setLevel(logging.DEBUG if debug else logging.CRITICAL)
     logging.getLogger("libp2p").propagate = debug
-    logging.getLogger("libp2p.network.auto_connector").setLevel(logging.NOTSET)  # it has a level of its own
+    logging.getLogger("libp2p.network.auto_connector").setLevel(logging.NOTSET)  # else it has its own level
     if not logging.root.handlers:
         logging.root.addHandler(logging.NullHandler())
 
 
 def connection_config() -> ConnectionConfig:
-    """No connections to be kept up, and no health monitor.
+    """Return settings with which the library keeps up no connections and has no health monitor.
 
-    The monitor negotiates a stream to every peer every second, which costs half a percent of a core at each
-    end of a connection, and when it hangs up on a frozen peer behind a write to it, it hangs itself.
-    `SafeYamux` probes with a 12-byte frame instead.
+    The monitor opens a stream to every peer every second, which costs half a percent of a core at each end of
+    a connection. When it hangs up on a frozen peer while a write to that peer is stuck, it is stuck, too.
+    `SafeYamux` probes with a frame of 12 bytes instead.
     """
     return ConnectionConfig(min_connections=0, low_watermark=0, enable_health_monitoring=False)
 
 
 async def read_exactly(reader: Reader, n: int, retry_count: int = 0) -> bytes:
-    """Read `n` bytes, however many pieces they come in; the library's gives up after 100 pieces.
+    """Read `n` bytes in any number of pieces; the library's own function gives up after 100 pieces.
 
     Raises:
-        IncompleteReadError: the end came first.
+        IncompleteReadError: the connection ended before.
     """
     data = bytearray()
     while len(data) < n:
@@ -110,24 +114,24 @@ class SafeYamux(yamux.Yamux):
     """A multiplexed connection that survives cancelled tasks and notices a frozen peer."""
 
     async def start(self) -> None:
-        """Serve the connection. What goes wrong ends this connection; the library would end the host."""
+        """Serve the connection. An error ends only this connection; the library would end the host."""
         try:
             await super().start()
         except Exception:
             logger.warning("a connection to %s broke down", self.peer_id, exc_info=True)
             await self._cleanup_on_error()
-            self.event_started.set()  # whoever waits for the start finds a closed connection
+            self.event_started.set()  # a task that waits for the start finds a closed connection
 
     async def _handle_incoming_with_ready_signal(self, task_status: Any = trio.TASK_STATUS_IGNORED) -> None:
         try:
             await super()._handle_incoming_with_ready_signal(task_status)
         except Exception:
-            # the others end when they are cancelled, but a write that is stuck only with the socket
+            # other tasks end when they are cancelled, but a stuck write ends only with the socket
             await self.hang_up()
             raise
 
     async def _write_frame(self, data: bytes) -> None:
-        """Write a frame to its end: half a frame, left by a cancelled task, kills the connection."""
+        """Write a whole frame, even when cancelled: half a frame would break the connection."""
         await trio.lowlevel.checkpoint_if_cancelled()
         async with self._write_lock:
             with trio.CancelScope(shield=True):
@@ -135,14 +139,14 @@ class SafeYamux(yamux.Yamux):
         await trio.lowlevel.checkpoint()
 
     async def _read_data_body(self, length: int) -> bytes:
-        """Drop a peer that ignores its windows; the library only logs that, until memory runs out."""
+        """Drop a peer that sends more than its windows allow; the library only logs that."""
         if sum(map(len, self.stream_buffers.values())) + length > MAX_BUFFERED:
             logger.warning("%s sends more than it may; dropping the connection", self.peer_id)
-            raise trio.TooSlowError  # the one error that the caller takes for the connection's end
+            raise trio.TooSlowError  # the only error that the caller takes for the end of the connection
         return await super()._read_data_body(length)
 
     async def close(self, error_code: int = yamux.GO_AWAY_NORMAL) -> None:
-        """Close within `HANG_UP` seconds: a farewell behind a write to a frozen peer waits for ever."""
+        """Close within `HANG_UP` seconds, also when a write to a frozen peer is stuck before the farewell."""
         with trio.CancelScope(shield=True):
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(self._hang_up_later)
@@ -150,7 +154,7 @@ class SafeYamux(yamux.Yamux):
                 nursery.cancel_scope.cancel()
 
     async def hang_up(self) -> None:
-        """Close the socket; all reads and writes under way end, and the connection cleans up after itself."""
+        """Close the socket. All reads and writes end, and the connection cleans up."""
         with trio.CancelScope(shield=True):
             await self.secured_conn.close()
 
@@ -159,12 +163,12 @@ class SafeYamux(yamux.Yamux):
         await self.hang_up()
 
     async def _measure_rtt_loop(self) -> None:
-        """Probe the peer; the library asks every 30 s and does nothing when no answer comes."""
+        """Probe the peer. The library does so every 30 s, and does nothing when no answer comes."""
         while not self.event_shutting_down.is_set():
             self._ping_id = (self._ping_id + 1) & 0xFFFF_FFFF
             self._ping_event = trio.Event()
             async with trio.open_nursery() as nursery:
-                # in a task of its own, since a write to a frozen peer does not return
+                # in a task of its own: a write to a frozen peer does not return
                 nursery.start_soon(self._send_probe)
                 answered = await self._probe_answered()
                 if not answered:
@@ -183,10 +187,10 @@ class SafeYamux(yamux.Yamux):
         try:
             await self._write_frame(frame)
         except Exception as error:  # noqa: BLE001
-            logger.debug("probing %s: %s", self.peer_id, error)  # the reading task deals with it
+            logger.debug("probing %s: %s", self.peer_id, error)  # the task that reads ends the connection
 
     async def _probe_answered(self) -> bool:
-        # twice half the time: when it was this process that was frozen, an answer lies ready to be read
+        # two halves: if this process itself was frozen, the second one gives it time to read the answer
         for _ in range(2):
             with trio.move_on_after(PROBE_TIMEOUT / 2):
                 await self._ping_event.wait()
@@ -195,7 +199,7 @@ class SafeYamux(yamux.Yamux):
 
 
 def guard_handlers(host: BasicHost) -> None:
-    """An exception out of a stream's negotiation or handler costs that stream; the library ends the host."""
+    """Let an error in the negotiation or handler of a stream end that stream; the library ends the host."""
     unguarded = host._swarm_stream_handler
 
     async def guarded(stream: INetStream) -> None:
@@ -210,10 +214,10 @@ def guard_handlers(host: BasicHost) -> None:
 
 
 def forget_identify(host: BasicHost) -> None:
-    """Do not ask peers who they are, nor let them tell us unasked.
+    """Do not ask peers who they are, and do not let them say so unasked: the handshake has proved it.
 
-    The handshake has said it. Asking costs a stream per connection, runs in trio system tasks, which
-    outlive the host and crash the process if they fail, and fills the address book from strangers.
+    To ask costs a stream per connection, and fills the address book with what strangers say. It runs in
+    system tasks of trio, which outlive the host, and crash the process if they fail.
     """
     network = host.get_network()
     assert isinstance(network, Swarm)
@@ -223,7 +227,7 @@ def forget_identify(host: BasicHost) -> None:
 
 
 def forget_auto_connect(swarm: Swarm) -> None:
-    """Connect to nobody unasked: with both watermarks at 0 the library still wants 150 connections."""
+    """Make no connections unasked: with both watermarks at 0 the library still makes up to 150."""
 
     async def stay_stopped() -> None:
         return
@@ -232,10 +236,10 @@ def forget_auto_connect(swarm: Swarm) -> None:
 
 
 def release_inbound(swarm: Swarm) -> None:
-    """Let go of an incoming connection when it ends.
+    """Release what belongs to an incoming connection when the connection ends.
 
-    The library keeps a task and one of 300 places for each until the host closes: the 301st incoming
-    connection in a daemon's life would be refused.
+    The library keeps a task and one of 300 places for it until the host closes, so it would refuse the 301st
+    incoming connection in a daemon's life.
     """
     upgrade = swarm.upgrade_inbound_raw_conn
 
@@ -243,15 +247,15 @@ def release_inbound(swarm: Swarm) -> None:
         connection = await upgrade(raw_conn, maddr)
         assert isinstance(connection, SafeYamux)
         await connection.event_closed.wait()
-        raise SwarmException("the connection has ended")  # what the caller takes for its end
+        raise SwarmException("the connection has ended")  # the caller expects this error
 
     swarm.upgrade_inbound_raw_conn = upgrade_and_wait  # type: ignore[method-assign]
 
 
 async def wait_readable(stream: yamux.YamuxStream) -> None:
-    """Wait until reading from `stream` would not wait: there is data, or an end.
+    """Wait until a read from `stream` would return at once: there is data, or the stream has ended.
 
-    Unlike reading, this can be cancelled without losing data.
+    Unlike a read, this can be cancelled without loss of data.
     """
     connection, number = stream.conn, stream.stream_id
     while not (
@@ -264,15 +268,15 @@ async def wait_readable(stream: yamux.YamuxStream) -> None:
         event = connection.stream_events.get(number)
         if event is None:
             return
-        if event.is_set():  # left over from data that has been read
+        if event.is_set():  # set for data that has been read since
             event = connection.stream_events[number] = trio.Event()
         await event.wait()
 
 
 async def wait_closed(stream: yamux.YamuxStream) -> None:
-    """Wait until the other side has closed a stream that we have closed; what it still sends is dropped.
+    """Wait until the other side closes a stream that this side has closed. Drop what it still sends.
 
-    Without that, the library keeps what nobody reads.
+    Without this the library would keep data that nobody reads.
     """
     while True:
         await wait_readable(stream)
@@ -283,15 +287,15 @@ async def wait_closed(stream: yamux.YamuxStream) -> None:
 
 
 def was_reset(stream: yamux.YamuxStream) -> bool:
-    """Whether the other side reset the stream, not closed it, and the connection has not ended.
+    """Return whether the other side reset the stream, rather than closed it or lost the connection.
 
-    Which error the library raises in these cases depends on who was waiting for what.
+    The errors that the library raises in these cases do not tell them apart.
     """
     return stream.reset_received and not stream.recv_closed
 
 
 def reason(error: BaseException) -> str:
-    """The root cause in one line: the library wraps errors in errors, groups and many lines of text."""
+    """Return the root cause in one line: the library wraps errors in errors, groups and many lines."""
     seen: set[int] = set()
     while id(error) not in seen:
         seen.add(id(error))
@@ -302,4 +306,4 @@ def reason(error: BaseException) -> str:
     if isinstance(error, OSError) and error.errno and error.errno > 0:
         return os.strerror(error.errno)
     text = " ".join(str(error).split())
-    return text[:200] or type(error).__name__
+    return text[:_REASON_LENGTH] or type(error).__name__

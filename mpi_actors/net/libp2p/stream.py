@@ -20,10 +20,15 @@ logger = logging.getLogger(__name__)
 
 
 class Libp2pStream:
-    """One stream over a `SafeYamux` connection; `net.transport.ByteStream` says what it promises.
+    """One stream over a `SafeYamux` connection: a `net.transport.ByteStream`.
 
-    Beyond that: a cancelled `receive_some` loses nothing, and a cancelled `send_all` breaks this stream's
-    sending, but no other stream.
+    It promises more than that: a cancelled `receive_some` loses no data; after a cancelled `send_all` this
+    stream can send no more, but other streams are not affected.
+
+    Args:
+        net: the library's stream.
+        remote: the authenticated identity of the other side.
+        on_close: called once, when this side closes the stream; it must see that `finish` runs.
     """
 
     def __init__(self, net: INetStream, remote: PeerId, on_close: Callable[[Libp2pStream], None]) -> None:
@@ -33,11 +38,11 @@ class Libp2pStream:
         self._on_close = on_close
         self._sending: trio.CancelScope | None = None
         self._receiving: trio.CancelScope | None = None
-        self._ended = False  # by the other side
-        self._closed = False  # by ours
-        self._cut = False  # the last message went out in part
+        self._ended = False  # the other side ended the stream
+        self._closed = False  # this side closed the stream
+        self._cut = False  # a message was sent only in part
         self.finished = trio.Event()
-        """Set when `finish` is done: the other side has read everything, or is gone."""
+        """Set when `finish` has ended: the other side has read everything, or is gone."""
 
     @property
     def remote(self) -> PeerId:
@@ -45,7 +50,13 @@ class Libp2pStream:
         return self._remote
 
     async def send_all(self, data: bytes | bytearray | memoryview) -> None:
-        """Send all of `data`, waiting while the other side is slow; see `ByteStream.send_all`."""
+        """Send all of `data`. Waits while the other side is slow.
+
+        Raises:
+            ConnectionLost: the stream or its connection is broken or closed, or an earlier call was cancelled
+                in the middle.
+            trio.BusyResourceError: another task sends on this stream.
+        """
         if self._sending is not None:
             raise trio.BusyResourceError("another task is sending on this stream")
         view = memoryview(data).cast("B")
@@ -55,7 +66,7 @@ class Libp2pStream:
                 await trio.lowlevel.checkpoint_if_cancelled()
                 for start in range(0, len(view), MAX_WRITE):
                     self._check_writable()
-                    # the library slices it and joins it to a header: a memoryview saves one copy
+                    # the library slices the data and joins it to a header: a memoryview saves one copy
                     await self._net.write(cast(bytes, view[start : start + MAX_WRITE]))
                 if not view:
                     self._check_writable()
@@ -72,7 +83,13 @@ class Libp2pStream:
             raise self._closed_here()
 
     async def receive_some(self, max_bytes: int = 65536) -> bytes:
-        """Receive 1 to `max_bytes` bytes, or `b""` at the end; see `ByteStream.receive_some`."""
+        """Receive 1 to `max_bytes` bytes; `b""` means that the other side ended the stream.
+
+        Raises:
+            ConnectionLost: the stream was reset, closed on this side, or its connection is broken.
+            ValueError: `max_bytes` is less than 1.
+            trio.BusyResourceError: another task receives on this stream.
+        """
         if max_bytes < 1:
             raise ValueError("max_bytes must be at least 1")
         if self._receiving is not None:
@@ -99,13 +116,13 @@ class Libp2pStream:
             return data
         if self._closed:
             raise self._closed_here()
-        # there are no half-closed streams: the other side is gone, so wake whoever sends
+        # no stream stays half open: the other side is gone, so end this side's `send_all`, too
         self._ended = True
         self._close()
         return b""
 
     async def aclose(self) -> None:
-        """Close at once, both ways, whatever was sent still arrives; see `ByteStream.aclose`."""
+        """Close both directions at once. What was sent before still arrives. Never raises. Idempotent."""
         self._close()
         with trio.CancelScope(shield=True):
             await trio.lowlevel.checkpoint()
@@ -120,9 +137,9 @@ class Libp2pStream:
         self._on_close(self)
 
     async def finish(self) -> None:
-        """Tell the other side that we closed, and wait until it has closed too or the connection ends.
+        """Tell the other side that this side has closed, and wait until it closes, too, or is gone.
 
-        A reset would be quicker, but makes the other side drop what it has not read yet.
+        A reset would be quicker, but would make the other side drop what it has not read yet.
         """
         try:
             await self._net.close()

@@ -42,12 +42,12 @@ _Streams = defaultdict[PeerId, set[Libp2pStream]]
 
 
 def build_host(key_pair: KeyPair) -> BasicHost:
-    """A libp2p host as this project wants it: noise and yamux only, with every work-around in place."""
+    """Make a libp2p host that speaks noise and yamux only, with every work-around in place."""
     quirks.apply()
     noise = Noise(key_pair, noise_privkey=new_noise_key().private_key)
     host = new_host(
         key_pair=key_pair,
-        sec_opt={NOISE: noise},  # by default plaintext would do, too
+        sec_opt={NOISE: noise},  # by default the library accepts plaintext, too
         muxer_opt={TProtocol(YAMUX): quirks.SafeYamux},
         connection_config=quirks.connection_config(),
         disable_identify_address_discovery=True,
@@ -63,17 +63,19 @@ def build_host(key_pair: KeyPair) -> BasicHost:
 
 @attrs.define(eq=False)
 class Libp2pTransport:
-    """A peer's libp2p host; `net.transport.Transport` says what it promises. Times are in seconds."""
+    """The libp2p host of a peer: a `net.transport.Transport`. All times are in seconds."""
 
     key_pair: KeyPair
     listen: Sequence[str] = DEFAULT_LISTEN
-    """Where to listen: numbers of this machine; port 0 for any free port."""
+    """Where to listen: IP numbers of this machine; port 0 for any free port."""
     connect_timeout: float = 5.0
+    """For a dial."""
     open_timeout: float = 5.0
-    """For opening a stream; a peer that does not answer in time is disconnected."""
+    """For opening a stream. A peer that does not answer in time is disconnected."""
     disconnect_timeout: float = 3.0
+    """For the good order of a connection's end."""
     linger: float = 0.5
-    """How long the other side may take to read what was sent before we closed."""
+    """For the other side to read what was sent before this side closed."""
 
     _served: dict[str, Accept] = attrs.field(factory=dict, init=False)
     _host: BasicHost | None = attrs.field(default=None, init=False)
@@ -85,12 +87,12 @@ class Libp2pTransport:
 
     @property
     def local(self) -> PeerId:
-        """Our own identity."""
+        """This peer's own identity."""
         return peer_id(self.key_pair)
 
     @property
     def addresses(self) -> tuple[str, ...]:
-        """Where others can reach us; empty unless running."""
+        """Where others can reach this peer; empty unless `run` is running."""
         return self._addresses
 
     async def run(
@@ -99,8 +101,8 @@ class Libp2pTransport:
         """Listen, and serve incoming streams until cancelled.
 
         Raises:
-            CannotListen: a listening address is in use, or not of this machine.
-            BadAddress: a listening address is none.
+            CannotListen: a listening address is in use, or is not one of this machine.
+            BadAddress: a listening address is not an address.
         """
         wanted = [parse_listen(text) for text in self.listen]
         for address in wanted:
@@ -129,7 +131,7 @@ class Libp2pTransport:
                         self._nursery = await nursery.start(_shielded_nursery)
                         self._addresses = tuple(str(place.of(self.local)) for place in _reachable(found))
                         self._host = host
-                        self._handle(host, *self._served)  # also what was added meanwhile
+                        self._handle(host, *self._served)  # also protocols that were added meanwhile
                         task_status.started()
                         try:
                             await trio.sleep_forever()
@@ -140,7 +142,7 @@ class Libp2pTransport:
                 finally:
                     self._host = None
                     self._addresses = ()
-                    with trio.CancelScope(shield=True):  # or the listener stays open
+                    with trio.CancelScope(shield=True):  # else the listener stays open
                         await host.close()
         finally:
             self._streams.clear()
@@ -161,7 +163,7 @@ class Libp2pTransport:
             host.set_stream_handler(TProtocol(protocol), handler)
 
     def connected(self) -> tuple[PeerId, ...]:
-        """Every peer to which there is a connection, whoever made it and whatever it speaks."""
+        """Return the peers to which there is a connection, whichever side made it."""
         if self._host is None:
             return ()
         known = cast(Swarm, self._host.get_network()).connections
@@ -191,9 +193,9 @@ class Libp2pTransport:
         return stream
 
     def _finish(self, stream: Libp2pStream) -> None:
-        """Let a stream that was just closed locally say so, in the background."""
+        """Tell the other side, in the background, that this side has closed a stream."""
         _drop(self._streams, stream)
-        if self._nursery is not None:  # else all connections are being closed
+        if self._nursery is not None:  # else all connections are closing
             self._finishing[stream.remote].add(stream)
             self._nursery.start_soon(self._finish_task, stream)
 
@@ -204,17 +206,17 @@ class Libp2pTransport:
             _drop(self._finishing, stream)
 
     async def _let_finish(self, streams: Sequence[Libp2pStream]) -> None:
-        """Give the other side time to read what was sent on closed streams before the connection is cut."""
+        """Give the other side time to read what was sent on closed streams, before the connection ends."""
         with trio.CancelScope(shield=True, deadline=trio.current_time() + self.linger):
             for stream in streams:
                 await stream.finished.wait()
 
     async def connect(self, address: str) -> PeerId:
-        """Make sure that there is a connection to the peer at `address`; returns who answered.
+        """Connect to the peer at `address`, unless that is so already; return the identity that answered.
 
         Raises:
-            BadAddress: the text is no address.
-            DialFailed: nobody answered in time, or somebody else.
+            BadAddress: the text is not an address.
+            DialFailed: nobody answered in time, or another peer did.
         """
         target = parse(address)
         if target.peer == self.local:
@@ -223,7 +225,7 @@ class Libp2pTransport:
         key = target.peer or str(target)
         lock = self._dialling.setdefault(key, trio.Lock())
         try:
-            # one at a time: two tasks that dial one peer must not make two connections
+            # one at a time: two tasks that dial the same peer must not make two connections
             with trio.move_on_after(self.connect_timeout):
                 async with lock:
                     if target.peer is not None and self._is_connected(target.peer):
@@ -238,8 +240,8 @@ class Libp2pTransport:
         """Open a stream over the connection to `peer`.
 
         Raises:
-            DialFailed: there is no usable connection (one that does not answer in time is dropped), or the
-                peer does not speak that protocol.
+            DialFailed: there is no usable connection to `peer` (one that does not answer in time is dropped),
+                or `peer` does not speak `protocol`.
         """
         host = self._running()
         if not self._is_connected(peer):
@@ -252,15 +254,15 @@ class Libp2pTransport:
                 return self._adopt(await host.new_stream(target, [TProtocol(protocol)]), peer)
             except Exception as error:
                 raise DialFailed(f"no stream to {peer}: {quirks.reason(error)}") from error
-            finally:  # the library dials again if the connection has just ended, and blocks who fails
+            finally:  # if the connection has just ended, the library dials, and blocks the peer if it fails
                 cast(Swarm, host.get_network()).unblock_peer(target)
         await self.disconnect(peer)
         raise DialFailed(f"{peer} opened no stream within {self.open_timeout:g} s. It was disconnected.")
 
     async def disconnect(self, peer: PeerId) -> None:
-        """Drop the connection to `peer` and all its streams, if there is one. Never raises.
+        """Drop the connection to `peer`, if there is one, and all its streams. Never raises.
 
-        What was sent on streams that are already closed still arrives, if the peer reads it within `linger`.
+        What was sent on streams that are closed already still arrives, if the peer reads it within `linger`.
         """
         host = self._host
         with trio.CancelScope(shield=True):
@@ -289,7 +291,7 @@ class Libp2pTransport:
 
 
 async def _shielded_nursery(task_status: trio.TaskStatus[trio.Nursery]) -> None:
-    """A nursery whose tasks go on when its surroundings are cancelled, until it is cancelled itself."""
+    """Open a nursery whose tasks end only when the nursery itself is cancelled."""
     with trio.CancelScope(shield=True):
         async with trio.open_nursery() as nursery:
             task_status.started(nursery)
@@ -297,24 +299,24 @@ async def _shielded_nursery(task_status: trio.TaskStatus[trio.Nursery]) -> None:
 
 
 def _check_free(address: Address) -> None:
-    """The library listens with SO_REUSEPORT, so that a second program on the same port goes unnoticed."""
+    """Refuse a port that is in use: the library listens with SO_REUSEPORT, and would share it."""
     family = socket.AF_INET if address.kind == "ip4" else socket.AF_INET6
     try:
         with socket.socket(family, socket.SOCK_STREAM) as probe:
-            # a port that only has connections of an earlier run left is free
+            # a port that only has old connections of an earlier run counts as free
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind((address.host, address.port))
     except OSError as error:
         why = {
             errno.EADDRINUSE: f"port {address.port} is in use; choose another, or 0 for any free one",
-            errno.EADDRNOTAVAIL: f"{address.host} is no address of this machine",
+            errno.EADDRNOTAVAIL: f"{address.host} is not an address of this machine",
             errno.EACCES: f"port {address.port} needs more rights; choose one above 1023",
         }.get(error.errno or 0, error.strerror)
         raise CannotListen(f"cannot listen on {address}: {why}") from error
 
 
 def _reachable(found: Sequence[Address]) -> list[Address]:
-    """Where others can reach a listener: a wildcard stands for all numbers of the machine."""
+    """Return where others can reach a listener: a wildcard stands for all IP numbers of the machine."""
     if not any(address.is_wildcard for address in found):
         return list(found)
     numbers = [maddr.value_for_protocol(maddr.protocols()[0].code) for maddr in get_available_interfaces(0)]

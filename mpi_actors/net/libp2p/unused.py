@@ -1,10 +1,10 @@
-"""libp2p without what nobody here uses: import this before anything of libp2p.
+"""Imports libp2p without the parts that nobody here uses. Import this module before anything of libp2p.
 
-`import libp2p` (0.8.1) loads QUIC, ACME, DNS and metrics, with all that they need, whether they are used
-or not: a third of the 1.7 s of processor time that it takes, and 14 MB. While it is imported here, those
-packages are stood in for by empty ones, which are gone afterwards: whoever imports them later gets the real
-ones. Of libp2p, QUIC, AutoTLS, dnsaddr resolution and Prometheus metrics do not work in this process. If
-libp2p cannot be imported that way, it is imported as it is.
+`import libp2p` (0.8.1) loads QUIC, ACME, DNS and metrics with all that they need: a third of its 1.7 s of
+processor time, and 14 MB. While this module imports libp2p, empty stand-ins take the place of those packages.
+They are removed afterwards: a later import of such a package loads the real one. In this process libp2p's
+QUIC, AutoTLS, dnsaddr resolution and Prometheus metrics do not work. If libp2p cannot be imported in this
+way, it is imported without stand-ins.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from types import ModuleType
 from typing import Any
 
 UNUSED = ("aioquic", "dns", "httpx", "prometheus_client", "requests")
-"""Packages that are stood in for, unless they are loaded already."""
+"""Packages that get a stand-in, unless they are loaded already."""
 
 
 class _NothingType(type):
-    """Classes of which every attribute is there, to be subclassed, called and written in annotations."""
+    """Classes that have every attribute, and can be subclassed, called and used in annotations."""
 
     def __getattr__(cls, name: str) -> object:
         if name.startswith("__"):
@@ -60,7 +60,7 @@ class _StandIn(ModuleType):
 
 
 class _Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
-    """Finds the unused packages, and nothing in them."""
+    """Finds the unused packages and all their modules, and gives each an empty stand-in."""
 
     def find_spec(
         self, name: str, path: Sequence[str] | None, target: ModuleType | None = None
@@ -98,7 +98,7 @@ def _import() -> None:
             import libp2p.host.basic_host
             import libp2p.stream_muxer.yamux.yamux  # noqa: F401
     except (ImportError, AttributeError, TypeError):
-        # another release, perhaps: begin anew, without tricks
+        # perhaps another release: begin again, without stand-ins
         for name in set(sys.modules) - before:
             if name.partition(".")[0] in ("libp2p", "multiaddr"):
                 del sys.modules[name]

@@ -1,4 +1,4 @@
-"""Finding peers on the LAN by multicast DNS: the actor that announces this peer and listens for others."""
+"""The actor that announces this peer on the local network, and listens for others."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from zeroconf import Error as ZeroconfError
 from zeroconf import ServiceInfo, ServiceStateChange, Zeroconf
 from zeroconf.asyncio import AsyncServiceBrowser, AsyncZeroconf
 
-from ...actors import Mailbox
+from ...actors import Bell, Mailbox
 from ...ids import PeerId
 from .interfaces import confine, multicast_interfaces
 from .record import own_addresses, read_record, worth_announcing, write_record
@@ -26,31 +26,33 @@ SERVICE = "_p2p._udp.local."
 """The DNS-SD service of all libp2p peers."""
 
 REPORT_AGAIN = 60.0
-"""Seconds after which the peers that are still announced are reported again."""
+"""Seconds after which peers that are still announced are reported again: a dial may have failed before."""
 
 BATCH = 32
-"""The most peers that are reported in one second."""
+"""Peers reported per second at most: a stranger who announces many must not cause a storm of dials."""
 
 THREAD_NAME = "mpi-actors mdns"
 
 _TTL = 120
+"""Seconds that others remember a record: what RFC 6762, section 10, gives for names of hosts."""
 _START_DEADLINE = 5.0
+"""Seconds for zeroconf to open its sockets; it takes milliseconds where multicast works."""
 
 
 class MdnsDiscovery:
-    """Announces this peer on the LAN, and reports those of the same pool that it hears of.
+    """Announces this peer on the local network, and reports peers of the same pool that it hears.
 
-    Only interfaces with an address that this peer listens on are used: who listens on loopback alone is
-    neither seen nor heard outside this machine. What is reported was said by strangers: dial and greet a
-    peer before believing in it. A peer is reported again every `REPORT_AGAIN` seconds while it is announced.
+    It uses only interfaces on which this peer listens: a peer that listens on loopback alone is not seen
+    outside this machine. Strangers may announce anything: dial and greet a peer before you believe in it.
 
-    `zeroconf` needs asyncio, which gets a thread of its own that lives no longer than `run`.
+    The library `zeroconf` needs asyncio, which runs in a thread of its own as long as `run` does.
 
     Args:
-        local: our own identity.
-        addresses: where others can reach us, as multiaddrs that end in `/p2p/<local>`.
-        pool: the pool's name; peers of others are ignored.
-        on_found: called in trio's thread with the addresses of one peer, each ending in the same `/p2p/<id>`.
+        local: this peer's own identity.
+        addresses: where others can reach this peer: multiaddrs that end in `/p2p/<local>`.
+        pool: the pool's name; peers of other pools are ignored.
+        on_found: called in trio's thread with the addresses of one peer, each ending in the same `/p2p/<id>`;
+            again every `REPORT_AGAIN` seconds while the peer is announced.
     """
 
     def __init__(
@@ -66,13 +68,13 @@ class MdnsDiscovery:
         self._pool = pool
         self._on_found = on_found
         self._sightings = Sightings()
-        self._news = trio.Event()
+        self._bell = Bell()
 
     async def run(self, _: Mailbox[object]) -> None:
-        """The actor; it takes no messages. When cancelled it says goodbye first, in about 0.3 seconds.
+        """Run the actor, which takes no messages. When cancelled, it withdraws its record in about 0.3 s.
 
-        Where multicast is impossible it logs one warning and returns. So a supervisor should start it again
-        only when it fails (`Restart.TRANSIENT`), and after a pause.
+        Where multicast is impossible, it logs one warning and returns. So a supervisor should restart it only
+        when it fails (`Restart.TRANSIENT`), and after a pause.
         """
         self._sightings = Sightings()
         loop = asyncio.new_event_loop()
@@ -83,7 +85,7 @@ class MdnsDiscovery:
                 try:
                     await self._report()
                 finally:
-                    # RuntimeError: the thread has ended by itself and closed the loop
+                    # RuntimeError: the thread has ended and closed the loop
                     with contextlib.suppress(RuntimeError):
                         loop.call_soon_threadsafe(stop.set)
         finally:
@@ -93,8 +95,7 @@ class MdnsDiscovery:
         again = trio.current_time() + REPORT_AGAIN
         while True:
             with trio.move_on_at(again):
-                await self._news.wait()
-            self._news = trio.Event()
+                await self._bell.wait()
             if trio.current_time() >= again:
                 again = trio.current_time() + REPORT_AGAIN
                 self._sightings.renew()
@@ -102,9 +103,6 @@ class MdnsDiscovery:
                 for addresses in batch:
                     self._on_found(addresses)
                 await trio.sleep(1)
-
-    def _wake(self) -> None:
-        self._news.set()
 
     # --- in the thread ------------------------------------------------------------------------------------
 
@@ -118,13 +116,13 @@ class MdnsDiscovery:
                 runner.run(self._session(stop, token))
 
         try:
-            # a thread that lives as long as the daemon must not take one of those that all share; it is
-            # not abandoned when cancelled, but ends because `stop` is set
+            # a thread that lives as long as the daemon must not be one of the few that all tasks share; when
+            # this is cancelled, the thread ends because `stop` is set
             limiter = trio.CapacityLimiter(1)
             await trio.to_thread.run_sync(work, thread_name=THREAD_NAME, limiter=limiter)
         except (OSError, RuntimeError, ZeroconfError) as error:
             why = str(error) or type(error).__name__
-            logger.warning("peers on the LAN are not found by mDNS (%s); --no-mdns silences this", why)
+            logger.warning("cannot find peers on this network by mDNS (%s); --no-mdns silences this", why)
         scope.cancel()
 
     async def _session(self, stop: asyncio.Event, token: trio.lowlevel.TrioToken) -> None:
@@ -135,14 +133,14 @@ class MdnsDiscovery:
             await core.async_wait_for_start(_START_DEADLINE)
             confine(core, near=self._near)
 
-            def changed(zeroconf: Zeroconf, service_type: str, name: str, state_change: object) -> None:
+            def on_change(zeroconf: Zeroconf, service_type: str, name: str, state_change: object) -> None:
                 if state_change is ServiceStateChange.Removed:
-                    self._sightings.gone(name)
-                elif self._sighted(zeroconf, name):
-                    token.run_sync_soon(self._wake, idempotent=True)
+                    self._sightings.on_withdrawn(name)
+                elif self._on_announced(zeroconf, name):
+                    token.run_sync_soon(self._bell.ring, idempotent=True)
 
-            browser = AsyncServiceBrowser(core, SERVICE, handlers=[changed])
-            # the name is random, so nobody needs to be asked whether it is taken, and nobody can say so
+            browser = AsyncServiceBrowser(core, SERVICE, handlers=[on_change])
+            # the name is random: do not ask whether it is taken, so that no stranger can claim it
             announcing = asyncio.ensure_future(
                 await responder.async_register_service(self._service(), cooperating_responders=True)
             )
@@ -150,7 +148,7 @@ class MdnsDiscovery:
             announcing.cancel()
             await browser.async_cancel()
         finally:
-            # says goodbye; all that it waits for is asyncio's clock
+            # withdraws the record; it waits only for asyncio's clock
             await responder.async_close()
 
     def _service(self) -> ServiceInfo:
@@ -167,25 +165,25 @@ class MdnsDiscovery:
             other_ttl=_TTL,
         )
 
-    def _sighted(self, core: Zeroconf, name: str) -> bool:
-        """Whether what is known of that service now is to be reported."""
+    def _on_announced(self, core: Zeroconf, name: str) -> bool:
+        """Note what a service announces now; return whether to report that."""
         try:
             info = ServiceInfo(SERVICE, name)
         except (ZeroconfError, ValueError):
             return False
-        # peers of ours send the TXT record along with the name; if it comes later, there is another call
+        # our peers send the TXT record along with the name; if it comes later, zeroconf calls again
         info.load_from_cache(core)
         found = read_record(info.text, local=self._local, pool=self._pool, near=self._near)
         if not found:
-            self._sightings.gone(name)
+            self._sightings.on_withdrawn(name)
             return False
-        return self._sightings.seen(name, found)
+        return self._sightings.on_announced(name, found)
 
 
 def _be_quiet(loop: asyncio.AbstractEventLoop) -> None:
-    """Nobody on the LAN may fill our log: zeroconf warns of each sort of bad packet."""
+    """Keep zeroconf out of our log: it warns of bad packets, which any stranger can send."""
     log = logging.getLogger("zeroconf")
-    if log.level == logging.WARNING:  # as it sets itself; another level is what a person asked for
+    if log.level == logging.WARNING:  # the level that it sets itself; another level was set by a person
         log.setLevel(logging.CRITICAL)
 
     def failed(_: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:

@@ -1,4 +1,4 @@
-"""Which interfaces mDNS is spoken on, and how nothing is heard on others."""
+"""The network interfaces on which mDNS is spoken, and how to hear nothing on others."""
 
 from __future__ import annotations
 
@@ -15,18 +15,19 @@ from ..addresses import Address
 
 logger = logging.getLogger(__name__)
 
-_GROUP = ("224.0.0.251", 5353)
+_GROUP = ("224.0.0.251", 5353)  # RFC 6762, section 3
 _LOOPBACK = "127.0.0.1"
-# Linux's numbers, which the socket module does not have
 _IP_MULTICAST_ALL = 49
+"""Linux's number for the socket option: Python's socket module lacks it."""
 _IPV6_MULTICAST_ALL = 29
+"""Linux's number for the socket option: Python's socket module lacks it."""
 
 
 def multicast_interfaces(addresses: Iterable[Address]) -> list[str]:
-    """The numbers, of those listened on, whose interfaces can do multicast.
+    """Return the IP numbers, of those in `addresses`, whose interfaces can do multicast.
 
     Raises:
-        OSError: there are none; says why.
+        OSError: no interface can; the text says why.
     """
     usable: list[str] = []
     reasons: list[str] = []
@@ -48,8 +49,12 @@ def multicast_interfaces(addresses: Iterable[Address]) -> list[str]:
 def confine(core: Zeroconf, *, near: bool) -> None:
     """Hear only the interfaces that were chosen.
 
-    zeroconf listens on the wildcard address, and Linux then hands it what arrives for the group on any
-    interface where any program has joined it, and what is sent to this machine alone.
+    zeroconf listens on the wildcard address. Linux then passes to it what arrives for the group on each
+    interface where any program has joined the group, and what is sent to this machine alone.
+
+    Args:
+        core: hears and sends.
+        near: hear only this machine.
 
     Raises:
         OSError: nothing can be sent on any interface.
@@ -79,4 +84,4 @@ def _try_multicast(number: str) -> None:
         interface = socket.inet_aton(number)
         probe.setsockopt(socket.IPPROTO_IP, socket.IP_ADD_MEMBERSHIP, socket.inet_aton(_GROUP[0]) + interface)
         probe.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_IF, interface)
-        probe.connect(_GROUP)  # sends nothing, but needs a route
+        probe.connect(_GROUP)  # this sends nothing, but fails without a route

@@ -1,8 +1,8 @@
-"""What a peer says of itself by mDNS, and what is believed of what others say. Pure.
+"""What a peer announces by mDNS, and which records of others are believed. Pure.
 
 The format is that of https://github.com/libp2p/specs/blob/master/discovery/mdns.md: one TXT record with a
-string `dnsaddr=<multiaddr>/p2p/<id>` for each address. A string `mpi-actors-pool=<pool>` of our own tells
-peers of this pool from other libp2p programs.
+string `dnsaddr=<multiaddr>/p2p/<id>` for each address. Peers of a pool add a string `mpi-actors-pool=<pool>`,
+which tells them from other libp2p programs.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from ...ids import PeerId
 from ..addresses import Address, parse
 
 MAX_ADDRESSES = 10
-"""The most addresses that a record announces, so that it fits into one packet, and that one is read for."""
+"""Addresses in a record at most, written or read: so a record fits into one packet."""
 
 MAX_RECORD = 4096
-"""The longest TXT record that is looked at, in bytes."""
+"""The longest TXT record that is read, in bytes: more than our own longest."""
 
 MAX_STRING = 255
 """The longest string in a TXT record, in bytes (RFC 1035, section 3.3)."""
@@ -29,34 +29,37 @@ _POOL = b"mpi-actors-pool"
 
 
 def own_addresses(local: PeerId, addresses: Iterable[str]) -> tuple[Address, ...]:
-    """Those of our own addresses that others can dial: numbers, no wildcards, ending in `/p2p/<local>`."""
+    """Return those of this peer's addresses that others can dial: IP numbers, ending in `/p2p/<local>`."""
     found = map(_usable, addresses)
     return tuple(address for address in found if address is not None and address.peer == local)
 
 
 def worth_announcing(addresses: Iterable[Address]) -> tuple[Address, ...]:
-    """What a record announces of our own addresses: loopback ones only if there are no others."""
+    """Return which of this peer's addresses a record announces: loopback ones only if there are no others."""
     found = tuple(addresses)
     far = tuple(address for address in found if not address.is_loopback)
     return (far or found)[:MAX_ADDRESSES]
 
 
 def write_record(addresses: Iterable[Address], pool: str) -> bytes:
-    """The TXT record that announces `addresses` as those of a member of `pool`."""
+    """Return the TXT record that announces `addresses` as those of a member of `pool`."""
     strings = [_ADDRESS + b"=" + str(address).encode() for address in addresses]
     strings.append(_POOL + b"=" + _pool_value(pool))
     return b"".join(bytes([len(string)]) + string for string in strings)
 
 
 def read_record(record: bytes, *, local: PeerId, pool: str, near: bool) -> tuple[str, ...]:
-    """The addresses of the peer that sent this TXT record; empty if it is to be ignored.
+    """Return the addresses of the peer that sent a TXT record; none if the record is ignored.
 
-    That is so unless it is a peer of our pool, is not ourselves, and all its usable addresses name the same
-    peer. Names are no usable addresses: a stranger does not make us ask a name server.
+    A record is ignored unless its peer is of this pool, is another than this one, and is the same in all
+    usable addresses. Host names are not usable: a stranger must not make this peer ask a name server.
 
     Args:
-        near: whether all that is heard comes from this machine. If not, loopback addresses are not believed:
-            they would make us dial our own services.
+        record: the TXT record.
+        local: this peer's own identity.
+        pool: the name of this pool.
+        near: whether all records come from this machine. If not, loopback addresses are not believed: with
+            them a stranger could make this peer dial services of its own machine.
     """
     if len(record) > MAX_RECORD:
         return ()
@@ -66,7 +69,7 @@ def read_record(record: bytes, *, local: PeerId, pool: str, near: bool) -> tuple
         if key == _POOL:
             pools.append(value)
         elif key == _ADDRESS and len(found) < MAX_ADDRESSES:
-            # whatever is not ASCII becomes a character that no address has
+            # bytes that are not ASCII become a character that no address has
             address = _usable(value.decode("ascii", "replace"))
             if address is not None and (near or not address.is_loopback):
                 found[address] = None
@@ -83,13 +86,13 @@ def _usable(text: str) -> Address | None:
         return None
     if not address.is_ip or address.peer is None:
         return None
-    # ::ffff:127.0.0.1 reaches loopback without looking like it
+    # ::ffff:127.0.0.1 reaches loopback, too
     mapped = getattr(ipaddress.ip_address(address.host), "ipv4_mapped", None)
     return address if mapped is None else None
 
 
 def _pairs(record: bytes) -> Iterator[tuple[bytes, bytes]]:
-    """Keys, in lower case, and values; what is cut off or has no `=` is left out (RFC 6763, section 6.4)."""
+    """Yield keys, in lower case, and values; skip strings without `=` (RFC 6763, section 6.4)."""
     at = 0
     while at < len(record):
         end = at + 1 + record[at]

@@ -1,25 +1,25 @@
-"""What is heard in one thread, and reported in another."""
+"""Passes what one thread hears of services to another, which reports it."""
 
 from __future__ import annotations
 
 import threading
 
 MAX_PEERS = 1024
-"""The most services that are remembered; more are ignored until some are gone."""
+"""Services that are remembered at most; further ones are ignored until some are withdrawn."""
 
 
 class Sightings:
-    """Services and the addresses that they announce; which of them are yet to be reported. Thread-safe."""
+    """Services, the addresses that they announce, and which of them are to be reported. Thread-safe."""
 
     def __init__(self, most: int = MAX_PEERS) -> None:
         self._most = most
         self._lock = threading.Lock()
         self._known: dict[str, tuple[str, ...]] = {}
-        # an ordered set, so that nobody who changes often is reported before those who wait
+        # an ordered set: a service that changes often is not reported before those that wait
         self._news: dict[str, None] = {}
 
-    def seen(self, service: str, addresses: tuple[str, ...]) -> bool:
-        """Remember what a service announces. True if there is something to report."""
+    def on_announced(self, service: str, addresses: tuple[str, ...]) -> bool:
+        """Remember what a service announces; return whether there is something to report."""
         with self._lock:
             if self._known.get(service) == addresses:
                 return False
@@ -29,19 +29,19 @@ class Sightings:
             self._news[service] = None
             return True
 
-    def gone(self, service: str) -> None:
+    def on_withdrawn(self, service: str) -> None:
         """Forget a service."""
         with self._lock:
             self._known.pop(service, None)
             self._news.pop(service, None)
 
     def renew(self) -> None:
-        """Everything that is remembered is to be reported again."""
+        """Report all remembered services again."""
         with self._lock:
             self._news |= dict.fromkeys(self._known)
 
     def take(self, most: int) -> list[tuple[str, ...]]:
-        """Up to `most` that are to be reported, oldest first; they count as reported then."""
+        """Return the addresses of up to `most` services to report, oldest first; they count as reported."""
         with self._lock:
             services = list(self._news)[:most]
             for service in services:

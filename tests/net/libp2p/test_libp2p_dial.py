@@ -147,8 +147,8 @@ async def test_a_port_in_use_is_noticed() -> None:
 @pytest.mark.parametrize(
     ("address", "error", "why"),
     [
-        ("/ip4/192.0.2.1/tcp/0", CannotListen, "192.0.2.1 is no address of this machine"),
-        ("/dns4/localhost/tcp/0", BadAddress, "to listen, give a number"),
+        ("/ip4/192.0.2.1/tcp/0", CannotListen, "192.0.2.1 is not an address of this machine"),
+        ("/dns4/localhost/tcp/0", BadAddress, "to listen, give an IP number"),
         ("nonsense", BadAddress, "expected /ip4"),
     ],
 )

@@ -61,7 +61,7 @@ def test_any_changed_byte_is_noticed(tmp_path: Path) -> None:
 def test_what_is_no_file_is_refused(tmp_path: Path) -> None:
     """A directory or a pipe in the file's place is named, and opening it does not hang."""
     os.mkfifo(tmp_path / identity.IDENTITY_NAME, 0o600)
-    with pytest.raises(BadIdentity, match="no regular file"):
+    with pytest.raises(BadIdentity, match="not a regular file"):
         identity.load_or_create(tmp_path)
 
 

@@ -160,12 +160,12 @@ def test_sightings_are_reported_once_each_until_renewed(steps: list[tuple[str, s
         if step == "seen":
             addresses = (f"{service}{number}",)
             fresh = known.get(service) != addresses and (service in known or len(known) < 4)
-            assert sightings.seen(service, addresses) == fresh
+            assert sightings.on_announced(service, addresses) == fresh
             if fresh:
                 known[service] = addresses
                 news.add(service)
         elif step == "gone":
-            sightings.gone(service)
+            sightings.on_withdrawn(service)
             known.pop(service, None)
             news.discard(service)
         elif step == "renew":
@@ -183,6 +183,6 @@ def test_who_waits_longest_is_reported_first() -> None:
     """A service that changes all the time does not push back the others."""
     sightings = Sightings()
     for service, address in [("a", "1"), ("b", "1"), ("a", "2")]:
-        assert sightings.seen(service, (address,))
+        assert sightings.on_announced(service, (address,))
     assert sightings.take(1) == [("2",)]
     assert sightings.take(1) == [("1",)]

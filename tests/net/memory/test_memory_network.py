@@ -544,14 +544,14 @@ def test_faults_delay_or_cut_off_but_never_garble(
 
 
 async def test_nothing_is_left_of_closed_streams(autojump_clock: MockClock) -> None:
-    """When both ends are closed, neither peer nor link remembers the stream."""
+    """When both ends are closed, neither peer nor path remembers the stream."""
     async with world() as here:
         await here.connect(A, B)
-        nodes = [here.network.transport(peer).life for peer in (A, B)]
-        before = [len(node.ends) for node in nodes]
+        lives = [here.network.transport(peer).life for peer in (A, B)]
+        before = [len(life.ends) for life in lives]
         for _ in range(5):
             near, far = await here.streams()
             await near.aclose()
             await far.aclose()
-        assert [len(node.ends) for node in nodes] == before
-        assert len(here.network._link(A, B)._pipes) == 1
+        assert [len(life.ends) for life in lives] == before
+        assert len(here.network._path(A, B)._pipes) == 1
