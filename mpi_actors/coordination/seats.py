@@ -63,8 +63,7 @@ class SeatRecord:
         self.phase, self.peer, self.since, self.heard = Phase.STARTING, peer, now, now
 
     def prepare(self, text: str, now: float) -> bool:
-        """Give the host more time, since it prepares the start; return whether this is the first news of
-        that."""
+        """Give the host more time, since it prepares the start; return whether that is news."""
         begins = not self.preparing
         if begins:
             self.preparing_since = now

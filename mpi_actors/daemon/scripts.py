@@ -1,4 +1,4 @@
-"""Scripts that a launcher has a daemon offer besides interpreters, and what rank 0 of a program reads."""
+"""Scripts that a launcher has a daemon offer besides interpreters, and the standard input of rank 0."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ from ..wire.script import ScriptProgram
 
 
 class Scripts:
-    """The scripts of one daemon."""
+    """The scripts that one daemon offers, by name."""
 
     def __init__(self) -> None:
         self._programs: dict[str, ScriptProgram] = {}
 
     @property
     def programs(self) -> Mapping[str, ScriptProgram]:
-        """All of them by name; what is added later is there too."""
+        """All scripts by name; the mapping shows scripts that are added later, too."""
         return self._programs
 
     def add(self, script: ScriptProgram) -> None:
-        """Offer it from now on.
+        """Offer a script from now on.
 
         Raises:
-            UsageError: another one has that name: a rank that is started again would run the wrong one.
+            UsageError: another script has that name; a rank that is started again could run the wrong one.
         """
         if script.name in self._programs:
             raise UsageError(f"there is a script {script.name!r} already")
@@ -33,7 +33,7 @@ class Scripts:
 
 
 class Inputs:
-    """Files that rank 0 of a program reads as its standard input, if it starts here."""
+    """The files that rank 0 of a program reads as its standard input, if rank 0 starts on this peer."""
 
     def __init__(self) -> None:
         self._spools: dict[str, Spool] = {}
@@ -41,11 +41,20 @@ class Inputs:
 
     @property
     def readers(self) -> Mapping[str, Callable[[], AsyncIterator[bytes]]]:
-        """What reads them, from the beginning, by the programs' names; what is added later is there too."""
+        """Functions that read a program's input from its beginning, by the program's name; later ones appear,
+        too."""
         return self._readers
 
     async def feed(self, program: str, path: str, size: int, ended: bool) -> None:
-        """A file has grown; returns when more of it is wanted, or it has grown again."""
+        """Take the news that the file at `path` has grown, and wait until more is wanted, or it has grown
+        again.
+
+        Args:
+            program: the name of the program whose rank 0 reads the file.
+            path: the file, which a launcher writes.
+            size: the file's bytes now.
+            ended: whether the file is complete.
+        """
         spool = self._spools.get(path)
         if spool is None:
             spool = self._spools[path] = Spool(Path(path))

@@ -88,12 +88,12 @@ class LaneBroker:
         async with trio.open_nursery() as nursery:
             self._nursery = nursery
             try:
-                self._settle_all()
+                self._try_all_lanes()
                 while True:
                     await self._failed.wait()
                     await trio.sleep(_RETRY)
                     self._failed = trio.Event()
-                    self._settle_all()
+                    self._try_all_lanes()
             finally:
                 self._nursery = None
                 for tunnel in tuple(self._tunnels.values()):
@@ -116,7 +116,7 @@ class LaneBroker:
             if place.incarnation > 0 and rank != client.rank:
                 client.post(ChannelMessage(ChannelKind.PLACED, rank, place.incarnation), None)
         client.post(self._running_news(), None)
-        self._settle(client.job, client.rank)
+        self._try_lanes_to(client.job, client.rank)
 
     def detach(self, client: Client) -> None:
         """Drop a process that is gone, and its tunnels. Idempotent."""
@@ -141,7 +141,7 @@ class LaneBroker:
             client.crossing.discard(rank)
         elif 0 <= rank < client.size and rank != client.rank:
             client.wanted.add(rank)
-            self._satisfy(client, rank)
+            self._try_lane(client, rank)
 
     def on_running_changed(self, running: int) -> None:
         """Tell the ranks here how many ranks run on this host now."""
@@ -165,14 +165,14 @@ class LaneBroker:
             for client in tuple(self._clients.get(job, {}).values()):
                 if client.rank != rank:
                     client.post(ChannelMessage(ChannelKind.PLACED, rank, incarnation), None)
-        self._settle(job, rank)
+        self._try_lanes_to(job, rank)
 
     def on_paths_changed(self) -> None:
         """A link has come up or gone down: close the tunnels that used it or would now use it."""
         for tunnel in tuple(self._tunnels.values()):
             if self._router.path(tunnel.ends.job, tunnel.ends.there) is not tunnel.link:
                 tunnel.close()
-        self._settle_all()
+        self._try_all_lanes()
 
     def on_job_closed(self, job: JobId) -> None:
         """A job is over: drop its ranks."""
@@ -200,11 +200,11 @@ class LaneBroker:
         tunnel = self._tunnels.get((frame.job, frame.dst, frame.src))
         try:
             if frame.kind is FrameKind.TUNNEL_OPEN:
-                self._on_open(client, tunnel, frame, sender)
+                self._on_open(client, tunnel, frame)
             elif tunnel is not None and _concerns(frame, tunnel):
                 tunnel.receive(frame)
             elif frame.kind is not FrameKind.TUNNEL_CLOSE:
-                self._refuse(frame, sender)
+                self._refuse(frame)
         except BadFrame:
             if direct:
                 raise
@@ -218,13 +218,13 @@ class LaneBroker:
     def _tunnels_of(self, job: JobId) -> Iterator[Tunnel]:
         return iter([tunnel for key, tunnel in self._tunnels.items() if key[0] == job])
 
-    def _on_open(self, client: Client, tunnel: Tunnel | None, frame: Frame, sender: PeerId) -> None:
+    def _on_open(self, client: Client, tunnel: Tunnel | None, frame: Frame) -> None:
         if tunnel is not None:
             if tunnel.on_open(frame) is not Opening.NEWER:
                 return
             tunnel.close()
         if frame.total:
-            self._refuse(frame, sender)  # it answers an end that is over
+            self._refuse(frame)  # it answers an end that is over
             return
         link = self._router.path(frame.job, frame.src)
         if link is not None:
@@ -232,7 +232,8 @@ class LaneBroker:
             if fresh is not None:
                 fresh.on_open(frame)
 
-    def _refuse(self, frame: Frame, sender: PeerId) -> None:
+    def _refuse(self, frame: Frame) -> None:
+        """Tell the other end that the frame's tunnel does not exist here."""
         link = self._router.path(frame.job, frame.src)
         if link is not None:
             refusals = self._refusals.setdefault(link.remote, _Refusals())
@@ -240,19 +241,20 @@ class LaneBroker:
             refusals.frames.append(ends.frame(FrameKind.TUNNEL_CLOSE, 0, frame.seq))
             link.mark_ready(refusals)
 
-    def _settle_all(self) -> None:
+    def _try_all_lanes(self) -> None:
         for job in tuple(self._clients):
             for client in tuple(self._clients.get(job, {}).values()):
                 for rank in tuple(client.wanted):
-                    self._satisfy(client, rank)
+                    self._try_lane(client, rank)
 
-    def _settle(self, job: JobId, rank: Rank) -> None:
+    def _try_lanes_to(self, job: JobId, rank: Rank) -> None:
         """Make lanes to that rank, about which something has changed, if ranks want them."""
         for client in tuple(self._clients.get(job, {}).values()):
             if rank in client.wanted:
-                self._satisfy(client, rank)
+                self._try_lane(client, rank)
 
-    def _satisfy(self, client: Client, rank: Rank) -> None:
+    def _try_lane(self, client: Client, rank: Rank) -> None:
+        """Give `client` the lane to `rank` that it wants, if both ends can be reached now."""
         place = self._router.place_of(client.job, rank)
         if place is None:
             return
@@ -312,6 +314,7 @@ class LaneBroker:
             del self._tunnels[key]
 
     def _pair(self) -> tuple[socket.socket, socket.socket] | None:
+        """Return a new socket pair; None, with another attempt later, when the system has no descriptors."""
         try:
             pair = socket.socketpair()
         except OSError as error:
@@ -324,6 +327,7 @@ class LaneBroker:
 
 
 def _concerns(frame: Frame, tunnel: Tunnel) -> bool:
+    """Return whether the frame is from the other end of this tunnel, and for this end."""
     if tunnel.ends.there_incarnation != frame.src_incarnation:
         return False
     if frame.kind is FrameKind.TUNNEL_CLOSE:

@@ -79,7 +79,7 @@ class Flow:
             BadFrame: the frame has no number.
         """
         if frame.seq == 0:
-            raise BadFrame("an end of a tunnel without a number")
+            raise BadFrame("the OPEN frame of a tunnel has no number")
         if frame.total not in (0, self.mine) or frame.seq < self.theirs:
             return Opening.STALE
         if frame.seq > self.theirs > 0:
@@ -103,11 +103,11 @@ class Flow:
         """
         self.answered = True
         if not frame.payload:
-            raise BadFrame("a piece of a tunnel's stream without a byte")
+            raise BadFrame("a DATA frame of a tunnel has no byte")
         if frame.offset != self.received:
             return False
         if self.received + len(frame.payload) > self._granted:
-            raise BadFrame(f"{len(frame.payload)} bytes by a tunnel without credit for them")
+            raise BadFrame(f"{len(frame.payload)} bytes came by a tunnel without credit for them")
         self.received += len(frame.payload)
         return True
 

@@ -106,8 +106,7 @@ class Router:
             self.lanes.on_job_closed(job)
 
     def place(self, job: JobId, rank: Rank, incarnation: Incarnation, peer: PeerId) -> None:
-        """Note the place of a rank's new incarnation, and fence older ones. News of older ones are
-        ignored."""
+        """Note the place of a rank's new incarnation, and fence older ones. Ignore news of older ones."""
         view = self._jobs.get(job)
         if view is None:
             return

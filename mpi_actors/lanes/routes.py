@@ -84,6 +84,6 @@ class LaneKeeper(Protocol):
         ...
 
     def on_frame(self, frame: Frame, sender: PeerId, direct: bool) -> str | None:
-        """A frame of a tunnel has come, `direct` if its source's host sent it; return why it is dropped, if
-        so."""
+        """Take a frame of a tunnel, `direct` if its source's host sent it; return why it is dropped, or
+        None."""
         ...

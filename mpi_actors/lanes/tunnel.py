@@ -17,8 +17,8 @@ from ..wire.frame import Frame, FrameKind
 from .flow import Flow, Opening
 
 _FIRST_REPEAT = 0.05
-"""Seconds after which this end sends its number again: the other daemon learns a rank's place within that
-time. The pause doubles each time …"""
+"""Seconds after which this end sends its number again: by then the other daemon has usually learned this
+rank's place. The pause doubles each time …"""
 _LONGEST_REPEAT = 2.0
 """… up to these seconds, so that a peer that hangs costs little."""
 
@@ -110,8 +110,7 @@ class Tunnel:
             nursery.cancel_scope.cancel()
 
     def close(self) -> None:
-        """End the tunnel, and tell the other end if the link still exists. Pending bytes are lost.
-        Idempotent."""
+        """End the tunnel, and tell the other end if the link exists. Pending bytes are lost. Idempotent."""
         if self._closed.is_set():
             return
         self._closed.set()
@@ -260,8 +259,7 @@ class Tunnel:
                 self.schedule()
 
     async def _repeat_open(self) -> None:
-        """Send OPEN until the other end answers: its daemon drops frames of a rank whose place it does not
-        know."""
+        """Send OPEN until the other end answers: its daemon may not yet know this rank's place."""
         pause = _FIRST_REPEAT
         while not self.flow.answered:
             with trio.move_on_after(pause):
