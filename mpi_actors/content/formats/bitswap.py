@@ -22,7 +22,7 @@ MAX_MESSAGE = 4 * 1024 * 1024
 MAX_WANTS = 4096
 """Wants that are read of one message, and presences; further ones are passed over: we remember no more."""
 MAX_BLOCKS = 4096
-"""Blocks in one message at most: more would be empty, or nearly so."""
+"""Blocks in one message at most: with more, each would have less than 1 KiB."""
 
 _MAX_FIELDS = 65_536
 """Fields in one message and its parts at most: to read two million empty ones would take seconds."""

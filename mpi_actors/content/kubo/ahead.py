@@ -1,4 +1,4 @@
-"""Blocks of one tree, fetched side by side before they are asked for one after the other."""
+"""Fetches blocks of one tree side by side, before a reader asks for them one after the other."""
 
 from __future__ import annotations
 
@@ -7,14 +7,15 @@ from collections.abc import Awaitable, Callable
 import attrs
 import trio
 
+from ...actors.bell import Bell
 from ...errors import BadBlock, ContentError, ContentMissing, ContentRefused
 from ..formats.cid import Cid
 from ..formats.walk import Walk
 
 MAX_FETCHES = 16
-"""Blocks that are fetched at one time."""
+"""Blocks that are fetched at a time: fewer than `rpc.MAX_CALLS`, so that other calls find room."""
 MAX_HELD = 16 * 1024 * 1024
-"""Bytes of blocks that have come and were not asked for yet, beyond which no more are fetched."""
+"""Bytes of blocks in memory that the reader has not asked for, beyond which no more are fetched."""
 
 
 @attrs.define(eq=False)
@@ -26,53 +27,53 @@ class _Slot:
 
 
 class ReadAhead:
-    """Follows a walk, so that whoever reads the same tree in the same order seldom has to wait.
+    """Fetches the blocks that a walk wants, so that a reader of the same tree seldom has to wait.
 
-    `run` must be running. What is asked for and not on its way is fetched at once, so any order will do.
+    `run` must be running. A block that is asked for and is not on its way is fetched at once, so a reader may
+    go through the tree in any order.
 
     Args:
-        walk: through the tree.
-        get: fetches and verifies one block; raises ContentMissing when it is not to be had in time.
-        moved: called when another block has been found.
+        walk: the way through the tree.
+        get: fetches and checks one block; raises ContentMissing when no provider sends it in time.
+        on_block: is called after each block that the walk has got.
     """
 
     def __init__(
         self,
         walk: Walk,
         get: Callable[[Cid], Awaitable[bytes]],
-        moved: Callable[[], None] = lambda: None,
+        on_block: Callable[[], None] = lambda: None,
     ) -> None:
         self._walk = walk
         self._get = get
-        self._moved = moved
+        self._on_block = on_block
         self._slots: dict[Cid, _Slot] = {}
         self._on_way = 0
         self._held = 0
-        self._came = 0
+        self._received = 0
         self._failure: ContentError | None = None
-        self._changed = trio.Event()
+        self._bell = Bell()
 
     async def run(self) -> None:
-        """Fetch until the walk is done or has failed; what went wrong is told to whoever calls `take`."""
+        """Fetch until the walk is done or has failed; `take` raises what went wrong."""
         async with trio.open_nursery() as nursery:
             while self._failure is None and not self._walk.done:
-                changed = self._changed
                 for cid in self._walk.wanted(MAX_FETCHES) if self._held <= MAX_HELD else ():
                     if cid not in self._slots and self._on_way < MAX_FETCHES:
                         self._slots[cid] = slot = _Slot()
                         self._on_way += 1
-                        nursery.start_soon(self._bring, cid, slot)
-                await changed.wait()
+                        nursery.start_soon(self._fetch, cid, slot)
+                await self._bell.wait()
             if self._failure is not None:
                 nursery.cancel_scope.cancel()
 
     async def take(self, cid: Cid) -> bytes:
-        """One block.
+        """Return one block.
 
         Raises:
-            ContentMissing: nobody has it, or another block of the tree.
+            ContentMissing: no provider has it, or another block of the tree.
             ContentRefused: the tree goes over a limit, or makes no sense.
-            ContentError: whatever else `get` raises.
+            ContentError: `get` raised it.
         """
         if self._failure is not None:
             raise self._failure
@@ -85,10 +86,10 @@ class ReadAhead:
             raise self._failure
         if self._slots.pop(cid, None) is not None:
             self._held -= len(slot.data)
-            self._change()
+            self._bell.ring()
         return slot.data
 
-    async def _bring(self, cid: Cid, slot: _Slot) -> None:
+    async def _fetch(self, cid: Cid, slot: _Slot) -> None:
         try:
             slot.data = await self._patiently(cid)
             self._walk.add_block(cid, slot.data)
@@ -98,20 +99,20 @@ class ReadAhead:
             self._fail(error)
         else:
             self._held += len(slot.data)
-            self._came += 1
+            self._received += 1
             slot.came.set()
-            self._moved()
+            self._on_block()
         self._on_way -= 1
-        self._change()
+        self._bell.ring()
 
     async def _patiently(self, cid: Cid) -> bytes:
-        """As long as other blocks come, this one may be waiting for its turn."""
+        """Get one block, and try again as long as others come: this one may only be waiting for its turn."""
         while True:
-            came = self._came
+            before = self._received
             try:
                 return await self._get(cid)
             except ContentMissing:
-                if came == self._came:
+                if before == self._received:
                     raise
 
     def _fail(self, error: ContentError) -> None:
@@ -121,16 +122,12 @@ class ReadAhead:
             slot.came.set()
 
     def _drop_oldest(self) -> None:
-        """The reader goes another way than the walk: what it has passed must not stop the rest."""
+        """Drop a block if too much is held: the reader takes another way, and the walk must go on."""
         if self._held <= MAX_HELD:
             return
         for cid, slot in self._slots.items():
             if slot.data:
                 del self._slots[cid]
                 self._held -= len(slot.data)
-                self._change()
+                self._bell.ring()
                 return
-
-    def _change(self) -> None:
-        self._changed.set()
-        self._changed = trio.Event()

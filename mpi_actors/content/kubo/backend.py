@@ -1,7 +1,7 @@
-"""The content backend that is an IPFS daemon (Kubo), by way of its RPC API.
+"""The content backend that uses an IPFS daemon (Kubo), by way of its RPC API.
 
-What is read is checked here, block by block, as if it came from strangers, which it does: the daemon only
-relays it. What is published is cut into blocks here, too, and only stored by the daemon.
+The IPFS daemon only relays blocks of strangers, so each block is checked here. Directories that are published
+are cut into blocks here, too; the IPFS daemon only stores the blocks.
 """
 
 from __future__ import annotations
@@ -33,25 +33,26 @@ from .rpc import Item, Rpc
 from .upload import EMPTY_BLOCK, Batch
 
 TIMEOUT = 20.0
-"""Seconds without any progress after which the daemon counts as unavailable."""
+"""Seconds without progress after which the IPFS daemon counts as unavailable: a busy one may pause."""
 STALL = 30.0
-"""Seconds for which the daemon searches for a block."""
+"""Seconds for which the IPFS daemon searches for a block: it may have to ask peers all over the world."""
 COLLECTION_SILENCE = 600.0
-"""Seconds without a sign for which the daemon may collect garbage: it marks before it sweeps."""
+"""Seconds for which the IPFS daemon may say nothing while it collects garbage: it first marks all blocks that
+are pinned, and reports only what it removes then."""
 
 _T = TypeVar("_T")
 
 
 async def probe(address: str, *, within: float = 5.0) -> KuboIdentity:
-    """The IPFS daemon whose RPC API is at a multiaddr.
+    """Ask what IPFS daemon has its RPC API at an address.
 
     Args:
         address: see `KuboBackend`.
-        within: seconds without any progress after which it counts as unavailable.
+        within: seconds without progress after which the IPFS daemon counts as unavailable.
 
     Raises:
-        BadAddress: the address is none.
-        BackendUnavailable: nobody answers there, or no Kubo, or one that is too old.
+        BadAddress: `address` is no address of an RPC API.
+        BackendUnavailable: no IPFS daemon answers there, or one that is not Kubo, or is too old.
     """
     rpc = Rpc(address, timeout=within, stall=within)
     try:
@@ -63,14 +64,14 @@ async def probe(address: str, *, within: float = 5.0) -> KuboIdentity:
 class KuboBackend:
     """Content in an IPFS daemon; see `ContentBackend`.
 
-    It connects when it is first used, and again whenever the daemon has been away.
+    The backend connects at its first call, and again whenever the IPFS daemon has been away.
 
     Args:
-        address: of the daemon's RPC API: a multiaddr such as `/ip4/127.0.0.1/tcp/5001` or
+        address: of the RPC API: a multiaddr such as `/ip4/127.0.0.1/tcp/5001` or
             `/dns4/localhost/tcp/5001/http`.
-        table: where the owners of pins are kept.
-        timeout: seconds without any progress after which the daemon counts as unavailable.
-        stall: seconds without any progress for which the daemon searches for content.
+        table: keeps the owners of pins.
+        timeout: seconds without progress after which the IPFS daemon counts as unavailable.
+        stall: seconds without progress for which the IPFS daemon searches for content.
     """
 
     def __init__(
@@ -80,7 +81,7 @@ class KuboBackend:
         self._pins = KuboPins(self._rpc, table)
 
     def close(self) -> None:
-        """Close idle connections to the daemon. The backend can be used on."""
+        """Close idle connections to the IPFS daemon. The backend can still be used."""
         self._rpc.close()
 
     # --- the daemon ---------------------------------------------------------------------------------------
@@ -92,28 +93,28 @@ class KuboBackend:
         return f"the IPFS daemon at {self._rpc.address}" + (f" (kubo {known.version})" if known else "")
 
     async def daemon(self) -> KuboIdentity:
-        """Ask the daemon who it is.
+        """Ask the IPFS daemon what it is.
 
         Raises:
-            BadAddress: its address is none.
-            BackendUnavailable: nobody answers there, or no Kubo, or one that is too old.
+            BadAddress: the backend's address is no address of an RPC API.
+            BackendUnavailable: no IPFS daemon answers there, or one that is not Kubo, or is too old.
         """
         return await self._rpc.identify()
 
     async def addresses(self) -> tuple[str, ...]:
-        """Where other IPFS nodes, and peers, can reach the daemon: multiaddrs with its id.
+        """Ask for the addresses at which others reach the IPFS daemon: multiaddrs with its id.
 
         Raises:
-            BackendUnavailable: it does not answer.
+            BackendUnavailable: the IPFS daemon does not answer.
         """
         return (await self._rpc.identify()).addresses
 
     async def dial(self, address: str) -> None:
-        """Have the daemon connect to another IPFS node, or peer, at a multiaddr with its id.
+        """Let the IPFS daemon connect to another one, or to a peer, at a multiaddr with its id.
 
         Raises:
-            DialFailed: the daemon cannot; the text says why.
-            BackendUnavailable: it does not answer.
+            DialFailed: the IPFS daemon cannot connect; the text says why.
+            BackendUnavailable: the IPFS daemon does not answer.
         """
         limit = {"timeout": f"{self._rpc.stall}s"}
         try:
@@ -124,7 +125,11 @@ class KuboBackend:
     # --- reading ------------------------------------------------------------------------------------------
 
     async def block(self, cid: Cid) -> bytes:
-        """See `ContentBackend.block`."""
+        """See `ContentBackend.block`.
+
+        Raises:
+            ContentMissing: the IPFS daemon does not have the block, and found no provider in time.
+        """
         return await self._block(cid, {"timeout": f"{self._rpc.stall}s"}, self._patience)
 
     async def resolve(self, path: ContentPath) -> Cid:
@@ -146,7 +151,13 @@ class KuboBackend:
         limits: TreeLimits | None = None,
         on_progress: OnProgress | None = None,
     ) -> None:
-        """See `ContentBackend.fetch`."""
+        """See `ContentBackend.fetch`.
+
+        Raises:
+            FileExistsError: `destination` exists.
+            ContentMissing: a block is missing, and the IPFS daemon found no provider in time.
+            ContentRefused: the tree goes over a limit, or would write outside of its directory.
+        """
         if await trio.to_thread.run_sync(os.path.lexists, destination):
             raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(destination))
         limits = limits or TreeLimits()
@@ -171,8 +182,14 @@ class KuboBackend:
         on_added: OnAdded | None = None,
         on_progress: OnProgress | None = None,
     ) -> Cid:
-        """See `ContentBackend.publish`."""
-        await self._rpc.daemon()  # before anything is read
+        """See `ContentBackend.publish`.
+
+        Raises:
+            BackendUnavailable: the IPFS daemon does not answer, or lost blocks to its garbage collection
+                before they were pinned.
+            BadStore: the directory cannot be published.
+        """
+        await self._rpc.daemon()  # fail before anything is read
 
         def work() -> Cid:
             batch = Batch()
@@ -223,15 +240,21 @@ class KuboBackend:
         return await self._pins.trees()
 
     async def forget(self, cid: Cid) -> None:
-        """See `ContentBackend.forget`. What the daemon's own file system (`ipfs files`) holds stays, too.
+        """See `ContentBackend.forget`. What its own file system (`ipfs files`) holds stays, too.
 
-        All may be left to `collect`: when the daemon has so much pinned that removing would take too long.
+        If the IPFS daemon has so much pinned that removal would take too long, everything stays until
+        `collect`.
         """
         if not await self._pins.is_pinned(cid, "recursive"):
             await forget(self._rpc, cid, self._local_block)
 
     async def collect(self) -> Collected:
-        """See `ContentBackend.collect`. The size is what the daemon's repository has shrunk by."""
+        """See `ContentBackend.collect`. The size says by how much the IPFS daemon's repository has shrunk.
+
+        Raises:
+            DaemonRefused: the garbage collection failed; the text says why.
+            DiskFull: the IPFS daemon's disk is full.
+        """
         before, blocks = await self._repository_size(), 0
         errors: list[str] = []
 
@@ -257,7 +280,7 @@ class KuboBackend:
 
     @property
     def _patience(self) -> float:
-        """For calls that the daemon itself ends after `stall`."""
+        """Seconds to wait for calls that the IPFS daemon itself ends after `stall`."""
         return self._rpc.stall + self._rpc.timeout
 
     async def _local_block(self, cid: Cid) -> bytes:
@@ -282,7 +305,7 @@ class KuboBackend:
 
 
 async def _beside(run: Callable[[], Awaitable[None]], work: Callable[[], Awaitable[_T]]) -> _T:
-    """Do `work` while `run`, which raises nothing, runs; then that is cancelled."""
+    """Return what `work` returns, while `run`, which raises nothing, runs; cancel `run` then."""
     failure: Exception | None = None
     async with trio.open_nursery() as nursery:
         nursery.start_soon(run)

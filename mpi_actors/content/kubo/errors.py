@@ -1,4 +1,4 @@
-"""What goes wrong between us and an IPFS daemon, by our names."""
+"""Names for what goes wrong between us and an IPFS daemon."""
 
 from __future__ import annotations
 
@@ -7,18 +7,20 @@ from ...errors import BackendUnavailable, BadAddress, ContentError, ContentMissi
 _NO_ROOM = ("no space left on device", "disk quota exceeded", "not enough space")
 _NOT_HERE = ("not found", "could not find", "context deadline exceeded")
 _MAX_SHOWN = 300
+"""Characters of a foreign error text that are shown: about three lines on a terminal."""
 
 
 class DaemonRefused(ContentError):
-    """The daemon understood, and says why it does not do it."""
+    """The IPFS daemon understood a call, and refused it; the text says why."""
 
 
 class Stalled(BackendUnavailable):
-    """The daemon did not go on with a call."""
+    """The IPFS daemon made no progress with a call."""
 
 
 def failures() -> tuple[type[Exception], ...]:
-    """What the client library, and all below it, may raise during a call."""
+    """Return the errors that the client library, and the libraries below it, may raise during a call."""
+    # these take a while to load, and few runs need them
     import http.client
 
     import requests
@@ -37,14 +39,14 @@ def failures() -> tuple[type[Exception], ...]:
 
 
 def translate(error: Exception, address: str, path: str) -> MpiActorsError:
-    """The named error for what the client library, or anything below it, raised during a call.
+    """Return our error for one that the client library, or a library below it, raised during a call.
 
     Args:
-        error: what was raised.
-        address: the daemon's.
-        path: of the command.
+        error: the error that was raised.
+        address: of the IPFS daemon's RPC API.
+        path: of the command, such as `/pin/ls`.
     """
-    from ipfshttpclient import exceptions  # loaded by now: it raised that
+    from ipfshttpclient import exceptions  # slow to import, but loaded by now: it raised the error
 
     if isinstance(error, exceptions.AddressError):
         return BadAddress(f"{address!r} is no address of an IPFS daemon, such as /ip4/127.0.0.1/tcp/5001")
@@ -53,7 +55,7 @@ def translate(error: Exception, address: str, path: str) -> MpiActorsError:
     if isinstance(error, exceptions.StatusError):
         status = getattr(getattr(error.original, "response", None), "status_code", "error")
         return BackendUnavailable(
-            f"what answers at {address} is no IPFS daemon, or does not let us in (HTTP status {status} for "
+            f"what answers at {address} is no IPFS daemon, or refuses us (HTTP status {status} for "
             f"{path}). Name the address of the daemon's RPC API, by default /ip4/127.0.0.1/tcp/5001."
         )
     if isinstance(error, exceptions.TimeoutError) or "timed out" in str(error):
@@ -61,7 +63,8 @@ def translate(error: Exception, address: str, path: str) -> MpiActorsError:
             f"the IPFS daemon at {address} does not answer {path} in time. Is it overloaded? "
             "Look at it, or start it again."
         )
-    if isinstance(error, (ValueError, RecursionError)) and not isinstance(error, OSError):  # as some are
+    # some errors of the libraries are both ValueError and OSError
+    if isinstance(error, (ValueError, RecursionError)) and not isinstance(error, OSError):
         return BackendUnavailable(f"what answers at {address} is no IPFS daemon: {_short(str(error))}")
     if _refused_to_connect(error):
         return BackendUnavailable(
@@ -74,22 +77,22 @@ def translate(error: Exception, address: str, path: str) -> MpiActorsError:
 
 
 def refusal(text: str, address: str) -> ContentError:
-    """The named error for an error message of the daemon."""
+    """Return our error for an error message of the IPFS daemon."""
     if any(sign in text.lower() for sign in _NO_ROOM):
         return DiskFull(f"the disk of the IPFS daemon at {address} is full: {_short(text)}. Make room there.")
     return DaemonRefused(_short(text))
 
 
 def is_not_here(error: DaemonRefused) -> bool:
-    """Whether it says that something was searched for, and not found."""
+    """Whether the error says that the IPFS daemon searched for content and did not find it."""
     return any(sign in str(error) for sign in _NOT_HERE)
 
 
 def missing(what: object, stall: float) -> ContentMissing:
-    """The error for content that the daemon cannot get."""
+    """Return the error for content that the IPFS daemon cannot get within `stall` seconds."""
     return ContentMissing(
         f"the IPFS daemon does not have {what}, and got nothing of it from others for {stall:g} s. "
-        "Is a node that has it running, and connected?"
+        "Is an IPFS daemon that has it running, and connected?"
     )
 
 

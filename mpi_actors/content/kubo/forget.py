@@ -1,8 +1,8 @@
-"""Removing one tree's blocks from an IPFS daemon, and nothing that anybody needs.
+"""Removes the blocks of one tree from an IPFS daemon, but none that anybody needs.
 
-The daemon itself refuses to remove what is pinned, but only under the very identifier that was pinned: the
-same block may be needed under another one. And it knows nothing of its own file system (MFS, `ipfs files`)
-then. For each block it searches all pinned trees; where that would take too long, nothing is removed.
+The IPFS daemon refuses to remove what is pinned, but only under the very identifier that was pinned; the same
+block may be needed under another identifier. It does not protect its own file system (MFS, `ipfs files`) at
+all. For each block, it searches all pinned trees: if that would take too long, nothing is removed.
 """
 
 from __future__ import annotations
@@ -20,29 +20,33 @@ from .errors import DaemonRefused
 from .rpc import Item, Rpc
 
 FORGET_TIMEOUT = 60.0
-"""Seconds for one tree; what is left then is left to the daemon's garbage collection."""
+"""Seconds for one tree. The IPFS daemon's garbage collection removes what is left then."""
 
 _MAX_REMOVALS = 50
+"""Blocks in one call: their identifiers are in the URL, which must not become too long."""
 _MAX_PIN_LIST = 16 * 1024 * 1024
+"""Bytes of the list of pins that we read: about 200,000 pins, and more are too many to search anyway."""
 _SEARCH_FACTOR = 4
-"""The daemon lists its pins side by side, and searches them one after the other."""
+"""How much longer the IPFS daemon searches its pins for one block than it lists them all: it lists pins side
+by side, and searches them one after the other."""
 _EMPTY_DIRECTORY = Cid.parse("QmUNLLsPACCz1vLxQVkXqqLX5R1X345qqfHbsf67hvA3Nn")
 
 _log = logging.getLogger(__name__)
 
 LocalBlock = Callable[[Cid], Awaitable[bytes]]
+"""Returns a block that the IPFS daemon has; raises ContentMissing if it has not."""
 
 
 async def forget(rpc: Rpc, cid: Cid, local_block: LocalBlock) -> bool:
-    """Remove the blocks below `cid` that nothing pinned needs, nor the daemon's own file system.
+    """Remove the blocks of a tree that neither pins nor the IPFS daemon's own file system need.
 
     Args:
-        rpc: the daemon's API.
-        cid: of the tree, of which any part may be missing.
-        local_block: one block that the daemon has; raises ContentMissing if it has not.
+        rpc: the IPFS daemon's API.
+        cid: the tree's root; any part of the tree may be missing.
+        local_block: returns one of its blocks.
 
     Returns:
-        False if some are left, for the daemon's garbage collection.
+        False if blocks are left for the IPFS daemon's garbage collection.
 
     Raises:
         BackendUnavailable, DiskFull: see `ContentBackend`.
@@ -56,7 +60,7 @@ async def forget(rpc: Rpc, cid: Cid, local_block: LocalBlock) -> bool:
 
 
 async def _forget(rpc: Rpc, cid: Cid, local_block: LocalBlock) -> str:
-    """Returns why nothing was removed; an empty text if it was."""
+    """Return why nothing was removed; an empty text if blocks were removed."""
     blocks = await _below(rpc, cid)
     if blocks is None:
         blocks = await _below_what_is_left(cid, local_block)
@@ -65,18 +69,18 @@ async def _forget(rpc: Rpc, cid: Cid, local_block: LocalBlock) -> str:
     took = trio.current_time() - start
     files = await _used_by_files(rpc)
     if pinned is None or files is None:
-        return "not all that is pinned, or in the daemon's own files, can be found"
+        return "not all that is pinned, or in the IPFS daemon's own files, can be found"
     going = [each for digest, each in blocks.items() if digest not in pinned and digest not in files]
     if took * _SEARCH_FACTOR * len(going) > FORGET_TIMEOUT:
         return "too much is pinned there to be searched for each block"
-    going.reverse()  # if it ends in the middle, the rest can still be found from the root
+    going.reverse()  # the root last: if this ends in the middle, the rest can still be found from it
     for at in range(0, len(going), _MAX_REMOVALS):
         await _remove(rpc, going[at : at + _MAX_REMOVALS])
     return ""
 
 
 async def _below(rpc: Rpc, root: Cid) -> dict[bytes, Cid] | None:
-    """All blocks of a tree by their digests, each before those that it links to; None if some are missing."""
+    """Return all blocks of a tree by their digests, each before its children; None if some are missing."""
     found, whole = {root.digest: root}, True
 
     def take(item: Item) -> bool:
@@ -95,7 +99,7 @@ async def _below(rpc: Rpc, root: Cid) -> dict[bytes, Cid] | None:
 
 
 async def _below_what_is_left(root: Cid, local_block: LocalBlock) -> dict[bytes, Cid]:
-    """Like `_below`, of a tree that is not complete: what is below a missing block is not found."""
+    """Like `_below`, for an incomplete tree: blocks below a missing one are not found."""
     found: dict[bytes, Cid] = {}
     waiting = [root]
     while waiting:
@@ -113,8 +117,8 @@ async def _below_what_is_left(root: Cid, local_block: LocalBlock) -> dict[bytes,
 
 
 async def _pinned(rpc: Rpc) -> frozenset[bytes] | None:
-    """The digests of all blocks that are pinned; None if that cannot be told, or there are too many."""
-    options = {"type": "all", **_local()}  # not streamed, since then an error would not be seen
+    """Return the digests of all blocks that are pinned; None if the IPFS daemon cannot list them."""
+    options = {"type": "all", **_local()}  # not as a stream, which would hide an error
     try:
         answer = await rpc.read("/pin/ls", limit=_MAX_PIN_LIST, options=options, within=FORGET_TIMEOUT)
     except (DaemonRefused, ContentRefused):
@@ -138,7 +142,7 @@ def _digests(texts: Iterable[str]) -> Iterable[bytes]:
 
 
 async def _used_by_files(rpc: Rpc) -> dict[bytes, Cid] | None:
-    """The blocks of the daemon's own file system; None if that cannot be told."""
+    """Return the blocks of the IPFS daemon's own file system; None if some are missing."""
     top = await rpc.ask("/files/stat", "/")
     try:
         root = Cid.parse(str(top.get("Hash")))
@@ -155,5 +159,5 @@ async def _remove(rpc: Rpc, cids: list[Cid]) -> None:
 
 
 def _local() -> dict[str, str]:
-    """The daemon searches nowhere else, and ends the call itself, even if nobody waits for it any more."""
+    """Return options by which the IPFS daemon asks no others, and ends the call even if nobody waits."""
     return {"offline": "true", "timeout": f"{FORGET_TIMEOUT}s"}

@@ -11,31 +11,31 @@ from ...errors import BackendUnavailable
 from ...ids import PeerId
 
 OLDEST = (0, 12)
-"""Older ones lack some of the commands."""
+"""The oldest version of Kubo that can be used: older ones lack some of the commands."""
 
 _AGENT = re.compile(r"(?:kubo|go-ipfs)/(([0-9]{1,6})\.([0-9]{1,6})[^/\s]{0,40})")
 
 
 @attrs.frozen
 class KuboIdentity:
-    """An IPFS daemon as it describes itself."""
+    """What an IPFS daemon says of itself."""
 
     peer: PeerId
     version: str
-    """Such as `0.39.0`."""
+    """Its version, such as `0.39.0`."""
     addresses: tuple[str, ...]
-    """Where other IPFS nodes reach it: multiaddrs that end in `/p2p/<its id>`."""
+    """Where other IPFS daemons reach it: multiaddrs that end in `/p2p/<its id>`."""
 
 
 def read_identity(fields: Mapping[str, object], address: str) -> KuboIdentity:
     """Return what the answer to the command `/id` says.
 
     Args:
-        fields: the answer; nothing in it is certain.
-        address: of the daemon's RPC API, for error texts.
+        fields: the answer, which is not checked yet.
+        address: of the RPC API, for error texts.
 
     Raises:
-        BackendUnavailable: it is no answer of Kubo, or of a version that is too old.
+        BackendUnavailable: this is no answer of Kubo, or of a Kubo that is too old.
     """
     version = check_agent(fields.get("AgentVersion"), address)
     peer, addresses = fields.get("ID"), fields.get("Addresses")
@@ -46,10 +46,14 @@ def read_identity(fields: Mapping[str, object], address: str) -> KuboIdentity:
 
 
 def check_agent(agent: object, address: str) -> str:
-    """The version in a daemon's name for itself, such as "kubo/0.39.0/1234abc".
+    """Return the version in an IPFS daemon's name for itself, such as "kubo/0.39.0/1234abc".
+
+    Args:
+        agent: the name, which is not checked yet.
+        address: of the RPC API, for error texts.
 
     Raises:
-        BackendUnavailable: it is no Kubo (formerly go-ipfs), or an older one than can be used.
+        BackendUnavailable: the name is not that of Kubo (formerly go-ipfs), or the version is too old.
     """
     needed = f"Kubo {OLDEST[0]}.{OLDEST[1]} or newer is needed"
     if not isinstance(agent, str):
@@ -58,5 +62,5 @@ def check_agent(agent: object, address: str) -> str:
     if found is None:
         raise BackendUnavailable(f"the daemon at {address} calls itself {agent[:80]!r}; {needed}")
     if (int(found[2]), int(found[3])) < OLDEST:
-        raise BackendUnavailable(f"the IPFS daemon at {address} is of version {found[1]}; {needed}")
+        raise BackendUnavailable(f"the IPFS daemon at {address} has version {found[1]}; {needed}")
     return found[1]

@@ -1,7 +1,7 @@
-"""Pins in an IPFS daemon, which knows only "pinned": whose they are is kept in a table of ours.
+"""Pins with owners in an IPFS daemon. It only knows what is pinned: a table of ours keeps the owners.
 
-The table is written before the daemon is told to pin, and after it was told to unpin. So whatever is cut
-off in the middle, nothing of ours stays pinned that the table does not know of.
+An owner is written to the table before the IPFS daemon pins, and removed after the IPFS daemon has unpinned.
+So if we are cut off in the middle, the table still names every pin of ours.
 """
 
 from __future__ import annotations
@@ -19,34 +19,34 @@ from .rpc import Item, Rpc
 from .upload import EMPTY_BLOCK, Batch
 
 PREFIX = "kubo:"
-"""What the owners in the table begin with; the daemon's id follows, since another daemon has other pins."""
+"""Beginning of owners in the table. The IPFS daemon's id follows, since each IPFS daemon has its own pins."""
 
 Depth = Literal["tree", "block"]
-"""What a pin keeps: all that is below the block, too, or not."""
+"""What a pin keeps: the block and all below it, or the block alone."""
 
 _THEIRS = "theirs"
-"""Marks what somebody else had pinned before us, so it stays pinned when our last owner goes."""
+"""The owner of what somebody else had pinned before us: it stays pinned when our last owner unpins it."""
 _MORE_THAN_ASKED = "already pinned recursively"
 _NOT_OURS_TO_END = ("not pinned", "pinned indirectly", "is pinned recursively", "is pinned directly")
 _UNDO_TIMEOUT = 5.0
-"""Seconds for taking a pin back when pinning failed or was cancelled."""
+"""Seconds to undo a pin that failed or was cancelled: the caller is waiting to go on."""
 
 _log = logging.getLogger(__name__)
 
 
 class PinTable(Protocol):
-    """Rows of a content identifier's text and an owner; see `database.Pins`. The methods block."""
+    """Rows of an identifier's text and an owner, as in `store.database.Pins`. The methods block."""
 
     def add_pin(self, cid: str, owner: str) -> None:
         """Add a row. Idempotent."""
         ...
 
     def remove_pin(self, cid: str, owner: str) -> bool:
-        """Remove a row; False if there was none."""
+        """Remove a row; return False if there was none."""
         ...
 
     def pins(self) -> Mapping[str, frozenset[str]]:
-        """All rows: the owners of each identifier, also those of other backends."""
+        """Return all rows: the owners of each identifier, those of other backends too."""
         ...
 
 
@@ -54,8 +54,8 @@ class KuboPins:
     """Pins with owners.
 
     Args:
-        rpc: the daemon's API.
-        table: where the owners are kept.
+        rpc: the IPFS daemon's API.
+        table: keeps the owners.
     """
 
     def __init__(self, rpc: Rpc, table: PinTable) -> None:
@@ -63,20 +63,20 @@ class KuboPins:
         self._table = table
 
     async def add(self, cid: Cid, owner: str, depth: Depth = "tree", *, offline: bool = False) -> None:
-        """Pin for an owner. Idempotent.
+        """Pin content for an owner. Idempotent.
 
         Args:
-            cid: what.
+            cid: what to pin.
             owner: for whom.
             depth: what to keep.
-            offline: pin only what the daemon has, do not search for the rest.
+            offline: pin only what the IPFS daemon has; do not search for the rest.
 
         Raises:
-            ContentMissing: the daemon does not have it, and cannot get it.
+            ContentMissing: the IPFS daemon does not have all of it, and cannot get it.
             BackendUnavailable, DiskFull: see `ContentBackend`.
         """
         mine = await self._prefix()
-        # asked before the table is read: a pin of ours is in the table before it is in the daemon
+        # ask before reading the table: a pin of ours is in the table before it is in the IPFS daemon
         was_pinned = await self.is_pinned(cid, "recursive") or await self.is_pinned(cid, "direct")
         rows = await self._rows(cid, mine)
         row = f"{depth}:{owner}"
@@ -93,10 +93,10 @@ class KuboPins:
                     await self._undo(cid, row, mine)
 
     async def remove(self, cid: Cid, owner: str, depth: Depth = "tree") -> bool:
-        """End `add`; False if that owner had not pinned it at that depth.
+        """Undo `add`; return False if that owner had not pinned it at that depth.
 
         Raises:
-            BackendUnavailable: see `ContentBackend`; it is still pinned, then.
+            BackendUnavailable: see `ContentBackend`; the content is still pinned then.
         """
         row, mine = f"{depth}:{owner}", await self._prefix()
         if row not in await self._rows(cid, mine):
@@ -105,10 +105,10 @@ class KuboPins:
         return True
 
     async def keep_blocks(self, cids: Collection[Cid], owner: str) -> None:
-        """Let these blocks, without what is below them, be all that an owner keeps in this way.
+        """Pin these blocks for an owner, without what is below them, and unpin all others of that kind.
 
         Raises:
-            ContentMissing: the daemon does not have one, and cannot get it.
+            ContentMissing: the IPFS daemon does not have one of them, and cannot get it.
             BackendUnavailable, DiskFull: see `ContentBackend`.
         """
         kept = (await self._owned("block")).items()
@@ -120,13 +120,14 @@ class KuboPins:
             await self.remove(cid, owner, "block")
 
     async def trees(self) -> dict[Cid, frozenset[str]]:
-        """What is pinned with all below it, and by which owners."""
+        """Return what is pinned with all below it, and the owners of each."""
         return await self._owned("tree")
 
     async def is_pinned(self, cid: Cid, kind: Literal["recursive", "direct"]) -> bool:
-        """Whether anybody has pinned that very block, with or without what is below it.
+        """Whether anybody has pinned that very block, with (recursive) or without (direct) what is below it.
 
         Raises:
+            DaemonRefused: the IPFS daemon cannot say.
             BackendUnavailable: see `ContentBackend`.
         """
         try:
@@ -156,11 +157,11 @@ class KuboPins:
             await self._put_nothing()
         try:
             await self._rpc.stream("/pin/add", str(cid), on_item=take, options=watched, silence=stall)
-            if not done:  # it failed after it had begun to answer, which hides the reason
+            if not done:  # the call failed after the answer had begun, which hides the reason
                 within = stall + self._rpc.timeout
                 await self._rpc.ask("/pin/add", str(cid), options=limited, within=within)
         except Stalled as error:
-            await self._rpc.identify()  # does it not answer at all?
+            await self._rpc.identify()  # raises if the IPFS daemon does not answer at all
             raise missing(f"all of {cid}", stall) from error
         except DaemonRefused as error:
             if is_not_here(error):
@@ -169,7 +170,7 @@ class KuboPins:
                 raise
 
     async def _put_nothing(self) -> None:
-        """Give the daemon the block that it could wait for in vain: see `EMPTY_BLOCK`."""
+        """Give the IPFS daemon the block that it might never get from others: see `EMPTY_BLOCK`."""
         batch = Batch()
         batch.add(Cid.of(EMPTY_BLOCK, Codec.RAW, 1), EMPTY_BLOCK)
         await batch.send(self._rpc)
@@ -182,7 +183,7 @@ class KuboPins:
                 raise
 
     async def _release(self, cid: Cid, row: str, mine: str) -> None:
-        """Take one row out of the table, and out of the daemon what no other row needs."""
+        """Remove one row from the table, and unpin in the IPFS daemon what no other row needs."""
         rows = await self._rows(cid, mine)
         if _THEIRS not in rows:
             before, after = _depth_of(rows | {row}), _depth_of(rows - {row})
@@ -193,14 +194,14 @@ class KuboPins:
         await self._strike(cid, row, mine)
         rows = await self._rows(cid, mine)
         again = _depth_of(rows)
-        if _THEIRS not in rows and again is not None:  # perhaps another process pinned it meanwhile
+        if _THEIRS not in rows and again is not None:  # another process has pinned it meanwhile
             await self._pin(cid, again, True)
 
     async def _undo(self, cid: Cid, row: str, mine: str) -> None:
         try:
             await self._release(cid, row, mine)
         except ContentError as error:
-            _log.info("a pin of %s that failed could not be taken back: %s", cid, error)
+            _log.info("a pin of %s that failed could not be undone: %s", cid, error)
             await self._strike(cid, row, mine)
 
     # --- the table ---------------------------------------------------------------------------------------
@@ -217,7 +218,7 @@ class KuboPins:
             await trio.to_thread.run_sync(self._table.remove_pin, str(cid), mine + _THEIRS)
 
     async def _rows(self, cid: Cid, mine: str) -> frozenset[str]:
-        """Of this daemon, without the prefix."""
+        """Return this IPFS daemon's rows for `cid`, without the prefix."""
         return (await self._all_rows(mine)).get(str(cid), frozenset())
 
     async def _all_rows(self, mine: str) -> dict[str, frozenset[str]]:
@@ -238,7 +239,7 @@ class KuboPins:
 
 
 def _depth_of(rows: frozenset[str]) -> Depth | None:
-    """What the rows of one identifier need together."""
+    """Return what the rows of one identifier together need; None if they need no pin of ours."""
     if any(row.startswith("tree:") for row in rows):
         return "tree"
     return "block" if rows - {_THEIRS} else None

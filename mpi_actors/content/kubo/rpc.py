@@ -1,7 +1,7 @@
 """Calls to an IPFS daemon's RPC API, each in a worker thread, with an end to every wait.
 
-The client library speaks HTTP. What it lacks is here: deadlines that count progress, errors by our names,
-bounds on what an answer may hold, and connections that survive the daemon's restart.
+The client library speaks HTTP. This module adds what the library lacks: deadlines that count progress, our
+own errors, bounds on the size of answers, and connections that survive a restart of the IPFS daemon.
 """
 
 from __future__ import annotations
@@ -20,48 +20,55 @@ from .errors import DaemonRefused, Stalled, failures, refusal, translate
 from .identity import KuboIdentity, read_identity
 
 Item = dict[str, Any]
-"""One JSON object of an answer, from outside: nothing in it is certain."""
+"""One JSON object of an answer. It comes from outside: check each field."""
 
 MAX_CALLS = 24
-"""Calls at one time; others wait."""
+"""Calls at a time; others wait. Each call takes a worker thread and a connection."""
 
 NO_OPTIONS: Mapping[str, str] = MappingProxyType({})
 
 _MAX_LINE = 1 << 20
+"""Bytes of one JSON object at most: an IPFS daemon sends far less, and no server may fill our memory."""
 _MAX_IDLE = 4
+"""Connections that are kept open between calls: enough for a few calls side by side."""
 
 _Client = Any  # the library has no types
 
 
 @attrs.define(eq=False)
 class _Call:
-    """One call, as its thread and its task share it."""
+    """One call, which its worker thread and its task share."""
 
     path: str
     args: tuple[str, ...]
     options: Mapping[str, str]
     take: Callable[[bytes], bool]
-    """Given each piece of the answer, in the thread; says whether it is progress."""
+    """Takes each piece of the answer, in the thread; returns whether the piece is progress."""
     body: Sequence[bytes] | None = None
+    """A file to send, in pieces."""
     silence: float = 0.0
-    """Seconds without progress after which it is given up."""
+    """Seconds without progress after which the call is given up."""
     whole: bool = False
-    """Give it up after that time even if there is progress."""
+    """Whether the call is given up after that time even if there is progress."""
     progress: int = 0
+    """How often there was progress."""
     received: bool = False
+    """Whether the answer has begun."""
     stalled: bool = False
+    """Whether the call was given up."""
     abandoned: bool = False
+    """Whether the task does not wait any more."""
 
 
 class Rpc:
     """The RPC API at a multiaddr such as `/ip4/127.0.0.1/tcp/5001`.
 
-    The daemon's version is checked before the first call, and again after it has been away.
+    The IPFS daemon's version is checked before the first call, and again after it has been away.
 
     Args:
         address: the multiaddr; may end in `/http` or `/https`.
-        timeout: seconds without any progress after which the daemon counts as unavailable.
-        stall: seconds for which the daemon may search for a block.
+        timeout: seconds without progress after which the IPFS daemon counts as unavailable.
+        stall: seconds for which the IPFS daemon may search for a block.
     """
 
     def __init__(self, address: str, *, timeout: float, stall: float) -> None:
@@ -75,24 +82,24 @@ class Rpc:
 
     @property
     def known(self) -> KuboIdentity | None:
-        """The daemon as it was when it was last checked; None before that, and while it is away."""
+        """What the IPFS daemon said of itself at the last check; None before that, and while it is away."""
         return self._daemon
 
     async def daemon(self) -> KuboIdentity:
-        """Who answers, asked once until it has been away.
+        """Return what the IPFS daemon says of itself. Ask only if it is not known, or has been away.
 
         Raises:
-            BackendUnavailable: nobody, or no Kubo, or one that is too old.
-            BadAddress: the address is none.
+            BackendUnavailable: no IPFS daemon answers, or one that is not Kubo, or is too old.
+            BadAddress: `address` is no address of an RPC API.
         """
         return self._daemon or await self.identify()
 
     async def identify(self) -> KuboIdentity:
-        """Ask who answers, whatever is known.
+        """Ask the IPFS daemon what it is, even if that is known.
 
         Raises:
-            BackendUnavailable: nobody, or no Kubo, or one that is too old.
-            BadAddress: the address is none.
+            BackendUnavailable: no IPFS daemon answers, or one that is not Kubo, or is too old.
+            BadAddress: `address` is no address of an RPC API.
         """
         items: list[Item] = []
         try:
@@ -106,16 +113,16 @@ class Rpc:
     async def ask(
         self, path: str, *args: str, options: Mapping[str, str] = NO_OPTIONS, within: float | None = None
     ) -> Item:
-        """A call that is answered with one object; `{}` if there is none.
+        """Make a call, and return the last object of the answer; `{}` if there is none.
 
         Args:
             path: of the command, such as `/pin/ls`.
             args: its arguments.
-            options: of the command, by their long names.
-            within: seconds after which it is given up; by default `timeout`.
+            options: its options, by their long names.
+            within: seconds after which the call is given up; by default `timeout`.
 
         Raises:
-            DaemonRefused: the daemon says why it does not do that.
+            DaemonRefused: the IPFS daemon refused the call; the text says why.
             BackendUnavailable, DiskFull: see `ContentBackend`.
         """
         await self.daemon()
@@ -134,21 +141,21 @@ class Rpc:
         body: Sequence[bytes] | None = None,
         silence: float | None = None,
     ) -> None:
-        """A call that is answered with many objects.
+        """Make a call that is answered with many objects.
 
-        An answer that has begun may end early without an error, since the daemon puts the error where the
-        client library does not look: the caller has to know what comes last.
+        An answer that has begun may end early without an error, since the IPFS daemon puts the error where
+        the client library does not look: the caller has to know which object comes last.
 
         Args:
             path: of the command, such as `/pin/add`.
             args: its arguments.
-            on_item: called with each object in the worker thread; says whether it is progress.
-            options: of the command, by their long names.
-            body: a file to send.
-            silence: seconds without progress after which it is given up; by default `timeout`.
+            on_item: is called with each object, in the worker thread; returns whether it is progress.
+            options: its options, by their long names.
+            body: a file to send, in pieces.
+            silence: seconds without progress after which the call is given up; by default `timeout`.
 
         Raises:
-            DaemonRefused: the daemon says why it does not do that.
+            DaemonRefused: the IPFS daemon refused the call; the text says why.
             BackendUnavailable, DiskFull: see `ContentBackend`.
         """
         await self.daemon()
@@ -163,18 +170,18 @@ class Rpc:
         options: Mapping[str, str] = NO_OPTIONS,
         within: float | None = None,
     ) -> bytes:
-        """A call that is answered with bytes.
+        """Make a call that is answered with bytes, and return them.
 
         Args:
             path: of the command, such as `/block/get`.
             args: its arguments.
-            limit: the most bytes that are taken.
-            options: of the command, by their long names.
-            within: seconds after which it is given up; by default `timeout`.
+            limit: bytes of the answer at most.
+            options: its options, by their long names.
+            within: seconds after which the call is given up; by default `timeout`.
 
         Raises:
-            ContentRefused: there are more than `limit`.
-            DaemonRefused: the daemon says why it does not do that.
+            ContentRefused: the answer has more bytes than `limit`.
+            DaemonRefused: the IPFS daemon refused the call; the text says why.
             BackendUnavailable, DiskFull: see `ContentBackend`.
         """
         await self.daemon()
@@ -191,7 +198,7 @@ class Rpc:
         return bytes(data)
 
     def close(self) -> None:
-        """Close the connections that no call uses. It can be used on."""
+        """Close the connections that no call uses. The API can still be used."""
         while self._idle:
             self._idle.pop().close()
 
@@ -199,7 +206,7 @@ class Rpc:
 
     async def _perform(self, call: _Call) -> None:
         if self._library is None:
-            # not in a call's own thread: that may be left alone while it imports, and its time is counted
+            # not in a call's own thread: that may be abandoned while it imports, and its time is counted
             self._library = await trio.to_thread.run_sync(_load)
         failure: ContentError | BadAddress | None = None
         done = False
@@ -215,11 +222,11 @@ class Rpc:
             nursery.cancel_scope.cancel()
         if call.stalled and not done and failure is None:
             failure = Stalled(
-                f"the IPFS daemon at {self.address} did not go on with {call.path} for {call.silence:g} s. "
+                f"the IPFS daemon at {self.address} made no progress in {call.silence:g} s of {call.path}. "
                 "Is it overloaded? Look at it, or start it again."
             )
         if isinstance(failure, BackendUnavailable):
-            self._daemon = None  # another one may answer next time
+            self._daemon = None  # another IPFS daemon may answer next time
             self.close()
         if failure is not None:
             raise failure
@@ -235,7 +242,7 @@ class Rpc:
         scope.cancel()
 
     async def _try_twice(self, call: _Call) -> None:
-        """A connection that had been idle may be a dead one: then a new one is tried, unless it had begun."""
+        """Make the call on an idle connection; if that turns out to be dead, make it on a new one."""
         if self._idle:
             try:
                 return await self._try(call, self._idle.pop())
@@ -275,7 +282,7 @@ class Rpc:
             boundary = secrets.token_hex(16)
             headers = {"Content-Type": f"multipart/form-data; boundary={boundary}"}
             body = _multipart(call, boundary)
-        # a thread that nobody waits for any more ends by these: until the first byte, and between two
+        # these end a thread for which nobody waits any more: while it connects, and between two bytes
         timeout = (self.timeout, max(self.timeout, call.silence))
         answer = client._client.request(
             call.path, call.args, opts=call.options, stream=True, data=body, headers=headers, timeout=timeout
@@ -298,7 +305,7 @@ def _always(take: Callable[[Item], None]) -> Callable[[Item], bool]:
 
 
 class _Lines:
-    """Cuts an answer into its JSON objects, one on each line."""
+    """Cuts an answer into its JSON objects: each line has one."""
 
     def __init__(self, on_item: Callable[[Item], bool], address: str) -> None:
         self._on_item = on_item
@@ -322,7 +329,7 @@ class _Lines:
 
 
 def _load() -> Any:
-    import ipfshttpclient  # takes a while, and few need it
+    import ipfshttpclient  # takes a while to load, and few runs need it
 
     return ipfshttpclient
 
@@ -332,8 +339,8 @@ def _connect(library: Any, address: str) -> _Client:
     client._client.open_session()
     session = client._client._session
     for adapter in session.adapters.values():
-        adapter.poolmanager.connection_pool_kw.pop("strict", None)  # which it sets, and urllib3 warns of
-    # proxies are for the web; with TLS, though, the environment may name the authorities to trust
+        adapter.poolmanager.connection_pool_kw.pop("strict", None)  # the library sets it, urllib3 warns of it
+    # the environment's proxies are for the web; but with TLS, it may name the authorities to trust
     session.trust_env = address.rstrip("/").endswith("/https")
     return client
 

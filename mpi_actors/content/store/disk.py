@@ -16,7 +16,7 @@ READ_FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 _FULL_ERRNOS = (errno.ENOSPC, errno.EDQUOT)
 _PROBE_SIZE = 256 * 1024
-"""Bytes that `is_full` writes: more than a file system holds back in half-filled blocks."""
+"""Bytes that `is_full` writes: on a disk with less room than that, little can succeed."""
 
 
 def tells_full(error: BaseException) -> bool:

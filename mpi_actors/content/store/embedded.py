@@ -28,7 +28,7 @@ _FETCHING = "fetching:"
 """Beginning of owners, before a process id, that keep what that process is fetching."""
 
 _MAX_READERS = 8
-"""Worker threads that may wait for other peers at a time: a few of the 40 that trio has."""
+"""Worker threads that may wait for missing blocks at a time."""
 
 
 class Fetcher(Protocol):

@@ -24,7 +24,7 @@ MAX_DEPTH = 32
 """Directories inside one another in one tree at most, so that paths stay short enough for every system."""
 
 _COPY_CHUNK = 1 << 20
-"""Bytes that are copied at a time: 1 MiB, since larger pieces are no faster."""
+"""Bytes that are copied at a time: it bounds the memory that a copy takes."""
 
 
 class TreeEntryKind(enum.Enum):
