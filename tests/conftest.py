@@ -1,4 +1,4 @@
-"""What many tests stand on: a warden, an empty store."""
+"""What all tests stand on: hypothesis on any machine, a warden, an empty store."""
 
 from __future__ import annotations
 
@@ -6,8 +6,19 @@ from pathlib import Path
 
 import pytest
 import trio
+from hypothesis import HealthCheck, settings
 
 from mpi_actors.process import Warden
+
+
+# how long an example takes says something of the machine, and nothing of what is tested
+settings.register_profile(
+    "any machine",
+    settings(),
+    deadline=None,
+    suppress_health_check=[*settings().suppress_health_check, HealthCheck.too_slow],
+)
+settings.load_profile("any machine")
 
 
 @pytest.fixture

@@ -60,7 +60,7 @@ def parse() -> argparse.Namespace:
         "--peers", type=int, action="append", choices=(1, 2),
         help="daemons: 1 for one, 2 for two with four ranks (default: both)",
     )  # fmt: skip
-    parser.add_argument("--patience", type=float, default=60, help="seconds of silence that are a hang")
+    parser.add_argument("--patience", type=float, default=600, help="seconds of silence that are a hang")
     parser.add_argument(
         "--quick",
         action="store_true",

@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 EXAMPLE = Path(__file__).parents[2] / "example"
-PATIENCE = 60.0
+PATIENCE = 600.0
 """Seconds after which a test fails for want of progress, on the busiest machine."""
 
 _ON_A_TERMINAL = (

@@ -62,7 +62,7 @@ def address_of(child: Child) -> str:
 def install(child: Child, *names: str) -> None:
     """Wait until a daemon has installed these interpreters."""
     for name in names:
-        for _ in range(600):
+        for _ in range(6000):
             child.send("list\n")
             shown = child.until(rf"(?m)^({name} +|no interpreters).*\n")[0]
             if re.search(r"\binstalled\b", shown):

@@ -16,7 +16,7 @@ ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 DOCS = {str(path.relative_to(ROOT)): path.read_text() for path in PAGES}
-HANG = 500
+HANG = 600
 """Seconds after which a command counts as hanging: a hundred times what it takes alone."""
 pytestmark = pytest.mark.e2e
 

@@ -46,7 +46,7 @@ def test_every_example_is_covered() -> None:
 async def test_every_example_gives_its_answer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each ends well, with the answer that it has, over two peers and again on one."""
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    with trio.fail_after(120), leaves_nothing(tmp_path):
+    with trio.fail_after(600), leaves_nothing(tmp_path):
         async with open_local_pool(EXAMPLES, peers=2) as pool:
             outputs: dict[tuple[str, int], tuple[str, ...]] = {}
             for at in (0, 1):

@@ -49,7 +49,7 @@ def test_a_published_program_runs_by_its_name(tmp_path: Path) -> None:
     path = tmp_path / "peer"
     done = subprocess.run(
         [*console(EXAMPLES, path), "-maxsize", "100kB", "-q"],
-        input="start stencil 2 16 20\nexit\n", capture_output=True, text=True, timeout=90, check=False,
+        input="start stencil 2 16 20\nexit\n", capture_output=True, text=True, timeout=600, check=False,
     )  # fmt: skip
     assert (done.returncode, done.stdout.splitlines()) == (0, stencil(16, 20)), done.stderr
 
@@ -97,6 +97,6 @@ def test_why_shows_a_deadlock(tmp_path: Path, dead: Path) -> None:
             ]
             process.stdin.write(f"kill {job}\nexit\n")
             process.stdin.close()
-            assert process.wait(60) == 3  # a job has failed
+            assert process.wait(600) == 3  # a job has failed
         finally:
             process.kill()

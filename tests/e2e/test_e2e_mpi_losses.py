@@ -57,7 +57,7 @@ async def starts(job: LocalJob) -> list[tuple[int, int]]:
 
 async def test_a_lost_rank_changes_nothing(temporary: Path) -> None:
     """kill -9 of a rank's process, then of a daemon with its ranks: the answer of the stencil stays."""
-    with trio.fail_after(120), leaves_nothing(temporary):
+    with trio.fail_after(600), leaves_nothing(temporary):
         async with open_local_pool(EXAMPLES, peers=3) as pool:
             job = await pool.start("stencil", 4, "32", "120")
             await line(job, "step 20:")
@@ -84,7 +84,7 @@ async def test_a_script_runs_on_a_pool_that_runs(temporary: Path, tmp_path: Path
     for number, place in enumerate(places):
         place.parent.mkdir()
         place.write_text(HEAD + f"print(comm.allgather((comm.rank, {number}, *sys.argv[1:])))\n")
-    with trio.fail_after(120), leaves_nothing(temporary):
+    with trio.fail_after(600), leaves_nothing(temporary):
         async with open_local_pool(peers=1) as pool:
             jobs = [await pool.start_script(place, 2, "x") for place in places]
             await pool.add()
@@ -136,7 +136,7 @@ async def test_a_lost_reader_reads_again(temporary: Path, tmp_path: Path, victim
     place = tmp_path / "reader.py"
     place.write_text(HEAD + READER)
     gate = trio.Event()
-    with trio.fail_after(120), leaves_nothing(temporary):
+    with trio.fail_after(600), leaves_nothing(temporary):
         async with open_local_pool(peers=2) as pool:
             job = await pool.start_script(place, 2, stdin=numbers(gate))
             await line(job, f"line {LINES // 2 - 1}")
@@ -151,7 +151,7 @@ async def test_a_lost_reader_reads_again(temporary: Path, tmp_path: Path, victim
 async def test_a_published_program_that_fails_fails_its_job(temporary: Path, tmp_path: Path) -> None:
     """At once and with its code, unless it is to be started again; then within limits."""
     interpreter(tmp_path / "fails", "sys.exit(comm.recv(source=0) if comm.rank else comm.send(6, 1))\n")
-    with trio.fail_after(120), leaves_nothing(temporary):
+    with trio.fail_after(600), leaves_nothing(temporary):
         async with open_local_pool(tmp_path / "fails", peers=2) as pool:
             job = await pool.start("fails", 2)
             result = await job.wait()
@@ -179,7 +179,7 @@ async def test_a_choice_that_is_not_recorded_is_named(temporary: Path, tmp_path:
     """A rank that is lost after it received from ANY_SOURCE fails the job: no guess is made."""
     place = tmp_path / "wildcard.py"
     place.write_text(HEAD + WILDCARD)
-    with trio.fail_after(120), leaves_nothing(temporary):
+    with trio.fail_after(600), leaves_nothing(temporary):
         async with open_local_pool(peers=2) as pool:
             job = await pool.start_script(place, 3)
             await line(job, "chosen")
@@ -203,7 +203,7 @@ async def test_a_published_program_has_nothing_of_its_peers(
     )
     place = interpreter(tmp_path / "clean", program)
     (place / "part.py").write_text("NAME = 'part'\n")
-    with trio.fail_after(120), leaves_nothing(temporary):
+    with trio.fail_after(600), leaves_nothing(temporary):
         async with open_local_pool(place, peers=1) as pool:
             result = await (await pool.start("clean", 1, "a")).wait()
             assert result.ok, result.reason
@@ -216,7 +216,7 @@ async def test_a_pool_offers_what_it_was_opened_with(temporary: Path, tmp_path: 
     """Scripts can be given beforehand, and started by their names."""
     place = tmp_path / "one.py"
     place.write_text(HEAD + "print(comm.allreduce(1))\n")
-    with trio.fail_after(60), leaves_nothing(temporary):
+    with trio.fail_after(600), leaves_nothing(temporary):
         async with mpi_actors.open_pool(peers=1, scripts=[place, place]) as pool:
             for name, size in (("one.py", 1), ("one.py#2", 2)):
                 result = (await (await pool.start(name, size)).wait()).check()

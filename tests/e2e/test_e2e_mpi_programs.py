@@ -11,7 +11,7 @@ import pytest
 pytestmark = pytest.mark.e2e
 
 PROGRAM = str(Path(__file__).with_name("mpi_emcee.py"))
-DEADLINE = 90
+DEADLINE = 600
 
 
 def output(*command: str) -> str:

@@ -94,7 +94,7 @@ async def run_example(
     *args: str,
     kill: Mapping[int, int] | None = None,
     max_failures: int = 10,
-    deadline: float = 60.0,
+    deadline: float = 600.0,
 ) -> Outcome:
     """Run `run.py` of `directory` with `n` ranks until every rank has ended with exit code 0.
 
@@ -121,7 +121,7 @@ async def run_example(
 
 
 async def run_init(
-    directory: Path, env: Mapping[str, str] | None = None, deadline: float = 60.0
+    directory: Path, env: Mapping[str, str] | None = None, deadline: float = 600.0
 ) -> tuple[int, str]:
     """Run `init.py` as an installation does; return its exit code and standard error.
 

@@ -20,7 +20,7 @@ RANKS = pytest.mark.parametrize("n", [1, 2, 3])
 def run(name: str, n: int, *args: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, str(WORLDS), "-n", str(n), str(EXAMPLE / name / "run.py"), *args],
-        capture_output=True, text=True, timeout=120, check=False,
+        capture_output=True, text=True, timeout=600, check=False,
     )  # fmt: skip
 
 

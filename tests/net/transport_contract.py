@@ -16,7 +16,7 @@ import trio
 from mpi_actors.errors import BadAddress, ConnectionLost, DialFailed
 from mpi_actors.net.transport import Accept, ByteStream, Transport
 
-LIMIT = 30.0
+LIMIT = 600.0
 """Seconds after which a test that waits has failed."""
 
 

@@ -25,7 +25,8 @@ from mpi_actors.programs.processes import ProcessLauncher
 from mpi_actors.wire.script import ScriptProgram
 
 HAND_RANK = str(Path(__file__).parent.parent / "support" / "hand_rank.py")
-DEADLINE = 120.0
+DEADLINE = 600.0
+"""Seconds after which a test counts as hung, on however slow a machine."""
 
 STENCIL = """
 from mpi4py import MPI

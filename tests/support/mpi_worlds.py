@@ -28,7 +28,7 @@ from mpi_actors.wire.environment import RankEnvironment
 T = TypeVar("T")
 PACKAGE = Path(mpi_actors.__file__).parent
 SHIM = PACKAGE / "shim"
-PATIENCE = 120.0
+PATIENCE = 600.0
 
 
 class WorldFailed(AssertionError):

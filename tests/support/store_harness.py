@@ -14,7 +14,8 @@ from mpi_actors.depot.sources.source import InterpreterSource
 from mpi_actors.process import Warden
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "example"
-DEADLINE = 60.0
+DEADLINE = 600.0
+"""Seconds after which a test counts as hung, on however slow a machine."""
 
 
 def write(directory: Path, files: Mapping[str, str | bytes]) -> Path:
@@ -60,7 +61,7 @@ def depot_of(
     *,
     changed: Changes | None = None,
     max_size: int = 10_000_000,
-    init_timeout: float = DEADLINE,
+    init_timeout: float = 2 * DEADLINE,
     init_output_limit: int = 100_000,
     keep: float = DEFAULT_KEEP,
     clock: Callable[[], float] = time.time,

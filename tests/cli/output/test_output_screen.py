@@ -15,7 +15,7 @@ import pytest
 from console_content import ECHO, ROOT, RUN
 
 CHILD = Path(__file__).parents[2] / "support" / "console_content.py"
-PATIENCE = 60.0
+PATIENCE = 600.0
 """Seconds after which a test fails for want of progress, on the busiest machine."""
 ADDED = [f"added {RUN} store/echo/run.py", f"added {ECHO} store/echo", f"added {ROOT} store"]
 _TERMINAL = (

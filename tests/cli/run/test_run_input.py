@@ -45,7 +45,7 @@ IN_THE_BACKGROUND = """if True:
 
 def read(stdin: int) -> bytes:
     return subprocess.run(
-        [sys.executable, "-c", READ], stdin=stdin, capture_output=True, timeout=60, check=True
+        [sys.executable, "-c", READ], stdin=stdin, capture_output=True, timeout=600, check=True
     ).stdout
 
 
@@ -87,7 +87,7 @@ def test_a_terminal_is_left_to_who_is_in_front() -> None:
         assert b"typed for us: first" in until(master, b"in front\r\n")
         os.write(master, b"second\n")
         assert b"read: second" in until(master, b"read: second")
-        assert process.wait(60) == 0
+        assert process.wait(600) == 0
     finally:
         process.kill()
         process.wait()

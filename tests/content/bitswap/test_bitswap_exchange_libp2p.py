@@ -19,7 +19,7 @@ from mpi_actors.ids import PeerId
 from mpi_actors.net.libp2p import identity
 from mpi_actors.net.libp2p.transport import Libp2pTransport
 
-LIMIT = 60.0
+LIMIT = 600.0
 
 
 @attrs.frozen

@@ -378,7 +378,7 @@ def test_a_collection_waits_for_writers(blocks: BlockStore) -> None:
 
     def collect() -> None:
         started.set()
-        with blocks.collecting(timeout=30):
+        with blocks.collecting(timeout=600):
             seen.append(blocks.usage()[0])
 
     thread = threading.Thread(target=collect)
@@ -445,7 +445,7 @@ def test_processes_publish_while_another_collects(tmp_path: Path) -> None:
         ended = False
         while not ended:
             ended = all(publisher.poll() is not None for publisher in publishers)
-            with blocks.collecting(timeout=30):
+            with blocks.collecting(timeout=600):
                 blocks.collect(Cid.parse(path.name) for path in pins.iterdir())
     finally:
         for publisher in publishers:

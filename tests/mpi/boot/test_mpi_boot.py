@@ -57,7 +57,7 @@ class Rank:
     def end(self) -> tuple[str, str, int]:
         """Release the rank, and return its output, its errors and its exit code."""
         self.channel.sendall(ChannelMessage(ChannelKind.RELEASE).encode())
-        out, err = self.process.communicate(timeout=60)
+        out, err = self.process.communicate(timeout=600)
         return out, err, self.process.returncode
 
     def close(self) -> None:
@@ -127,7 +127,7 @@ def test_exit_codes(start: type[Rank], tmp_path: Path, statement: str, code: int
     if code == 0:
         assert rank.end() == ("", err, 0)
     else:
-        assert (*rank.process.communicate(timeout=60), rank.process.returncode) == ("", err, code)
+        assert (*rank.process.communicate(timeout=600), rank.process.returncode) == ("", err, code)
 
 
 def unmarked(traceback: str) -> str:
@@ -146,7 +146,7 @@ def test_the_daemon_hears_of_an_exception_first(start: type[Rank], tmp_path: Pat
     )
     rank = start("script.py")
     failed = rank.until(ChannelKind.FAILED)
-    out, err = rank.process.communicate(timeout=60)
+    out, err = rank.process.communicate(timeout=600)
     assert failed.number == rank.process.returncode == 1
     assert (out, err) == ("exit\n", "")
     assert unmarked(failed.text) == (
@@ -169,7 +169,7 @@ def test_other_ways_to_fail(start: type[Rank], tmp_path: Path, source: str, code
     (tmp_path / "script.py").write_text(source)
     rank = start("script.py")
     failed = rank.until(ChannelKind.FAILED)
-    rank.process.communicate(timeout=60)
+    rank.process.communicate(timeout=600)
     assert failed.text.splitlines()[-1] == last
     assert failed.number == rank.process.returncode == code
     assert "boot" not in failed.text
@@ -186,7 +186,7 @@ def test_a_program_may_show_exceptions_itself(
     (tmp_path / "script.py").write_text(f"import sys\nsys.excepthook = lambda *_: {hook}\n[][0]\n")
     rank = start("script.py")
     failed = rank.until(ChannelKind.FAILED)
-    shown = rank.process.communicate(timeout=60)
+    shown = rank.process.communicate(timeout=600)
     assert (failed.number, failed.text) == (1, "")
     assert (shown[0], shown[1][: len(err)], bool(shown[1])) == (out, err, bool(err))
 

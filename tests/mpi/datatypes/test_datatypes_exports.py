@@ -47,7 +47,7 @@ KINDS = ("bytearray", "bytes", "view", "read-only", "fortran", "array", "buffer"
 def run(code: str) -> subprocess.CompletedProcess[str]:
     """In a process of its own, which may crash."""
     command = [sys.executable, "-X", "faulthandler", "-c", textwrap.dedent(code)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    return subprocess.run(command, capture_output=True, text=True, timeout=600, check=False)
 
 
 @pytest.mark.parametrize("kind", KINDS)

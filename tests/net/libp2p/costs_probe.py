@@ -26,7 +26,7 @@ from mpi_actors.net.libp2p.transport import build_host
 PROTOCOL = TProtocol("/test")
 MESSAGES = 200
 SIZE = 100
-LIMIT = 60.0
+LIMIT = 600.0
 
 
 class Passes(trio.abc.Instrument):

@@ -15,7 +15,7 @@ from mpi_actors.net.libp2p import identity
 from mpi_actors.net.libp2p.transport import Libp2pTransport
 from mpi_actors.net.transport import Accept, ByteStream
 
-LIMIT = 30.0  # seconds after which a test is taken to hang
+LIMIT = 600.0  # seconds after which a test is taken to hang
 CHILD = Path(__file__).with_name("libp2p_child.py")
 
 

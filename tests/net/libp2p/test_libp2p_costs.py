@@ -23,7 +23,7 @@ from mpi_actors.net.libp2p import costs
 from mpi_actors.net.libp2p.costs import READ_AHEAD, BufferedStream, EasyReadWriteLock, Gate, update_window
 
 PROBE = Path(__file__).with_name("costs_probe.py")
-LIMIT = 60.0
+LIMIT = 600.0
 
 
 def probe(whose: str) -> dict[str, float]:

@@ -77,7 +77,7 @@ async def test_a_frozen_peer_is_dropped() -> None:
 
 async def test_a_frozen_peer_can_be_disconnected() -> None:
     """disconnect does not wait behind a write to a frozen peer; opening a stream to it fails in time."""
-    async with child() as (process, address), running(new_peer(open_timeout=0.3), refuse) as near:
+    async with child() as (process, address), running(new_peer(), refuse) as near:
         peer = await near.connect(address)
         stream = await near.open_stream(peer)
         process.send_signal(signal.SIGSTOP)
@@ -89,6 +89,7 @@ async def test_a_frozen_peer_can_be_disconnected() -> None:
 
             nursery.start_soon(send)
             await trio.sleep(0.1)
+            near.open_timeout = 0.3
             with pytest.raises(DialFailed, match=r"no stream within 0\.3 s. It was disconnected"):
                 await near.open_stream(peer)
         with pytest.raises(DialFailed, match="no connection"):

@@ -23,7 +23,7 @@ from mpi_actors.net.mdns.discovery import REPORT_AGAIN, SERVICE, THREAD_NAME, Md
 
 GROUP = ("224.0.0.251", 5353)
 NOWHERE = "203.0.113.7"
-DEADLINE = 10
+DEADLINE = 600
 
 
 def group_socket() -> socket.socket:
