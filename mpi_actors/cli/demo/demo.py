@@ -39,8 +39,8 @@ DELAY = 0.03
 """Seconds that each rank keeps the token, so that a person can follow the first job."""
 KILL_AFTER = 10
 """Rounds before the kill: well inside the job."""
-DEADLINE = 60.0
-"""Seconds that both jobs may take together: ten times what they need, for slow machines."""
+DEADLINE = 600.0
+"""Seconds after which the two jobs count as hung: a hundred times what they need, for slow machines."""
 
 # escape sequences that change the colour of a terminal's text
 _DIM, _RED, _GREEN, _BOLD, _PLAIN = "\x1b[2m", "\x1b[31m", "\x1b[32m", "\x1b[1m", "\x1b[0m"

@@ -39,8 +39,11 @@ from .peer import LocalPeer, OnEvent
 from .script import script, under_other_name
 
 MAX_SIZE = 1_000_000_000
-READY_DEADLINE = 60.0
-"""Seconds for the daemons to come up and to find each other."""
+READY_DEADLINE = 600.0
+"""Seconds for the daemons to come up and to find each other, on a machine that has much else to do.
+
+One that fails is noticed at once: this is for one that hangs.
+"""
 
 
 class LocalPool:
