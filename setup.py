@@ -1,4 +1,4 @@
-"""Everything is in setup.cfg, but for one requirement that setuptools cannot be told there.
+"""Everything is in setup.cfg, but what setuptools cannot be told there: one requirement, and where to build.
 
 libp2p pins a release of fastecdsa that has no wheel. A checkout has a stand-in for it, see `.ci/fastecdsa`;
 it can only be required by its absolute path, which is known here.
@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from configparser import ConfigParser
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from setuptools import setup
 
@@ -30,4 +31,6 @@ def requirements() -> list[str]:
     return [line for line in required if line]
 
 
-setup(install_requires=requirements())
+# not in the tree: setuptools would put in whatever an earlier build has left there, modules long gone too
+with TemporaryDirectory(prefix="mpi_actors-build-") as scratch:
+    setup(install_requires=requirements(), options={"build": {"build_base": scratch}})

@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from importlib.metadata import distribution, requires
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pytest
 from packaging.requirements import Requirement
@@ -24,15 +25,22 @@ DEADLINE = 600.0
 """Seconds after which the installation counts as hung."""
 
 
-def setup_of(tree: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """What `setup.py` of a tree requires."""
-    given: list[dict[str, list[str]]] = []
+def setup_of(tree: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """What `setup.py` of a tree tells setuptools."""
+    given: list[dict[str, Any]] = []
     standing_in = ModuleType("setuptools")
     standing_in.setup = lambda **options: given.append(options)  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "setuptools", standing_in)
     runpy.run_path(str(tree / "setup.py"))
     [options] = given
-    return options["install_requires"]
+    return options
+
+
+def required_by(tree: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What `setup.py` of a tree requires."""
+    lines = setup_of(tree, monkeypatch)["install_requires"]
+    assert isinstance(lines, list)
+    return lines
 
 
 @pytest.fixture
@@ -51,7 +59,7 @@ def stand_in(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 def test_a_checkout_requires_the_stand_in(monkeypatch: pytest.MonkeyPatch) -> None:
     """By its path, and besides what setup.cfg says."""
     monkeypatch.delenv("MPI_ACTORS_FASTECDSA", raising=False)
-    required = setup_of(TREE, monkeypatch)
+    required = required_by(TREE, monkeypatch)
     assert f"fastecdsa @ {STAND_IN.as_uri()}" in required
     assert {"trio", "libp2p", "attrs"} <= {Requirement(line).name for line in required}
 
@@ -59,7 +67,7 @@ def test_a_checkout_requires_the_stand_in(monkeypatch: pytest.MonkeyPatch) -> No
 def test_the_real_one_can_be_had(monkeypatch: pytest.MonkeyPatch) -> None:
     """Then nothing says where it comes from."""
     monkeypatch.setenv("MPI_ACTORS_FASTECDSA", "real")
-    assert "fastecdsa" not in {Requirement(line).name for line in setup_of(TREE, monkeypatch)}
+    assert "fastecdsa" not in {Requirement(line).name for line in required_by(TREE, monkeypatch)}
 
 
 def test_a_source_distribution_names_no_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -67,7 +75,13 @@ def test_a_source_distribution_names_no_path(tmp_path: Path, monkeypatch: pytest
     monkeypatch.delenv("MPI_ACTORS_FASTECDSA", raising=False)
     for name in ("setup.py", "setup.cfg"):
         shutil.copy(TREE / name, tmp_path)
-    assert not [line for line in setup_of(tmp_path, monkeypatch) if "file:" in line]
+    assert not [line for line in required_by(tmp_path, monkeypatch) if "file:" in line]
+
+
+def test_nothing_of_an_earlier_build_is_installed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Modules that were renamed since then would come along."""
+    place = Path(setup_of(TREE, monkeypatch)["options"]["build"]["build_base"])
+    assert not place.is_relative_to(TREE)
 
 
 def test_the_stand_in_is_what_libp2p_pins() -> None:
