@@ -10,7 +10,6 @@ from hypothesis import HealthCheck, settings
 
 from mpi_actors.process import Warden
 
-
 # how long an example takes says something of the machine, and nothing of what is tested
 settings.register_profile(
     "any machine",

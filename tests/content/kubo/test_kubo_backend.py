@@ -454,9 +454,16 @@ async def test_publishing_that_fails(
 
 
 async def test_publishing_ends_when_cancelled(server: StandIn, table: MemoryPins, tmp_path: Path) -> None:
-    """Even if the daemon does not take anything any more."""
-    server.answers["/dag/import"] = never
-    backend = KuboBackend(server.address, table, timeout=PATIENT, stall=PATIENT)
+    """Even if the daemon takes nothing more, nothing is pinned, and the connection ends by itself."""
+    hung_up = trio.Event()
+
+    async def wait_for_hang_up(_: Request, stream: trio.SocketStream) -> None:
+        while await stream.receive_some():
+            pass
+        hung_up.set()
+
+    server.answers["/dag/import"] = wait_for_hang_up
+    backend = KuboBackend(server.address, table, timeout=PATIENT, stall=3.0)
     with trio.fail_after(DEADLINE):
         async with trio.open_nursery() as nursery:
             nursery.start_soon(backend.publish, tree_of(tmp_path / "source"))
