@@ -1,7 +1,7 @@
-"""Random programs of collective operations on trees of communicators, and what they must give.
+"""Random programs of collective operations on trees of communicators, and their results.
 
-A program is a list of steps drawn once. Each rank runs it with `play`; `expected` says from the same list
-what every rank must have afterwards, by plain list operations in one process.
+A program is a list of steps. Each rank runs the same program with `play`. From the same list, `expected`
+computes what each rank must receive, with plain list operations in one process.
 """
 
 from __future__ import annotations
@@ -16,10 +16,11 @@ OBJECTS = ("bcast", "gather", "scatter", "allgather", "alltoall", "reduce", "all
 MODES = ("blocking", "nonblocking", "persistent")
 ROOTED = ("Bcast", "Gather", "Scatter", "Gatherv", "Scatterv", "Reduce")
 GAP = -99
+"""Stands between the elements of a buffer with gaps; `values` never gives this number."""
 
 
 class Split(NamedTuple):
-    """Make communicators of the `parent`th ones by color; the key turns the order of ranks around if set."""
+    """Split communicator number `parent` by color; `reverse` says that the key reverses the ranks."""
 
     parent: int
     colors: tuple[int, ...]
@@ -27,7 +28,19 @@ class Split(NamedTuple):
 
 
 class Call(NamedTuple):
-    """One collective operation of all on their `where`th communicators."""
+    """One collective operation of all ranks on their communicator number `where`.
+
+    Attributes:
+        where: number of the communicator; 0 is COMM_WORLD.
+        name: the method.
+        count: elements of a buffer or of each block.
+        root: the root, modulo the size of the communicator.
+        mode: one of MODES.
+        in_place: whether to use IN_PLACE where the operation has it.
+        spaced: whether elements lie in memory with gaps.
+        affine: whether to combine with an operation that does not commute.
+        number: number of the step; different steps send different data.
+    """
 
     where: int
     name: str
@@ -41,7 +54,7 @@ class Call(NamedTuple):
 
 
 def draw(random: Random, size: int, steps: int) -> list[Split | Call]:
-    """A program for `size` ranks."""
+    """Draw a program for `size` ranks."""
     program: list[Split | Call] = []
     communicators = 1
     for number in range(steps):
@@ -83,18 +96,18 @@ def groups(program: list[Split | Call], size: int) -> list[list[list[int]]]:
 
 
 def values(call: Call, world: int, count: int, block: int = 0) -> list[int]:
-    """What a rank gives: `count` elements (of two integers each for the affine operation)."""
+    """The data that a rank sends: `count` elements, of two integers each for the affine operation."""
     length = 2 * count if call.affine else count
     return [(7 * i + 13 * world + 5 * call.number + 3 * block) % 11 + 1 for i in range(length)]
 
 
 def ragged(call: Call, block: int) -> int:
-    """How long a block is where they may differ."""
+    """The number of elements in a block, where blocks may differ in size."""
     return (call.count + 3 * block + call.number) % (call.count + 2)
 
 
 def compose(a: list[int], b: list[int]) -> list[int]:
-    """Elements are maps x -> p x + q modulo 101: composing them is associative and not commutative."""
+    """Compose lists of maps x -> p x + q modulo 101, which is associative but not commutative."""
     result = []
     for i in range(0, len(a), 2):
         result += [a[i] * b[i] % 101, (a[i] * b[i + 1] + a[i + 1]) % 101]
@@ -102,7 +115,7 @@ def compose(a: list[int], b: list[int]) -> list[int]:
 
 
 def combined(call: Call, parts: list[list[int]]) -> list[int]:
-    """The reduction of what some ranks give, in their order."""
+    """Combine the data of some ranks in the order of ranks."""
     result = parts[0]
     for part in parts[1:]:
         result = compose(result, part) if call.affine else [a + b for a, b in zip(result, part, strict=True)]
@@ -110,7 +123,7 @@ def combined(call: Call, parts: list[list[int]]) -> list[int]:
 
 
 def expected(call: Call, group: list[int], rank: int) -> Any:
-    """What a rank of a group has received at the end; None where nothing."""
+    """What a rank of a group must have received; None if nothing."""
     size, root = len(group), call.root % len(group)
     here = rank == root
     name, count = call.name, call.count

@@ -23,7 +23,7 @@ from mpi_actors import MPI
 
 
 def play(program: list[Split | Call], seed: int) -> list[Any]:
-    """What this rank has received in each call; requests are completed in an order of its own."""
+    """Run a program. Return what this rank received in each call. It completes requests in random order."""
     random = Random(seed * 1000 + MPI.COMM_WORLD.Get_rank())
     communicators = [MPI.COMM_WORLD]
     players: list[Player] = []
@@ -58,7 +58,7 @@ def _complete(random: Random, pending: list[tuple[Any, str]]) -> None:
 
 
 class Memory:
-    """A buffer: its elements next to each other, or with gaps that must stay as they are."""
+    """A buffer, whose elements lie next to each other or with gaps; the gaps must never change."""
 
     def __init__(self, call: Call, lengths: list[int], contents: list[list[int]] | None) -> None:
         from array import array
@@ -81,7 +81,7 @@ class Memory:
             self.array[begin + i * self.step] = value
 
     def block(self, place: int) -> list[int]:
-        """What a block holds."""
+        """The elements of a block."""
         begin = self.starts[place] * self.step * self.width
         end = begin + self.lengths[place] * self.step * self.width
         return list(self.array[begin : end : self.step])
@@ -92,14 +92,14 @@ class Memory:
 
     @property
     def one(self) -> Any:
-        """As one block, or several of one size: every other time the plain array."""
+        """The argument for one block, or for blocks of one size; sometimes the plain array."""
         if self.plain:
             return self.array
         return [self.array, self.lengths[0] if self.lengths else 0, self.datatype]
 
     @property
     def many(self) -> list[Any]:
-        """As blocks of any sizes."""
+        """The argument for blocks of any sizes."""
         return [self.array, (self.lengths, self.starts), self.datatype]
 
 
@@ -117,7 +117,7 @@ class Player:
         self.value: Any = None
 
     def begin(self) -> Any:
-        """Do the call, or start it and return its request."""
+        """Do a blocking call; start any other and return its request."""
         call = self.call
         if call.name in OBJECTS:
             self.value = self._object()
@@ -135,7 +135,7 @@ class Player:
         return request
 
     def result(self) -> Any:
-        """What has been received, in the form that the model gives."""
+        """What this rank received, in the form that the model has."""
         call = self.call
         if call.name in OBJECTS:
             return self.value

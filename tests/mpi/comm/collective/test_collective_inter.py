@@ -1,4 +1,4 @@
-"""Collective operations between two groups, on real worlds against what the standard says they give."""
+"""Collective operations between two groups, on real ranks, against the results that the standard demands."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from mpi_worlds import run_world
 
 
 def block(world: int, part: int, count: int) -> list[int]:
-    """What a rank gives."""
+    """The numbers that a rank sends as a block."""
     return [1000 * world + 10 * part + i for i in range(count)]
 
 
@@ -31,13 +31,13 @@ class Side:
         self.rank = self.comm.Get_rank()
 
     def root(self, of_first: bool, place: int) -> int:
-        """What this rank passes as the root that is the rank `place` of one group."""
+        """The argument `root` of this rank when the root is rank `place` of one group."""
         if self.first != of_first:
             return place
         return self.mpi.ROOT if self.rank == place else self.mpi.PROC_NULL
 
     def call(self, form: str, name: str, *arguments: Any) -> None:
-        """One operation in one of its forms."""
+        """Do an operation in one of its three forms, and wait until it is complete."""
         if form == "plain":
             getattr(self.comm, name)(*arguments)
         elif form == "I":
@@ -50,12 +50,12 @@ class Side:
 
 
 def total(worlds: list[int], count: int) -> list[int]:
-    """The sum of what some ranks give."""
+    """The sum of the blocks of some ranks."""
     return [sum(column) for column in zip(*(block(world, 0, count) for world in worlds), strict=True)]
 
 
 def parts(data: array[int], lengths: list[int]) -> list[list[int]]:
-    """Consecutive blocks of some lengths."""
+    """Cut data into consecutive blocks of these lengths."""
     return [data[sum(lengths[:i]) : sum(lengths[: i + 1])].tolist() for i in range(len(lengths))]
 
 
@@ -127,7 +127,7 @@ def unrooted(cut: int, form: str, count: int) -> None:
     result = array("q", [-1] * count)
     side.call(form, "Allreduce", out, result, side.mpi.SUM)
     assert result.tolist() == total(side.remote, count)
-    all_of_it = here * there * count  # as many on both sides
+    all_of_it = here * there * count  # the same number on both sides
     out = array("q", block(side.world, 0, all_of_it))
     whole = total(side.remote, all_of_it)
     each = all_of_it // here
@@ -173,20 +173,24 @@ FORMS = ["plain", "I", "_init"]
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize(("size", "cut"), CUTS)
 def test_rooted_operations_cross_over(size: int, cut: int, form: str) -> None:
+    """What the root of one group sends reaches the other group, and what that sends reaches the root."""
     run_world(size, rooted, cut, form, 3)
 
 
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize(("size", "cut"), CUTS)
 def test_operations_of_all_with_all_cross_over(size: int, cut: int, form: str) -> None:
+    """Each process receives what the other group has, not its own group."""
     run_world(size, unrooted, cut, form, 3)
 
 
 def test_long_messages_cross_over() -> None:
+    """Buffers of 160 kB arrive whole, too."""
     run_world(3, rooted, 1, "plain", 20_000)
     run_world(3, unrooted, 1, "plain", 20_000)
 
 
 @pytest.mark.parametrize(("size", "cut"), CUTS)
 def test_objects_cross_over(size: int, cut: int) -> None:
+    """The same holds for Python objects; a wrong root raises ERR_ROOT."""
     run_world(size, objects, cut)

@@ -1,4 +1,4 @@
-"""Collective operations of real worlds against a model in one process."""
+"""Collective operations on real ranks, against a model in one process."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from mpi_worlds import run_world
 
 
 def on_rank(program: list[Split | Call], seed: int) -> list[Any]:
-    """One rank of a world; MPI must not be there before the world is."""
+    """One rank of a world. It imports MPI itself: importing MPI initializes it."""
     from collective_player import play
 
     return play(program, seed)
 
 
 def check(program: list[Split | Call], size: int, seed: int) -> None:
-    """Run a program and compare what every rank received in every call."""
+    """Run a program and compare what each rank received in each call with the model."""
     made = groups(program, size)
     calls = [step for step in program if isinstance(step, Call)]
     for world, results in enumerate(run_world(size, on_rank, program, seed)):
@@ -33,6 +33,7 @@ def check(program: list[Split | Call], size: int, seed: int) -> None:
 def test_random_collectives_on_random_trees_of_communicators_give_what_the_model_gives(
     size: int, seed: int
 ) -> None:
+    """60 random steps: every rank receives in every call what the model computes."""
     check(draw(Random(100 * size + seed), size, 60), size, seed)
 
 
@@ -41,6 +42,7 @@ LONG = ["Bcast", "Allgather", "Alltoall", "Allreduce", "Reduce", "Reduce_scatter
 
 @pytest.mark.parametrize("name", LONG)
 def test_long_messages_arrive_whole(name: str) -> None:
+    """Buffers of 240 kB arrive whole in each of the three modes."""
     modes = ("blocking", "nonblocking", "persistent")
     program: list[Split | Call] = [
         Call(0, name, 30_003, number, mode, number == 1, False, False, number)
@@ -69,6 +71,7 @@ def many_at_once(number: int) -> list[int]:
 
 
 def test_many_requests_of_one_communicator_are_kept_apart() -> None:
+    """50 requests at once, completed in another order at each rank, do not exchange their data."""
     for sums in run_world(4, many_at_once, 50):
         assert sums == [6] * 50
 
@@ -99,6 +102,7 @@ def in_other_orders() -> list[list[int]]:
 
 
 def test_persistent_operations_may_be_started_in_other_orders_elsewhere() -> None:
+    """Requests match by the order in which they were made, not by that of their starts."""
     expected_results = [[3 + 3 * turn, 2 + turn] * 2 for turn in range(3)]
     assert run_world(3, in_other_orders) == [expected_results] * 3
 
@@ -129,6 +133,7 @@ def freed_before_the_start() -> list[int]:
 
 
 def test_what_is_freed_may_still_be_used_by_persistent_operations() -> None:
+    """A request keeps the datatypes and the operation that the program has freed since."""
     assert run_world(2, freed_before_the_start) == [[0, 0, 0, 0, 1, 1], [0, 1, 0, 1, 1, 1]]
 
 
@@ -180,6 +185,7 @@ def bad_calls() -> list[Any]:
 
 
 def test_wrong_arguments_are_found_before_anything_is_sent() -> None:
+    """Each wrong call raises its error at all ranks, and the next operation works."""
     from mpi_actors.mpi.constants import ERR_BUFFER, ERR_COMM, ERR_COUNT, ERR_OP, ERR_ROOT, ERR_TRUNCATE
 
     wrong = [ERR_ROOT] * 4 + [ERR_BUFFER] * 2 + [ERR_OP] * 3 + [ERR_COMM] * 4 + [ERR_TRUNCATE, ERR_COUNT]
@@ -188,7 +194,7 @@ def test_wrong_arguments_are_found_before_anything_is_sent() -> None:
 
 
 def different_ones() -> Any:
-    """One rank of `test_members_in_different_operations_are_told`."""
+    """One rank of `test_members_in_different_operations_get_an_error`."""
     from mpi_actors import MPI
 
     world = MPI.COMM_WORLD
@@ -203,7 +209,8 @@ def different_ones() -> Any:
     return None
 
 
-def test_members_in_different_operations_are_told() -> None:
+def test_members_in_different_operations_get_an_error() -> None:
+    """A rank that receives a message of another operation raises an error that names both."""
     from mpi_actors.mpi.constants import ERR_OTHER
 
     told = run_world(2, different_ones)[1]
@@ -234,4 +241,5 @@ def user_errors() -> Any:
 
 
 def test_what_a_users_operation_raises_comes_out_of_the_call() -> None:
+    """The program sees its own exception at the rank that combined, and the others go on."""
     assert run_world(2, user_errors) == ["raised", "sent"]

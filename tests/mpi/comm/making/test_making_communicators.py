@@ -1,4 +1,4 @@
-"""Communicators: who is in them, that they are apart from one another, what is left when they are freed."""
+"""Communicators: their members, their separation from one another, and what is left after `Free`."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from mpi_worlds import WorldFailed, run_world
 
-import mpi_actors.mpi.comm  # noqa: F401  # so that the ranks, which are forked, have it already
+import mpi_actors.mpi.comm  # noqa: F401  # the forked ranks then find it imported
 
 # --- trees of communicators ------------------------------------------------------------------------------
 
@@ -28,15 +28,17 @@ step = st.one_of(
 @settings(max_examples=15, deadline=None)
 @given(st.integers(1, 4), st.lists(step, min_size=1, max_size=8))
 def test_trees_of_communicators_are_what_a_model_says(size: int, steps: list[tuple[Any, ...]]) -> None:
+    """After random steps every communicator has the members, in the order, that the model computes."""
     everything = run_world(size, _grow, steps)
     for rank in range(size):
         assert everything[rank] == _model(size, steps, rank)
 
 
 def _grow(steps: list[tuple[Any, ...]]) -> list[list[int]]:
-    """World ranks of the members after each step, found out by messages; contexts must be unique.
+    """Carry out the steps. Return the members' world ranks after each step, as messages around a ring tell
+    them.
 
-    Who is not in a communicator goes on alone.
+    A rank that is not in a new communicator goes on with one of its own. All contexts must differ.
     """
     from mpi_actors import MPI
 
@@ -99,6 +101,7 @@ def _model(size: int, steps: list[tuple[Any, ...]], rank: int) -> list[list[int]
 
 
 def test_messages_of_one_communicator_are_not_received_in_another() -> None:
+    """A receive on the duplicate takes the duplicate's message, although the other one came first."""
     assert run_world(2, _apart) == [None, ["dup", "world"]]
 
 
@@ -119,6 +122,7 @@ def _apart() -> list[str] | None:
 
 @pytest.mark.parametrize("size", [2, 3, 4])
 def test_intercommunicators_speak_to_the_other_side(size: int) -> None:
+    """Sizes, messages, duplicates, merged groups and mpi4py's private duplicates are right on both sides."""
     everything = run_world(size, _between)
     low = list(range(size // 2))
     high = list(range(size // 2, size))
@@ -148,7 +152,7 @@ def _between() -> Any:
 
 
 def _hear(world: Any, inter: Any) -> int:
-    """The leader of each side tells all of the other one its world rank."""
+    """Send the world rank of each side's leader to all processes of the other side; return what came."""
     requests = []
     if inter.rank == 0:
         requests = [inter.isend(world.rank, rank) for rank in range(inter.remote_size)]
@@ -159,6 +163,7 @@ def _hear(world: Any, inter: Any) -> int:
 
 
 def test_groups_alone_make_communicators() -> None:
+    """Create_from_group and Create_from_groups need no parent; COMM_NULL elsewhere."""
     assert run_world(3, _from_groups) == [([0, 2], 1), (None, 2), ([0, 2], 1)]
 
 
@@ -176,6 +181,7 @@ def _from_groups() -> tuple[list[int] | None, int]:
 
 
 def test_splitting_an_intercommunicator_leaves_those_with_an_opposite() -> None:
+    """A process whose color nobody on the other side gives gets COMM_NULL."""
     assert run_world(3, _split_inter) == [(1, 1), None, (1, 1)]
 
 
@@ -190,6 +196,7 @@ def _split_inter() -> tuple[int, int] | None:
 
 
 def test_a_leader_that_finds_nobody_fails_all_of_its_group() -> None:
+    """The leader's error is raised at all processes of its group: none waits for ever."""
     assert run_world(2, _no_leader) == ["ERR_RANK", "ERR_RANK"]
 
 
@@ -207,6 +214,7 @@ def _no_leader() -> str:
 
 
 def test_handles_are_equal_pickled_by_name_and_null_once_freed() -> None:
+    """Constants pickle to themselves, copies equal them, and a freed communicator raises errors."""
     assert run_world(1, _handles) == [True]
 
 
@@ -246,6 +254,7 @@ def _handles() -> bool:
 
 
 def test_subclasses_make_their_own_kind_when_duplicated() -> None:
+    """Dup returns the program's own class, Split the library's class."""
     assert run_world(1, _subclass) == [True]
 
 
@@ -264,6 +273,7 @@ def _subclass() -> bool:
 
 
 def test_attributes_hints_and_names() -> None:
+    """Dup copies attributes and hints, but not the name; `Free` calls the delete function once."""
     assert run_world(1, _properties) == [["copied", "deleted", "deleted"]]
 
 
@@ -295,6 +305,7 @@ def _properties() -> list[str]:
 
 
 def test_error_handlers_of_the_program_are_called_and_the_error_is_raised() -> None:
+    """A duplicate inherits the handler until it is given another one."""
     assert run_world(1, _handler) == [[("ERR_RANK", True), ("ERR_TAG", True)]]
 
 
@@ -316,6 +327,7 @@ def _handler() -> list[tuple[str, bool]]:
 
 
 def test_locks_by_name() -> None:
+    """A name stands for one lock; mpi4py's private duplicate is freed with its communicator."""
     assert run_world(1, _locks) == [True]
 
 
@@ -338,7 +350,8 @@ def _locks() -> bool:
 
 
 @pytest.mark.parametrize("name", ["Revoke", "Shrink", "Get_failed"])
-def test_what_does_not_exist_says_so(name: str) -> None:
+def test_absent_methods_say_that_they_are_absent(name: str) -> None:
+    """Methods for lost ranks raise NotImplementedError with their name."""
     from mpi_actors.mpi.comm import COMM_WORLD
 
     with pytest.raises(NotImplementedError, match=name):
@@ -347,6 +360,7 @@ def test_what_does_not_exist_says_so(name: str) -> None:
 
 @pytest.mark.parametrize("handler", ["ERRORS_ARE_FATAL", "ERRORS_ABORT"])
 def test_fatal_errors_end_the_job_and_returned_ones_do_not(handler: str) -> None:
+    """ERRORS_ARE_FATAL and ERRORS_ABORT end the process with the error's code as its status."""
     assert run_world(1, _fatal, "ERRORS_RETURN") == ["went on"]
     with pytest.raises(WorldFailed, match="rank 0 ended with status 6"):
         run_world(1, _fatal, handler)
@@ -363,7 +377,7 @@ def _fatal(handler: str) -> str:
 
 
 def communicators_that_come_and_go() -> int:
-    """How many queues the engine has after many communicators, each of which was used."""
+    """Make, use and free many communicators. Return the number of queues that the engine then has."""
     from mpi_actors import MPI
     from mpi_actors.mpi.engine import engine
 
@@ -378,6 +392,6 @@ def communicators_that_come_and_go() -> int:
     return len(matching.posted) + len(matching.unexpected)
 
 
-def test_communicators_that_are_freed_leave_nothing() -> None:
-    """Programs may make and free as many as they like: what is left is the world's own."""
+def test_freed_communicators_leave_no_queues() -> None:
+    """Programs may make and free any number of communicators: only the queues of COMM_WORLD remain."""
     assert max(run_world(3, communicators_that_come_and_go)) <= 4

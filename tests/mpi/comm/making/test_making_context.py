@@ -1,4 +1,4 @@
-"""Contexts keep communicators apart, and are found without a message."""
+"""Contexts: the members compute them alike, and communicators are kept apart."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ parts = st.recursive(
 
 @given(st.lists(parts, max_size=4))
 def test_a_context_is_even_and_small_enough_for_the_engine(given_parts: list[object]) -> None:
+    """The context plus one fits a signed integer of 8 bytes."""
     context = derive(*given_parts)
     assert context % 2 == 0
     assert 0 <= context < 2**61
@@ -23,9 +24,11 @@ def test_a_context_is_even_and_small_enough_for_the_engine(given_parts: list[obj
 def test_the_same_parts_give_the_same_context_and_others_another(
     one: list[object], other: list[object]
 ) -> None:
+    """All members compute the same number, and no two communicators share one."""
     assert (derive(*one) == derive(*other)) == (repr(one) == repr(other))
 
 
 def test_predefined_contexts_are_even_and_differ() -> None:
+    """COMM_WORLD and COMM_SELF are kept apart."""
     assert WORLD_CONTEXT % 2 == SELF_CONTEXT % 2 == 0
     assert WORLD_CONTEXT != SELF_CONTEXT

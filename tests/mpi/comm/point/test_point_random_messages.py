@@ -1,4 +1,4 @@
-"""Random messages in any order against a model: each is received once, by whom the standard says."""
+"""Random messages in any order, against a model: the receive that the standard names gets each of them."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from mpi_worlds import run_world
 
-import mpi_actors.mpi.comm  # noqa: F401  # so that the ranks, which are forked, have it already
+import mpi_actors.mpi.comm  # noqa: F401  # the forked ranks then find it imported
 
 ANY = -1
 
 
 class Message(NamedTuple):
-    """One that `source` sends; its index in the plan is what it says."""
+    """A message from `source` to `dest`. Its content is its index in the plan, repeated `nbytes` times."""
 
     source: int
     dest: int
@@ -25,7 +25,7 @@ class Message(NamedTuple):
 
 
 class Receive(NamedTuple):
-    """One that is posted by `rank`, and which message it should get."""
+    """A receive that `rank` posts, and the index of the message that it must get."""
 
     rank: int
     source: int
@@ -39,7 +39,7 @@ HOWS = ["Isend", "Issend", "Ibsend", "Send_init", "isend"]
 
 @st.composite
 def plans(draw: st.DrawFn) -> tuple[int, list[Message], list[Receive]]:
-    """A number of ranks, messages in the order of their sends, receives in the order of their posts."""
+    """Draw a number of ranks, messages in the order of sending, and receives in the order of posting."""
     size = draw(st.integers(1, 3))
     rank = st.integers(0, size - 1)
     message = st.builds(Message, rank, rank, st.integers(0, 2), st.sampled_from(SIZES), st.sampled_from(HOWS))
@@ -67,6 +67,7 @@ def plans(draw: st.DrawFn) -> tuple[int, list[Message], list[Receive]]:
 def test_each_message_is_received_once_by_the_receive_that_must_have_it(
     plan: tuple[int, list[Message], list[Receive]], seed: int
 ) -> None:
+    """Random sends and receives, in random order: each receive gets the message that the model says."""
     size, messages, receives = plan
     assert run_world(size, _carry_out, messages, receives, seed) == [True] * size
 
@@ -114,7 +115,7 @@ def _send(comm: Any, index: int, message: Message) -> Any:
 
 
 def _wait(mpi: Any, chance: random.Random, requests: list[Any]) -> None:
-    """In one of the ways in which programs wait. A send to oneself may need its receive, which is posted."""
+    """Wait for the sends in one of four ways. The receives are posted: a send to oneself may need its own."""
     way = chance.randrange(4)
     if way == 0:
         mpi.Request.Waitall(requests)

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from mpi_worlds import run_world
 
-import mpi_actors.mpi.comm  # noqa: F401  # so that the ranks, which are forked, have it already
+import mpi_actors.mpi.comm  # noqa: F401  # the forked ranks then find it imported
 
 SIZES = [0, 1, 1000, 3_000_000]
 
@@ -22,6 +22,7 @@ SIZES = [0, 1, 1000, 3_000_000]
     ["Send", "Ssend", "Bsend", "Isend", "Issend", "Ibsend", "Send_init", "Bsend_init"],
 )
 def test_a_buffer_arrives_whatever_the_send(how: str, nbytes: int) -> None:
+    """Every kind of send delivers the bytes, source, tag and count, and leaves the rest of the buffer."""
     assert run_world(2, _pass_buffer, how, nbytes) == [None, True]
 
 
@@ -51,6 +52,7 @@ def _pattern(nbytes: int) -> bytes:
 
 @pytest.mark.parametrize("how", ["Recv", "Irecv", "Recv_init", "Mprobe", "Probe"])
 def test_a_buffer_arrives_whatever_the_receive(how: str) -> None:
+    """Every kind of receive, also after a probe, takes the message that it asked for."""
     assert run_world(3, _collect, how) == [[1, 2], None, None]
 
 
@@ -81,7 +83,8 @@ def _collect(how: str) -> list[int] | None:
     return got
 
 
-def test_wildcards_take_what_comes_and_say_what_it_was() -> None:
+def test_the_status_of_a_wildcard_receive_describes_the_message() -> None:
+    """The status of a wildcard receive tells the source and tag of the message that it took."""
     (got, *_) = run_world(4, _gather_any)
     assert sorted(got) == [(1, 11), (2, 12), (3, 13)]
 
@@ -104,6 +107,7 @@ def _gather_any() -> list[tuple[int, int]] | None:
 
 @pytest.mark.parametrize("how", ["send", "ssend", "bsend", "isend", "issend", "ibsend"])
 def test_objects_arrive_as_they_were_when_they_were_sent(how: str) -> None:
+    """The program may change an object after the call that sends it, also before it is delivered."""
     assert run_world(2, _pass_object, how) == [None, [0, 1, [2], 100_000]]
 
 
@@ -128,6 +132,7 @@ def _pass_object(how: str) -> list[Any] | None:
 
 
 def test_exchanges_around_a_ring() -> None:
+    """Each form of Sendrecv receives from the left what the left neighbour sent, without a deadlock."""
     assert run_world(3, _exchange) == [[2] * 5, [0] * 5, [1] * 5]
 
 
@@ -152,7 +157,8 @@ def _exchange() -> list[int]:
     return values
 
 
-def test_nobody_receives_and_sends_nothing() -> None:
+def test_calls_with_proc_null_send_and_receive_nothing() -> None:
+    """Calls with PROC_NULL return at once, and the status says PROC_NULL, ANY_TAG and no data."""
     assert run_world(1, _nobody) == [True]
 
 
@@ -204,6 +210,7 @@ WRONG: dict[str, tuple[Call, str]] = {
 
 @pytest.mark.parametrize("case", WRONG)
 def test_errors_have_the_class_of_the_standard(case: str) -> None:
+    """Each wrong call raises MPI.Exception with the error class that the standard names."""
     assert run_world(1, _error_class, case) == [WRONG[case][1]]
 
 
@@ -217,7 +224,8 @@ def _error_class(case: str) -> str:
     return "nothing"
 
 
-def test_truncation_tells_the_status_and_takes_the_message() -> None:
+def test_a_truncated_message_fills_the_status_and_is_gone() -> None:
+    """A message that is too long fills the status and is gone: the next receive gets the next message."""
     assert run_world(1, _truncate) == [(0, 4, "next")]
 
 
@@ -235,6 +243,7 @@ def _truncate() -> tuple[int, int, str]:
 
 
 def test_buffers_of_buffered_sends_are_limited_and_given_back() -> None:
+    """A send beyond the attached memory raises ERR_BUFFER; detaching returns the memory itself."""
     assert run_world(1, _buffers) == [True]
 
 
@@ -262,7 +271,8 @@ def _buffers() -> bool:
     return True
 
 
-def test_an_object_that_does_not_load_is_received_even_so() -> None:
+def test_an_object_that_does_not_load_counts_as_received() -> None:
+    """After an UnpicklingError the next receive gets the next message."""
     assert run_world(1, _bad_pickle) == ["after"]
 
 
@@ -278,6 +288,7 @@ def _bad_pickle() -> Any:
 
 
 def test_what_cannot_be_sent_or_received_leaves_no_message_behind() -> None:
+    """A call that fails on its arguments has sent nothing."""
     assert run_world(1, _nothing_left) == [True]
 
 
@@ -300,6 +311,7 @@ def _nothing_left() -> bool:
 
 
 def test_threads_share_a_communicator() -> None:
+    """Four threads of each rank talk at the same time; each receives its own messages."""
     assert run_world(2, _threads) == [True, True]
 
 
@@ -326,7 +338,7 @@ def _threads() -> bool:
 
 
 def test_ranks_may_be_whole_floats() -> None:
-    """As mpi4py has it, and programs that say `size / 2`."""
+    """mpi4py accepts them, and programs write `size / 2`."""
     assert run_world(2, _ping_floats) == [b"ab", b"ab"]
 
 

@@ -1,4 +1,4 @@
-"""Topologies as values, against models written another way."""
+"""Topologies as values, against models that are written differently."""
 
 from __future__ import annotations
 
@@ -24,6 +24,7 @@ def make(grid: list[tuple[int, bool]]) -> Cartesian:
 
 @given(grids)
 def test_ranks_count_through_a_grid_with_the_last_dimension_fastest(grid: list[tuple[int, bool]]) -> None:
+    """`rank` and `coords` are inverse to each other, in row-major order."""
     cart = make(grid)
     places = list(product(*(range(size) for size, _ in grid)))
     assert cart.size == len(places)
@@ -33,9 +34,10 @@ def test_ranks_count_through_a_grid_with_the_last_dimension_fastest(grid: list[t
 
 
 @given(grids, st.data())
-def test_a_shift_leads_to_the_place_so_far_away_and_back(
+def test_a_shift_leads_to_the_place_at_that_distance_and_back(
     grid: list[tuple[int, bool]], data: st.DataObject
 ) -> None:
+    """Source and destination lie `displacement` places away, or PROC_NULL stands beyond the edge."""
     cart = make([*grid, (3, True)])
     rank = data.draw(st.integers(0, cart.size - 1))
     direction = data.draw(st.integers(0, len(cart.dims) - 1))
@@ -57,6 +59,7 @@ def test_a_shift_leads_to_the_place_so_far_away_and_back(
 def test_neighbours_are_those_before_and_after_in_each_dimension(
     grid: list[tuple[int, bool]], data: st.DataObject
 ) -> None:
+    """Neighbours are the shifts by one place, for each dimension first the one before."""
     cart = make(grid)
     rank = data.draw(st.integers(0, cart.size - 1))
     expected = [near for direction in range(len(grid)) for near in cart.shift(rank, direction, 1)]
@@ -65,6 +68,7 @@ def test_neighbours_are_those_before_and_after_in_each_dimension(
 
 @given(grids, st.data())
 def test_parts_of_a_grid_divide_it(grid: list[tuple[int, bool]], data: st.DataObject) -> None:
+    """Each rank is in one part; all parts have the same size and keep the dimensions that remain."""
     cart = make(grid)
     remain = data.draw(st.lists(st.booleans(), min_size=len(grid), max_size=len(grid)))
     members: dict[int, list[int]] = {}
@@ -97,7 +101,8 @@ def test_parts_of_a_grid_divide_it(grid: list[tuple[int, bool]], data: st.DataOb
         (lambda: compute_dims(6, [2, 2]), ERR_DIMS),
     ],
 )
-def test_what_is_no_topology_is_refused(call: Callable[[], object], error: int) -> None:
+def test_a_wrong_topology_raises_its_error_class(call: Callable[[], object], error: int) -> None:
+    """Each wrong grid, graph, rank or size raises the error class that the standard names."""
     with pytest.raises(MPIException) as raised:
         call()
     assert raised.value.Get_error_class() == error
@@ -105,6 +110,7 @@ def test_what_is_no_topology_is_refused(call: Callable[[], object], error: int) 
 
 @given(st.lists(st.lists(st.integers(0, 3), max_size=4), min_size=4, max_size=4))
 def test_a_graph_gives_each_node_its_edges(lists: list[list[int]]) -> None:
+    """`index` and `edges` give back the lists of neighbours that they were made of."""
     index = [sum(map(len, lists[: node + 1])) for node in range(4)]
     graph = Graph(index, [edge for edges in lists for edge in edges])
     assert [graph.of(node) for node in range(4)] == lists
@@ -112,12 +118,14 @@ def test_a_graph_gives_each_node_its_edges(lists: list[list[int]]) -> None:
 
 
 def test_the_examples_of_the_standard_for_dimensions() -> None:
+    """The examples of MPI 4.1, section 8.5.2."""
     assert compute_dims(6, 2) == [3, 2]
     assert compute_dims(7, 2) == [7, 1]
     assert compute_dims(6, [0, 3, 0]) == [2, 3, 1]
 
 
 def test_dimensions_may_be_integers_of_numpy() -> None:
+    """numpy's integers and arrays are accepted where Python's are."""
     numpy = pytest.importorskip("numpy")
     assert compute_dims(6, numpy.int64(2)) == [3, 2]
     assert compute_dims(6, numpy.array([0, 3, 0])) == [2, 3, 1]
@@ -125,6 +133,7 @@ def test_dimensions_may_be_integers_of_numpy() -> None:
 
 @given(st.integers(1, 200), st.integers(1, 4))
 def test_chosen_dimensions_are_the_nearest_to_each_other(number: int, parts: int) -> None:
+    """Of all grids, sorted in decreasing order, the lexicographically smallest one is chosen."""
     divisors = [divisor for divisor in range(1, number + 1) if number % divisor == 0]
     every = [dims for dims in product(divisors, repeat=parts) if prod(dims) == number]
     assert compute_dims(number, parts) == list(min(sorted(dims, reverse=True) for dims in every))

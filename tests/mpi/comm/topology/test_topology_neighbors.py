@@ -1,4 +1,4 @@
-"""Communicators with a topology, and what their processes exchange, on real worlds against models."""
+"""Communicators with a topology, and what neighbours exchange, on real ranks against models."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ Edges = list[tuple[int, int]]
 
 
 def graph(seed: int, size: int) -> Edges:
-    """Random edges, some of them more than once, some from a rank to itself."""
+    """Random edges; some appear more than once, some lead from a rank to itself."""
     random = Random(seed)
     return [(random.randrange(size), random.randrange(size)) for _ in range(random.randrange(3 * size))]
 
 
 def exchange_all(comm: Any, count: int) -> list[Any]:
-    """What a rank gets in every form of exchange; block k of what it sends is rank, k, rank, k, …"""
+    """What a rank receives in each form of exchange. Block k of what it sends is 100 * rank + k, repeated."""
     from mpi_actors import MPI
 
     rank, (before, after) = comm.Get_rank(), comm.degrees
@@ -54,7 +54,7 @@ def exchange_all(comm: Any, count: int) -> list[Any]:
 
 
 def general(comm: Any, count: int, form: str) -> list[list[int]]:
-    """Neighbor_alltoallw: blocks lie the other way round, with a type for each."""
+    """Do Neighbor_alltoallw: the blocks to send lie in reverse order, and each has its own datatype."""
     from mpi_actors import MPI
 
     rank, (before, after) = comm.Get_rank(), comm.degrees
@@ -75,7 +75,7 @@ def general(comm: Any, count: int, form: str) -> list[list[int]]:
 
 
 def check(results: list[Any], sources: list[int], blocks: list[int], count: int) -> None:
-    """What came from each source: its only block, or the one of the edge that leads here."""
+    """Check what came from each source: its only block (allgather), or the block of that edge (alltoall)."""
     gathered = [[100 * source] * count if source != PROC_NULL else [-1] * count for source in sources]
     each = [
         [100 * source + block] * count if source != PROC_NULL else [-1] * count
@@ -109,9 +109,10 @@ def on_distributed_graph(edges: Edges, count: int, adjacent: bool) -> tuple[list
 @pytest.mark.parametrize("adjacent", [True, False])
 @pytest.mark.parametrize(("size", "seed"), [(1, 1), (2, 2), (3, 3), (4, 4), (5, 5)])
 def test_every_edge_of_a_graph_carries_its_block(size: int, seed: int, adjacent: bool) -> None:
+    """Each process receives one block for each edge that ends at it, in the order of `inedges`."""
     given = graph(seed, size)
     edges = given
-    if not adjacent:  # the order in which they come to know of them: by who gives them
+    if not adjacent:  # edges then come in the order of the ranks that gave them
         edges = [edge for giver in range(size) for edge in given[giver::size]]
     results_by_rank = run_world(size, on_distributed_graph, given, 3, adjacent)
     for rank, (inedges, outedges, results) in enumerate(results_by_rank):
@@ -153,6 +154,7 @@ def on_grid(dims: list[int], periods: list[bool]) -> Any:
 def test_what_is_sent_backwards_in_a_grid_comes_from_ahead(
     dims: list[int], periods: list[bool], size: int
 ) -> None:
+    """Also where a dimension wraps around with one or two places: the two blocks do not change places."""
     grid = Cartesian(dims, periods)
     for rank, result in enumerate(run_world(size, on_grid, dims, periods)):
         if rank >= grid.size:
@@ -174,6 +176,7 @@ def on_parts(dims: list[int], remain: list[bool]) -> Any:
 
 @pytest.mark.parametrize("remain", [[True, False], [False, True], [True, True], [False, False]])
 def test_a_part_of_a_grid_joins_those_that_agree_in_the_rest(remain: list[bool]) -> None:
+    """Sub keeps the sizes and periods of the dimensions that remain."""
     results = run_world(4, on_parts, [2, 2], remain)
     everybody = [coords for coords, _, _ in results]
     for coords, (dims, periods, at), members in results:
@@ -197,13 +200,14 @@ def on_weighted_graph() -> Any:
 
 
 def test_weights_come_to_both_ends_of_an_edge() -> None:
+    """Both ranks that an edge joins know its weight, whoever gave it."""
     for rank, neighbors in enumerate(run_world(3, on_weighted_graph)):
         weights = [10 * source + rank for source in range(3)], [10 * rank + to for to in range(3)]
         assert neighbors == ([0, 1, 2], [0, 1, 2], weights)
 
 
 def on_bad_input() -> list[int | str]:
-    """One rank of `test_what_is_no_topology_is_refused_by_the_class_the_standard_asks_for`."""
+    """One rank of `test_a_wrong_topology_raises_the_error_class_of_the_standard`."""
     from mpi_actors import MPI
 
     world = MPI.COMM_WORLD
@@ -236,7 +240,8 @@ def on_bad_input() -> list[int | str]:
     return outcome
 
 
-def test_what_is_no_topology_is_refused_by_the_class_the_standard_asks_for() -> None:
+def test_a_wrong_topology_raises_the_error_class_of_the_standard() -> None:
+    """Each wrong call raises the error class that the standard names, or ValueError."""
     from mpi_actors.mpi.constants import ERR_ARG, ERR_COMM, ERR_DIMS, ERR_RANK
 
     expected = [ERR_DIMS, "ValueError", ERR_ARG, ERR_ARG, ERR_RANK, "ValueError", ERR_ARG, ERR_RANK]
