@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -47,8 +48,9 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 _COLLECT_EVERY = 3600.0
-"""Seconds between two removals of blocks that nobody needs: they cost disk only, and the removal reads all of
-the store's index."""
+"""Seconds between two removals of blocks that nobody needs: these cost only disk space, so they can wait."""
+_MDNS_BACKOFF = Backoff(first=5.0, longest=300.0)
+"""Pauses before discovery on the local network starts again: a lost network comes back slowly."""
 NO_STORE = "none"
 """The name of the pool of daemons that have no store."""
 
@@ -235,31 +237,19 @@ class RealDaemon:
 
     async def _start_children(self) -> None:
         start = self.daemon.supervisor.start_child
-        if self._exchange is not None:
-            await start(ChildSpec(id="blocks", run=self._exchange_blocks, backoff=Backoff()))
-        if self.backend is not None:
+        exchange, backend = self._exchange, self.backend
+        if exchange is not None:
+            await start(ChildSpec(id="blocks", run=lambda _: exchange.run(), backoff=Backoff()))
+        if backend is not None:
             await start(ChildSpec(id="content", run=self._providers.run, backoff=Backoff()))
-        if self._exchange is not None:
-            await start(ChildSpec(id="collector", run=self._collect, backoff=Backoff()))
+        if exchange is not None and backend is not None:
+            # an IPFS daemon removes blocks by itself
+            await start(ChildSpec(id="collector", run=partial(_collect, backend), backoff=Backoff()))
         if self._introducer is not None:
             await start(ChildSpec(id="introducer", run=self._introducer.run, backoff=Backoff()))
         await start(ChildSpec(id="depot", run=self._keep_depot, restart=Restart.TRANSIENT, backoff=Backoff()))
         if self.options.mdns:
             await start(self._discovery())
-
-    async def _exchange_blocks(self, _: Mailbox[object]) -> None:
-        assert self._exchange is not None
-        await self._exchange.run()
-
-    async def _collect(self, _: Mailbox[object]) -> None:
-        """Remove blocks that were fetched in passing, now and then. An IPFS daemon does that by itself."""
-        assert self.backend is not None
-        while True:
-            await trio.sleep(_COLLECT_EVERY)
-            try:
-                await self.backend.collect()
-            except MpiActorsError as error:
-                logger.warning("blocks that nobody needs are removed later: %s", error)
 
     async def _keep_depot(self, _: Mailbox[object]) -> None:
         try:
@@ -279,9 +269,7 @@ class RealDaemon:
         discovery = MdnsDiscovery(
             transport.local, transport.addresses, self.daemon.pool, lambda found: self.daemon.find(found)
         )
-        return ChildSpec(
-            id="mdns", run=discovery.run, restart=Restart.TRANSIENT, backoff=Backoff(first=5.0, longest=300.0)
-        )
+        return ChildSpec(id="mdns", run=discovery.run, restart=Restart.TRANSIENT, backoff=_MDNS_BACKOFF)
 
     def _warn_open(self) -> None:
         text = (
@@ -289,6 +277,16 @@ class RealDaemon:
             "programs here"
         )
         self.daemon.bus.emit(Notice(text=text))
+
+
+async def _collect(backend: ContentBackend, _: Mailbox[object]) -> None:
+    """The actor that removes, now and then, blocks that were fetched in passing."""
+    while True:
+        await trio.sleep(_COLLECT_EVERY)
+        try:
+            await backend.collect()
+        except MpiActorsError as error:
+            logger.warning("blocks that nobody needs are removed later: %s", error)
 
 
 @asynccontextmanager

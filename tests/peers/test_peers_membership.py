@@ -95,7 +95,7 @@ def test_a_peer_that_joins_is_known_everywhere() -> None:
     scene = Scene()
     ann = scene.join(ANN)
     assert scene.membership.present(ANN) is ann
-    assert ("link_up", ann.link) in scene.router.calls
+    assert ("on_link_up", ann.link) in scene.router.calls
     assert scene.events == [PeerJoined(peer=ANN, address="/memory/ann", interpreters=("echo",))]
     assert scene.announcer.calls == [("greet", ann)]
     assert (scene.offers, scene.stock_news) == ([ANN], [1])
@@ -111,7 +111,7 @@ def test_a_peer_that_leaves_is_gone_everywhere() -> None:
     ann = scene.join(ANN)
     scene.membership.on_peer_down(ann, "unplugged")
     assert scene.membership.present(ANN) is None
-    assert scene.router.calls[-1] == ("link_down", ann.link)
+    assert scene.router.calls[-1] == ("on_link_down", ann.link)
     assert scene.events[-1] == PeerLost(peer=ANN, reason="unplugged")
     assert scene.gone == [PeerGone(ANN, "unplugged")]
     assert scene.stock_news == [2]
