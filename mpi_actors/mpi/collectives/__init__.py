@@ -1,9 +1,22 @@
 """Collective operations as schedules: functions that add one rank's steps to a `Schedule`. No I/O.
 
 Arguments are the schedule, the rank and the size of the group, then memory: contiguous bytes and blocks of
-them. Ranks are indices of the members of the schedule. `choose` picks an algorithm; these are in modules of
-the operations' names. `objects` and `object_reductions` are for payloads in boxes, `inter` and
-`inter_reductions` for two groups; `steps` and `trees` are what all share.
+them. Ranks are indices of the members of the schedule. The package may not know communicators, datatypes or
+operations: it gets bytes and functions that combine bytes. From the bottom up:
+
+- `kinds`: a number and a name for each collective operation;
+- `steps`: types and small steps that all algorithms share;
+- `trees`: binomial trees;
+- `framing`: several payloads in one message;
+- `barrier`, `bcast`, `gather`, `scatter`, `allgather`, `alltoall`: the algorithms that move data;
+- `halving`: reduce-scatter among a power of two of ranks;
+- `reduce`, `allreduce`, `reduce_scatter`, `scan`: the algorithms that combine data;
+- `choose`: which of these algorithms an operation uses;
+- `objects`: operations on payloads in boxes, whose size only the sender knows;
+- `object_reductions`: reductions of Python objects;
+- `inter`: operations between two groups that move data;
+- `inter_reductions`: reductions between two groups;
+- `neighbor`: exchange with the neighbours of a topology.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Allgather: a block from each to all. Blocks of any sizes, as everybody knows all sizes."""
+"""Allgather: a block from each rank to all. Blocks may have any sizes, as all ranks know all sizes."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from .steps import assign_all, fresh, slices
 
 
 def allgather_ring(s: Schedule, rank: int, size: int, blocks: Sequence[memoryview]) -> None:
-    """Around a ring: pass on to the right what came from the left; size - 1 rounds, for long blocks.
+    """Around a ring: each rank passes to the right what came from the left; size - 1 rounds; long blocks.
 
     Thakur, Rabenseifner, Gropp: Optimization of collective communication operations in MPICH. Int. J. High
     Performance Computing Applications 19(1), 2005, section 4.1.
@@ -23,12 +23,12 @@ def allgather_ring(s: Schedule, rank: int, size: int, blocks: Sequence[memoryvie
 
 
 def allgather_bruck(s: Schedule, rank: int, size: int, blocks: Sequence[memoryview]) -> None:
-    """Send all one has to the one 2^k ranks below, in round k; log2(size) rounds for any size.
+    """In round k each rank sends all it has to the rank 2^k below; log2(size) rounds for any size.
 
     For short blocks. Bruck, Ho, Kipnis, Upfal, Weathersby: Efficient algorithms for all-to-all communications
     in multiport message-passing systems. IEEE Trans. Parallel and Distributed Systems 8(11), 1997.
     """
-    order = [blocks[(rank + i) % size] for i in range(size)]  # what follows from one's own on
+    order = [blocks[(rank + i) % size] for i in range(size)]  # beginning with the rank's own block
     have = 1
     while have < size:
         more = min(have, size - have)
@@ -46,9 +46,9 @@ def allgather_bruck(s: Schedule, rank: int, size: int, blocks: Sequence[memoryvi
 
 
 def allgather_recursive_doubling(s: Schedule, rank: int, size: int, blocks: Sequence[memoryview]) -> None:
-    """Exchange all one has with the rank that differs in bit k, in round k. `size` must be a power of two.
+    """In round k each rank exchanges all it has with the one that differs in bit k; size: a power of two.
 
-    For short blocks and those of middle length. Thakur, Rabenseifner, Gropp, 2005, section 4.1.
+    For short blocks and blocks of middle length. Thakur, Rabenseifner, Gropp, 2005, section 4.1.
     """
     bit = 1
     while bit < size:

@@ -1,6 +1,6 @@
-"""Allreduce: the contributions of all, combined, at all. What all get is the same to the last bit.
+"""Allreduce: the contributions of all ranks, combined, at all. The results are the same to the last bit.
 
-`buf` has the contribution before and the result afterwards.
+`buf` has a rank's contribution before, and the result afterwards.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from .steps import Reducer, ReducerFor, copy, even_counts, fresh, slices
 def allreduce_recursive_doubling(
     s: Schedule, rank: int, size: int, buf: memoryview, reducer: Reducer
 ) -> None:
-    """Exchange all one has with the place that differs in bit k, in round k; log2(size) rounds.
+    """In round k each rank exchanges all it has with the place that differs in bit k; log2(size) rounds.
 
-    For short messages and those not to be divided. Both partners combine the same operands in the order of
-    ranks: so it is right for operations that do not commute, and all have the same result. Thakur,
+    For short messages, and for those that may not be divided. Both partners combine the same operands in the
+    order of ranks. So operations need not commute, and all ranks have the same result. Thakur,
     Rabenseifner, Gropp: Optimization of collective communication operations in MPICH. Int. J. High
     Performance Computing Applications 19(1), 2005, section 4.6.
     """
@@ -94,7 +94,7 @@ def allreduce_rabenseifner(
 def allreduce_ring(
     s: Schedule, rank: int, size: int, buf: memoryview, reducer_for: ReducerFor, itemsize: int
 ) -> None:
-    """Reduce parts once around a ring, then pass the results around it: 2 (size - 1) rounds.
+    """Reduce the parts once around a ring, then pass the results around it: 2 (size - 1) rounds.
 
     For long messages, operations that commute, and data that may be divided; any size. Patarasuk, Yuan:
     Bandwidth optimal all-reduce algorithms for clusters of workstations. J. Parallel and Distributed

@@ -1,4 +1,4 @@
-"""Alltoall: a block from each to each."""
+"""Alltoall: a block from each rank to each rank."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .steps import assign_all, copy, fresh, slices
 def alltoall_linear(
     s: Schedule, rank: int, size: int, send: Sequence[memoryview], recv: Sequence[memoryview]
 ) -> None:
-    """All messages at once, beginning with the next rank so that not all send to the same; any sizes."""
+    """All messages at once, the one to the next rank first, so that not all send to one rank; any sizes."""
     for distance in range(1, size):
         s.recv((rank - distance) % size, recv[(rank - distance) % size])
     for distance in range(1, size):
@@ -24,7 +24,7 @@ def alltoall_linear(
 def alltoall_pairwise(
     s: Schedule, rank: int, size: int, send: Sequence[memoryview], recv: Sequence[memoryview]
 ) -> None:
-    """Pairwise exchange: in each of size - 1 rounds send to one and receive from one; any sizes, long blocks.
+    """Pairwise exchange: size - 1 rounds, each a send to one rank and a receive from one; long blocks.
 
     Thakur, Rabenseifner, Gropp: Optimization of collective communication operations in MPICH. Int. J. High
     Performance Computing Applications 19(1), 2005, section 4.4.
@@ -42,14 +42,16 @@ def alltoall_pairwise(
 def alltoall_bruck(
     s: Schedule, rank: int, size: int, send: Sequence[memoryview], recv: Sequence[memoryview]
 ) -> None:
-    """Store and forward: in round k all blocks whose way has bit k go 2^k ranks on; log2(size) rounds.
+    """Store and forward: in round k the blocks whose distance has bit k go 2^k ranks on; log2(size) rounds.
 
     For many short blocks, all of one size. Bruck, Ho, Kipnis, Upfal, Weathersby: Efficient algorithms for
     all-to-all communications in multiport message-passing systems. IEEE Trans. Parallel and Distributed
     Systems 8(11), 1997.
     """
     block = len(send[0])
-    held = slices(fresh(block * size), [block] * size)  # at i: what still has to go, or has gone, i ranks on
+    held = slices(
+        fresh(block * size), [block] * size
+    )  # at i: the block that has to go, or has gone, i ranks on
     s.compute(partial(assign_all, held, [send[(rank + way) % size] for way in range(size)]))
     bit = 1
     while bit < size:

@@ -1,4 +1,4 @@
-"""Barrier: nobody leaves before everybody has entered."""
+"""Barrier: no rank leaves before all ranks have entered."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from .steps import NOTHING
 
 
 def barrier_dissemination(s: Schedule, rank: int, size: int) -> None:
-    """Dissemination barrier: in round k hear of the one 2^k ranks below; log2(size) rounds for any size.
+    """Dissemination barrier: in round k each rank hears from the rank 2^k below; log2(size) rounds, any size.
 
     Hensgen, Finkel, Manber: Two algorithms for barrier synchronization. Int. J. Parallel Programming 17(1),
     1988.

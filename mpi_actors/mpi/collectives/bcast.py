@@ -1,4 +1,4 @@
-"""Broadcast: what the root has, to all."""
+"""Broadcast: the root's bytes to all ranks."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from .trees import children, parent, subtree
 
 
 def bcast_binomial(s: Schedule, rank: int, size: int, buf: memoryview | Box, root: int) -> None:
-    """Binomial tree: each who has it passes it on, the greatest subtree first; log2(size) rounds.
+    """Binomial tree: each rank passes the message on, to the greatest subtree first; log2(size) rounds.
 
     For short messages, and for boxes. Thakur, Rabenseifner, Gropp: Optimization of collective communication
     operations in MPICH. Int. J. High Performance Computing Applications 19(1), 2005, section 4.3.
@@ -25,8 +25,8 @@ def bcast_binomial(s: Schedule, rank: int, size: int, buf: memoryview | Box, roo
 def bcast_scatter_allgather(s: Schedule, rank: int, size: int, buf: memoryview, root: int) -> None:
     """Scatter the message down a binomial tree, then collect its parts around a ring.
 
-    For long messages: each rank sends and receives about twice the message, however many there are. Barnett,
-    Gupta, Payne, Shuler, van de Geijn, Watts: Interprocessor collective communication library (InterCom).
+    For long messages: each rank sends and receives about twice the message, in any group. Barnett, Gupta,
+    Payne, Shuler, van de Geijn, Watts: Interprocessor collective communication library (InterCom).
     Scalable High Performance Computing Conference, 1994.
     """
     sizes = even_counts(len(buf), size)
@@ -46,7 +46,7 @@ def bcast_scatter_allgather(s: Schedule, rank: int, size: int, buf: memoryview, 
     s.fence()
     parts = slices(buf, sizes)
     left, right = (place - 1) % size, (place + 1) % size
-    for distance in range(size - 1):  # around the ring, but for what a rank has from the scatter
+    for distance in range(size - 1):  # around the ring, except for the parts that the scatter brought
         if distance < size - subtree(right, size):
             s.send((right + root) % size, parts[(place - distance) % size])
         if distance < size - subtree(place, size):

@@ -1,7 +1,8 @@
-"""Which algorithm does a collective operation: by size of the group, length of the data, and the operation.
+"""The algorithm of each collective operation: by the group's size, the data's length, and the operation.
 
-All ranks must come to the same choice, in each of their lives, so it depends on nothing but what they always
-know. The limits were measured with four ranks on two processors of one host; they are all here.
+All ranks must decide alike, in each of their incarnations. So the decision depends only on what all ranks
+know at each call. The limits are where one algorithm became faster than another, as measured with four
+ranks on two processors of one host.
 """
 
 from __future__ import annotations
@@ -22,38 +23,38 @@ from .scatter import scatter_binomial, scatter_linear
 from .steps import ReducerFor, copy
 
 BCAST_LONG = 1 << 19
-"""Bytes from which a broadcast is divided."""
+"""Bytes from which on a broadcast is scattered and collected, so that the root sends it once …"""
 BCAST_FEW = 8
-"""Below so many ranks a broadcast is not divided."""
+"""… if there are at least this many ranks: in fewer, the tree has few levels, and dividing costs more."""
 GATHER_LONG = 1 << 12
-"""Bytes of a block from which it goes straight to or from the root."""
+"""Bytes of a block from which on it goes straight to or from the root: a tree would copy it per level."""
 GATHER_FEW = 8
-"""Up to so many ranks all go straight to or from the root."""
+"""Up to this many ranks all blocks go straight to or from the root: a tree saves few rounds there."""
 ALLGATHER_LONG = 1 << 20
-"""Bytes in all from which an allgather goes around a ring."""
+"""Bytes of all blocks from which on an allgather goes around a ring, which copies no blocks together."""
 ALLTOALL_SHORT = 256
-"""Bytes of a block up to which blocks travel together …"""
+"""Bytes of a block up to which blocks travel together, as messages then cost more than bytes …"""
 ALLTOALL_MANY = 8
-"""… if there are at least so many ranks."""
+"""… if there are at least this many ranks: fewer send few messages anyway."""
 ALLTOALL_LONG = 1 << 15
-"""Bytes of a block from which exchanges are done one after the other."""
+"""Bytes of a block from which on exchanges happen one after the other: at once, they would contend."""
 ALLTOALL_AT_ONCE = 32
-"""Above so many ranks they are, too, if the sizes are not known to all."""
+"""Above this number of ranks they do, too, if not all ranks know the sizes."""
 REDUCE_LONG = 1 << 22
-"""Bytes from which a reduction divides its data, all that one rank would receive counted …"""
+"""Bytes that one rank would receive in all rounds, from which on a reduction divides its data …"""
 ALLREDUCE_LONG = 1 << 21
-"""… and one whose result all get, which saves more by it."""
+"""… and an allreduce does, which saves more by dividing."""
 REDUCE_SCATTER_LONG = 1 << 18
-"""Bytes from which a reduce-scatter is a pairwise exchange."""
+"""Bytes of a contribution from which on a reduce-scatter is a pairwise exchange, which moves fewer bytes."""
 
 
 def barrier(s: Schedule, rank: int, size: int) -> None:
-    """Nobody leaves before everybody has entered."""
+    """Let no rank leave before all ranks have entered."""
     barrier_dissemination(s, rank, size)
 
 
 def bcast(s: Schedule, rank: int, size: int, buf: memoryview, root: int) -> None:
-    """What the root has in `buf`, to all; only the others' is written to."""
+    """Copy the root's `buf` into the `buf` of all other ranks."""
     if len(buf) < BCAST_LONG or size < BCAST_FEW:
         bcast_binomial(s, rank, size, buf, root)
     else:
@@ -63,7 +64,10 @@ def bcast(s: Schedule, rank: int, size: int, buf: memoryview, root: int) -> None
 def gather(
     s: Schedule, rank: int, size: int, send: memoryview, blocks: Sequence[memoryview] | None, root: int
 ) -> None:
-    """A block of one size from each to the root, which has places for them; its own may be there already."""
+    """Bring a block of each rank, all of one size, into the root's `blocks`.
+
+    The root's `send` may be its own part of `blocks`.
+    """
     if len(send) >= GATHER_LONG or size <= GATHER_FEW:
         gather_linear(s, rank, size, send, blocks, root)
     else:
@@ -73,14 +77,14 @@ def gather(
 def gatherv(
     s: Schedule, rank: int, size: int, send: memoryview, blocks: Sequence[memoryview] | None, root: int
 ) -> None:
-    """A block of any size from each to the root."""
+    """Bring a block of each rank, of any size, into the root's `blocks`."""
     gather_linear(s, rank, size, send, blocks, root)
 
 
 def scatter(
     s: Schedule, rank: int, size: int, blocks: Sequence[memoryview] | None, recv: memoryview, root: int
 ) -> None:
-    """A block of one size from the root to each."""
+    """Bring the root's `blocks`, all of one size, into each rank's `recv`."""
     if len(recv) >= GATHER_LONG or size <= GATHER_FEW:
         scatter_linear(s, rank, size, blocks, recv, root)
     else:
@@ -90,12 +94,12 @@ def scatter(
 def scatterv(
     s: Schedule, rank: int, size: int, blocks: Sequence[memoryview] | None, recv: memoryview, root: int
 ) -> None:
-    """A block of any size from the root to each."""
+    """Bring the root's `blocks`, of any sizes, into each rank's `recv`."""
     scatter_linear(s, rank, size, blocks, recv, root)
 
 
 def allgather(s: Schedule, rank: int, size: int, blocks: Sequence[memoryview]) -> None:
-    """A block from each to all; one's own is in its place already. The sizes may differ."""
+    """Bring a block of each rank, of any size, into the `blocks` of all; a rank's own is there already."""
     if sum(map(len, blocks)) >= ALLGATHER_LONG:
         allgather_ring(s, rank, size, blocks)
     elif size & (size - 1):
@@ -105,13 +109,13 @@ def allgather(s: Schedule, rank: int, size: int, blocks: Sequence[memoryview]) -
 
 
 allgatherv = allgather
-"""All know all sizes, so it is the same."""
+"""The same operation, as all ranks know all sizes."""
 
 
 def alltoall(
     s: Schedule, rank: int, size: int, send: Sequence[memoryview], recv: Sequence[memoryview]
 ) -> None:
-    """A block of one size from each to each."""
+    """Bring a block, all of one size, from each rank to each rank: `send[i]` goes to rank i."""
     if len(send[0]) <= ALLTOALL_SHORT and size >= ALLTOALL_MANY:
         alltoall_bruck(s, rank, size, send, recv)
     elif len(send[0]) < ALLTOALL_LONG:
@@ -123,7 +127,7 @@ def alltoall(
 def alltoallv(
     s: Schedule, rank: int, size: int, send: Sequence[memoryview], recv: Sequence[memoryview]
 ) -> None:
-    """A block of any size from each to each."""
+    """Bring a block of any size from each rank to each rank: `send[i]` goes to rank i."""
     if size <= ALLTOALL_AT_ONCE:
         alltoall_linear(s, rank, size, send, recv)
     else:
@@ -140,7 +144,7 @@ def reduce(
     commutative: bool,
     root: int,
 ) -> None:
-    """Contributions in `buf`, the result in the root's; the others' is not written to."""
+    """Combine the `buf` of all ranks into that of the root. The others stay as they are."""
     reduce_into(s, rank, size, buf, buf if rank == root else None, reducer_for, itemsize, commutative, root)
 
 
@@ -155,7 +159,7 @@ def reduce_into(
     commutative: bool,
     root: int,
 ) -> None:
-    """The same with the result in the root's `out`; `buf` is not written to."""
+    """Combine the `buf` of all ranks into the root's `out`. Each `buf` stays as it is."""
     if size == 1:
         assert out is not None
         if out is not buf:
@@ -176,7 +180,7 @@ def allreduce(
     itemsize: int,
     commutative: bool,
 ) -> None:
-    """Contributions in `buf`, and the result in everybody's, the same to the last bit."""
+    """Combine the `buf` of all ranks into each of them. The results are the same to the last bit."""
     if size == 1:
         return
     if not _divide(ALLREDUCE_LONG, len(buf), size, itemsize, commutative):
@@ -199,7 +203,10 @@ def reduce_scatter(
     itemsize: int,
     commutative: bool,
 ) -> None:
-    """Contributions in `buf`, which is not written to, and each rank's part of the result in its `recv`."""
+    """Combine the `buf` of all ranks; `counts[i]` items of the result go to `recv` of rank i.
+
+    Each `buf` stays as it is.
+    """
     if not commutative:
         reduce_scatter_in_order(s, rank, size, buf, counts, recv, reducer_for, itemsize)
     elif len(buf) < REDUCE_SCATTER_LONG:
@@ -217,7 +224,7 @@ def scan(
     itemsize: int,
     commutative: bool = False,
 ) -> None:
-    """Contributions in `buf`; out, the result of the ranks up to and with this one."""
+    """Combine into `buf` the contributions of the ranks up to this one, itself included."""
     if size > 1:
         scan_recursive_doubling(s, rank, size, buf, reducer_for(len(buf) // itemsize if itemsize else 0))
 
@@ -231,11 +238,12 @@ def exscan(
     itemsize: int,
     commutative: bool = False,
 ) -> None:
-    """Contributions in `buf`; out, the result of the ranks before this one; rank 0 keeps what it had."""
+    """Combine into `buf` the contributions of the ranks before this one; that of rank 0 stays as it is."""
     if size > 1:
         exscan_recursive_doubling(s, rank, size, buf, reducer_for(len(buf) // itemsize if itemsize else 0))
 
 
 def _divide(long: int, nbytes: int, size: int, itemsize: int, commutative: bool) -> bool:
+    """Return whether a reduction divides its data: if it is long, allowed, and each rank gets an item."""
     rounds = (size - 1).bit_length()
     return commutative and nbytes * rounds >= long and nbytes >= size * itemsize

@@ -1,6 +1,6 @@
-"""Several payloads as one message: their number, the length of each, and they, at multiples of 16 bytes.
+"""Several payloads in one message: how many there are, the length of each, and the payloads themselves.
 
-The alignment lets arrays that are unpickled from a payload use its memory.
+All numbers have 8 bytes. Each payload begins at a multiple of `ALIGNMENT`.
 """
 
 from __future__ import annotations
@@ -13,17 +13,18 @@ from ..engine.schedule import Data
 Bytes = bytes | bytearray | memoryview
 
 ALIGNMENT = 16
+"""Bytes: the alignment that arrays need which are unpickled from a payload and use its memory."""
 
 _NUMBER = Struct("<Q")
 
 
 def length(payload: Data) -> int:
-    """Bytes of a payload."""
+    """Return how many bytes a payload has."""
     return sum(map(len, payload)) if isinstance(payload, tuple) else len(payload)
 
 
 def framed(payloads: Iterable[Data]) -> tuple[Bytes, ...]:
-    """One message of these payloads, without copying them."""
+    """Return one message of several payloads, without copying them."""
     payloads = list(payloads)
     sizes = [length(payload) for payload in payloads]
     head = pack(f"<{len(sizes) + 1}Q", len(sizes), *sizes)
@@ -36,14 +37,14 @@ def framed(payloads: Iterable[Data]) -> tuple[Bytes, ...]:
 
 
 def unframed(message: Data) -> list[memoryview]:
-    """The payloads of a message, as parts of its memory.
+    """Return the payloads of a message that `framed` made, as parts of its memory.
 
     Raises:
-        ValueError: it is not such a message.
+        ValueError: the lengths in the message contradict its size.
     """
     view = memoryview(b"".join(message) if isinstance(message, tuple) else message)
     if len(view) < 8:
-        raise ValueError(f"a message of {len(view)} bytes is no frame of payloads")
+        raise ValueError(f"a message of {len(view)} bytes is too short to have payloads")
     (number,) = _NUMBER.unpack_from(view)
     at = 8 * (number + 1)
     if at > len(view):
@@ -54,5 +55,5 @@ def unframed(message: Data) -> list[memoryview]:
         payloads.append(view[at : at + size])
         at += size
     if at + -at % ALIGNMENT != len(view):
-        raise ValueError(f"a message of {len(view)} bytes is said to have {at}")
+        raise ValueError(f"a message of {len(view)} bytes has payloads that end at byte {at}")
     return payloads

@@ -1,4 +1,4 @@
-"""Gather: a block from each to the root."""
+"""Gather: a block from each rank to the root."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .trees import children, parent, subtree
 def gather_linear(
     s: Schedule, rank: int, size: int, send: memoryview, blocks: Sequence[memoryview] | None, root: int
 ) -> None:
-    """Everybody sends to the root, which receives each block where it belongs; blocks of any sizes.
+    """Each rank sends to the root, which receives each block where it belongs; blocks of any sizes.
 
     For long blocks, and where only the root knows the sizes.
     """
@@ -31,7 +31,7 @@ def gather_linear(
 def gather_binomial(
     s: Schedule, rank: int, size: int, send: memoryview, blocks: Sequence[memoryview] | None, root: int
 ) -> None:
-    """Up a binomial tree, the blocks of a subtree in one message; log2(size) rounds, for short equal blocks.
+    """Up a binomial tree, the blocks of a subtree in one message; log2(size) rounds; short equal blocks.
 
     Chan, Heimlich, Purkayastha, van de Geijn: Collective communication: theory, practice, and experience.
     Concurrency and Computation 19(13), 2007, section 4.

@@ -1,4 +1,4 @@
-"""Reduce-scatter by recursive halving among a power of two of ranks, into which the others are folded."""
+"""Reduce-scatter by recursive halving among a power of two of ranks, which the others hand their data to."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ from .steps import ReducerFor, fresh, power_below
 
 
 class Folding:
-    """Leaves a power of two of places: of the first 2 * `extra` ranks the odd ones stand in for those before.
+    """A power of two of places for any number of ranks, which keeps the order of ranks.
 
-    `place` is this rank's; None if its right neighbour stands in for it. The order of ranks is kept.
+    Of the first 2 * `extra` ranks each odd one stands in for the one before it. `place` is this rank's place;
+    None if its right neighbour stands in for it.
     """
 
     __slots__ = ("extra", "place", "power", "rank")
@@ -26,7 +27,7 @@ class Folding:
             self.place = rank >> 1 if rank & 1 else None
 
     def rank_of(self, place: int) -> int:
-        """The rank at a place."""
+        """Return the rank at a place."""
         return 2 * place + 1 if place < self.extra else place + self.extra
 
 
@@ -38,12 +39,13 @@ def halve(
     reducer_for: ReducerFor,
     itemsize: int,
 ) -> memoryview | None:
-    """Leave each place the reduction of its part, of `counts[place]` items; returns where it will be.
+    """Give each place the reduction of its part, of `counts[place]` items; return the memory that will have
+    it.
 
-    None for ranks without a place. `buf` is not written to. In each round a rank sends half of what it has to
-    the other half of the places: for operations that commute. Thakur, Rabenseifner, Gropp: Optimization of
-    collective communication operations in MPICH. Int. J. High Performance Computing Applications 19(1), 2005,
-    section 4.5.
+    Returns None for ranks without a place. `buf` stays as it is. In each round a rank sends half of what it
+    has to the other half of the places: for operations that commute. Thakur, Rabenseifner, Gropp:
+    Optimization of collective communication operations in MPICH. Int. J. High Performance Computing
+    Applications 19(1), 2005, section 4.5.
     """
     if fold.place is None:
         s.send(fold.rank + 1, buf)

@@ -1,9 +1,9 @@
-"""Collective operations between two groups, which move data: the intercommunicator forms.
+"""Collective operations that move data between two groups, as on an intercommunicator.
 
 The members of a schedule are the local group and then the remote one, so remote rank r is member
-`local_size + r`, for both sides. A rooted operation has a root in one group: it calls with ROOT, its
-companions with PROC_NULL, and the other group with the root's rank. Silva, Silva: Implementing MPI-2 extended
-collective operations. EuroPVM/MPI 1999.
+`local_size + r`, on both sides. A rooted operation has its root in one group: the root calls with ROOT, the
+others of its group with PROC_NULL, and the other group with the root's rank. Silva, Silva: Implementing
+MPI-2 extended collective operations. EuroPVM/MPI 1999.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ Place = TypeVar("Place", memoryview, Box)
 
 
 def inter_barrier(s: Schedule, rank: int, local_size: int, remote_size: int) -> None:
-    """Nobody leaves before everybody of the other group has entered: the first of each tell each other."""
+    """Let no rank leave before all of the other group have entered: the first ranks tell each other."""
     below = children(rank, local_size)
     for child in below:
         s.recv(child, NOTHING)
@@ -42,7 +42,7 @@ def inter_barrier(s: Schedule, rank: int, local_size: int, remote_size: int) -> 
 def inter_bcast(
     s: Schedule, rank: int, local_size: int, remote_size: int, buf: memoryview, root: int
 ) -> None:
-    """What the root has, to all of the other group: by its first rank."""
+    """Send the root's bytes to all of the other group, through that group's first rank."""
     if root == ROOT:
         s.send(local_size, buf)
     elif root != PROC_NULL:
@@ -56,7 +56,7 @@ def inter_bcast(
 def inter_bcast_object(
     s: Schedule, rank: int, local_size: int, remote_size: int, box: Box, root: int
 ) -> None:
-    """The same with a payload in a box."""
+    """Send the payload in the root's box to all of the other group; see `inter_bcast`."""
     if root == ROOT:
         s.send(local_size, box)
     elif root != PROC_NULL:
@@ -76,7 +76,7 @@ def inter_gather(
     blocks: Sequence[Place] | None,
     root: int,
 ) -> None:
-    """A block of any size from each of the other group to the root, which gives `blocks`; those `send`."""
+    """Bring a block of any size, `send`, from each of the other group into the root's `blocks`."""
     if root == ROOT:
         assert blocks is not None
         for source, block in enumerate(blocks):
@@ -96,7 +96,7 @@ def inter_scatter(
     recv: Place | None,
     root: int,
 ) -> None:
-    """A block of any size from the root to each of the other group; the root gives `blocks`, those `recv`."""
+    """Bring the root's `blocks`, of any sizes, into the `recv` of each of the other group."""
     if root == ROOT:
         assert blocks is not None
         for dest, block in enumerate(blocks):
@@ -115,7 +115,7 @@ def inter_alltoall(
     send_blocks: Sequence[Place],
     recv_blocks: Sequence[Place],
 ) -> None:
-    """A block of any size to and from each of the other group, all at once."""
+    """Send a block of any size to each of the other group and receive one from each, all at once."""
     for i in range(remote_size):
         source = (rank + i) % remote_size
         s.recv(local_size + source, recv_blocks[source])
@@ -128,7 +128,7 @@ def inter_alltoall(
 def inter_allgather(
     s: Schedule, rank: int, local_size: int, remote_size: int, send: Place, blocks: Sequence[Place]
 ) -> None:
-    """A block of any size from each of the other group, and one to all of them."""
+    """Receive a block of any size from each of the other group, and send one block to all of them."""
     inter_alltoall(s, rank, local_size, remote_size, [send] * remote_size, blocks)
 
 

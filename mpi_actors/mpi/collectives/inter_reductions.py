@@ -1,7 +1,7 @@
-"""Reductions between two groups: each group gets what the other one has, combined.
+"""Reductions between two groups: each group gets the combined contributions of the other.
 
-Contributions are reduced to the first rank of their group, which sends the result across. See `inter` for how
-members and roots are named.
+Each group reduces its contributions to its first rank, which sends the result to the other group. See
+`inter` for how members and roots are named.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ def inter_reduce(
     commutative: bool,
     root: int,
 ) -> None:
-    """At the root the contributions of the other group; `buf` is the root's result, or a contribution.
+    """Combine the contributions of the other group into the root's `buf`.
 
-    A contribution is not written to; None at the companions of the root.
+    In the other group `buf` is a contribution, which stays as it is; None for the others of the root's group.
     """
     if root == ROOT:
         assert buf is not None
@@ -55,7 +55,7 @@ def inter_allreduce(
     itemsize: int,
     commutative: bool,
 ) -> None:
-    """In `recv` the contributions of the other group; `buf`, one's own, is not written to."""
+    """Combine the contributions of the other group into `recv`. `buf`, the rank's own, stays as it is."""
     out = fresh(len(buf)) if rank == 0 else None
     reduce_into(s, rank, local_size, buf, out, reducer_for, itemsize, commutative, 0)
     if out is not None:
@@ -77,9 +77,9 @@ def inter_reduce_scatter(
     itemsize: int,
     commutative: bool,
 ) -> None:
-    """The contributions of the other group, `counts[i]` items of them for local rank i, in its `recv`.
+    """Combine the contributions of the other group; `counts[i]` items go into the `recv` of local rank i.
 
-    `buf`, one's own, is not written to. Both groups have as many items.
+    `buf`, the rank's own contribution, stays as it is. Both groups have the same number of items.
     """
     out = fresh(len(buf)) if rank == 0 else None
     reduce_into(s, rank, local_size, buf, out, reducer_for, itemsize, commutative, 0)
@@ -105,7 +105,7 @@ def inter_reduce_objects(
     loads: Loads,
     root: int,
 ) -> None:
-    """The objects of the other group, combined, in the root's cell."""
+    """Combine the objects of the other group into the root's cell."""
     if root == ROOT:
         box = Box()
         s.recv(local_size, box)
@@ -130,7 +130,7 @@ def inter_allreduce_objects(
     dumps: Dumps,
     loads: Loads,
 ) -> None:
-    """The objects of the other group, combined, in every cell."""
+    """Combine the objects of the other group into every cell of this one."""
     reduce_to_first(s, rank, local_size, cell, combine, dumps, loads)
     box = Box()
     if rank == 0:

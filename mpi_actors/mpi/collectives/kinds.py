@@ -1,4 +1,8 @@
-"""Which collective operation a schedule is of: members that are in different ones are found out by it."""
+"""Numbers and names of the collective operations.
+
+Each message of a collective operation carries its number, by which a rank finds out that another one is in a
+different operation. The numbers are part of the format of frames.
+"""
 
 from __future__ import annotations
 
@@ -74,6 +78,6 @@ KIND_NAMES = {
     KIND_NEIGHBOR_OBJECTS: "neighbor_allgather or neighbor_alltoall",
     KIND_COMMUNICATOR: "a constructor of communicators",
 }
-"""What programs call them."""
+"""The names of the methods that programs call."""
 
 name_kinds(KIND_NAMES)

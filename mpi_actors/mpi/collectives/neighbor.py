@@ -19,8 +19,8 @@ def neighbor_alltoall(
 ) -> None:
     """Send a block to each destination and receive one from each source, all at once; any sizes.
 
-    A rank may be a neighbour several times: the first block for it is what it receives first from here. None
-    or a negative number is no neighbour: its block is neither sent nor touched. Hoefler, Traeff: Sparse
+    A rank may be a neighbour several times: it receives the blocks for it in their order. None or a negative
+    number stands for no neighbour: its block is neither sent nor written to. Hoefler, Traeff: Sparse
     collective operations for MPI. HIPS, 2009.
     """
     for source, into in zip(sources, recv_blocks, strict=True):

@@ -1,8 +1,8 @@
-"""Reductions of Python objects: payloads are loaded, combined, and dumped again where they go on.
+"""Reductions of Python objects: a rank loads payloads, combines the objects, and dumps what it sends on.
 
-`cell.value` is the rank's object before, and the result afterwards where there is one. Operands are combined
-in the order of ranks, whether or not the operation commutes, and each is a copy of its own, as an operation
-may change and return its operands.
+`cell.value` is the rank's object before, and the result afterwards where there is one. Operands are
+combined in the order of ranks, whether or not the operation commutes. Each operand is a copy of its own,
+because an operation may change and return its operands.
 """
 
 from __future__ import annotations
@@ -15,8 +15,11 @@ from .objects import bcast_object, set_value
 from .trees import children, parent
 
 Combine = Callable[[Any, Any], Any]
+"""The operation: `combine(a, b)`, where a is of lower ranks than b."""
 Dumps = Callable[[Any], Data]
+"""Makes a payload of an object."""
 Loads = Callable[[Data], Any]
+"""Makes an object of a payload."""
 
 
 class Cell:
@@ -31,9 +34,9 @@ class Cell:
 def reduce_objects(
     s: Schedule, rank: int, size: int, cell: Cell, combine: Combine, dumps: Dumps, loads: Loads, root: int
 ) -> None:
-    """The objects of all, combined, in the root's cell; what other cells hold afterwards means nothing.
+    """Combine the objects of all ranks into the root's cell. The other cells hold anything afterwards.
 
-    Up a binomial tree to rank 0, which keeps the order, and from there to the root.
+    The objects go up a binomial tree to rank 0, which keeps the order of ranks, and from there to the root.
     """
     reduce_to_first(s, rank, size, cell, combine, dumps, loads)
     if root == 0:
@@ -52,7 +55,7 @@ def reduce_objects(
 def allreduce_objects(
     s: Schedule, rank: int, size: int, cell: Cell, combine: Combine, dumps: Dumps, loads: Loads
 ) -> None:
-    """The objects of all, combined, in every cell: reduced once, at rank 0, so that all have the same."""
+    """Combine the objects of all ranks into every cell. Rank 0 alone does it, so that all have the same."""
     reduce_to_first(s, rank, size, cell, combine, dumps, loads)
     if size > 1:
         box = Box()
@@ -66,7 +69,7 @@ def allreduce_objects(
 def scan_objects(
     s: Schedule, rank: int, size: int, cell: Cell, combine: Combine, dumps: Dumps, loads: Loads
 ) -> None:
-    """The objects of the ranks up to and with this one, combined (see scan_recursive_doubling)."""
+    """Combine the objects of the ranks up to this one, itself included (see scan_recursive_doubling)."""
     set_cell(s, cell, lambda: loads(dumps(cell.value)))
     distance = 1
     while distance < size:
@@ -79,7 +82,7 @@ def scan_objects(
 def exscan_objects(
     s: Schedule, rank: int, size: int, cell: Cell, combine: Combine, dumps: Dumps, loads: Loads
 ) -> None:
-    """The objects of the ranks before this one, combined; None at rank 0."""
+    """Combine the objects of the ranks before this one; the result at rank 0 is None."""
     with_own = Cell()
     set_cell(s, with_own, lambda: loads(dumps(cell.value)))
     set_cell(s, cell, lambda: None)
@@ -87,7 +90,7 @@ def exscan_objects(
     while distance < size:
         came = _pass_up(s, rank, size, distance, with_own, dumps)
         if came is not None:
-            if rank + 2 * distance < size:  # it will be sent once more
+            if rank + 2 * distance < size:  # the next round sends it
                 _combine_with(s, with_own, came, combine, loads)
             if distance == 1:
                 _combine_with(s, cell, came, lambda came, nothing: came, loads)
@@ -99,7 +102,7 @@ def exscan_objects(
 def reduce_to_first(
     s: Schedule, rank: int, size: int, cell: Cell, combine: Combine, dumps: Dumps, loads: Loads
 ) -> None:
-    """The objects of all, combined, in the cell of rank 0, up a binomial tree."""
+    """Combine the objects of all ranks into the cell of rank 0, up a binomial tree."""
     below = children(rank, size)
     if rank == 0 or below:
         set_cell(s, cell, lambda: loads(dumps(cell.value)))
@@ -116,7 +119,7 @@ def reduce_to_first(
 
 
 def _pass_up(s: Schedule, rank: int, size: int, distance: int, cell: Cell, dumps: Dumps) -> Box | None:
-    """Send what is in the cell so many ranks up; returns what comes from below, if something does."""
+    """Send the cell's value `distance` ranks up; return the box for what comes from below, if anything."""
     if rank + distance < size:
         out = Box()
         set_value(s, out, lambda: dumps(cell.value))
@@ -134,7 +137,7 @@ def _combine_with(s: Schedule, cell: Cell, came: Box, combine: Combine, loads: L
 
 
 def set_cell(s: Schedule, cell: Cell, value: Callable[[], Any]) -> None:
-    """Add a step that fills a cell."""
+    """Add a step that puts what `value` returns into a cell."""
 
     def fill() -> None:
         cell.value = value()

@@ -1,7 +1,7 @@
-"""Collective operations on payloads of unknown size, in boxes: pickled objects.
+"""Collective operations on pickled objects: payloads in boxes, whose size only the sender knows.
 
-Only the sender knows how long a payload is, so the algorithm is chosen by the number of ranks alone. Where
-payloads travel together they are framed.
+So the choice of an algorithm depends on the number of ranks alone. `framing` puts payloads that travel
+together into one message.
 """
 
 from __future__ import annotations
@@ -15,22 +15,22 @@ from .framing import framed, unframed
 from .trees import children, parent, subtree
 
 GATHER_FEW = 16
-"""Up to so many ranks all go straight to or from the root."""
+"""Up to this many ranks all payloads go straight to or from the root: a tree would frame and copy them."""
 ALLGATHER_FEW = 8
-"""Up to so many ranks everybody sends to everybody."""
+"""Up to this many ranks each sends to each: fewer rounds would have to frame and copy payloads."""
 ALLTOALL_AT_ONCE = 32
-"""Up to so many ranks all messages are sent at once."""
+"""Up to this many ranks all messages leave at once: among more, one rank would get too many at a time."""
 
 
 def bcast_object(s: Schedule, rank: int, size: int, box: Box, root: int) -> None:
-    """The payload in the root's box, to all boxes, down a binomial tree."""
+    """Bring the payload in the root's box into all boxes, down a binomial tree."""
     bcast_binomial(s, rank, size, box, root)
 
 
 def gather_objects(
     s: Schedule, rank: int, size: int, mine: Box, boxes: Sequence[Box] | None, root: int
 ) -> None:
-    """A payload from each into the root's boxes."""
+    """Bring a payload of each rank into the root's boxes."""
     if size <= GATHER_FEW:
         gather_objects_linear(s, rank, size, mine, boxes, root)
     else:
@@ -40,7 +40,7 @@ def gather_objects(
 def scatter_objects(
     s: Schedule, rank: int, size: int, boxes: Sequence[Box] | None, mine: Box, root: int
 ) -> None:
-    """A payload from the root's boxes to each."""
+    """Bring a payload from the root's boxes to each rank."""
     if size <= GATHER_FEW:
         scatter_objects_linear(s, rank, size, boxes, mine, root)
     else:
@@ -48,7 +48,7 @@ def scatter_objects(
 
 
 def allgather_objects(s: Schedule, rank: int, size: int, boxes: Sequence[Box]) -> None:
-    """A payload from each to all; one's own is in its box already."""
+    """Bring a payload of each rank into the boxes of all; each rank's own is in its box already."""
     if size <= ALLGATHER_FEW:
         allgather_objects_linear(s, rank, size, boxes)
     else:
@@ -56,7 +56,7 @@ def allgather_objects(s: Schedule, rank: int, size: int, boxes: Sequence[Box]) -
 
 
 def alltoall_objects(s: Schedule, rank: int, size: int, out: Sequence[Box], into: Sequence[Box]) -> None:
-    """A payload from each to each: all at once, or as a pairwise exchange among many."""
+    """Bring a payload from each rank to each rank: all at once, or, among many, as a pairwise exchange."""
     set_value(s, into[rank], lambda: out[rank].value)
     for distance in range(1, size):
         s.recv((rank - distance) % size, into[(rank - distance) % size])
@@ -69,7 +69,7 @@ def alltoall_objects(s: Schedule, rank: int, size: int, out: Sequence[Box], into
 def gather_objects_linear(
     s: Schedule, rank: int, size: int, mine: Box, boxes: Sequence[Box] | None, root: int
 ) -> None:
-    """Everybody sends to the root."""
+    """Each rank sends to the root."""
     if rank != root:
         s.send(root, mine)
     else:
@@ -84,7 +84,7 @@ def gather_objects_linear(
 def gather_objects_binomial(
     s: Schedule, rank: int, size: int, mine: Box, boxes: Sequence[Box] | None, root: int
 ) -> None:
-    """Up a binomial tree: the payloads of a subtree in one message."""
+    """Up a binomial tree, the payloads of a subtree in one message."""
     place = (rank - root) % size
     came = [Box() for _ in children(place, size)]
     for child, box in zip(children(place, size), came, strict=True):
@@ -107,7 +107,7 @@ def gather_objects_binomial(
 def scatter_objects_linear(
     s: Schedule, rank: int, size: int, boxes: Sequence[Box] | None, mine: Box, root: int
 ) -> None:
-    """The root sends to everybody."""
+    """The root sends to each rank."""
     if rank != root:
         s.recv(root, mine)
     else:
@@ -122,7 +122,7 @@ def scatter_objects_linear(
 def scatter_objects_binomial(
     s: Schedule, rank: int, size: int, boxes: Sequence[Box] | None, mine: Box, root: int
 ) -> None:
-    """Down a binomial tree: the payloads of a subtree in one message."""
+    """Down a binomial tree, the payloads of a subtree in one message."""
     place = (rank - root) % size
     held = [Box() for _ in range(subtree(place, size))]
     if place == 0:
@@ -143,7 +143,7 @@ def scatter_objects_binomial(
 
 
 def allgather_objects_linear(s: Schedule, rank: int, size: int, boxes: Sequence[Box]) -> None:
-    """Everybody sends to everybody."""
+    """Each rank sends to each rank."""
     for distance in range(1, size):
         source = (rank - distance) % size
         s.recv(source, boxes[source])
@@ -153,7 +153,7 @@ def allgather_objects_linear(s: Schedule, rank: int, size: int, boxes: Sequence[
 
 
 def allgather_objects_bruck(s: Schedule, rank: int, size: int, boxes: Sequence[Box]) -> None:
-    """In round k send all one has to the one 2^k ranks below (Bruck et al., 1997; see allgather_bruck)."""
+    """In round k each rank sends all it has to the rank 2^k below (see allgather_bruck)."""
     order = [boxes[(rank + i) % size] for i in range(size)]
     have = 1
     while have < size:
@@ -168,7 +168,7 @@ def allgather_objects_bruck(s: Schedule, rank: int, size: int, boxes: Sequence[B
 
 
 def set_value(s: Schedule, box: Box, value: Callable[[], Data]) -> None:
-    """Add a step that fills a box."""
+    """Add a step that puts what `value` returns into a box."""
 
     def fill() -> None:
         box.value = value()
@@ -177,10 +177,10 @@ def set_value(s: Schedule, box: Box, value: Callable[[], Data]) -> None:
 
 
 def set_values(boxes: Sequence[Box], payloads: Sequence[Data]) -> None:
-    """Fill several boxes.
+    """Put payloads into boxes.
 
     Raises:
-        ValueError: there are not as many payloads.
+        ValueError: there are not as many payloads as boxes.
     """
     for box, payload in zip(boxes, payloads, strict=True):
         box.value = payload

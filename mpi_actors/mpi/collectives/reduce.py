@@ -1,7 +1,7 @@
-"""Reduce: the contributions of all, combined, at the root.
+"""Reduce: the contributions of all ranks, combined, at the root.
 
-`buf` is what a rank contributes and is not written to, unless it is `out`; `out` is where the root wants the
-result (None elsewhere).
+`buf` is a rank's contribution, and stays as it is unless it is `out`. `out` is where the root wants the
+result; it is None on other ranks.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ def reduce_binomial(
     commutative: bool,
     root: int,
 ) -> None:
-    """Up a binomial tree; log2(size) rounds. For short messages, and those not to be divided.
+    """Up a binomial tree; log2(size) rounds. For short messages, and for those that may not be divided.
 
     Keeps the order of ranks if the operation does not commute: the tree then ends at rank 0, which sends the
     result to the root. Thakur, Rabenseifner, Gropp: Optimization of collective communication operations in

@@ -1,6 +1,6 @@
-"""Reduce-scatter: the contributions of all, combined, a part to each.
+"""Reduce-scatter: the contributions of all ranks, combined, a part to each.
 
-`buf` is the contribution and is not written to; `counts[i]` items of the result are for rank i, in `recv`,
+`buf` is a rank's contribution, and stays as it is. `counts[i]` items of the result are for rank i, in `recv`,
 which may be a part of `buf`.
 """
 
@@ -57,7 +57,7 @@ def reduce_scatter_pairwise(
     reducer_for: ReducerFor,
     itemsize: int,
 ) -> None:
-    """Pairwise exchange: in each of size - 1 rounds send one its part and receive one's own from another.
+    """Pairwise exchange: size - 1 rounds, each with one rank's part sent and the own part received.
 
     For long messages, and operations that commute. Thakur, Rabenseifner, Gropp, 2005, section 4.5.
     """
@@ -85,9 +85,9 @@ def reduce_scatter_in_order(
     reducer_for: ReducerFor,
     itemsize: int,
 ) -> None:
-    """Everybody sends everybody its part, and combines what comes in the order of ranks.
+    """Each rank sends each rank its part, and combines what comes in the order of ranks.
 
-    Moves no more bytes than pairwise exchange, but keeps them all: for operations that do not commute.
+    For operations that do not commute: it moves as many bytes as pairwise exchange, but keeps all of them.
     """
     parts = slices(buf, [count * itemsize for count in counts])
     came = [fresh(len(parts[rank])) if source != rank else NOTHING for source in range(size)]

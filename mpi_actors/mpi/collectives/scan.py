@@ -9,7 +9,9 @@ from .steps import Reducer, copy, fresh
 
 
 def scan_recursive_doubling(s: Schedule, rank: int, size: int, buf: memoryview, reducer: Reducer) -> None:
-    """In round k combine with what the rank 2^k below has; log2(size) rounds. `buf`: own in, result out.
+    """In round k each rank combines what it has with that of the rank 2^k below; log2(size) rounds.
+
+    `buf` has the rank's contribution before, and the result afterwards.
 
     Kogge, Stone: A parallel algorithm for the efficient solution of a general class of recurrence equations.
     IEEE Trans. Computers C-22(8), 1973; Hillis, Steele: Data parallel algorithms. CACM 29(12), 1986.
@@ -29,9 +31,9 @@ def scan_recursive_doubling(s: Schedule, rank: int, size: int, buf: memoryview, 
 
 
 def exscan_recursive_doubling(s: Schedule, rank: int, size: int, buf: memoryview, reducer: Reducer) -> None:
-    """The same without the rank's own: `buf` is own in, and out the result of the ranks before.
+    """As `scan_recursive_doubling`, but the result is without the rank's own contribution.
 
-    Rank 0, before which there is none, keeps what it had.
+    The `buf` of rank 0, which has no rank before it, stays as it is.
     """
     with_own, came = buf, buf
     if rank:
@@ -45,7 +47,7 @@ def exscan_recursive_doubling(s: Schedule, rank: int, size: int, buf: memoryview
             s.recv(rank - distance, came)
         s.fence()
         if rank >= distance:
-            if rank + 2 * distance < size:  # it will be sent once more
+            if rank + 2 * distance < size:  # the next round sends it
                 s.compute(partial(reducer, came, with_own))
             if distance == 1:
                 copy(s, buf, came)

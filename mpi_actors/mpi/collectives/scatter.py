@@ -1,4 +1,4 @@
-"""Scatter: a block from the root to each."""
+"""Scatter: a block from the root to each rank."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .trees import children, parent, subtree
 def scatter_linear(
     s: Schedule, rank: int, size: int, blocks: Sequence[memoryview] | None, recv: memoryview, root: int
 ) -> None:
-    """The root sends to everybody; blocks of any sizes.
+    """The root sends to each rank; blocks of any sizes.
 
     For long blocks, and where only the root knows the sizes.
     """

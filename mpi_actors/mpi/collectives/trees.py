@@ -1,6 +1,6 @@
 """Binomial trees over the places 0 to size - 1, with place 0 as the root.
 
-The subtree of a place is that place and those that follow it, so that what it holds is contiguous, and a
+The subtree of a place is that place and the places that follow it. So its blocks are contiguous, and a
 reduction up the tree keeps the order of the places.
 """
 
@@ -8,12 +8,12 @@ from __future__ import annotations
 
 
 def parent(place: int) -> int:
-    """The place above; not for 0."""
+    """Return the place above a place; 0 has none."""
     return place & (place - 1)
 
 
 def children(place: int, size: int) -> list[int]:
-    """The places directly below, the nearest (with the smallest subtree) first."""
+    """Return the places directly below a place, the one with the smallest subtree first."""
     below = []
     bit = 1
     while not place & bit and place + bit < size:
@@ -23,5 +23,5 @@ def children(place: int, size: int) -> list[int]:
 
 
 def subtree(place: int, size: int) -> int:
-    """How many places are in the subtree of a place, with itself."""
+    """Return how many places the subtree of a place has, itself included."""
     return size if place == 0 else min(place & -place, size - place)
