@@ -1,7 +1,17 @@
-"""Reduction operations: MPI.Op, the predefined ones, and the kernels that reduce memory.
+"""Reduction operations: MPI.Op, the predefined operations, and the kernels that reduce memory.
 
-`elements` and `validity` say what is defined for which datatype; `plain` and `arrays` are the kernels, of
-which `kernels` picks one; `operation` is the class, `state` what its handles share.
+The package knows datatypes and their memory; it may not know communicators or schedules. From the bottom up:
+
+- `objects`: the predefined operations on Python objects;
+- `elements`: the kind of number that the items of a datatype are;
+- `validity`: which predefined operation works on which kind of data;
+- `plain`: kernels in plain Python;
+- `arrays`: kernels that use numpy;
+- `kernels`: picks the kernel;
+- `state`: an operation itself, which several handles may share;
+- `user`: operations that programs define, on buffers;
+- `operation`: the class MPI.Op;
+- `predefined`: MPI.SUM and the other constants.
 """
 
 from __future__ import annotations

@@ -1,4 +1,8 @@
-"""Reductions with numpy, for more than a few items. The module is handed in; nothing here imports it."""
+"""Reductions with numpy, for more than a few items. The caller passes the module numpy, which is not
+imported here.
+
+The arguments are: the module, the name of the operation, and the character of the elements (see `Element`).
+"""
 
 from __future__ import annotations
 
@@ -18,10 +22,11 @@ UFUNC = {
     "MAX": "maximum",
     "MIN": "minimum",
 }
+"""The numpy function of each operation."""
 
 
 def numbers(numpy: Any, operation: str, code: str) -> Reducer:
-    """Reduce integers or floating-point numbers."""
+    """Return a reducer of integers or floating-point numbers."""
     dtype = numpy.dtype(code)
     if code not in "efdg":
         return integers(numpy, getattr(numpy, UFUNC[operation]), dtype)
@@ -38,7 +43,7 @@ def numbers(numpy: Any, operation: str, code: str) -> Reducer:
 
 
 def integers(numpy: Any, function: Any, dtype: Any) -> Reducer:
-    """Reduce integers; they wrap around."""
+    """Return a reducer of integers, which wrap around."""
     frombuffer = numpy.frombuffer
 
     def reduce(inbuf: memoryview, inoutbuf: memoryview) -> None:
@@ -49,9 +54,10 @@ def integers(numpy: Any, function: Any, dtype: Any) -> Reducer:
 
 
 def extremes(numpy: Any, better: Any, dtype: Any) -> Reducer:
-    """Greatest or least numbers.
+    """Return a reducer that keeps the greatest or least numbers.
 
-    Not `maximum`: which of two zeros that gives depends on the processor, and ranks must agree to the bit.
+    It does not use `maximum`, which may give either of two zeros, depending on the processor: ranks must
+    agree to the bit.
     """
 
     def reduce(inbuf: memoryview, inoutbuf: memoryview) -> None:
@@ -65,9 +71,9 @@ def extremes(numpy: Any, better: Any, dtype: Any) -> Reducer:
 
 
 def complex_products(numpy: Any, code: str) -> Reducer:
-    """Products of complex numbers, part by part.
+    """Return a reducer that multiplies complex numbers, part by part.
 
-    Not `multiply`: some processors fuse its products and sums, and ranks must agree to the bit.
+    It does not use `multiply`, whose products and sums some processors fuse: ranks must agree to the bit.
     """
     dtype = numpy.dtype(code)
 
@@ -84,7 +90,7 @@ def complex_products(numpy: Any, code: str) -> Reducer:
 
 
 def locations(numpy: Any, operation: str, code: str) -> Reducer:
-    """The greatest or least value and the index that came with it; of equal values the lesser index."""
+    """Return a reducer for MAXLOC or MINLOC; of equal values it keeps the one with the lesser index."""
     dtype = numpy.dtype([("value", code), ("index", "i")])
     better = numpy.greater if operation == "MAXLOC" else numpy.less
 

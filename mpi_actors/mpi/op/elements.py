@@ -1,6 +1,6 @@
-"""What predefined datatypes are to a reduction: integers, floating-point numbers, pairs …, and their memory.
+"""What the items of predefined datatypes are to a reduction: integers, floating-point numbers, pairs …
 
-The kinds are those of the standard's tables (MPI 4.1, section 6.9.2); they decide which operations are valid.
+The kinds are those of the standard's tables (MPI 4.1, section 6.9.2), which decide what operations are valid.
 """
 
 from __future__ import annotations
@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from ..constants import ERR_OP, ERR_TYPE
+from ..datatypes.predefined import NAMED
 from ..errors.exception import Exception as MPIException
 
 if TYPE_CHECKING:
@@ -24,14 +25,14 @@ PAIR = "pair"
 
 
 class Element(NamedTuple):
-    """One item of a datatype: its kind, and its memory as a character of the struct module.
-
-    `code` is of an integer ("bhiq", "BHIQ"), of a floating-point number ("efdg", where g is long double), of
-    each of the two parts of a complex number, or of the value of a pair, after which comes an int.
-    """
+    """One item of a datatype: its kind, and its memory as a character of the struct module."""
 
     kind: str
+    """One of the constants above."""
     code: str
+    """The character of an integer ("bhiq", "BHIQ"), of a floating-point number ("efdg", where g is long
+    double), of each of the two parts of a complex number, or of the value of a pair, which an int
+    follows."""
 
 
 SIGNED = "SIGNED_CHAR SHORT INT LONG LONG_LONG LONG_LONG_INT INT8_T INT16_T INT32_T INT64_T"
@@ -40,6 +41,7 @@ UNSIGNED = (
     "UINT8_T UINT16_T UINT32_T UINT64_T"
 )
 KIND_OF: dict[str, str] = {}
+"""The kind of each predefined datatype, by its name without "MPI_"."""
 for _kind, _names in (
     (INTEGER, f"{SIGNED} {UNSIGNED}"),
     (FORTRAN, "INTEGER INTEGER1 INTEGER2 INTEGER4 INTEGER8"),
@@ -56,11 +58,16 @@ for _kind, _names in (
 
 INTEGER_CODES = {1: "b", 2: "h", 4: "i", 8: "q"}
 FLOATING_CODES = {2: "e", 4: "f", 8: "d", 16: "g"}
+"""The characters of integers and floating-point numbers, by their bytes."""
 INT_SIZE = 4
+"""Bytes of a C int: the index of a pair."""
 
 
 def element_named(name: str, size: int) -> Element | None:
-    """The element of the predefined type of this name (without "MPI_") and size; None if it has none."""
+    """Return the element of the predefined datatype with a name (without "MPI_") and a size in bytes.
+
+    Returns None if no predefined operation works on it.
+    """
     kind = KIND_OF.get(name)
     if kind is None:
         return None
@@ -79,12 +86,10 @@ def element_named(name: str, size: int) -> Element | None:
 
 
 _elements: dict[int, Element] = {}
-"""By the identity of predefined datatypes, which live as long as the process."""
+"""Elements by the identity of predefined datatypes, which live as long as the process."""
 
 
 def _fill() -> None:
-    from ..datatypes.predefined import NAMED
-
     for name in KIND_OF.keys() & NAMED.keys():
         datatype = NAMED[name]
         element = element_named(name, datatype.size)
@@ -93,10 +98,10 @@ def _fill() -> None:
 
 
 def element_of(datatype: Datatype) -> Element:
-    """The element of a datatype that is a predefined one, or a duplicate of it.
+    """Return the element of a datatype that is predefined, or a duplicate of a predefined one.
 
     Raises:
-        MPI.Exception: ERR_TYPE, of a null datatype; ERR_OP, of one that predefined operations do not know.
+        MPI.Exception: ERR_TYPE, if it is null; ERR_OP, if no predefined operation works on it.
     """
     element = _elements.get(id(datatype))
     if element is not None:

@@ -1,4 +1,4 @@
-"""Which code reduces: plain Python for few items and without numpy, numpy for more."""
+"""The choice of a kernel: plain Python for few items or without numpy, else numpy."""
 
 from __future__ import annotations
 
@@ -14,23 +14,25 @@ from .plain import Reducer
 from .validity import check
 
 FEW = 20
-"""Up to so many items plain Python is faster than calling numpy."""
+"""Items: up to this many, plain Python is faster than calling numpy."""
 
 WORTH_IMPORTING = 100_000
-"""After so many items in plain Python, one has waited about as long as importing numpy takes. Importing it
-then costs at most twice what the best choice, known afterwards, would have cost (the ski-rental rule)."""
+"""Items: plain Python takes about as long for this many as the import of numpy takes. To import it then costs
+at most twice what the best choice, known afterwards, would have cost (the ski-rental rule)."""
 
 
 class _Numpy:
-    """numpy, once it is worth importing."""
+    """The module numpy, which is imported once it is worth that."""
 
     def __init__(self) -> None:
         self.module: Any = None
         self.missing = False
+        """It is not installed."""
         self.items = 0
+        """Items that plain Python has reduced because numpy was not loaded."""
 
     def get(self) -> Any:
-        """The module; None if it is not installed."""
+        """Return the module, after importing it; None if it is not installed."""
         if self.module is None and not self.missing:
             try:
                 self.module = import_module("numpy")
@@ -39,7 +41,7 @@ class _Numpy:
         return self.module
 
     def worth(self, count: int) -> Any:
-        """The module if a reduction of `count` items should use it."""
+        """Return the module if a reduction of `count` items should use it, else None."""
         if self.module is not None:
             return self.module
         if "numpy" not in sys.modules:
@@ -52,14 +54,15 @@ class _Numpy:
 numpy = _Numpy()
 
 _single: dict[tuple[str, str, str], Reducer] = {}
+"""Reducers of one element, by operation, kind and code: programs reduce single numbers again and again."""
 
 
 def reducer(operation: str, element: Element, count: int) -> Reducer:
-    """What reduces `count` elements with a predefined operation.
+    """Return a reducer of `count` elements for a predefined operation.
 
     Raises:
-        MPI.Exception: ERR_OP, if the operation is not defined for such elements, or needs numpy (long double)
-            and there is none.
+        MPI.Exception: ERR_OP, if the operation is not defined for such elements, or needs numpy (for long
+            double), which is not installed.
     """
     if count == 1:
         key = (operation, *element)
@@ -98,4 +101,4 @@ def _copy(inbuf: memoryview, inoutbuf: memoryview) -> None:
 
 
 def _keep(inbuf: memoryview, inoutbuf: memoryview) -> None:
-    """What is there, replaces."""
+    """Keep what is in `inoutbuf`: it replaces the rest."""

@@ -1,4 +1,4 @@
-"""Predefined operations on Python objects: what `MPI.SUM(x, y)` gives, and the lower-case reductions use."""
+"""Predefined operations on Python objects, for `MPI.SUM(x, y)` and the lower-case reductions."""
 
 from __future__ import annotations
 
@@ -10,32 +10,32 @@ ObjectFunction = Callable[[Any, Any], Any]
 
 
 def maximum(x: Any, y: Any) -> Any:
-    """The greater; the first of equal ones."""
+    """Return the greater; of equal ones the first."""
     return y if y > x else x
 
 
 def minimum(x: Any, y: Any) -> Any:
-    """The lesser; the first of equal ones."""
+    """Return the lesser; of equal ones the first."""
     return y if y < x else x
 
 
 def logical_and(x: Any, y: Any) -> bool:
-    """Whether both are true."""
+    """Return whether both are true."""
     return bool(x) and bool(y)
 
 
 def logical_or(x: Any, y: Any) -> bool:
-    """Whether one is true."""
+    """Return whether one or both are true."""
     return bool(x) or bool(y)
 
 
 def logical_xor(x: Any, y: Any) -> bool:
-    """Whether exactly one is true."""
+    """Return whether exactly one is true."""
     return bool(x) is not bool(y)
 
 
 def maximum_location(x: Any, y: Any) -> Any:
-    """Of pairs (value, location): the greater value with its location; the first of equal ones."""
+    """Return the pair (value, location) with the greater value; of equal values the lesser location."""
     (value, here), (other, there) = x, y
     if value > other:
         return value, here
@@ -45,7 +45,7 @@ def maximum_location(x: Any, y: Any) -> Any:
 
 
 def minimum_location(x: Any, y: Any) -> Any:
-    """Of pairs (value, location): the lesser value with its location; the first of equal ones."""
+    """Return the pair (value, location) with the lesser value; of equal values the lesser location."""
     (value, here), (other, there) = x, y
     if value < other:
         return value, here
@@ -55,12 +55,12 @@ def minimum_location(x: Any, y: Any) -> Any:
 
 
 def replace(x: Any, y: Any) -> Any:
-    """The second."""
+    """Return the second."""
     return y
 
 
 def no_operation(x: Any, y: Any) -> Any:
-    """The first."""
+    """Return the first."""
     return x
 
 
@@ -80,3 +80,4 @@ FUNCTIONS: dict[str, ObjectFunction] = {
     "REPLACE": replace,
     "NO_OP": no_operation,
 }
+"""The predefined operations, by their names in the module MPI."""

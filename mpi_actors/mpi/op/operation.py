@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Self
 
 from ..constants import ERR_OP
+from ..datatypes import parse_recv, parse_send
 from ..errors.exception import Exception as MPIException
 from ..handle import Handle, constant, forget
 from . import kernels
@@ -18,15 +19,15 @@ if TYPE_CHECKING:
 
 
 class Op(Handle):
-    """A reduction operation: MPI.SUM, … or one made with `Op.Create`.
+    """A reduction operation: MPI.SUM and the like, or one made with `Op.Create`.
 
-    Calling it with two Python objects reduces them.
+    A call with two Python objects reduces them.
     """
 
     __slots__ = ("_by_number",)
     _error = ERR_OP
     _h: OpState | None
-    _by_number: bool  # it is known from its number: then its function is not ours to pickle
+    _by_number: bool  # made from a number: its function may belong to other code, so it is not pickled
 
     def __new__(cls, op: Op | None = None) -> Self:
         self = super().__new__(cls, op)
@@ -54,7 +55,10 @@ class Op(Handle):
 
     @classmethod
     def fromhandle(cls, handle: int) -> Self:
-        """The operation for a number that `handle` gave; ERR_ARG when there is none."""
+        """Return the operation for a number that `handle` gave.
+
+        Raises MPI.Exception(ERR_ARG) if there is none.
+        """
         self = super().fromhandle(handle)
         self._by_number = True
         return self
@@ -66,13 +70,13 @@ class Op(Handle):
         """Create an operation.
 
         Args:
-            function: called as `function(inbuf, inoutbuf, datatype)`, it changes the second buffer to the
-                result of `inbuf op inoutbuf`, of as many items as there are; called with two Python objects
-                and None by the lower-case methods, it returns the result. It must be associative.
+            function: an associative function. Called as `function(inbuf, inoutbuf, datatype)`, it puts
+                `inbuf op inoutbuf` into the second buffer, for all items there. Called by the lower-case
+                methods with two Python objects and None, it returns the result.
             commute: whether it is commutative.
 
         Raises:
-            RuntimeError: there are 32 already.
+            RuntimeError: the program has made as many as it may have at a time (32).
         """
         self = cls.__new__(cls)
         self._h = create(function, bool(commute))
@@ -82,7 +86,7 @@ class Op(Handle):
         """Free the operation. Raises MPI.Exception(ERR_OP) if it is null, predefined or freed."""
         state = self._live()
         if state.function is None:
-            raise MPIException(ERR_OP, "it is predefined")
+            raise MPIException(ERR_OP, "the operation is predefined")
         self._destroy()
 
     def _destroy(self) -> None:
@@ -110,14 +114,12 @@ class Op(Handle):
     # Reducing
 
     def Reduce_local(self, inbuf: Any, inoutbuf: Any) -> None:
-        """Make the second buffer hold `inbuf op inoutbuf`, item by item.
+        """Put `inbuf op inoutbuf` into the second buffer, item by item.
 
         Raises:
-            ValueError: the buffers are not of the same datatype and count.
+            ValueError: the buffers differ in datatype or count.
             MPI.Exception: ERR_OP, if the operation is null or not defined for the datatype.
         """
-        from ..datatypes import parse_recv, parse_send
-
         target, source = parse_recv(inoutbuf), parse_send(inbuf)
         if source.datatype != target.datatype:
             raise ValueError("the datatypes of the two buffers differ")
@@ -133,7 +135,7 @@ class Op(Handle):
         finish(len(into))
 
     def _reducer(self, datatype: Datatype, count: int) -> Reducer:
-        """What reduces `count` items of packed data: `reducer(inbuf, inoutbuf)`.
+        """Return a reducer of `count` items of packed data: `reducer(inbuf, inoutbuf)`.
 
         Raises:
             MPI.Exception: ERR_OP, if the operation is null or freed, or not defined for the datatype.
@@ -147,14 +149,16 @@ class Op(Handle):
     def _divisible(self) -> bool:
         """Whether parts of the data may be reduced apart from each other, and in any order of ranks.
 
-        Of predefined ones only: users' functions may look at all items together.
+        Only predefined operations allow it: a user's function may look at all items together.
         """
         return self._h is not None and self._h.function is None and self._h.commute
 
     def _live(self) -> OpState:
         state = self._h
         if state is None or state.freed:
-            raise MPIException(ERR_OP, "a null operation" if state is None else "it has been freed")
+            raise MPIException(
+                ERR_OP, "a null operation" if state is None else "the operation has been freed"
+            )
         return state
 
 
@@ -163,5 +167,5 @@ OP_NULL = constant("OP_NULL", Op())
 
 
 def predefined(name: str) -> Op:
-    """The constant of a predefined operation."""
+    """Make the constant of a predefined operation."""
     return constant(name, Op._to(PREDEFINED[name]))

@@ -1,7 +1,7 @@
-"""Reductions in plain Python, a number at a time: for few items, and wherever numpy is not installed.
+"""Reductions in plain Python, a number at a time: for few items, and where numpy is not installed.
 
-Integers wrap around as in C. What floating-point numbers give is bit for bit what the numpy kernels give: a
-double holds more than twice the digits of a float or a half, so rounding its sum or product once more changes
+Integers wrap around as in C. Floating-point results equal those of the numpy kernels bit for bit: a double
+holds more than twice the digits of a float or a half, so that rounding its sum or product once more changes
 nothing (Figueroa, SIGNUM Newsletter 30(3), 1995).
 """
 
@@ -14,13 +14,13 @@ from math import copysign, inf
 from typing import Any
 
 Reducer = Callable[[memoryview, memoryview], None]
-"""Makes `inout` hold `in op inout`, both contiguous; `in` is of the lower ranks."""
+"""`reducer(a, b)` puts `a op b` into b; both are contiguous, and a is of the lower ranks."""
 
 Binary = Callable[[Any, Any], Any]
 
 
 def _maximum(x: Any, y: Any) -> Any:
-    return x if x > y or x != x else y  # a number that is not one wins
+    return x if x > y or x != x else y  # not-a-number wins
 
 
 def _minimum(x: Any, y: Any) -> Any:
@@ -39,11 +39,13 @@ BINARY: dict[str, Binary] = {
     "BOR": operator.or_,
     "BXOR": operator.xor,
 }
+"""The operations on two numbers."""
 ON_BYTES = ("BAND", "BOR", "BXOR")
+"""Operations whose result does not depend on where items begin."""
 
 
 def wrapping(function: Binary, code: str) -> Binary:
-    """An integer function with the result of C: modulo 2 to the number of bits."""
+    """Return an integer function that gives the result of C: modulo 2 to the number of bits."""
     bits = 8 * struct.calcsize(code)
     mask = (1 << bits) - 1
     if code.isupper():
@@ -53,7 +55,7 @@ def wrapping(function: Binary, code: str) -> Binary:
 
 
 def numbers(operation: str, code: Any, count: int) -> Reducer:
-    """Reduce `count` integers or floating-point numbers (not long double)."""
+    """Return a reducer of `count` integers or floating-point numbers (but not long double)."""
     if operation in ON_BYTES and count > 1:
         return on_bytes(BINARY[operation])
     function = BINARY[operation]
@@ -74,7 +76,7 @@ def numbers(operation: str, code: Any, count: int) -> Reducer:
 
 
 def single(function: Binary, code: Any) -> Reducer:
-    """Reduce one number."""
+    """Return a reducer of one number."""
 
     def one(inbuf: memoryview, inoutbuf: memoryview) -> None:
         out = inoutbuf.cast(code)
@@ -84,7 +86,7 @@ def single(function: Binary, code: Any) -> Reducer:
 
 
 def on_bytes(function: Binary) -> Reducer:
-    """Bits know no items: reduce all of them as one long integer."""
+    """Return a reducer that takes all bytes as one long integer."""
 
     def reduce(inbuf: memoryview, inoutbuf: memoryview) -> None:
         result = function(int.from_bytes(inbuf, "little"), int.from_bytes(inoutbuf, "little"))
@@ -94,7 +96,7 @@ def on_bytes(function: Binary) -> Reducer:
 
 
 def halves(function: Binary) -> Reducer:
-    """Numbers of 16 bits, which memory views of Python 3.11 do not read."""
+    """Return a reducer of 16-bit floating-point numbers, which Python 3.11's memory views do not read."""
     read = struct.Struct("e").iter_unpack
     write = struct.Struct("e").pack_into
 
@@ -110,7 +112,7 @@ def halves(function: Binary) -> Reducer:
 
 
 def complex_products(code: str) -> Reducer:
-    """Products of complex numbers, every intermediate result rounded to the type of the parts."""
+    """Return a reducer that multiplies complex numbers. It rounds each step to the type of the parts."""
     functions = (operator.mul, operator.add, operator.sub)
     multiply, add, subtract = (
         halves(function) if code == "e" else single(function, code) for function in functions
@@ -137,7 +139,7 @@ def complex_products(code: str) -> Reducer:
 
 
 def locations(operation: str, code: str) -> Reducer:
-    """The greatest or least value and the index that came with it; of equal values the lesser index."""
+    """Return a reducer for MAXLOC or MINLOC; of equal values it keeps the one with the lesser index."""
     layout = struct.Struct(f"={code}i")
     better = operator.gt if operation == "MAXLOC" else operator.lt
     read, write, size = layout.iter_unpack, layout.pack_into, layout.size

@@ -1,4 +1,4 @@
-"""Operations themselves, which several handles may share."""
+"""The operation itself, to which several handles may refer."""
 
 from __future__ import annotations
 
@@ -9,14 +9,15 @@ from weakref import WeakSet
 from .objects import FUNCTIONS, ObjectFunction
 
 UserFunction = Callable[[Any, Any, Any], Any]
-"""Of two buffers and a datatype: changes the second buffer. Of two objects and None: returns the result."""
+"""Takes two buffers and a datatype, and changes the second buffer; or two objects and None, and returns the
+result."""
 
 MOST_USER_OPERATIONS = 32
-"""As many as mpi4py lets a process have at a time; programs and tests rely on there being a bound."""
+"""How many operations of its own a program may have at a time: as in mpi4py; some rely on a limit."""
 
 
 class OpState:
-    """An operation: predefined (it has a name), or the user's (it has a function)."""
+    """An operation: a predefined one has a name, a user's has a function."""
 
     __slots__ = ("__weakref__", "commute", "freed", "function", "name", "objects")
 
@@ -32,14 +33,17 @@ PREDEFINED = {
     name: OpState(name, name not in ("REPLACE", "NO_OP"), function) for name, function in FUNCTIONS.items()
 }
 
+"""The predefined operations, by name."""
+
 _users: WeakSet[OpState] = WeakSet()
+"""The operations that the program has made and that something still refers to."""
 
 
 def create(function: UserFunction, commute: bool) -> OpState:
-    """A user's operation.
+    """Make a user's operation.
 
     Raises:
-        RuntimeError: there are too many.
+        RuntimeError: there are `MOST_USER_OPERATIONS` already.
     """
     if len(_users) >= MOST_USER_OPERATIONS:
         raise RuntimeError(
@@ -52,6 +56,6 @@ def create(function: UserFunction, commute: bool) -> OpState:
 
 
 def free(state: OpState) -> None:
-    """Forget a user's operation; what has already been started with it goes on."""
+    """Free a user's operation. Reductions that have started with it go on."""
     state.freed = True
     _users.discard(state)

@@ -1,9 +1,10 @@
-"""User-defined operations on buffers."""
+"""Operations that programs define, on buffers."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ..datatypes import buffer
 from .plain import Reducer
 from .state import UserFunction
 
@@ -12,12 +13,10 @@ if TYPE_CHECKING:
 
 
 def user_reducer(function: UserFunction, datatype: Datatype, count: int) -> Reducer:
-    """What reduces `count` items of any datatype with a user's function.
+    """Return a reducer of `count` items of any datatype that calls a user's function.
 
-    Data comes packed; the function sees it laid out as the datatype says.
+    The reducer gets packed data; the function gets buffers that are laid out as the datatype says.
     """
-    from ..datatypes import buffer
-
     if datatype._contiguous:
 
         def reduce(inbuf: memoryview, inoutbuf: memoryview) -> None:

@@ -9,7 +9,7 @@ from .elements import BYTE, COMPLEX, FLOATING, FORTRAN, INTEGER, LOGICAL, MULTI,
 ORDERED = frozenset((INTEGER, FORTRAN, MULTI, FLOATING))
 NUMBERS = ORDERED | {COMPLEX}
 TRUTHS = frozenset((INTEGER, FORTRAN, LOGICAL))
-"""The standard has no Fortran integers here; libraries have, and their meaning is clear."""
+"""The standard does not list Fortran integers here; MPI libraries allow them, and their meaning is clear."""
 BITS = frozenset((INTEGER, FORTRAN, MULTI, BYTE))
 EVERYTHING = NUMBERS | TRUTHS | BITS | {PAIR}
 
@@ -29,9 +29,14 @@ VALID: dict[str, frozenset[str]] = {
     "REPLACE": EVERYTHING,
     "NO_OP": EVERYTHING,
 }
+"""The kinds of data on which each operation works."""
 
 
 def check(operation: str, element: Element) -> None:
-    """Raises MPI.Exception(ERR_OP) if the operation is not defined for such elements."""
+    """Check that an operation is defined for elements of a kind.
+
+    Raises:
+        MPI.Exception: ERR_OP, if it is not.
+    """
     if element.kind not in VALID[operation]:
         raise MPIException(ERR_OP, f"{operation} is not defined for data of kind {element.kind}")
