@@ -1,9 +1,32 @@
 """Datatypes and buffers: what messages consist of, and how programs describe them.
 
-`layout` and `packing` know bytes only; `definition` and `datatype` (with `constructors`, `packers`,
-`contents` …) make datatypes of them, `predefined` those that have a name. `acquire` gets at the memory of
-buffers of all kinds, `buffer` is MPI's own. `specs` and `vector_specs` parse what programs pass to
-communicate into `message`s.
+The package knows memory, and what programs write to describe it; it may not know communicators or messages
+under way. From the bottom up:
+
+- `layout`: where the bytes of an item are, as runs and loops;
+- `packing`: copies between the bytes of a layout and contiguous bytes;
+- `distribution`: the layouts of subarrays and distributed arrays;
+- `memory`: addresses, and memory at an address;
+- `exports`: safe ways for others to look at the memory of a view;
+- `protocol`: the buffer protocol for classes written in Python;
+- `sentinels`: MPI.BOTTOM, MPI.IN_PLACE and MPI.BUFFER_AUTOMATIC;
+- `dlpack`: the contents of a DLPack capsule;
+- `interfaces`: DLPack and the CUDA array interface;
+- `acquire`: the memory of buffers of all kinds;
+- `buffer`: MPI.buffer, and addresses;
+- `codes`: names of basic types in struct, array and numpy;
+- `definition`: what datatype handles refer to;
+- `registry`: tables of the predefined datatypes;
+- `contents`: how a datatype was made, for Get_envelope and Get_contents;
+- `fortran`: Fortran types by what they can hold;
+- `external32`: the representation that is the same on all machines;
+- `constructors`, `packers`: methods of the class Datatype;
+- `datatype`: the class Datatype;
+- `predefined`: the datatypes that have a name;
+- `counting`: how many items a number of received bytes is;
+- `message`: parsed messages;
+- `specs`: parses what programs pass to communicate;
+- `vector_specs`: the same for messages of several blocks.
 """
 
 from .buffer import Aint_add as Aint_add

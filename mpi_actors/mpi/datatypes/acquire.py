@@ -1,4 +1,4 @@
-"""The memory of buffers of all kinds: Python's buffer protocol, DLPack, the CUDA array interface."""
+"""The memory of buffers of all kinds: by Python's buffer protocol, DLPack or the CUDA array interface."""
 
 from __future__ import annotations
 
@@ -9,26 +9,31 @@ from .exports import raw
 from .interfaces import cuda_array, dlpack
 
 NATIVE_ORDER = "<" if sys.byteorder == "little" else ">"
+"""The prefix of formats in this machine's byte order."""
 
 
 class Acquired(NamedTuple):
-    """Contiguous memory: a one-dimensional view of bytes, and what they are.
-
-    `format` is as in the buffer protocol, without a prefix for the native byte order; empty if there is none
-    for the elements. `device` is DLPack's number for the kind of device, 0 for the buffer protocol.
-    """
+    """Contiguous memory, and what is in it."""
 
     view: memoryview
+    """All bytes, in one dimension, of format B."""
     format: str
+    """The format of the elements, as in the buffer protocol, without a prefix for the native byte order;
+    empty if the elements have no format."""
     device: int
+    """DLPack's number for the kind of device; 0 for the buffer protocol."""
 
 
 HOST_DEVICES = (0, 1, 3, 11, 13)
-"""DLPack's numbers of memory that the processor reaches: its own, pinned, and managed."""
+"""DLPack's numbers for memory that the processor can read: its own, pinned, and managed memory."""
 
 
 def native(format: str) -> str:
-    """A format without its prefix; BufferError if it is for the other byte order."""
+    """Return a format without its prefix for the byte order.
+
+    Raises:
+        BufferError: it is of the other byte order.
+    """
     order = format[:1]
     if order in ("@", NATIVE_ORDER) and len(format) > 1:
         return format[1:]
@@ -38,11 +43,16 @@ def native(format: str) -> str:
 
 
 def acquire(obj: Any, writable: bool, with_format: bool) -> Acquired:
-    """The memory of a buffer. `with_format`: it matters, and must be of the native byte order.
+    """Return the memory of a buffer.
+
+    Args:
+        obj: an object with one of the protocols.
+        writable: the caller will write to the memory.
+        with_format: the caller needs the format, which must be of the native byte order.
 
     Raises:
-        TypeError: not a buffer.
-        BufferError: not contiguous, not writable though it must be, or of the other byte order.
+        TypeError: it is not a buffer.
+        BufferError: it is not contiguous, or read-only and `writable`, or of the other byte order.
     """
     try:
         view = raw(obj)
@@ -54,10 +64,12 @@ def acquire(obj: Any, writable: bool, with_format: bool) -> Acquired:
 
 
 def _other_protocol(obj: Any, writable: bool, with_format: bool, error: Exception) -> Acquired:
-    """An object without the buffer protocol, or whose elements it cannot describe."""
+    """Return the memory of an object without the buffer protocol, or with elements that it cannot
+    describe.
+    """
     if type(obj).__module__ == "numpy":
         if isinstance(error, ValueError) and not with_format and hasattr(obj, "view"):
-            return acquire(obj.view("u1"), writable, False)  # dates: a type that the protocol has no name for
+            return acquire(obj.view("u1"), writable, False)  # dates, which have no format in the protocol
         raise error
     from .memory import check_reachable, view_at
 

@@ -25,12 +25,13 @@ def _export() -> None:
 
 @final
 class buffer:
-    """Bytes in memory: of an object that exports them, allocated, or at an address. A sequence of integers.
+    """Bytes in memory: of an object that exports them, new ones, or those at an address. A sequence of
+    integers.
 
-    Pass it to memoryview or numpy.frombuffer to look at its memory as something else.
+    Pass it to memoryview or numpy.frombuffer to see the memory as elements of another type.
     """
 
-    # the second in alphabetical order is what is exported, see `protocol`
+    # the second slot in alphabetical order holds what is exported, see `protocol`
     __slots__ = ("__weakref__", "_device", "_exported", "_object", "_view")
 
     _device: int
@@ -39,9 +40,13 @@ class buffer:
     _view: memoryview
 
     def __new__(cls, buf: Any = _NOTHING, /) -> Self:
-        """The memory of an object that has the buffer protocol, DLPack or the CUDA array interface.
+        """The memory of an object with the buffer protocol, DLPack or the CUDA array interface.
 
-        Without an argument: no bytes. TypeError if it is not a buffer, BufferError if not contiguous.
+        Without an argument the buffer has no bytes.
+
+        Raises:
+            TypeError: the object is not a buffer.
+            BufferError: its memory is not contiguous.
         """
         if buf is _NOTHING:
             return cls._of(view_at(0, 0), None)
@@ -50,7 +55,7 @@ class buffer:
 
     @classmethod
     def _of(cls, view: memoryview, obj: Any, device: int = 0) -> Self:
-        """A buffer of a view of bytes. `obj`: what the attribute of this name says."""
+        """Return a buffer of a view of bytes. `obj` becomes the attribute of that name."""
         if not _is_exported:
             _export()
         self = object.__new__(cls)
@@ -61,7 +66,7 @@ class buffer:
         return self
 
     def __buffer__(self, flags: int, /) -> memoryview:
-        """What memoryview gets (Python 3.12 and later; see `protocol` for earlier ones)."""
+        """Return what memoryview gets, in Python 3.12 and later; see `protocol` for earlier ones."""
         return memoryview(self._view)
 
     def __del__(self, let_go: Callable[[object], None] = let_go) -> None:
@@ -69,7 +74,11 @@ class buffer:
 
     @staticmethod
     def allocate(nbytes: int, clear: bool = False) -> buffer:
-        """New memory. It is zero whether `clear` asks for it or not. ValueError for a negative size."""
+        """Return new memory, which is zero whether `clear` asks for it or not.
+
+        Raises:
+            ValueError: the size is negative.
+        """
         nbytes = operator.index(nbytes)
         if nbytes < 0:
             raise ValueError("memory of a negative size")
@@ -78,13 +87,22 @@ class buffer:
 
     @staticmethod
     def frombuffer(obj: Any, readonly: bool = False) -> buffer:
-        """The memory of an object; BufferError if it is read-only, unless that is asked for."""
+        """Return the memory of an object. `readonly`: the object may be read-only, and the buffer is.
+
+        Raises:
+            TypeError: the object is not a buffer.
+            BufferError: its memory is not contiguous, or read-only although `readonly` is false.
+        """
         view, _, device = acquire(obj, not readonly, False)
         return buffer._of(view.toreadonly() if readonly else view, obj, device)
 
     @staticmethod
     def fromaddress(address: int, nbytes: int, readonly: bool = False) -> buffer:
-        """The memory at an address, whoever owns it. Nothing checks that there is memory."""
+        """Return the memory at an address. Nothing checks that there is memory, or keeps its owner alive.
+
+        Raises:
+            ValueError: the size is negative, or the address is 0 and the size is not.
+        """
         nbytes = operator.index(nbytes)
         if nbytes < 0:
             raise ValueError("memory of a negative size")
@@ -94,17 +112,17 @@ class buffer:
 
     @property
     def address(self) -> int:
-        """Of the first byte."""
+        """The address of the first byte."""
         return address_of(self._view)
 
     @property
     def obj(self) -> Any:
-        """The object whose memory it is; None if it was made from an address."""
+        """The object that owns the memory; None if the buffer was made from an address."""
         return self._object
 
     @property
     def nbytes(self) -> int:
-        """How many bytes there are."""
+        """How many bytes the buffer has."""
         return len(self._view)
 
     @property
@@ -114,31 +132,33 @@ class buffer:
 
     @property
     def format(self) -> str:
-        """Of each element: "B"."""
+        """The format of the elements: "B"."""
         return "B"
 
     @property
     def itemsize(self) -> int:
-        """Of each element, in bytes: 1."""
+        """The bytes of each element: 1."""
         return 1
 
     def cast(self, format: str, shape: Sequence[int] | None = None) -> memoryview:
-        """A view of the memory as elements of another format, in an array of that shape. As of memoryview."""
+        """Return a view of the memory as elements of another format, in an array of a shape; see
+        memoryview.
+        """
         view: Any = self._reachable()
         cast: memoryview = view.cast(format) if shape is None else view.cast(format, tuple(shape))
         return cast
 
     def tobytes(self, order: str | None = None) -> bytes:
-        """A copy of the bytes. `order` is there for likeness with memoryview."""
+        """Return a copy of the bytes. `order` has no effect; memoryview has it, too."""
         return self._reachable().tobytes()
 
     def toreadonly(self) -> buffer:
-        """The same memory, not to be written to through the new object."""
+        """Return a read-only buffer of the same memory."""
         obj = self if self._object is None else self._object
         return buffer._of(self._view.toreadonly(), obj, self._device)
 
     def release(self) -> None:
-        """Let the memory go: there are no bytes afterwards."""
+        """Let go of the memory: afterwards the buffer has no bytes."""
         let_go(self._exported)
         self._view = view_at(0, 0)
         self._exported = exporter(self._view)
@@ -146,7 +166,7 @@ class buffer:
         self._device = 0
 
     def _reachable(self) -> memoryview:
-        """BufferError if the memory is that of a device."""
+        """Return the view; raise BufferError if the memory is that of a device."""
         if self._device not in HOST_DEVICES:
             raise BufferError("the memory is not the host's")
         return self._view
@@ -193,19 +213,19 @@ def _index(item: SupportsIndex) -> int:
 
 
 def Alloc_mem(size: int, info: object = None) -> buffer:
-    """New memory of `size` bytes, for messages."""
+    """Return new memory of `size` bytes. `info` has no effect."""
     return buffer.allocate(size)
 
 
 def Free_mem(mem: buffer) -> None:
-    """Let memory that `Alloc_mem` gave go."""
+    """Let go of memory that `Alloc_mem` returned."""
     if not isinstance(mem, buffer):
         raise TypeError(f"expected buffer, got {type(mem).__name__}")
     mem.release()
 
 
 def Get_address(location: Any) -> int:
-    """The address of the first byte of a buffer; 0 of BOTTOM and None."""
+    """Return the address of the first byte of a buffer; 0 for BOTTOM and None."""
     if location is None:
         return 0
     if isinstance(location, Sentinel):
@@ -214,10 +234,10 @@ def Get_address(location: Any) -> int:
 
 
 def Aint_add(base: int, disp: int) -> int:
-    """An address that is `disp` bytes further."""
+    """Return the address that is `disp` bytes after `base`."""
     return operator.index(base) + operator.index(disp)
 
 
 def Aint_diff(addr1: int, addr2: int) -> int:
-    """How many bytes the first address is behind the second."""
+    """Return how many bytes the first address is after the second."""
     return operator.index(addr1) - operator.index(addr2)

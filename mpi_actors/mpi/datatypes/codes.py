@@ -1,6 +1,7 @@
-"""Names of basic types elsewhere: characters of the modules struct and array, type strings of numpy.
+"""Names of basic types elsewhere: characters of the modules struct and array, and type strings of numpy.
 
-The tables map them to names of MPI's datatypes, for C on 64-bit POSIX systems and common Fortran compilers.
+The tables map them to names of MPI's datatypes, for C on 64-bit POSIX systems and for common Fortran
+compilers.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ import struct
 
 LONG = struct.calcsize("l")
 LONG_DOUBLE = 16 if struct.calcsize("P") == 8 else 12
+"""Bytes of a C long and of a C long double."""
 
 
 def _pairs(text: str) -> dict[str, str]:
@@ -18,7 +20,7 @@ def _pairs(text: str) -> dict[str, str]:
 
 CHARS = _pairs("b1 ? i1 b i2 h i4 i i8 q u1 B u2 H u4 I u8 Q")
 CHARS |= _pairs(f"i{LONG} l u{LONG} L f2 e f4 f f8 d f{LONG_DOUBLE} g c4 E c8 F c16 D c{2 * LONG_DOUBLE} G")
-"""The character of a type string."""
+"""The character for a type string."""
 
 BASIC = f"""
 PACKED u1
@@ -85,9 +87,9 @@ COMPLEX8 c8 =
 COMPLEX16 c16 =
 COMPLEX32 c32 =
 """
-"""Names of basic types, their type strings, and a character if it is not that of the type string.
+"""Names of basic types, their type strings, and the character if it is not the one that `CHARS` has.
 
-"=": `tocode` gives the type string and not the character.
+"=": `tocode` returns the type string and not the character.
 """
 
 ALIASES = """
@@ -113,9 +115,10 @@ F_FLOAT_COMPLEX COMPLEX
 F_DOUBLE_COMPLEX DOUBLE_COMPLEX
 TWOINT INT_INT
 """
+"""Other names of predefined datatypes, and the names in `BASIC` and `PAIRS` that they stand for."""
 
 PAIRS = ("SHORT", "INT", "LONG", "FLOAT", "DOUBLE", "LONG_DOUBLE")
-"""Values of the predefined pairs of a value and an int."""
+"""The types of the values in the predefined pairs of a value and an int."""
 
 FIXED = _pairs(
     f"""
@@ -124,7 +127,7 @@ FIXED = _pairs(
     c8 C_COMPLEX c16 C_DOUBLE_COMPLEX c{2 * LONG_DOUBLE} C_LONG_DOUBLE_COMPLEX
     """
 )
-"""Of type strings."""
+"""Datatypes by type string."""
 
 C_CODES = FIXED | _pairs(
     """
@@ -133,7 +136,7 @@ C_CODES = FIXED | _pairs(
     f FLOAT d DOUBLE g LONG_DOUBLE F C_COMPLEX D C_DOUBLE_COMPLEX G C_LONG_DOUBLE_COMPLEX
     """
 )
-"""Of C: characters and type strings."""
+"""Datatypes of C by character or type string."""
 
 CODES = C_CODES | _pairs(
     """
@@ -143,7 +146,7 @@ CODES = C_CODES | _pairs(
     M INT64_T M8 INT64_T m INT64_T m8 INT64_T
     """
 )
-"""All that `fromcode` and the specifications of messages know."""
+"""Datatypes by every code that `fromcode` and the specifications of messages understand."""
 
 F_CODES = _pairs(
     """
@@ -153,4 +156,4 @@ F_CODES = _pairs(
     r2 REAL2 r4 REAL4 r8 REAL8 r16 REAL16 c4 COMPLEX4 c8 COMPLEX8 c16 COMPLEX16 c32 COMPLEX32
     """
 )
-"""Of Fortran: a letter for the kind, and bytes."""
+"""Datatypes of Fortran by a letter for the kind, or a letter and a number of bytes."""

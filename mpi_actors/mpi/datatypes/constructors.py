@@ -17,7 +17,12 @@ from .registry import PAIR_OF
 
 
 def integers(values: Iterable[SupportsIndex], expected: int | None = None) -> list[int]:
-    """A sequence of integers as a list; ValueError unless it has the expected length."""
+    """Return integers as a list.
+
+    Raises:
+        TypeError: a value is not an integer.
+        ValueError: they are not as many as expected.
+    """
     found = [index(value) for value in values]
     if expected is not None and len(found) != expected:
         raise ValueError(f"expecting {expected} items, got {len(found)}")
@@ -25,16 +30,21 @@ def integers(values: Iterable[SupportsIndex], expected: int | None = None) -> li
 
 
 def counted(*numbers: int) -> None:
-    """ERR_COUNT for a negative number of blocks or of items in a block."""
+    """Check numbers of blocks or of items in a block.
+
+    Raises:
+        MPI.Exception: ERR_COUNT, if one is negative.
+    """
     for number in numbers:
         if number < 0:
             raise MPIException(ERR_COUNT, f"{number} items")
 
 
 class TypeConstructors(Handle):
-    """Base of `Datatype`: the methods that make a datatype from others. It must be committed before its use.
+    """Base of `Datatype`: the methods that make a datatype from others (MPI 4.1, section 5.1).
 
-    All raise MPI.Exception: ERR_TYPE for a null datatype, ERR_COUNT for a negative count, and ERR_ARG.
+    Programs must commit a new datatype before they use it in messages. All methods raise MPI.Exception:
+    ERR_TYPE for a null datatype, ERR_COUNT for a negative count, ERR_ARG for other wrong arguments.
     """
 
     __slots__ = ()
@@ -46,12 +56,14 @@ class TypeConstructors(Handle):
         return cls._to(Definition(layout, COMBINERS[combiner], params, old, parts))
 
     def _spread(self, combiner: str, params: dict[str, Any], count: int, layout: Layout) -> Self:
-        """A datatype of `count` items of this one."""
+        """Return a datatype of `count` items of this one."""
         old: Definition = self._require()
         return self._made(combiner, params, (old,), ((count, old),), layout)
 
     def Dup(self) -> Self:
-        """A duplicate: the same bytes, committed if this is, with the attributes that their keys copy."""
+        """Return a duplicate: the same bytes, committed if this one is, with the attributes that their keys
+        copy.
+        """
         old: Definition = self._require()
         duplicate = self._made("DUP", {}, (old,), ((1, old),), old.layout)
         definition: Definition = duplicate._h
@@ -66,19 +78,19 @@ class TypeConstructors(Handle):
     Create_dup = Dup
 
     def Create_contiguous(self, count: int) -> Self:
-        """`count` items, one after the other."""
+        """Return a datatype of `count` items, one after the other."""
         count = index(count)
         counted(count)
         layout: Layout = self._require().layout
         return self._spread("CONTIGUOUS", {"count": count}, count, repeated(layout, count))
 
     def Create_vector(self, count: int, blocklength: int, stride: int) -> Self:
-        """`count` blocks of `blocklength` items; the blocks begin `stride` items apart."""
+        """Return a datatype of `count` blocks of `blocklength` items, which begin `stride` items apart."""
         extent: int = self._require().extent
         return self._vector("VECTOR", index(count), index(blocklength), index(stride), extent)
 
     def Create_hvector(self, count: int, blocklength: int, stride: int) -> Self:
-        """`count` blocks of `blocklength` items; the blocks begin `stride` bytes apart."""
+        """Return a datatype of `count` blocks of `blocklength` items, which begin `stride` bytes apart."""
         return self._vector("HVECTOR", index(count), index(blocklength), index(stride), 1)
 
     def _vector(self, combiner: str, count: int, blocklength: int, stride: int, unit: int) -> Self:
@@ -88,11 +100,11 @@ class TypeConstructors(Handle):
         return self._spread(combiner, params, count * blocklength, repeated(block, count, stride * unit))
 
     def Create_indexed(self, blocklengths: Sequence[int], displacements: Sequence[int]) -> Self:
-        """Blocks of these lengths at these displacements, in items."""
+        """Return a datatype of blocks: their lengths and displacements are in items."""
         return self._indexed("INDEXED", blocklengths, displacements, self._require().extent)
 
     def Create_hindexed(self, blocklengths: Sequence[int], displacements: Sequence[int]) -> Self:
-        """Blocks of these lengths (in items) at these displacements, in bytes."""
+        """Return a datatype of blocks: their lengths are in items, their displacements in bytes."""
         return self._indexed("HINDEXED", blocklengths, displacements, 1)
 
     def _indexed(
@@ -110,11 +122,11 @@ class TypeConstructors(Handle):
         return self._spread(combiner, params, sum(lengths), compiled)
 
     def Create_indexed_block(self, blocklength: int, displacements: Sequence[int]) -> Self:
-        """Blocks of one length at these displacements, in items."""
+        """Return a datatype of blocks of one length, at displacements in items."""
         return self._indexed_block("INDEXED_BLOCK", blocklength, displacements, self._require().extent)
 
     def Create_hindexed_block(self, blocklength: int, displacements: Sequence[int]) -> Self:
-        """Blocks of one length (in items) at these displacements, in bytes."""
+        """Return a datatype of blocks of one length in items, at displacements in bytes."""
         return self._indexed_block("HINDEXED_BLOCK", blocklength, displacements, 1)
 
     def _indexed_block(
@@ -131,7 +143,9 @@ class TypeConstructors(Handle):
     def Create_struct(
         cls, blocklengths: Sequence[int], displacements: Sequence[int], datatypes: Sequence[Any]
     ) -> Self:
-        """Blocks of these lengths at these displacements (in bytes) of these datatypes."""
+        """Return a datatype of blocks: their lengths in items, their displacements in bytes, their
+        datatypes.
+        """
         lengths = integers(blocklengths)
         places = integers(displacements, len(lengths))
         if len(datatypes) != len(lengths):
@@ -151,7 +165,9 @@ class TypeConstructors(Handle):
     def Create_subarray(
         self, sizes: Sequence[int], subsizes: Sequence[int], starts: Sequence[int], order: int = ORDER_C
     ) -> Self:
-        """The part of an array of these sizes that begins at the indices `starts`."""
+        """Return a datatype of the part, of `subsizes`, of an array of `sizes` that begins at the indices
+        `starts`.
+        """
         whole = integers(sizes)
         part, first = integers(subsizes, len(whole)), integers(starts, len(whole))
         layout = distribution.subarray(self._require().layout, whole, part, first, order)
@@ -171,7 +187,17 @@ class TypeConstructors(Handle):
         psizes: Sequence[int],
         order: int = ORDER_C,
     ) -> Self:
-        """What rank `rank` of `size` has of an array that is distributed on a grid of processes."""
+        """Return a datatype of the part that rank `rank` of `size` has of a distributed array.
+
+        Args:
+            size: how many ranks there are.
+            rank: whose part it is.
+            gsizes: the array's size in each dimension.
+            distribs: how each dimension is distributed (DISTRIBUTE_…).
+            dargs: the block size in each dimension, or DISTRIBUTE_DFLT_DARG.
+            psizes: how many processes the grid has in each dimension.
+            order: ORDER_C or ORDER_FORTRAN.
+        """
         whole = integers(gsizes)
         kinds, blocks, grid = (integers(values, len(whole)) for values in (distribs, dargs, psizes))
         layout, count = distribution.darray(
@@ -181,7 +207,7 @@ class TypeConstructors(Handle):
         return self._spread("DARRAY", {**params, "psizes": grid, "order": order}, count, layout)
 
     def Create_resized(self, lb: int, extent: int) -> Self:
-        """The same bytes with another lower bound and extent."""
+        """Return a datatype of the same bytes with another lower bound and extent, in bytes."""
         lb, extent = index(lb), index(extent)
         layout = resized(self._require().layout, lb, extent)
         return self._spread("RESIZED", {"lb": lb, "extent": extent}, 1, layout)
@@ -190,40 +216,47 @@ class TypeConstructors(Handle):
 
     @classmethod
     def Get_value_index(cls, value: Any, index: Any) -> Self:
-        """The predefined pair of a value and an index; DATATYPE_NULL if there is none."""
+        """Return the predefined pair of a value and an index; DATATYPE_NULL if there is none."""
         return cls(PAIR_OF.get((id(checked(value)), id(checked(index)))))
 
     @classmethod
     def Create_f90_integer(cls, r: int) -> Self:
-        """The predefined type of integers of `r` decimal digits; ERR_ARG if there is none."""
+        """Return the predefined type of integers of `r` decimal digits; ERR_ARG if there is none."""
         from .fortran import f90_integer  # few programs need it: keeps the start fast
 
         return cls._to(f90_integer(index(r)))
 
     @classmethod
     def Create_f90_real(cls, p: int, r: int) -> Self:
-        """The predefined type of real numbers of `p` decimal digits and a decimal exponent up to `r`."""
+        """Return the predefined type of real numbers of `p` decimal digits and a decimal exponent up to
+        `r`.
+        """
         from .fortran import f90_real  # few programs need it: keeps the start fast
 
         return cls._to(f90_real("REAL", index(p), index(r)))
 
     @classmethod
     def Create_f90_complex(cls, p: int, r: int) -> Self:
-        """The predefined type of complex numbers of such parts."""
+        """Return the predefined type of complex numbers whose parts are as of `Create_f90_real`."""
         from .fortran import f90_real  # few programs need it: keeps the start fast
 
         return cls._to(f90_real("COMPLEX", index(p), index(r)))
 
     @classmethod
     def Match_size(cls, typeclass: int, size: int) -> Self:
-        """The Fortran type of a class (TYPECLASS_…) with so many bytes; ERR_ARG if there is none."""
+        """Return the Fortran type of a class (TYPECLASS_…) with `size` bytes; ERR_ARG if there is none."""
         from .fortran import match_size  # few programs need it: keeps the start fast
 
         return cls(match_size(index(typeclass), index(size)))
 
 
 def checked(datatype: Any) -> Definition:
-    """What an argument that is a datatype refers to; TypeError if it is none, ERR_TYPE if it is null."""
+    """Return what a datatype refers to.
+
+    Raises:
+        TypeError: it is not a datatype.
+        MPI.Exception: ERR_TYPE, if it is null.
+    """
     if not isinstance(datatype, TypeConstructors):
         raise TypeError(f"expected Datatype, got {type(datatype).__name__}")
     definition: Definition = datatype._require()

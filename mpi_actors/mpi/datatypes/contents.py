@@ -1,4 +1,4 @@
-"""What `Get_envelope` and its kin tell of how a datatype was made (MPI 4.1, section 5.1.13)."""
+"""How a datatype was made, for `Get_envelope`, `Get_contents` and `decode` (MPI 4.1, section 5.1.13)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ NAMED DUP CONTIGUOUS VECTOR HVECTOR INDEXED HINDEXED INDEXED_BLOCK HINDEXED_BLOC
 RESIZED VALUE_INDEX F90_INTEGER F90_REAL F90_COMPLEX
 """
 NAME_OF: dict[int, str] = {getattr(constants, f"COMBINER_{name}"): name for name in NAMES.split()}
-"""The names of combiners."""
+"""The name of each combiner (COMBINER_…)."""
 
 COMBINERS = {name: number for number, name in NAME_OF.items()}
 
@@ -31,7 +31,7 @@ INTEGERS = {
     "F90_REAL": "p r",
     "F90_COMPLEX": "p r",
 }
-"""Which parameters are integers in the contents, in order; "#" is the length of the lists."""
+"""The parameters that are integers in the contents, in order; "#" stands for the length of the lists."""
 
 ADDRESSES = {
     "HVECTOR": "stride",
@@ -40,16 +40,16 @@ ADDRESSES = {
     "STRUCT": "displacements",
     "RESIZED": "lb extent",
 }
-"""Which are addresses."""
+"""The parameters that are addresses in the contents, in order."""
 
 
 def integers_of(definition: Definition) -> list[int]:
-    """The integers among the arguments of the constructor."""
+    """Return the integers among the arguments of the constructor."""
     return _listed(definition.params, INTEGERS.get(NAME_OF[definition.combiner], ""))
 
 
 def addresses_of(definition: Definition) -> list[int]:
-    """The addresses among the arguments of the constructor."""
+    """Return the addresses among the arguments of the constructor."""
     return _listed(definition.params, ADDRESSES.get(NAME_OF[definition.combiner], ""))
 
 
@@ -66,5 +66,5 @@ def _listed(params: dict[str, Any], names: str) -> list[int]:
 
 
 def copied(params: dict[str, Any]) -> dict[str, Any]:
-    """The parameters, in lists of their own."""
+    """Return the parameters with copies of their lists."""
     return {name: list(value) if isinstance(value, list) else value for name, value in params.items()}

@@ -1,4 +1,4 @@
-"""How many items, or basic elements, a number of received bytes is."""
+"""How many items, or basic elements, a number of received bytes is (MPI 4.1, section 5.1.11)."""
 
 from __future__ import annotations
 
@@ -12,13 +12,21 @@ if TYPE_CHECKING:
 
 
 def count(datatype: Datatype, nbytes: int) -> int:
-    """Items in so many bytes; UNDEFINED if the last one is not complete. ERR_TYPE for a null datatype."""
+    """Return how many items are in `nbytes` bytes; UNDEFINED if the last one is not complete.
+
+    Raises:
+        MPI.Exception: ERR_TYPE, if the datatype is null.
+    """
     items, rest = _items(datatype, nbytes)
     return UNDEFINED if rest else items
 
 
 def elements(datatype: Datatype, nbytes: int) -> int:
-    """Basic elements in so many bytes; UNDEFINED if the last one is not complete. Else as `count`."""
+    """Return how many basic elements are in `nbytes` bytes; UNDEFINED if the last one is not complete.
+
+    Raises:
+        MPI.Exception: ERR_TYPE, if the datatype is null.
+    """
     items, rest = _items(datatype, nbytes)
     definition = datatype._require()
     total = items * definition.elements
@@ -29,7 +37,7 @@ def elements(datatype: Datatype, nbytes: int) -> int:
 
 
 def bytes_of(datatype: Datatype, count: int) -> int:
-    """How many bytes so many basic elements are, from the beginning of the first item: for Set_elements."""
+    """Return how many bytes `count` basic elements have, from the first of an item on: for Set_elements."""
     definition = datatype._require()
     items, rest = divmod(count, definition.elements or 1)
     return items * definition.size + _first(definition, rest)
@@ -43,7 +51,7 @@ def _items(datatype: Datatype, nbytes: int) -> tuple[int, int]:
 
 
 def _partial(definition: Definition, nbytes: int) -> int | None:
-    """Elements in the first bytes of one item; None if they end within one."""
+    """Return the elements in the first bytes of one item; None if the bytes end within one."""
     total = 0
     for number, part in definition.parts:
         if nbytes == 0:
@@ -60,7 +68,7 @@ def _partial(definition: Definition, nbytes: int) -> int | None:
 
 
 def _first(definition: Definition, elements: int) -> int:
-    """The bytes of the first elements of one item."""
+    """Return the bytes of the first elements of one item."""
     total = 0
     for number, part in definition.parts:
         if elements == 0 or part.elements == 0:

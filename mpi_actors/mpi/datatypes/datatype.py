@@ -15,13 +15,14 @@ from .packers import Packers
 from .registry import TYPEDICT
 
 KIND = "Datatype"
+"""The kind of handle to which keys of attributes belong."""
 
 
 class Datatype(TypeConstructors, Packers):
-    """A datatype: predefined, or derived from others by a constructor.
+    """A datatype: predefined, or derived from others by a constructor (MPI 4.1, chapter 5).
 
-    Objects are handles: several may refer to one datatype. Methods of a null one raise MPI.Exception
-    with ERR_TYPE.
+    Objects are handles: several may refer to one datatype. Methods of a null handle raise MPI.Exception with
+    ERR_TYPE.
     """
 
     __slots__ = ()
@@ -40,13 +41,13 @@ class Datatype(TypeConstructors, Packers):
 
     @property
     def _basic(self) -> Datatype | None:
-        """The predefined datatype (the constant) that all elements are of, if there is one."""
+        """The constant for the predefined datatype that all elements are of, if there is one."""
         basic = self._h and self._h.basic
         return basic.constant if basic else None  # type: ignore[return-value]  # a Datatype
 
     @property
     def _format(self) -> str | None:
-        """The character in struct or numpy, or else numpy's type string; None if it is no basic type."""
+        """The character in struct or numpy, or else numpy's type string; None if it is not a basic type."""
         definition = self._require()
         return definition.char or definition.typestr
 
@@ -60,7 +61,7 @@ class Datatype(TypeConstructors, Packers):
         return self._require().size
 
     def Get_extent(self) -> tuple[int, int]:
-        """The lower bound, and how many bytes consecutive items are apart."""
+        """Return the lower bound, and how many bytes consecutive items are apart."""
         definition = self._require()
         return definition.layout.lb, definition.extent
 
@@ -71,22 +72,22 @@ class Datatype(TypeConstructors, Packers):
 
     @property
     def lb(self) -> int:
-        """The lower bound: the displacement where an item is said to begin."""
+        """The lower bound: the displacement at which an item begins, in bytes."""
         return self._require().layout.lb
 
     @property
     def ub(self) -> int:
-        """The upper bound: the lower one plus the extent."""
+        """The upper bound: the lower one plus the extent, in bytes."""
         return self._require().layout.ub
 
     def Get_true_extent(self) -> tuple[int, int]:
-        """The displacement of the first byte, and how many bytes further the last one ends."""
+        """Return the displacement of the first byte, and how many bytes after it the last one ends."""
         layout = self._require().layout
         return layout.true_lb, layout.true_ub - layout.true_lb
 
     @property
     def true_extent(self) -> int:
-        """From the first byte of an item to the end of the last."""
+        """How many bytes after the first byte of an item the last one ends."""
         return self.Get_true_extent()[1]
 
     @property
@@ -100,12 +101,16 @@ class Datatype(TypeConstructors, Packers):
         return self._require().layout.true_ub
 
     def Commit(self) -> Self:
-        """Make a derived datatype fit for use in messages."""
+        """Allow the use of a derived datatype in messages; return the datatype itself."""
         self._require().ready = True
         return self
 
     def Free(self) -> None:
-        """Give it up: the handle becomes null. What was made from it stays. ERR_TYPE if predefined."""
+        """Free the datatype: the handle becomes null. Datatypes made from it stay.
+
+        Raises:
+            MPI.Exception: ERR_TYPE, if it is predefined.
+        """
         definition = self._require()
         if definition.predefined:
             raise MPIException(ERR_TYPE, f"{definition.name or 'it'} is predefined")
@@ -119,7 +124,7 @@ class Datatype(TypeConstructors, Packers):
         self._h = None
 
     def Get_envelope(self) -> tuple[int, int, int, int, int]:
-        """The numbers of integers, addresses, counts and datatypes in the contents; the combiner."""
+        """Return how many integers, addresses, counts and datatypes the contents have, and the combiner."""
         definition = self._require()
         return (
             len(integers_of(definition)),
@@ -130,9 +135,10 @@ class Datatype(TypeConstructors, Packers):
         )
 
     def Get_contents(self) -> tuple[list[int], list[int], list[int], list[Datatype]]:
-        """The constructor's arguments: integers, addresses, counts (none) and datatypes.
+        """Return the constructor's arguments: integers, addresses, counts (always empty) and datatypes.
 
-        ERR_TYPE for a named datatype.
+        Raises:
+            MPI.Exception: ERR_TYPE, for a named datatype.
         """
         definition = self._require()
         if definition.combiner == COMBINER_NAMED:
@@ -140,17 +146,20 @@ class Datatype(TypeConstructors, Packers):
         return integers_of(definition), addresses_of(definition), [], self._old()
 
     def _old(self) -> list[Datatype]:
-        """New handles to the constructor's datatypes; those that are not predefined are to be freed."""
+        """Return new handles to the constructor's datatypes.
+
+        The caller frees those that are not predefined.
+        """
         old = self._require().old
         for definition in old:
             definition.holders += 1
         return [Datatype._to(definition) for definition in old]
 
     def decode(self) -> tuple[Datatype, str, dict[str, Any]]:
-        """How it was made: from which datatype, by which constructor, with which arguments.
+        """Return how the datatype was made: from which datatype, by which constructor, with which arguments.
 
-        `getattr(datatype, "Create_" + constructor.lower())(**arguments)` makes it again. A named datatype is
-        made from itself by "NAMED"; a struct from DATATYPE_NULL.
+        `getattr(datatype, "Create_" + constructor.lower())(**arguments)` makes it again. The constructor of a
+        named datatype is "NAMED", from itself; a struct is made from DATATYPE_NULL.
         """
         definition = self._require()
         name = NAME_OF[definition.combiner]
@@ -169,12 +178,12 @@ class Datatype(TypeConstructors, Packers):
 
     @property
     def envelope(self) -> tuple[int, int, int, int, int]:
-        """As of Get_envelope."""
+        """See Get_envelope."""
         return self.Get_envelope()
 
     @property
     def contents(self) -> tuple[list[int], list[int], list[int], list[Datatype]]:
-        """As of Get_contents."""
+        """See Get_contents."""
         return self.Get_contents()
 
     @property
@@ -189,14 +198,17 @@ class Datatype(TypeConstructors, Packers):
 
     @property
     def is_predefined(self) -> bool:
-        """Whether the library has made it: it cannot be freed then. Also of DATATYPE_NULL."""
+        """Whether the library has made it, so that programs cannot free it. True for DATATYPE_NULL, too."""
         return self._h is None or self._h.predefined
 
     def _is_predefined(self) -> bool:
         return self._h is not None and self._h.predefined
 
     def free(self) -> None:
-        """Call `Free` if not null. A constant stays; another handle to its datatype becomes null."""
+        """Free the datatype, unless the handle is null or a constant.
+
+        Another handle to a predefined datatype becomes null.
+        """
         if self._h is None or self._h.constant is self:
             return
         if self._h.predefined:
@@ -214,7 +226,7 @@ class Datatype(TypeConstructors, Packers):
         return _rebuilt, (type(self), name, params, old)
 
     def Get_attr(self, keyval: int) -> Any:
-        """The value that was set for a key, or None. ERR_KEYVAL if there is no such key."""
+        """Return the value that was set for a key, or None. ERR_KEYVAL if there is no such key."""
         from ..attributes import get_attribute
 
         return get_attribute(KIND, self._require().attributes, keyval)
@@ -238,9 +250,12 @@ class Datatype(TypeConstructors, Packers):
         delete_fn: Callable[[Datatype, int, Any], None] | None = None,
         nopython: bool = False,
     ) -> int:
-        """A new key.
+        """Return a new key for attributes.
 
-        `copy_fn(datatype, key, value)` gives the value for a duplicate, `delete_fn` is told of a deletion.
+        Args:
+            copy_fn: `copy_fn(datatype, key, value)` returns the value for a duplicate; None: no value.
+            delete_fn: `delete_fn(datatype, key, value)` is called before a value is deleted.
+            nopython: values are integers, for callers that are not Python.
         """
         from ..attributes import create_keyval
 
@@ -248,17 +263,17 @@ class Datatype(TypeConstructors, Packers):
 
     @classmethod
     def Free_keyval(cls, keyval: int) -> int:
-        """The key is not used any more. Returns KEYVAL_INVALID."""
+        """Free a key for attributes. Returns KEYVAL_INVALID."""
         from ..attributes import free_keyval
 
         return free_keyval(KIND, keyval)
 
     def Get_name(self) -> str:
-        """Its name for people, "MPI_INT" for example; empty if it has none."""
+        """Return its name for people, "MPI_INT" for example; empty if it has none."""
         return "MPI_DATATYPE_NULL" if self._h is None else self._h.name
 
     def Set_name(self, name: str) -> None:
-        """Give it a name, which is cut to MAX_OBJECT_NAME bytes."""
+        """Give it a name, which is cut to fit into MAX_OBJECT_NAME bytes."""
         self._require().name = name.encode()[: MAX_OBJECT_NAME - 1].decode(errors="ignore")
 
     @property
@@ -271,7 +286,11 @@ class Datatype(TypeConstructors, Packers):
         self.Set_name(name)
 
     def tocode(self) -> str:
-        """The character or the type string (numpy's) of a basic type; ValueError if it has none."""
+        """Return the character or numpy's type string of a basic type.
+
+        Raises:
+            ValueError: it has neither.
+        """
         code = self._h and self._h.code
         if not code:
             raise ValueError(f"{self.Get_name() or 'the datatype'} has neither a character nor a type string")
@@ -279,7 +298,11 @@ class Datatype(TypeConstructors, Packers):
 
     @classmethod
     def fromcode(cls, code: str) -> Datatype:
-        """The predefined datatype for a character or a type string; ValueError if there is none."""
+        """Return the predefined datatype for a character or a type string.
+
+        Raises:
+            ValueError: there is none.
+        """
         try:
             datatype: Datatype = TYPEDICT[code]
         except KeyError:
@@ -288,12 +311,12 @@ class Datatype(TypeConstructors, Packers):
 
     @property
     def typestr(self) -> str:
-        """The type string (numpy's); of what has none "V" and the extent; empty if null."""
+        """Numpy's type string; "V" and the extent if there is none; empty if null."""
         return "" if self._h is None else self._h.typestr or f"V{max(self._h.extent, 0)}"
 
     @property
     def typechar(self) -> str:
-        """The character (struct's and numpy's); of what has none "V"; empty if null."""
+        """The character in struct and numpy; "V" if there is none; empty if null."""
         return "" if self._h is None else self._h.char or "V"
 
 
@@ -303,7 +326,7 @@ DATATYPE_NULL = Datatype._null_handle()
 
 
 def _rebuilt(cls: type[Datatype], name: str, params: dict[str, Any], old: list[Datatype]) -> Datatype:
-    """A datatype from its pickle: committed."""
+    """Return a datatype from its pickle, committed."""
     if name == "STRUCT":
         params["datatypes"] = old
     source = cls._to(old[0]._h) if len(old) == 1 else cls()
@@ -311,12 +334,12 @@ def _rebuilt(cls: type[Datatype], name: str, params: dict[str, Any], old: list[D
 
 
 def _typecode(datatype: Datatype) -> str | None:
-    """The character or type string of a basic type; None if it has none."""
+    """Return the character or type string of a basic type; None if it has neither."""
     return datatype._h.code if datatype._h else None
 
 
 def _typealign(datatype: Datatype) -> int | None:
-    """The alignment of a basic type or a predefined pair, in bytes; None of others."""
+    """Return the alignment of a basic type or a predefined pair, in bytes; None for other types."""
     definition = datatype._h
     if definition is None or not (definition.typestr or (definition.predefined and definition.parts)):
         return None
@@ -326,7 +349,7 @@ def _typealign(datatype: Datatype) -> int | None:
 def _datatype_create(
     datatype: Datatype, combiner: str, params: dict[str, Any], free: bool = False
 ) -> Datatype:
-    """A committed datatype from what `decode` tells. `free`: free the datatypes that it is made from."""
+    """Return a committed datatype from what `decode` returned. `free`: free those it is made from."""
     old = params.get("datatypes", [datatype])
     try:
         made: Datatype = getattr(datatype, f"Create_{combiner.lower()}")(**params)
@@ -338,5 +361,5 @@ def _datatype_create(
 
 
 def _datatype_decode(datatype: Datatype, mark: bool = False) -> tuple[Datatype, str, dict[str, Any]]:
-    """As the method `decode`. `mark` is of no meaning here."""
+    """See the method `decode`. `mark` has no effect."""
     return datatype.decode()

@@ -1,4 +1,4 @@
-"""What datatype handles refer to: how the type was made, where its bytes are, which elements it has."""
+"""What datatype handles refer to: how the datatype was made, where its bytes are, which elements it has."""
 
 from __future__ import annotations
 
@@ -10,10 +10,11 @@ from ..handle import Handle
 from .layout import EMPTY, Layout
 
 Parts = tuple[tuple[int, "Definition"], ...]
+"""How many items of which datatypes, one after the other."""
 
 
 def _elements(parts: Parts) -> tuple[int, Definition | None]:
-    """How many basic elements these are, and of which datatype all of them."""
+    """Return how many basic elements the parts have, and the datatype of all of them if it is one."""
     if not parts:
         return 1, None
     if len(parts) == 1:
@@ -27,15 +28,16 @@ def _elements(parts: Parts) -> tuple[int, Definition | None]:
 class Definition:
     """One datatype.
 
-    combiner: by which constructor it was made; params: the constructor's arguments, by name, and `old`: those
-        that are datatypes.
-    parts: how many items of which datatypes, in the order of the standard's type map; none of basic types.
-    elements: how many basic elements one item has; basic: the predefined datatype that all are of (of pairs,
-        the pair), if there is one.
+    combiner: the constructor that made it; params: the constructor's arguments, by name; old: those of the
+        arguments that are datatypes.
+    parts: how many items of which datatypes, in the order of the standard's type map; empty for basic types.
+    elements: how many basic elements one item has; basic: the predefined datatype that all of them are of (a
+        pair for pairs), if there is one.
     char, typestr, code: names in struct, array and numpy, if it has them.
-    predefined: cannot be freed; constant: the handle that is a constant of the module MPI.
-    ready: committed; dense: `count` items are one run of `count * size` bytes, from where the first begins.
-    holders: handles that must be freed until the type is; attributes: values cached by the program.
+    predefined: programs cannot free it; constant: the handle that is a constant of the module MPI.
+    ready: committed; dense: `count` items are one run of `count * size` bytes that begins with the first
+    item. holders: how many handles must be freed until the datatype is; attributes: values that the program
+    set.
     """
 
     __slots__ = (

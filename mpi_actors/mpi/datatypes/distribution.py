@@ -1,7 +1,7 @@
 """Layouts of parts of multidimensional arrays: subarrays, and blocks of distributed arrays.
 
-The rules are those of MPI 4.1, sections 5.1.3 and 5.1.4. A dimension after the other, the one whose elements
-are next to each other first, the layout so far becomes the element of the next.
+The rules are those of MPI 4.1, sections 5.1.3 and 5.1.4. The functions take one dimension after the other,
+the one with the smallest stride first; the layout so far is the element of the next dimension.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from .layout import EMPTY, Layout, assembled, repeated, resized
 
 
 def fastest_first(ndims: int, order: int) -> Sequence[int]:
-    """The dimensions, the one with the smallest stride first."""
+    """Return the dimensions, the one with the smallest stride first; ERR_ARG for an unknown order."""
     if order not in (ORDER_C, ORDER_FORTRAN):
         raise MPIException(ERR_ARG, f"{order} is neither ORDER_C nor ORDER_FORTRAN")
     return range(ndims) if order == ORDER_FORTRAN else range(ndims - 1, -1, -1)
@@ -31,7 +31,11 @@ def fastest_first(ndims: int, order: int) -> Sequence[int]:
 def subarray(
     element: Layout, sizes: Sequence[int], subsizes: Sequence[int], starts: Sequence[int], order: int
 ) -> Layout:
-    """Some consecutive indices of each dimension; the bounds are those of the whole array."""
+    """Return the layout of consecutive indices of each dimension; its bounds are those of the whole array.
+
+    Raises:
+        MPI.Exception: ERR_ARG, if the part is not in the array, or the order is unknown.
+    """
     if not sizes:
         raise MPIException(ERR_ARG, "an array without dimensions")
     layout, stride = element, element.extent
@@ -45,7 +49,7 @@ def subarray(
 
 
 def coordinates(rank: int, psizes: Sequence[int]) -> list[int]:
-    """Where a rank is in the grid of processes, which is in the order of C."""
+    """Return the coordinates of a rank in the grid of processes, which is in C order."""
     place: list[int] = []
     for psize in reversed(psizes):
         rank, coordinate = divmod(rank, psize)
@@ -63,7 +67,13 @@ def darray(
     psizes: Sequence[int],
     order: int,
 ) -> tuple[Layout, int]:
-    """The elements of a distributed array that a rank has, and how many."""
+    """Return the layout of a rank's elements of a distributed array, and how many they are.
+
+    See `TypeConstructors.Create_darray` for the arguments.
+
+    Raises:
+        MPI.Exception: ERR_ARG, if the arguments contradict each other, or a distribution is unknown.
+    """
     processes = 1
     for psize in psizes:
         processes *= psize
@@ -80,13 +90,13 @@ def darray(
 
 
 def _pieces(gsize: int, distrib: int, darg: int, psize: int, place: int) -> tuple[int, int, int, int]:
-    """Which indices of a dimension a process has: the first, how many together, the step, the end."""
+    """Return which indices of a dimension a process has: the first, how many together, the step, the end."""
     if distrib == DISTRIBUTE_NONE:
         if psize != 1:
-            raise MPIException(ERR_ARG, f"a dimension that is not distributed over {psize} processes")
+            raise MPIException(ERR_ARG, f"a dimension is not distributed, but has {psize} processes")
         return 0, gsize, gsize, gsize
     if distrib not in (DISTRIBUTE_BLOCK, DISTRIBUTE_CYCLIC):
-        raise MPIException(ERR_ARG, f"{distrib} is no distribution")
+        raise MPIException(ERR_ARG, f"{distrib} is not a distribution (DISTRIBUTE_…)")
     block = darg
     if darg == DISTRIBUTE_DFLT_DARG:
         block = 1 if distrib == DISTRIBUTE_CYCLIC else -(-gsize // psize)

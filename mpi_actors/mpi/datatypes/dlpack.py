@@ -1,4 +1,4 @@
-"""What a DLPack capsule holds, as dlpack.h says. This needs ctypes: to be imported at need."""
+"""The contents of a DLPack capsule, as dlpack.h defines them. Import this late: it loads ctypes."""
 
 from __future__ import annotations
 
@@ -34,19 +34,23 @@ class _Versioned(ctypes.Structure):
 
 
 class Tensor(NamedTuple):
-    """A tensor: where it is, in elements of `bits * lanes` bits; `strides` (in elements) None: C order."""
+    """A tensor, whose elements have `bits * lanes` bits."""
 
     address: int
     code: int
+    """DLPack's number for the kind of element."""
     bits: int
     lanes: int
     shape: list[int]
     strides: list[int] | None
+    """In elements; None: C order."""
     readonly: bool
 
 
 _VERSION = 1
+"""The first major version of versioned capsules."""
 _READ_ONLY = 1
+"""The flag of a tensor that must not be written to."""
 
 _get_pointer = ctypes.pythonapi.PyCapsule_GetPointer
 _get_pointer.restype = c_void_p
@@ -57,10 +61,14 @@ _is_valid.argtypes = (ctypes.py_object, ctypes.c_char_p)
 
 
 def tensor_of(capsule: Any, versioned: bool) -> Tensor:
-    """Look into a capsule, which stays its producer's. BufferError if it is void or not understood."""
+    """Return the tensor in a capsule, whose producer still owns it.
+
+    Raises:
+        BufferError: the object is not a capsule, was used before, or is of an unknown version.
+    """
     name = b"dltensor_versioned" if versioned else b"dltensor"
     if not _is_valid(capsule, name):
-        raise BufferError("dlpack: what __dlpack__ returned is no capsule, or was used before")
+        raise BufferError("dlpack: __dlpack__ returned something that is not a capsule, or was used before")
     pointer = _get_pointer(capsule, name)
     readonly = False
     if versioned:

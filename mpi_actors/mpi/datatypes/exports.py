@@ -1,11 +1,12 @@
-"""Views whose memory others look at by way of them.
+"""Safe ways for other objects to look at the memory of a memoryview.
 
-When the garbage collector of CPython before 3.13 finds a memoryview among its garbage that has been
-asked for its buffer by something else, it takes the memory away from it all the same, and the process crashes
-when that something gives the buffer back. A view of a view is harmless: both share one buffer. So nothing
-here asks a memoryview for its buffer, but for the objects of `MPI.buffer`, whose views are known here, and
-thus no garbage, for as long as they are asked for something. Those that can be written to are asked by way of
-an array of ctypes, which is only an address to the collector.
+CPython before 3.13 has a flaw. Another object may have got its buffer from a memoryview. If the garbage
+collector finds that memoryview among its garbage, it takes the memory away all the same, and the process
+crashes when the other object gives the buffer back. A view of a view is harmless, as both share one buffer.
+
+So nothing here asks a memoryview for its buffer, except for objects of `MPI.buffer`. Their read-only views are
+in a table here, so that they are no garbage while another object looks at them. A ctypes array exports their
+writable memory; the collector sees only its address.
 """
 
 from __future__ import annotations
@@ -16,28 +17,29 @@ from pickle import PickleBuffer
 from .memory import address_of, array_at, view_at
 
 _held: dict[int, memoryview] = {}
+"""Views that an owner exports, by identity."""
 _lingering: dict[int, memoryview] = {}
-"""Those whose owner is gone, and that have been looked at since."""
+"""Views whose owner is gone, and that somebody may still be looking at, by identity."""
 
 
 def exporter(view: memoryview) -> object:
-    """What is to be asked for the bytes of a view, in its place; `let_go` of it in the end."""
+    """Return an object that exports the bytes of a view in its place. Its owner calls `let_go` in the end."""
     whole = view.obj
     if type(whole) is (bytes if view.readonly else bytearray) and len(view) == len(whole):
         return whole
     if not view.readonly:
         return array_at(address_of(view), len(view), view)
-    own = memoryview(view)  # nothing else is read-only
+    own = memoryview(view)  # no other kind of object is read-only
     _held[id(own)] = own
     return own
 
 
 def let_go(own: object) -> None:
-    """Nobody will ask it any more; what has been asked for may last longer."""
+    """Note that nobody will ask an exporter for its bytes any more. Buffers given before may last longer."""
     if type(own) is memoryview:
         _lingering[id(own)] = own
         _held.pop(id(own), None)
-    for key in list(_lingering):  # a collection, which may come here, cannot begin while such a list is made
+    for key in list(_lingering):  # a copy: a garbage collection may call this
         view = _lingering.get(key)
         if view is not None:
             with suppress(BufferError):
@@ -46,11 +48,11 @@ def let_go(own: object) -> None:
 
 
 def raw(obj: object) -> memoryview:
-    """All bytes of an object with the buffer protocol, in one dimension.
+    """Return all bytes of an object with the buffer protocol, in one dimension.
 
     Raises:
-        TypeError: it has none.
-        BufferError: they are not contiguous.
+        TypeError: it does not have the protocol.
+        BufferError: its memory is not contiguous.
     """
     if type(obj) is not memoryview:
         try:
@@ -62,5 +64,5 @@ def raw(obj: object) -> memoryview:
     try:
         return obj.cast("B")
     except (TypeError, ValueError):
-        # Fortran's order, or a format that cast does not know
+        # in Fortran order, or of a format that `cast` does not know
         return view_at(address_of(obj), obj.nbytes, obj.readonly, obj)

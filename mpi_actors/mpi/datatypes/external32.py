@@ -1,7 +1,7 @@
-"""The representation "external32": big-endian, IEEE, the same on all machines (MPI 4.1, section 14.5.2).
+"""The representation "external32": big-endian, IEEE 754, the same on all machines (MPI 4.1, section 14.5.2).
 
-Elements have the sizes of the standard's tables, which are not always those of this machine: a C long has
-four bytes there, and a long double is IEEE 754's number of sixteen bytes.
+Elements have the sizes of the standard's tables, which may differ from those of this machine: there a C
+long has four bytes, and a long double is the number of sixteen bytes of IEEE 754.
 """
 
 from __future__ import annotations
@@ -17,21 +17,22 @@ from . import codes
 from .definition import Definition
 
 SIZES = {"LONG": 4, "UNSIGNED_LONG": 4, "WCHAR": 2}
-"""Of basic types whose size there differs from that here."""
+"""Bytes in external32 of the basic types whose size differs there."""
 
 EXTENDED = codes.LONG_DOUBLE == 16 and platform.machine() in ("x86_64", "AMD64")
-"""Whether a long double is the processor's 80-bit number."""
+"""Whether a long double here is the 80-bit number of x86 processors."""
 
 EXTENDED_BITS, QUAD_FRACTION = 63, 112
+"""Bits of the fraction of an 80-bit number, without the leading bit, and of a 16-byte one."""
 
 
 def named(basic: Definition) -> str:
-    """The name of a basic type in the interface, whatever the program calls it."""
+    """Return the name of a basic type in the module MPI, even if the program has renamed it."""
     return (basic.constant and name_of(basic.constant)) or ""
 
 
 def basics(definition: Definition) -> Iterator[tuple[int, Definition]]:
-    """The basic elements of one item in order, as numbers of equal ones."""
+    """Give the basic elements of one item in order: how many equal ones, and their type."""
     if not definition.parts:
         yield 1, definition
         return
@@ -47,18 +48,22 @@ def basics(definition: Definition) -> Iterator[tuple[int, Definition]]:
 
 
 def external_size(definition: Definition) -> int:
-    """Bytes of one item."""
+    """Return the bytes of one item in external32."""
     return sum(count * SIZES.get(named(basic), basic.size) for count, basic in basics(definition))
 
 
 def _sequence(definition: Definition, count: int) -> list[tuple[int, Definition]]:
-    """The elements of some items; all at once if they are of one basic type."""
+    """Return the elements of items, in one entry if all are of one basic type."""
     one = list(basics(definition))
     return [(count * one[0][0], one[0][1])] if len(one) == 1 else one * count
 
 
 def encode(definition: Definition, packed: memoryview | bytearray, count: int) -> bytearray:
-    """Packed items in this representation. ERR_CONVERSION for a number that has no room there."""
+    """Return packed items in external32.
+
+    Raises:
+        MPI.Exception: ERR_CONVERSION, if a number does not fit there.
+    """
     out, place = bytearray(), 0
     for number, basic in _sequence(definition, count):
         end = place + number * basic.size
@@ -68,7 +73,7 @@ def encode(definition: Definition, packed: memoryview | bytearray, count: int) -
 
 
 def decode(definition: Definition, external: memoryview, count: int) -> bytearray:
-    """Packed items from this representation."""
+    """Return packed items from external32."""
     out, place = bytearray(), 0
     for number, basic in _sequence(definition, count):
         end = place + number * SIZES.get(named(basic), basic.size)
@@ -78,7 +83,7 @@ def decode(definition: Definition, external: memoryview, count: int) -> bytearra
 
 
 def _parts(basic: Definition) -> int:
-    """Bytes of what the byte order is about: half of a complex number."""
+    """Return the bytes that the byte order is about: those of one part of a complex number."""
     return basic.size // 2 if (basic.typestr or "")[:1] == "c" else basic.size
 
 
@@ -118,7 +123,7 @@ def _integers(data: bytes, size: int, signed: bool, order: Literal["little", "bi
 
 
 def swapped(data: bytes, size: int) -> bytes:
-    """Each element of `size` bytes with its bytes in the opposite order."""
+    """Return data with the bytes of each element, of `size` bytes, in the opposite order."""
     if size == 1:
         return data
     out = bytearray(len(data))
@@ -128,14 +133,14 @@ def swapped(data: bytes, size: int) -> bytes:
 
 
 def _quad(data: bytes) -> bytes:
-    """IEEE 754's 16-byte number for an 80-bit one: the leading bit, which is explicit there, is left out."""
+    """Return the 16-byte number for an 80-bit one, whose leading bit is left out."""
     fraction = int.from_bytes(data[:8], "little") & ((1 << EXTENDED_BITS) - 1)
     head = int.from_bytes(data[8:10], "little")
     return (head << QUAD_FRACTION | fraction << (QUAD_FRACTION - EXTENDED_BITS)).to_bytes(16, "little")
 
 
 def _extended(data: bytes) -> bytes:
-    """The 80-bit number for a 16-byte one, rounded toward zero."""
+    """Return the 80-bit number for a 16-byte one, rounded toward zero."""
     bits = int.from_bytes(data, "little")
     head = bits >> QUAD_FRACTION
     fraction = (bits & ((1 << QUAD_FRACTION) - 1)) >> (QUAD_FRACTION - EXTENDED_BITS)

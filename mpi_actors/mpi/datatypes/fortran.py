@@ -1,4 +1,4 @@
-"""Fortran types that are chosen by what they can hold, or by their size."""
+"""Fortran types by what they can hold, or by their size (MPI 4.1, section 19.1.9)."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from .definition import Definition
 from .registry import NAMED
 
 INTEGERS = ((2, 1), (4, 2), (9, 4), (18, 8), (38, 16))
-"""Decimal digits that integers of so many bytes hold."""
+"""Decimal digits that integers hold, and the integers' bytes."""
 
 REALS = ((3, 4, 2), (6, 37, 4), (15, 307, 8), (33, 4931, 16))
-"""Decimal digits and exponents of IEEE 754's numbers of so many bytes."""
+"""Decimal digits and exponents that numbers of IEEE 754 hold, and the numbers' bytes."""
 
 CLASSES = {
     TYPECLASS_LOGICAL: "LOGICAL",
@@ -30,12 +30,14 @@ CLASSES = {
     TYPECLASS_REAL: "REAL",
     TYPECLASS_COMPLEX: "COMPLEX",
 }
+"""The beginning of the names of the types of each class."""
 
 _made: dict[tuple[str, int, int], Definition] = {}
+"""By name of the model, digits and exponent: the standard asks for one object for one question."""
 
 
 def _parametrized(name: str, combiner: int, params: dict[str, int]) -> Definition:
-    """The same object for the same parameters, as the standard asks for."""
+    """Return the datatype for some parameters; the same object for the same parameters."""
     key = (name, params.get("p", 0), params["r"])
     found = _made.get(key)
     if found is None:
@@ -47,7 +49,7 @@ def _parametrized(name: str, combiner: int, params: dict[str, int]) -> Definitio
 
 
 def f90_integer(r: int) -> Definition:
-    """Of `selected_int_kind(r)`."""
+    """Return the datatype of `selected_int_kind(r)`; ERR_ARG if there is none."""
     for digits, size in INTEGERS:
         if r <= digits:
             return _parametrized(f"INTEGER{size}", COMBINER_F90_INTEGER, {"r": r})
@@ -55,7 +57,13 @@ def f90_integer(r: int) -> Definition:
 
 
 def f90_real(kind: str, p: int, r: int) -> Definition:
-    """Of `selected_real_kind(p, r)`, for the kinds "REAL" and "COMPLEX". One of the two may be UNDEFINED."""
+    """Return the datatype of `selected_real_kind(p, r)` for the kind "REAL" or "COMPLEX".
+
+    One of `p` and `r` may be UNDEFINED.
+
+    Raises:
+        MPI.Exception: ERR_ARG, if both are, or there is no such type.
+    """
     if p == r == UNDEFINED:
         raise MPIException(ERR_ARG, "neither digits nor exponent are given")
     complex_ = kind == "COMPLEX"
@@ -67,7 +75,7 @@ def f90_real(kind: str, p: int, r: int) -> Definition:
 
 
 def match_size(typeclass: int, size: int) -> Handle:
-    """The type of a class with so many bytes."""
+    """Return the type of a class (TYPECLASS_…) with `size` bytes; ERR_ARG if there is none."""
     found: Handle | None = NAMED.get(f"{CLASSES.get(typeclass)}{size}")
     if found is None:
         raise MPIException(ERR_ARG, f"no type of class {typeclass} has {size} bytes")

@@ -1,8 +1,7 @@
 """Protocols of array libraries for memory that may be on a device: DLPack and the CUDA array interface.
 
-Facts of DLPack are from its header (version 1.0) and the Python Array API standard; those of the other from
-the documentation of numba. Both functions say where the memory is: address, bytes, format of the elements,
-whether it is read-only, and DLPack's number for the kind of device.
+The facts of DLPack are from its header (version 1.0) and the Python Array API standard; those of the CUDA
+array interface are from the documentation of numba.
 """
 
 from __future__ import annotations
@@ -13,28 +12,33 @@ from collections.abc import Sequence
 from typing import Any
 
 DLPACK_VERSION = (1, 0)
+"""The newest version of capsules that `dlpack` understands."""
 CPU, CUDA = 1, 2
+"""DLPack's numbers for kinds of devices."""
 FOR_ANY_STREAM = -1
+"""The argument `stream` that asks the producer not to wait for a stream."""
 UNKNOWN = ""
-"""The format of elements that have no name in the buffer protocol."""
+"""The format of elements that have none in the buffer protocol."""
 
 _FORMATS = """
 b1=? i1=b i2=h i4=i i8=l u1=B u2=H u4=I u8=L f2=e f4=f f8=d f16=g c4=Ze c8=Zf c16=Zd c32=Zg
 """
 FORMATS: dict[str, str] = dict(item.split("=") for item in _FORMATS.split())
-"""Of type strings as numpy's, without the byte order."""
+"""Formats of the buffer protocol by numpy's type strings, without the byte order."""
 
 DLPACK_KINDS = {0: "i", 1: "u", 2: "f", 5: "c", 6: "b"}
+"""The letters of numpy's type strings by DLPack's numbers for kinds of elements."""
 
 MANDATORY = (("data", tuple), ("typestr", str), ("shape", tuple))
 OPTIONAL = (("strides", tuple), ("descr", list))
-"""Keys of the CUDA array interface, and what their values are."""
+"""Keys of the CUDA array interface, and the types of their values."""
 
 Taken = tuple[int, int, str, bool, int]
+"""Memory: address, bytes, format of the elements, whether it is read-only, DLPack's number for its device."""
 
 
 def contiguous(shape: Sequence[int], strides: Sequence[int], itemsize: int) -> bool:
-    """Whether elements at these strides fill their memory, in the order of C or of Fortran."""
+    """Return whether elements at these strides (in bytes) fill their memory, in C or Fortran order."""
     axes = list(zip(shape, strides, strict=False))
     return _dense(axes, itemsize) or _dense(axes[::-1], itemsize)
 
@@ -48,7 +52,7 @@ def _dense(axes: list[tuple[int, int]], step: int) -> bool:
 
 
 def product(shape: Sequence[int]) -> int:
-    """How many elements there are."""
+    """Return how many elements an array of a shape has."""
     total = 1
     for length in shape:
         total *= length
@@ -56,9 +60,11 @@ def product(shape: Sequence[int]) -> int:
 
 
 def dlpack(obj: Any) -> Taken:
-    """The memory of an object with the methods `__dlpack__` and `__dlpack_device__`.
+    """Return the memory of an object with the methods `__dlpack__` and `__dlpack_device__`.
 
-    Raises TypeError and ValueError for what these return, BufferError for what is not supported.
+    Raises:
+        TypeError: the methods return objects of wrong types.
+        BufferError: the memory is not contiguous, or not supported.
     """
     from .dlpack import tensor_of
 
@@ -69,7 +75,7 @@ def dlpack(obj: Any) -> Taken:
     try:
         capsule = obj.__dlpack__(**stream, max_version=DLPACK_VERSION, copy=False)
         versioned = True
-    except TypeError:  # of a time before versions
+    except TypeError:  # the producer is older than versions
         capsule = obj.__dlpack__(**stream)
         versioned = False
     tensor = tensor_of(capsule, versioned)
@@ -80,7 +86,7 @@ def dlpack(obj: Any) -> Taken:
     itemsize = (tensor.bits * tensor.lanes + 7) // 8
     kind, size = DLPACK_KINDS.get(tensor.code, ""), tensor.bits // 8
     if tensor.lanes == 2 and kind == "f" and size > 2:
-        kind, size = "c", 2 * size  # how complex numbers were described before they had a code
+        kind, size = "c", 2 * size  # the way to describe complex numbers before they had a code
     elif tensor.lanes != 1:
         kind = ""
     format = FORMATS.get(f"{kind}{size}", UNKNOWN)
@@ -88,9 +94,14 @@ def dlpack(obj: Any) -> Taken:
 
 
 def cuda_array(obj: Any, with_format: bool) -> Taken:
-    """The memory of an object with the attribute `__cuda_array_interface__`.
+    """Return the memory of an object with the attribute `__cuda_array_interface__`.
 
-    Raises KeyError, TypeError and ValueError for what it lacks, BufferError for what is not supported.
+    `with_format`: the caller needs the format, which must be of the native byte order.
+
+    Raises:
+        KeyError: a key is missing.
+        TypeError: a value has the wrong type.
+        BufferError: the memory is not contiguous, or not supported.
     """
     described = obj.__cuda_array_interface__
     if not isinstance(described, dict):
@@ -119,5 +130,5 @@ def cuda_array(obj: Any, with_format: bool) -> Taken:
 def _typed(described: dict[str, Any], key: str, kind: type) -> Any:
     value = described[key]
     if not isinstance(value, kind):
-        raise TypeError(f"__cuda_array_interface__: {key!r} is no {kind.__name__}")
+        raise TypeError(f"__cuda_array_interface__: {key!r} is not a {kind.__name__}")
     return value

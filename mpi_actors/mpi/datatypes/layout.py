@@ -1,8 +1,8 @@
 """Where the bytes of a datatype are: a compiled form of the standard's type map.
 
-The bytes of one item, in the order in which they are packed, are runs of contiguous bytes and loops over
-such, so that a column of a large matrix is one loop and not thousands of runs. Bounds follow the
-standard (MPI 4.1, sections 5.1.6 to 5.1.8).
+A layout has the bytes of one item, in the order of packing, as runs of contiguous bytes and loops over
+runs. So a column of a large matrix is one loop and not thousands of runs. Bounds follow the standard (MPI
+4.1, sections 5.1.6 to 5.1.8). All sizes, displacements and bounds are in bytes.
 """
 
 from __future__ import annotations
@@ -12,19 +12,19 @@ from typing import NamedTuple
 
 
 class ByteRun(NamedTuple):
-    """Contiguous bytes at a displacement from where an item begins."""
+    """Contiguous bytes at a displacement from the beginning of an item."""
 
     disp: int
     nbytes: int
 
 
 class Loop(NamedTuple):
-    """Rounds over a body; round k is `disp + k * stride` bytes from where an item begins."""
+    """Rounds over a body; round k is `disp + k * stride` bytes from the beginning of an item."""
 
     disp: int
     rounds: int
     stride: int
-    nbytes: int  # that one round packs
+    nbytes: int  # of one round, when packed
     body: tuple[ByteRun | Loop, ...]
 
 
@@ -33,11 +33,12 @@ Body = tuple[Node, ...]
 
 
 class Layout:
-    """The bytes of one item of a datatype, and its bounds, all in bytes.
+    """The bytes of one item of a datatype, and its bounds.
 
-    `runs` and `leaves` count the runs with and without repeating loops, `depth` how deep loops nest. `start`
-    is the displacement of the bytes if they are one run, else None. `align` is the greatest alignment of the
-    basic types. `lb_set` and `ub_set`: the bound was set by a resize, which wins over what the bytes say.
+    `runs` counts the runs in all rounds of loops, `leaves` the runs in the body, `depth` how deep loops nest.
+    `start` is the displacement of the bytes if they are one run, else None. `align` is the greatest
+    alignment of the basic types. `lb_set` and `ub_set`: a resize has set the bound, which counts more than
+    where bytes are.
     """
 
     __slots__ = (
@@ -78,7 +79,7 @@ class Layout:
 
     @property
     def extent(self) -> int:
-        """From the lower to the upper bound; how far apart consecutive items are. May be negative."""
+        """From the lower to the upper bound: how far apart consecutive items are. It may be negative."""
         return self.ub - self.lb
 
 
@@ -97,16 +98,16 @@ def _measure(body: Body) -> tuple[int, int, int]:
 
 
 EMPTY = Layout((), 0, (0, 0), (0, 0), 1)
-"""No items at all: it adds neither bytes nor bounds to what it is part of."""
+"""The layout of no items: it adds neither bytes nor bounds to a layout that it is part of."""
 
 
 def basic(size: int, align: int) -> Layout:
-    """Of a basic type."""
+    """Return the layout of a basic type."""
     return Layout((ByteRun(0, size),), size, (0, size), (0, size), align)
 
 
 def shifted(body: Body, by: int) -> Body:
-    """A body that begins elsewhere."""
+    """Return a body that begins `by` bytes further."""
     if by == 0:
         return body
     moved: list[Node] = []
@@ -119,7 +120,7 @@ def shifted(body: Body, by: int) -> Body:
 
 
 def looped(body: Body, count: int, stride: int, nbytes: int) -> Body:
-    """`count` copies of a body of `nbytes` bytes, `stride` apart, in the simplest form."""
+    """Return `count` copies of a body of `nbytes` packed bytes, `stride` apart, in the simplest form."""
     if count == 1 or not body:
         return body
     if len(body) == 1:
@@ -133,7 +134,7 @@ def looped(body: Body, count: int, stride: int, nbytes: int) -> Body:
 
 
 def joined(bodies: Iterable[Body]) -> Body:
-    """One body after another; runs that touch become one."""
+    """Return one body after another; runs that touch become one."""
     nodes: list[Node] = []
     for body in bodies:
         for node in body:
@@ -147,7 +148,7 @@ def joined(bodies: Iterable[Body]) -> Body:
 
 
 def repeated(layout: Layout, count: int, stride: int | None = None) -> Layout:
-    """`count` items, `stride` bytes apart (by default, the extent)."""
+    """Return the layout of `count` items, `stride` apart (by default the extent)."""
     if count == 0 or layout is EMPTY:
         return EMPTY
     if stride is None:
@@ -166,7 +167,10 @@ def repeated(layout: Layout, count: int, stride: int | None = None) -> Layout:
 
 
 def assembled(parts: Sequence[tuple[int, Layout]], *, padded: bool = False) -> Layout:
-    """Layouts at displacements. `padded`: the extent becomes a multiple of the alignment, as a struct's."""
+    """Return the layout of layouts at displacements.
+
+    `padded`: the extent becomes a multiple of the alignment, as that of a C struct is.
+    """
     present = [(disp, layout) for disp, layout in parts if layout is not EMPTY]
     if not present:
         return EMPTY
@@ -193,7 +197,7 @@ def assembled(parts: Sequence[tuple[int, Layout]], *, padded: bool = False) -> L
 
 
 def resized(layout: Layout, lb: int, extent: int) -> Layout:
-    """The same bytes, other bounds."""
+    """Return a layout of the same bytes with other bounds."""
     return Layout(
         layout.body,
         layout.size,

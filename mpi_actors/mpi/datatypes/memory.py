@@ -1,4 +1,4 @@
-"""Addresses and memory at an address. Both need ctypes, which is imported at the first use only."""
+"""Addresses, and memory at an address. Both need ctypes, which is slow to load: the first use imports it."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ from pickle import PickleBuffer
 from typing import Any
 
 GREATEST = sys.maxsize
-"""Bytes that a view can have at most."""
+"""Bytes of the largest view (Py_ssize_t)."""
 
 _byte: Any = None
 _everything: memoryview | None = None
 
 
 def _byte_type() -> Any:
-    """A type of one byte whose arrays are views of format "B"; those of c_ubyte are of format "<B"."""
+    """Return a type of one byte whose arrays have format "B"; arrays of c_ubyte have format "<B"."""
     global _byte
     if _byte is None:
         import ctypes
 
         class Byte(ctypes.Union):
-            _fields_ = [("value", ctypes.c_ubyte)]  # as ctypes wants it
+            _fields_ = [("value", ctypes.c_ubyte)]  # ctypes wants a list
 
         _byte = Byte
     return _byte
@@ -34,20 +34,23 @@ def _bytes_type(nbytes: int) -> Any:
 
 
 def array_at(address: int, nbytes: int, owner: object = None) -> Any:
-    """An array of ctypes in somebody's memory. It keeps `owner` alive; nothing checks the address."""
+    """Return a ctypes array of the memory at an address.
+
+    It keeps `owner` alive; nothing checks the address.
+    """
     array = _bytes_type(nbytes).from_address(address)
     array.owner = owner
     return array
 
 
 def view_at(address: int, nbytes: int, readonly: bool = False, owner: object = None) -> memoryview:
-    """A view of somebody's memory, as `array_at`."""
+    """Return a view of the memory at an address; see `array_at`."""
     view = memoryview(array_at(address, nbytes, owner))
     return view.toreadonly() if readonly else view
 
 
 def everything() -> memoryview:
-    """A view in which the address of each byte is its index: what displacements from MPI.BOTTOM refer to."""
+    """Return a view of all memory, in which a byte's index is its address: for MPI.BOTTOM."""
     global _everything
     if _everything is None:
         _everything = view_at(0, GREATEST)
@@ -55,13 +58,13 @@ def everything() -> memoryview:
 
 
 def address_of(obj: Any) -> int:
-    """The address of the first byte of a contiguous buffer, of any object with the buffer protocol."""
+    """Return the address of the first byte of a contiguous object with the buffer protocol."""
     import ctypes
 
     view = PickleBuffer(obj).raw()
     if not view.readonly and view.nbytes:
         return ctypes.addressof(ctypes.c_char.from_buffer(view))
-    info = (ctypes.c_void_p * 16)()  # a Py_buffer, whose first field is the address, is at most so large
+    info = (ctypes.c_void_p * 16)()  # large enough for a Py_buffer, whose first field is the address
     get, release = ctypes.pythonapi.PyObject_GetBuffer, ctypes.pythonapi.PyBuffer_Release
     get.argtypes = (ctypes.py_object, ctypes.c_void_p, ctypes.c_int)
     release.argtypes = (ctypes.c_void_p,)
@@ -73,9 +76,12 @@ def address_of(obj: Any) -> int:
 
 
 def check_reachable(address: int, nbytes: int) -> None:
-    """BufferError unless the processor can read the first and last byte of what claims to be a device's.
+    """Check that the processor can read memory that is said to be a device's, by its first and last byte.
 
-    Reading it without asking would end the process if it is really on a device.
+    The kernel reads them: if this process read memory that is really on a device, it would crash.
+
+    Raises:
+        BufferError: the memory cannot be read.
     """
     if nbytes == 0:
         return

@@ -1,4 +1,4 @@
-"""Parsed specifications of messages: where items are, how many, of which datatype."""
+"""Parsed specifications of messages: where items are, how many there are, and of which datatype."""
 
 from __future__ import annotations
 
@@ -8,13 +8,17 @@ from .datatype import Datatype
 from .packing import check, pack, unpack
 
 Target = tuple[memoryview, Callable[[int], None] | None]
+"""Memory to receive into, and what to call afterwards with the number of bytes received, or None."""
 
 
 class BufferMessage:
-    """Items in memory. `count` is that of one block if the specification was parsed for several.
+    """Items in memory. If the specification was parsed for several blocks, `count` is that of one block.
 
-    view: all the memory, bytes; offset: where the first item begins in it. The datatype may be freed while
-    the message is still needed.
+    Args:
+        view: all the memory, as bytes.
+        offset: the byte in it at which the first item begins.
+        count: how many items.
+        datatype: theirs. The program may free it while the message is under way.
     """
 
     __slots__ = ("_definition", "count", "datatype", "offset", "view")
@@ -28,11 +32,13 @@ class BufferMessage:
 
     @property
     def nbytes(self) -> int:
-        """Bytes that the items (those of one block) have in a message."""
+        """Bytes that the items (of one block) have in a message."""
         return self.count * self._definition.size  # type: ignore[union-attr]
 
     def packed(self) -> memoryview | bytearray:
-        """The bytes to send; no copy if they are contiguous. ERR_BUFFER if some are not in the memory."""
+        """Return the bytes to send, without a copy if they are contiguous; ERR_BUFFER if some are not in
+        memory.
+        """
         definition = self._definition
         assert definition is not None
         if definition.dense:
@@ -44,7 +50,7 @@ class BufferMessage:
         return pack(definition.layout, self.view, self.count, self.offset)
 
     def target(self) -> Target:
-        """Where to receive, and what to call afterwards with the number of bytes received, or None."""
+        """Return the memory to receive into; see `Target`. ERR_BUFFER if some items are not in memory."""
         definition = self._definition
         assert definition is not None
         view, count = self.view, self.count
@@ -70,7 +76,7 @@ class BufferMessage:
         return received, spread
 
     def block(self, number: int) -> BufferMessage:
-        """The block of this number: blocks of `count` items follow each other."""
+        """Return a block by its number: blocks of `count` items follow each other."""
         if number == 0:
             return self
         extent: int = self._definition.extent  # type: ignore[union-attr]
@@ -78,7 +84,7 @@ class BufferMessage:
 
 
 class VMessage:
-    """Blocks of items of one datatype in memory; `displs` (in items) say where each block begins."""
+    """Blocks of items of one datatype in memory; `displs` (in items) are where each block begins."""
 
     __slots__ = ("counts", "datatype", "displs", "view")
 
@@ -96,7 +102,7 @@ class VMessage:
         return sum(self.counts) * self.datatype._h.size  # type: ignore[union-attr]
 
     def block(self, number: int) -> BufferMessage:
-        """The block of this number."""
+        """Return a block by its number."""
         extent: int = self.datatype._h.extent  # type: ignore[union-attr]
         return BufferMessage(self.view, self.displs[number] * extent, self.counts[number], self.datatype)
 
@@ -120,5 +126,5 @@ class WMessage:
         return sum(self.block(number).nbytes for number in range(len(self.counts)))
 
     def block(self, number: int) -> BufferMessage:
-        """The block of this number."""
+        """Return a block by its number."""
         return BufferMessage(self.view, self.displs[number], self.counts[number], self.datatypes[number])

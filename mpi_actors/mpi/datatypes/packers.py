@@ -1,4 +1,4 @@
-"""Packing by hand: `Pack`, `Unpack` and their kin, methods of `Datatype`."""
+"""Explicit packing: `Pack`, `Unpack` and the like, methods of `Datatype` (MPI 4.1, section 5.2)."""
 
 from __future__ import annotations
 
@@ -13,22 +13,23 @@ from .acquire import acquire
 from .definition import Definition
 
 EXTERNAL32 = "external32"
+"""The only data representation that the standard defines for packing."""
 
 
 class Packers(Handle):
-    """Base of `Datatype`: between the bytes of items and contiguous bytes.
+    """Base of `Datatype`: copies between the bytes of items and contiguous bytes.
 
-    The buffers are of whole items: there are as many as fit in `inbuf` (packing) or `outbuf` (unpacking).
+    There are as many items as fit into `inbuf` (when packing) or `outbuf` (when unpacking).
     """
 
     __slots__ = ()
 
     def _pack(self, view: memoryview, count: int, offset: int = 0) -> memoryview | bytearray:
-        """The bytes of `count` items, the first at `offset`; no copy if they are contiguous."""
+        """Return the bytes of `count` items, the first at `offset`, without a copy if they are contiguous."""
         return packing.pack(self._h.layout, view, count, offset)
 
     def _unpack(self, packed: Any, view: memoryview, count: int, offset: int = 0) -> None:
-        """Put contiguous bytes where they belong in `count` items; fewer bytes fill the first items."""
+        """Put contiguous bytes into their places in `count` items; fewer bytes fill the first items."""
         packing.unpack(self._h.layout, packed, view, count, offset)
 
     def _usable(self, comm: Any) -> Definition:
@@ -40,10 +41,10 @@ class Packers(Handle):
         return definition
 
     def Pack(self, inbuf: Any, outbuf: Any, position: int, comm: Any) -> int:
-        """Pack items to `outbuf`, from byte `position` on. Returns the position after them.
+        """Pack items into `outbuf`, from byte `position` on. Returns the position after them.
 
         Raises:
-            MPI.Exception: ERR_TRUNCATE when they do not fit.
+            MPI.Exception: ERR_TRUNCATE, if they do not fit.
         """
         definition = self._usable(comm)
         source = acquire(inbuf, False, False).view
@@ -53,7 +54,7 @@ class Packers(Handle):
         """Unpack items from `inbuf`, from byte `position` on. Returns the position after them.
 
         Raises:
-            MPI.Exception: ERR_TRUNCATE when there are not enough bytes.
+            MPI.Exception: ERR_TRUNCATE, if there are not enough bytes.
         """
         definition = self._usable(comm)
         target = acquire(outbuf, True, False).view
@@ -63,14 +64,16 @@ class Packers(Handle):
         return position
 
     def Pack_size(self, count: int, comm: Any) -> int:
-        """How many bytes `Pack` needs for `count` items."""
+        """Return how many bytes `Pack` needs for `count` items."""
         count = index(count)
         if count < 0:
             raise MPIException(ERR_COUNT, f"{count} items")
         return self._usable(comm).size * count
 
     def Pack_external(self, datarep: str, inbuf: Any, outbuf: Any, position: int) -> int:
-        """As `Pack`, in the representation "external32" that all machines understand."""
+        """Pack items as `Pack` does, in the representation "external32", which is the same on all
+        machines.
+        """
         from .external32 import encode
 
         definition = self._external(datarep)
@@ -80,7 +83,7 @@ class Packers(Handle):
         return _put(encode(definition, packed, count), outbuf, position)
 
     def Unpack_external(self, datarep: str, inbuf: Any, position: int, outbuf: Any) -> int:
-        """As `Unpack`, from the representation "external32"."""
+        """Unpack items as `Unpack` does, from the representation "external32"."""
         from .external32 import decode, external_size
 
         definition = self._external(datarep)
@@ -91,7 +94,7 @@ class Packers(Handle):
         return position
 
     def Pack_external_size(self, datarep: str, count: int) -> int:
-        """How many bytes `Pack_external` needs for `count` items."""
+        """Return how many bytes `Pack_external` needs for `count` items."""
         from .external32 import external_size
 
         return external_size(self._external(datarep)) * index(count)

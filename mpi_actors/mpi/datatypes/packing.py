@@ -1,7 +1,7 @@
-"""Packing and unpacking: between the bytes that a layout describes and contiguous bytes.
+"""Packing and unpacking: copies between the bytes that a layout describes and contiguous bytes.
 
-By slices of memoryviews; or, when numpy has been imported and loops are long, by one strided copy of numpy
-for each run of the body, however often loops repeat it.
+The copies are slices of memoryviews. If the program has imported numpy and loops are long, one strided copy
+of numpy does a run of the body for all rounds of the loops around it.
 """
 
 from __future__ import annotations
@@ -14,23 +14,29 @@ from ..errors.exception import Exception as MPIException
 from .layout import Body, Layout, Loop, looped
 
 FEWEST_RUNS_FOR_NUMPY = 16
+"""Runs: below, slices take less time than the first call of numpy."""
 GAIN_FOR_NUMPY = 4
-"""So many runs must each leaf stand for: a strided copy costs about as much as four slices."""
+"""Runs that one run of the body must stand for: a strided copy costs about as much as four slices."""
 
 DEEPEST_FOR_NUMPY = 24
-"""Old releases of numpy know at most 32 dimensions."""
+"""Loops around loops, each of which is a dimension: releases of numpy before 2.0 have at most 32."""
 
 WORDS = {1: "u1", 2: "u2", 4: "u4", 8: "u8"}
+"""Numpy's types for runs of these bytes, which it copies fastest."""
 
 
 def span(layout: Layout, count: int, offset: int) -> tuple[int, int]:
-    """The first byte and the one after the last of `count` items, the first of which begins at `offset`."""
+    """Return the first byte, and the one after the last, of `count` items, the first at `offset`."""
     last = (count - 1) * (layout.ub - layout.lb)
     return offset + layout.true_lb + min(last, 0), offset + layout.true_ub + max(last, 0)
 
 
 def check(layout: Layout, view: memoryview, count: int, offset: int) -> None:
-    """ERR_BUFFER if some bytes of the items are not in the memory that the program gave."""
+    """Check that all bytes of items are in the memory that the program gave.
+
+    Raises:
+        MPI.Exception: ERR_BUFFER, if some are not.
+    """
     start, stop = span(layout, count, offset)
     if start < 0 or stop > len(view):
         raise MPIException(
@@ -39,7 +45,11 @@ def check(layout: Layout, view: memoryview, count: int, offset: int) -> None:
 
 
 def pack(layout: Layout, view: memoryview, count: int, offset: int = 0) -> memoryview | bytearray:
-    """The bytes of `count` items, the first at `offset`. Not a copy if they are contiguous."""
+    """Return the bytes of `count` items, the first at `offset`, without a copy if they are contiguous.
+
+    Raises:
+        MPI.Exception: ERR_BUFFER, if some are not in the memory.
+    """
     total = count * layout.size
     if total == 0:
         return memoryview(b"")
@@ -60,7 +70,11 @@ def pack(layout: Layout, view: memoryview, count: int, offset: int = 0) -> memor
 
 
 def unpack(layout: Layout, packed: Any, view: memoryview, count: int, offset: int = 0) -> None:
-    """Put contiguous bytes (at most those of `count` items) in their places; fewer fill the first."""
+    """Put contiguous bytes, at most those of `count` items, into their places; fewer fill the first items.
+
+    Raises:
+        MPI.Exception: ERR_BUFFER, if some places are not in the memory.
+    """
     if type(packed) is not memoryview:
         packed = memoryview(packed)
     total = min(count * layout.size, len(packed))
@@ -95,7 +109,7 @@ def _scatter(body: Body, offset: int, packed: memoryview, view: memoryview) -> N
 
 
 def flatten(body: Body, base: int, runs: list[tuple[int, int]]) -> None:
-    """Append the runs of a body, as pairs of first byte and the one after the last."""
+    """Append the runs of a body, as pairs of the first byte and the one after the last."""
     for node in body:
         start = base + node.disp
         if not isinstance(node, Loop):
@@ -112,7 +126,7 @@ def flatten(body: Body, base: int, runs: list[tuple[int, int]]) -> None:
 
 
 def _numpy_for(layout: Layout, count: int) -> Any:
-    """The module numpy if it is loaded and worth its calls."""
+    """Return the module numpy if it is loaded and faster than slices here, else None."""
     runs = count * layout.runs
     if runs < max(FEWEST_RUNS_FOR_NUMPY, GAIN_FOR_NUMPY * layout.leaves) or layout.depth > DEEPEST_FOR_NUMPY:
         return None
@@ -132,7 +146,11 @@ def _copy(
 ) -> None:
     """Copy a body, once for each combination of rounds of the loops around it.
 
-    dims: of each loop around, outermost first: rounds, bytes from round to round in memory and when packed.
+    Args:
+        dims: for each loop around, the outermost first: rounds, and bytes from round to round in memory and
+        in
+            the packed bytes.
+        packing: copy from memory to the packed bytes; else back.
     """
     for node in body:
         if isinstance(node, Loop):

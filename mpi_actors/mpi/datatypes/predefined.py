@@ -12,8 +12,9 @@ NAMED: dict[str, Datatype] = registry.NAMED
 """See `registry.NAMED`."""
 
 SPECIAL_NAMES = {"INT_INT": "MPI_2INT", "C_COMPLEX": "MPI_C_FLOAT_COMPLEX"}
+"""What `Get_name` returns where that is not the name in the module MPI with "MPI_" before it."""
 WIDE = 4
-"""Bytes of a wchar_t."""
+"""Bytes of a wchar_t on POSIX systems."""
 
 
 def _define(name: str, definition: Definition) -> Definition:

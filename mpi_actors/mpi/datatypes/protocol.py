@@ -1,8 +1,9 @@
 """The buffer protocol for classes that are written in Python.
 
-From Python 3.12 on a method `__buffer__` is all it takes. Before, only types of C have it, and programs do
-pass `MPI.buffer` objects to numpy and memoryview: so the protocol is put into the type object, once, at the
-first use. Python's documented structures PyTypeObject and PyBufferProcs say where; what is there is checked.
+From Python 3.12 on, a class only needs a method `__buffer__`. Before, only types written in C have the
+protocol, and programs pass `MPI.buffer` objects to numpy and memoryview. So this module puts the protocol
+into the type object, once, at the first use. The places are those of Python's documented structures
+PyTypeObject and PyBufferProcs; the module checks what it finds there.
 """
 
 from __future__ import annotations
@@ -12,18 +13,26 @@ from pickle import PickleBuffer
 from typing import Any
 
 WORD = 8
+"""Bytes of a pointer."""
 BASICSIZE, AS_BUFFER, FLAGS = 32, 160, 168
 """Offsets in PyTypeObject with 8-byte pointers: tp_basicsize, tp_as_buffer, tp_flags."""
 
 BUF_FORMAT, BUF_ND, BUF_STRIDES = 0x4, 0x8, 0x10 | 0x8
+"""Flags of a request for a buffer: which of its fields the caller wants (PyBUF_…)."""
 
 NATIVE = sys.version_info >= (3, 12)
+"""Python itself asks `__buffer__`."""
 
 _kept: list[Any] = []
+"""What type objects point to, which must never be freed."""
 
 
 def _procs(cls: type) -> Any:
-    """The two function pointers of PyBufferProcs of a type, as a writable array."""
+    """Return the two function pointers of a type's PyBufferProcs as a writable array.
+
+    Raises:
+        NotImplementedError: the type object does not look as expected.
+    """
     import ctypes
 
     if ctypes.sizeof(ctypes.c_void_p) != WORD or sys.implementation.name != "cpython":
@@ -38,17 +47,17 @@ def _procs(cls: type) -> Any:
 
 
 def export_second_slot(cls: type) -> None:
-    """Instances export what the second of their slots (in alphabetical order) holds, which has the protocol.
+    """Let instances export the object in their second slot (in alphabetical order), which has the protocol.
 
-    The function of PickleBuffer does this: it passes the request on to the object that its second word (after
-    the header) refers to, and slots are words.
+    The function of PickleBuffer does this: it passes the request on to the object to which the second word
+    after the header refers, and each slot is one word.
     """
     if not NATIVE:
         _procs(cls)[0] = _procs(PickleBuffer)[0]
 
 
 def export_nothing_at(cls: type, address: int) -> None:
-    """Instances export zero bytes at an address, which belong to no object."""
+    """Let instances export zero bytes at an address, which belong to no object."""
     if NATIVE:
         return
     import ctypes

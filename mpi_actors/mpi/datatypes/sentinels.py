@@ -9,7 +9,7 @@ from .protocol import export_nothing_at
 
 
 class Sentinel:
-    """Base of the three: one instance each, which compares with integers by its address."""
+    """Base of the three. Each has one instance, which equals the integer that is its address."""
 
     __slots__ = ("__weakref__",)
 
@@ -18,7 +18,7 @@ class Sentinel:
     _only: ClassVar[Sentinel | None] = None
 
     def __new__(cls) -> Self:
-        """The only instance of the class."""
+        """Return the only instance of the class."""
         if cls._only is None:
             cls._only = object.__new__(cls)
         assert isinstance(cls._only, cls)
@@ -45,12 +45,12 @@ class Sentinel:
         return self._name
 
     def __buffer__(self, flags: int, /) -> memoryview:
-        """No bytes at all (Python 3.12 and later; see `protocol` for earlier ones)."""
+        """Return a view of no bytes, in Python 3.12 and later; see `protocol` for earlier ones."""
         return memoryview(bytearray())
 
 
 class BottomType(Sentinel):
-    """The type of `BOTTOM`, the address zero: displacements of a datatype are addresses then."""
+    """The type of `BOTTOM`, the address zero, from which displacements of a datatype are addresses."""
 
     __slots__ = ()
     _name = "BOTTOM"
@@ -61,7 +61,7 @@ class BottomType(Sentinel):
 
 
 class InPlaceType(Sentinel):
-    """The type of `IN_PLACE`: what is to be sent is in the receive buffer already."""
+    """The type of `IN_PLACE`: the receive buffer has what the rank sends."""
 
     __slots__ = ()
     _name = "IN_PLACE"
@@ -84,7 +84,7 @@ _exported = False
 
 
 def export_sentinels() -> None:
-    """Let memoryview take them, as MPI's own are buffers. Imports ctypes, so not done without a reason."""
+    """Let memoryview accept the three, as in mpi4py. This imports ctypes, so do it only when needed."""
     global _exported
     if not _exported:
         _exported = True

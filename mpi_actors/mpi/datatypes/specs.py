@@ -3,8 +3,9 @@
     buf | [buf, type] | [buf, count] | [buf, (count, displ)] | [buf, count, type]
     | [buf, (count, displ), type] | [buf, count, displ, type]
 
-Any of count, displ and type may be None: then they follow from the buffer. A type may be its code. What is
-wrong with a specification raises TypeError, ValueError, KeyError or BufferError, as mpi4py's programs expect.
+Any of count, displ (both in items) and type may be None: then they follow from the buffer. A type may be
+given by its code. A wrong specification raises TypeError, ValueError, KeyError or BufferError, as programs
+for mpi4py expect.
 """
 
 from __future__ import annotations
@@ -30,10 +31,13 @@ OTHER_PROTOCOLS = ("__dlpack__", "__cuda_array_interface__")
 SEQUENCES = (list, tuple)
 KINDS = (Datatype, str)
 NOTHING = memoryview(bytearray())
+"""The memory of a message without bytes."""
 
 
 def fast_view(buf: Any) -> memoryview | None:
-    """The bytes of the simplest buffers, contiguous in the order of C; None: parse it."""
+    """Return the bytes of one of the simplest buffers, contiguous in C order; None: the caller has to
+    parse.
+    """
     if buf.__class__ is list or buf.__class__ is tuple:
         return None
     try:
@@ -41,27 +45,32 @@ def fast_view(buf: Any) -> memoryview | None:
         if view.format in CASTABLE and buf is not BOTTOM and buf is not IN_PLACE:
             return view.cast("B")
     except (TypeError, ValueError, BufferError):
-        pass  # it is no buffer, or not so simple: the parser knows which
+        pass  # not a buffer, or not so simple: the parser finds out
     return None
 
 
 def fast_target(buf: Any) -> memoryview | None:
-    """The same of a buffer to receive in; None too if it is read-only."""
+    """Return the bytes of one of the simplest buffers to receive into; None: the caller has to parse."""
     view = fast_view(buf)
     return None if view is None or view.readonly else view
 
 
 def parse_send(spec: Any, *, rank: int = 0, blocks: int = 1) -> BufferMessage:
-    """Parse what is to be sent.
+    """Parse the specification of a message to send.
 
-    rank: the destination; nothing is looked at if it is PROC_NULL.
-    blocks: the buffer has so many blocks of `count` items, if the count is not given.
+    Args:
+        spec: see the module's text.
+        rank: the destination. If it is PROC_NULL, the specification is not looked at.
+        blocks: how many blocks of `count` items the buffer has, if the count is not given.
+
+    Raises:
+        MPI.Exception: ERR_TYPE, if the datatype is null or not committed; ERR_BUFFER, for IN_PLACE.
     """
     return _parse(spec, False, rank, blocks)
 
 
 def parse_recv(spec: Any, *, rank: int = 0, blocks: int = 1) -> BufferMessage:
-    """Parse where to receive; BufferError if the memory is read-only. Parameters as of `parse_send`."""
+    """Parse the specification of a message to receive, whose memory must be writable; see `parse_send`."""
     return _parse(spec, True, rank, blocks)
 
 
@@ -125,19 +134,19 @@ def _parse(spec: Any, writable: bool, rank: int, blocks: int) -> BufferMessage:
 
 
 def whole(spec: Any) -> Any:
-    """A specification that is a buffer; TypeError if it is none."""
+    """Return a specification that is a buffer; TypeError if it is not."""
     try:
         memoryview(spec)
     except TypeError:
         if isinstance(spec, type) or not any(hasattr(spec, name) for name in OTHER_PROTOCOLS):
             raise TypeError(f"a message is a buffer or a list, not {type(spec).__name__}") from None
     except ValueError:
-        pass  # a buffer, whose elements have no format
+        pass  # a buffer whose elements have no format
     return spec
 
 
 def located(buf: Any, kind: Any, writable: bool) -> tuple[memoryview, Datatype]:
-    """The memory of a buffer and the datatype that was given for it, or follows from its format."""
+    """Return the memory of a buffer, and the datatype given for it or that of its format."""
     if buf is None:
         return NOTHING, typed(kind)
     if buf is BOTTOM:
@@ -162,7 +171,7 @@ def located(buf: Any, kind: Any, writable: bool) -> tuple[memoryview, Datatype]:
 
 
 def typed(kind: Any) -> Datatype:
-    """A datatype, or that for a code; KeyError for what is no code."""
+    """Return a datatype, or the datatype for a code; KeyError if there is none."""
     if isinstance(kind, Datatype):
         return kind
     try:
@@ -172,7 +181,7 @@ def typed(kind: Any) -> Datatype:
 
 
 def extent_of(datatype: Datatype, what: str) -> int:
-    """The extent of a datatype, by which something is to be measured; ValueError if that is impossible."""
+    """Return a datatype's extent, to measure `what`; ValueError if it is null or the extent not positive."""
     definition = datatype._h
     if definition is None:
         raise ValueError(f"{what} of items of a null datatype")
@@ -182,5 +191,5 @@ def extent_of(datatype: Datatype, what: str) -> int:
 
 
 def unusable(datatype: Datatype) -> NoReturn:
-    """ERR_TYPE: it is null, or not committed."""
+    """Raise ERR_TYPE for a datatype that is null or not committed."""
     raise MPIException(ERR_TYPE, "the datatype is not committed" if datatype else "null datatype")

@@ -1,11 +1,12 @@
 """Specifications of messages of several blocks, whose sizes (and types) may differ.
 
     buf | [buf, type] | [buf, counts] | [buf, (counts, displs)] | … | [buf, counts, displs, type]
-    [buf, types] | [buf, (counts, displs), types] | [buf, counts, displs, types]     of blocks with own types
+    [buf, types] | [buf, (counts, displs), types] | [buf, counts, displs, types]     blocks with types of
+    their own
 
-Counts may be one number for all blocks, displacements the number of items from block to block. Without
-counts, the items are dealt out evenly, the first blocks get one more; without displacements, blocks follow
-each other.
+Counts may be one number for all blocks; displacements may be one number, the items from block to block.
+Without counts, the blocks share the items evenly, and the first ones get one more. Without displacements,
+blocks follow each other.
 """
 
 from __future__ import annotations
@@ -23,22 +24,22 @@ from .specs import KINDS, NOTHING, SEQUENCES, extent_of, located, unusable, whol
 
 
 def parse_send_v(spec: Any, blocks: int, *, rank: int = 0) -> VMessage:
-    """Parse what is to be sent, in so many blocks. Nothing is looked at if `rank` is PROC_NULL."""
+    """Parse a message to send in `blocks` blocks. If `rank` is PROC_NULL, it is not looked at."""
     return _parse(spec, False, blocks, rank)
 
 
 def parse_recv_v(spec: Any, blocks: int, *, rank: int = 0) -> VMessage:
-    """Parse where to receive so many blocks; BufferError if the memory is read-only."""
+    """Parse a message to receive in `blocks` blocks, whose memory must be writable; see `parse_send_v`."""
     return _parse(spec, True, blocks, rank)
 
 
 def parse_send_w(spec: Any, blocks: int) -> WMessage:
-    """Parse what is to be sent, in so many blocks of own types."""
+    """Parse a message to send in `blocks` blocks, each with its own type."""
     return _parse_w(spec, False, blocks)
 
 
 def parse_recv_w(spec: Any, blocks: int) -> WMessage:
-    """Parse where to receive so many blocks of own types; BufferError if the memory is read-only."""
+    """Parse a message to receive in `blocks` blocks, each with its own type; the memory must be writable."""
     return _parse_w(spec, True, blocks)
 
 
@@ -134,7 +135,7 @@ def _parse_w(spec: Any, writable: bool, blocks: int) -> WMessage:
 
 
 def is_integral(value: Any) -> bool:
-    """Whether it is one integer: also an array without dimensions."""
+    """Return whether a value is one integer, or an array without dimensions."""
     if not hasattr(value, "__index__"):
         return False
     if not hasattr(value, "__len__"):
@@ -151,7 +152,12 @@ def is_integral(value: Any) -> bool:
 
 
 def listed(values: Any, blocks: int) -> list[int]:
-    """Integers, one for each block; TypeError for what are none, ValueError for another number of them."""
+    """Return integers, one for each block.
+
+    Raises:
+        TypeError: a value is not an integer.
+        ValueError: they are not as many as blocks.
+    """
     if len(values) != blocks:
         raise ValueError(f"expecting {blocks} items, got {len(values)}")
     return [index(values[number]) for number in range(blocks)]
