@@ -4,9 +4,9 @@ CPython before 3.13 has a flaw. Another object may have got its buffer from a me
 collector finds that memoryview among its garbage, it takes the memory away all the same, and the process
 crashes when the other object gives the buffer back. A view of a view is harmless, as both share one buffer.
 
-So nothing here asks a memoryview for its buffer, except for objects of `MPI.buffer`. Their read-only views are
-in a table here, so that they are no garbage while another object looks at them. A ctypes array exports their
-writable memory; the collector sees only its address.
+So nothing here asks a memoryview for its buffer, except for objects of `MPI.buffer`. Their read-only views
+are in a table here, so that they are no garbage while another object looks at them. A ctypes array exports
+their writable memory; the collector sees only its address.
 """
 
 from __future__ import annotations
