@@ -115,7 +115,7 @@ class RealDaemon:
             max_size=options.max_size,
             keep=options.keep,
             database=None if access is None else access.database,
-            changed=self._on_depot_changed,
+            on_change=self._on_depot_changed,
         )
         self.prepared = trio.Event()
         """Set when the depot has tried to install every interpreter of the store for which there is room."""

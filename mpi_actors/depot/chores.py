@@ -1,4 +1,4 @@
-"""Things that are done again and again, one after the other, until cancelled."""
+"""Repeats things now and then, one after the other, until cancelled."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ class Chore:
     """One thing to do now and then."""
 
     name: str
-    """What is done, to follow "cannot"."""
+    """What it does, as words to follow "cannot"."""
     every: float
-    """Seconds from its end to its next begin."""
+    """Seconds from its end to its next start."""
     work: Callable[[], Awaitable[object]]
-    """ContentError, StoreDamaged and DepotUnusable are logged, and it is done again at the next turn."""
+    """Does it. ContentError, StoreDamaged and DepotUnusable are logged, and it is tried again when due."""
 
 
 class Chores:
-    """Does each chore at once, and then whenever it is due."""
+    """Does each chore at once, and then again whenever it is due."""
 
     def __init__(self, chores: Sequence[Chore]) -> None:
         self._chores = chores
@@ -34,11 +34,11 @@ class Chores:
         self._trouble: dict[str, str] = {}
 
     def wake(self) -> None:
-        """Do all of them now."""
+        """Do all chores now."""
         self._awake.set()
 
     async def run(self) -> None:
-        """Work until cancelled."""
+        """Do the chores until cancelled."""
         due = {chore.name: trio.current_time() for chore in self._chores}
         while True:
             for chore in self._chores:
@@ -55,7 +55,7 @@ class Chores:
         try:
             await chore.work()
         except (ContentError, StoreDamaged, DepotUnusable) as error:
-            if str(error) != self._trouble.get(chore.name):  # once is enough
+            if str(error) != self._trouble.get(chore.name):  # log the same text only once
                 _log.warning("cannot %s, will try again: %s", chore.name, error)
             self._trouble[chore.name] = str(error)
         else:

@@ -1,4 +1,4 @@
-"""The interpreters that this peer offers: which are installed, which go, and when."""
+"""The interpreters that this peer offers: what is installed, what goes, and when."""
 
 from __future__ import annotations
 
@@ -28,11 +28,14 @@ from .upkeep import Cleared as Cleared
 from .usage import WRITE_INTERVAL
 
 FOLDER = "interpreters"
-"""Where in a daemon's directory interpreters are installed. All that is in it is the depot's."""
+"""Name of the directory in a daemon's directory in which interpreters are installed, and nothing else is."""
 
-_LOOK_INTERVAL = 5.0  # seconds between looks at what other processes have changed
-_REOPEN_INTERVAL = 15.0  # seconds until a store that could not be opened is tried again
-_EXPIRE_INTERVAL = 3600.0  # seconds between deletions of what nobody has used for long
+_LOOK_INTERVAL = 5.0
+"""Seconds between looks at what other processes have changed: a person who pins something waits for it."""
+_REOPEN_INTERVAL = 15.0
+"""Seconds until a store that could not be opened is tried again: a peer that has it may have come."""
+_EXPIRE_INTERVAL = 3600.0
+"""Seconds between deletions of what nobody has used for long: an hour more or less does not matter."""
 
 _log = logging.getLogger(__name__)
 
@@ -41,17 +44,17 @@ class Depot:
     """Installs interpreters below `directory`, and says which there are. Call `prepare` first.
 
     Args:
-        directory: the daemon's; interpreters go to `interpreters/<name>` in it.
-        source: where they come from; None to offer what is installed already.
+        directory: the daemon's directory; interpreters go to `interpreters/<name>` in it.
+        source: the store; None to offer only what is installed already.
         warden: runs `init.py`.
-        max_size: bytes that all installed interpreters may have together. One that is being installed has
-            its room besides, so that nothing is deleted for what cannot be installed in the end.
+        max_size: bytes that all installed interpreters may have together. An interpreter that is being
+            installed needs room on the disk besides: nothing is deleted before it is sure to be installed.
         init_timeout: seconds that an `init.py` may take.
         init_output_limit: bytes that an `init.py` may write to its output.
         keep: seconds after its last use at which an interpreter is deleted; infinity for never.
-        database: where everything is remembered; None for `store.db` in `directory`.
-        clock: the time of day, in Unix time.
-        changed: called whenever `interpreters()` or `could_install()` has changed.
+        database: remembers everything; None for `store.db` in `directory`.
+        clock: tells the Unix time.
+        on_change: is called whenever `interpreters()` or `could_install()` has changed.
     """
 
     def __init__(
@@ -66,12 +69,12 @@ class Depot:
         keep: float = DEFAULT_KEEP,
         database: Database | None = None,
         clock: Callable[[], float] = time.time,
-        changed: Callable[[], None],
+        on_change: Callable[[], None],
     ) -> None:
         self._source = source
         self._keep = keep
         self._clock = clock
-        self._changed = changed
+        self._on_change = on_change
         self._retention = Retention(source, lambda: self._shelf.versions())
         self._shelf = Shelf(
             directory.absolute() / FOLDER, database, max_size, clock, self._tell, self._retention.note
@@ -98,24 +101,24 @@ class Depot:
 
     @property
     def trouble(self) -> str:
-        """Why the store could not be opened; empty if it is open, or nobody has tried."""
+        """Why the store could not be opened; empty if it is open, or was not tried."""
         return self._trouble
 
     def interpreters(self) -> tuple[str, ...]:
-        """The names of those that are installed, sorted."""
+        """Return the names of the interpreters that are installed, sorted."""
         return tuple(self._shelf.rows())
 
     def could_install(self) -> tuple[str, ...]:
-        """The names of those that `ensure` would try to install, as far as is known; sorted.
+        """Return the names of the interpreters that `ensure` would try to install, sorted.
 
-        Not one that has failed here, or that a person has deleted; what failed for a passing reason is left
-        out for a minute.
+        Interpreters that have failed here, or that a person has deleted, are left out; those that failed for
+        a passing reason are left out for a minute.
         """
         return self._installer.promising() if self._installer is not None and self._adopted else ()
 
     @asynccontextmanager
     async def using(self, name: str) -> AsyncIterator[Path]:
-        """The interpreter's directory, which is not deleted inside the context.
+        """Enter a context in which an interpreter is not deleted; yield its directory.
 
         Raises:
             UnknownInterpreter: it is not installed; the text names those that are.
@@ -134,7 +137,7 @@ class Depot:
                 await shelf.usage.write(shelf.database, name)
 
     def listing(self) -> list[InterpreterEntry]:
-        """All that are installed, or in the store, or both, sorted by name."""
+        """Return all interpreters that are installed, or in the store, or both, sorted by name."""
         in_store = () if self._source is None else self._source.names()
         return [self._entry(name) for name in sorted({*self._shelf.rows(), *in_store})]
 
@@ -155,27 +158,27 @@ class Depot:
         now = (self.interpreters(), self.could_install())
         if now != self._told:
             self._told = now
-            self._changed()
+            self._on_change()
 
     # --- the start
 
     async def prepare(self, *, fill: bool = True) -> None:
-        """Take up what is installed, open the store, then install what is pinned, and what fits (`fill`).
+        """Take up what is installed, open the store, then install what is pinned, and what fits if `fill`.
 
-        Removed is what an installation or deletion left that was interrupted, what the store has no longer or
-        in another version, what was changed from outside, and, least recently used first, what exceeds
-        `max_size`. What cannot be installed is logged, and told by `listing`. A store that cannot be opened
-        is logged, told by `trouble`, and tried again by `housekeep`.
+        These are removed: what an interrupted installation or deletion left; what the store has in another
+        version, or not any more; what was changed from outside; and what exceeds `max_size`, the least
+        recently used first. If an interpreter cannot be installed, that is logged, and `listing` says why. If
+        the store cannot be opened, that is logged, `trouble` says why, and `housekeep` tries again.
 
         Raises:
             DepotUnusable: the directory cannot be made, read or written.
             StoreDamaged: the database cannot be read or written.
-            BadStore: what was found is no store.
+            BadStore: the store was found, and is no store.
         """
         source = self._source
         with unusable("take up what is installed"):
             async with self._installer.one_at_a_time if self._installer else nullcontext():
-                # one that is open tells for sure, below; of another one the name must do
+                # an open store knows what it has, see `open`; for one that is not, its name must do
                 sure = source is None or self._adopted or not source.opened
                 self._adopted = False
                 await self._shelf.take_up(None if source is None else source.pool, sure=sure)
@@ -187,13 +190,12 @@ class Depot:
             await self.fill()
 
     async def open(self) -> None:
-        """Learn what the store holds, and remove what it does not have any more. Idempotent.
+        """Learn what the store has, and remove what it does not have any more. Idempotent.
 
         Raises:
-            ContentError: nobody who has the store can be reached, now; or the disk is full.
-            BadStore: it is no store.
+            ContentError: no peer that has the store can be reached now; or the disk is full.
+            BadStore: the store was found, and is no store.
             StoreDamaged: the database cannot be read or written.
-            BadStore: what was found is no store.
         """
         source = self._source
         if source is None:
@@ -219,10 +221,11 @@ class Depot:
         return True
 
     async def fill(self) -> None:
-        """Install what fits into the free room, smallest first; deletes nothing.
+        """Install what fits into the free room, the smallest first, without deleting anything.
 
-        Nothing happens once a person has added anything; what has failed, or was deleted by a person, is left
-        out. What cannot be installed is logged, and told by `listing`.
+        Nothing happens once a person has added an interpreter: from then on, persons choose. Interpreters
+        that have failed, or that a person has deleted, are left out. If an interpreter cannot be installed,
+        that is logged, and `listing` says why.
         """
         if self._installer is not None and self._adopted:
             await self._installer.fill()
@@ -234,15 +237,15 @@ class Depot:
     # --- what people and jobs ask for
 
     async def add(self, name: str) -> bool:
-        """Install an interpreter because a person says so; False if it was installed already.
+        """Install an interpreter because a person says so; return False if it was installed already.
 
-        Least recently used ones that are neither pinned nor in use are deleted if need be. Waits for other
-        installations. What has failed is tried again. When cancelled, nothing of it is left, or it is
-        installed entirely.
+        If it needs room, the least recently used interpreters that are neither pinned nor in use are deleted.
+        Waits for other installations. What has failed before is tried again. When cancelled, the interpreter
+        is installed entirely, or nothing of it is left.
 
         Raises:
             InstallFailed: the store has none of that name or cannot be reached, there is no room, or
-                `init.py` refused, went on too long or wrote too much; the text has the last of its output.
+                `init.py` refused, took too long or wrote too much; the text has the last of its output.
         """
         installer = await self._require(name)
         try:
@@ -252,25 +255,25 @@ class Depot:
         return installer is not None and await installer.install(name, again=True, chosen=True)
 
     async def ensure(self, name: str) -> None:
-        """Install an interpreter because a job needs it; returns at once if it is installed.
+        """Install an interpreter because a job needs it; return at once if it is installed.
 
-        As `add`, but neither what has failed nor what a person has deleted is tried again, and that a person
-        wants it is not remembered.
+        This is like `add`, with two differences: what has failed before, or was deleted by a person, is not
+        tried again; and nothing remembers that a person wants it.
 
         Raises:
-            InstallFailed: see `add`; or it has failed before.
+            InstallFailed: see `add`; or it has failed before, or a person has deleted it.
         """
         installer = await self._require(name)
         if installer is not None:
             await installer.install(name)
 
     async def pin(self, name: str) -> bool:
-        """Keep an interpreter until `unpin`, whatever happens; one that is not installed yet is installed.
+        """Keep an interpreter until `unpin`; install it if it is not installed.
 
-        False if it was pinned already.
+        Return False if it was pinned already.
 
         Raises:
-            InstallFailed: see `add`; it is not pinned then.
+            InstallFailed: see `add`; the interpreter is not pinned then.
             DepotUnusable: the disk is full.
             StoreDamaged: the database cannot be read or written.
         """
@@ -284,7 +287,7 @@ class Depot:
                 return True
 
     async def unpin(self, name: str) -> bool:
-        """Undo `pin`; False if it was not pinned.
+        """Undo `pin`; return False if the interpreter was not pinned.
 
         Raises:
             DepotUnusable: the disk is full.
@@ -296,7 +299,7 @@ class Depot:
     async def delete(self, name: str) -> None:
         """Remove an interpreter because a person says so, pinned or not.
 
-        It can be added again; `fill` leaves it alone.
+        A person can add it again; `fill` leaves it alone.
 
         Raises:
             UnknownInterpreter: it is not installed; the text names those that are.
@@ -308,10 +311,10 @@ class Depot:
         await self._retention.settle()
 
     async def _require(self, name: str) -> Installer | None:
-        """Who can install it; None if it is installed.
+        """Return the installer for an interpreter; None if it is installed.
 
         Raises:
-            InstallFailed: nobody.
+            InstallFailed: there is no store, or it cannot be opened, or has no such interpreter.
         """
         if name in self._shelf.rows():
             return None
@@ -330,10 +333,10 @@ class Depot:
     # --- what goes by itself
 
     async def expire(self, now: float | None = None) -> tuple[str, ...]:
-        """Delete what was not used for `keep` seconds, but what is pinned or in use; returns the names.
+        """Delete what was not used for `keep` seconds and is neither pinned nor in use; return the names.
 
         Args:
-            now: Unix time; None for that of the clock.
+            now: the Unix time; None to ask the clock.
 
         Raises:
             DepotUnusable: the disk is full.
@@ -344,7 +347,7 @@ class Depot:
             return tuple(row.name for row in await upkeep.expire(self._shelf, self._retention, before))
 
     async def collect(self) -> Cleared:
-        """Delete what has expired, and let the store go of what is not installed any more.
+        """Delete what has expired, and let the store let go of what is not installed any more.
 
         Raises:
             DepotUnusable: the disk is full.
@@ -354,26 +357,28 @@ class Depot:
             return await upkeep.collect(self._shelf, self._retention, self._clock() - self._keep)
 
     def wake(self) -> None:
-        """Let `housekeep` look around at once: somebody has come who may have the store."""
+        """Let `housekeep` do everything at once: a peer has come that may have the store."""
         self._chores.wake()
 
     async def housekeep(self) -> None:
-        """After `prepare`, until cancelled: delete what has expired, follow other processes' pins, and try
-        again to open the store, to install what is pinned, and to keep it for others. Trouble is logged.
+        """Keep the depot in order until cancelled. Call `prepare` first.
+
+        It deletes what has expired, follows what other processes pin, and tries again what failed: to open
+        the store, to install what is pinned, and to let the store keep what is installed. Trouble is logged.
 
         Raises:
-            BadStore: what was found is no store.
+            BadStore: the store was found, and is no store.
         """
         await self._chores.run()
 
     async def _look(self) -> None:
-        # the number first: what changes in between is seen the next time
+        # the number first: a change in between is seen the next time
         changes = await trio.to_thread.run_sync(self._shelf.database.changes)
         if changes != self._seen:
             await self._shelf.refresh()
             self._seen = changes
         await self._install_pinned()
-        self._tell()  # some trouble may have passed
+        self._tell()  # an interpreter that failed may be tried again by now
 
     async def _reopen(self) -> None:
         if not self._adopted and await self._try_open():

@@ -1,8 +1,8 @@
-"""The files of installed interpreters, and the order in which they and the database change.
+"""The files of installed interpreters, and the order in which files and database change.
 
-What the database does not name is not installed, whatever files there are; what it names has all its files.
-A process that is killed between two steps leaves files without a row, or a row without files: `take_up`
-removes both. All functions block.
+Only what the database names is installed, whatever files there are; and what it names has all its files. A
+process that is killed between two steps leaves files without a row, or a row without files: `take_up` removes
+both. All functions block.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ from .sources.directory import missing_files
 from .sources.source import flaw_of
 
 WORKPLACE = ".new-"
-"""Names of directories in which something is being installed begin so."""
+"""Beginning of the names of directories in which something is being installed."""
 
 _log = logging.getLogger(__name__)
 
 
 def make_folder(folder: Path) -> None:
-    """Make the directory of installed interpreters, if it is not there.
+    """Make the directory of installed interpreters if it does not exist.
 
     Raises:
         OSError: it cannot be made.
@@ -37,17 +37,17 @@ def make_folder(folder: Path) -> None:
 
 
 def take_up(folder: Path, database: Database) -> Records:
-    """Remove what an interrupted process left, and rows whose files are not as they were.
+    """Remove what an interrupted process left, and rows whose files have changed.
 
     Raises:
         OSError: the directory cannot be read.
         StoreDamaged: the database cannot be read or written.
-        DiskFull: there is no room for a change of the database.
+        DiskFull: the disk has no room for a change of the database.
     """
     installed = database.records().installed
     broken = [name for name, row in installed.items() if not _is_whole(folder, row)]
     if broken:
-        _log.warning("no longer as they were installed, so they are removed: %s", ", ".join(broken))
+        _log.warning("removing interpreters whose files have changed: %s", ", ".join(broken))
         database.forget(broken)
     records = database.records()
     for path in list(folder.iterdir()):
@@ -57,15 +57,22 @@ def take_up(folder: Path, database: Database) -> Records:
 
 
 def put_in(folder: Path, database: Database, row: Installed, program: Path, pin: bool) -> Records:
-    """Make a program an installed interpreter, entirely or not at all.
+    """Move a program to its place and write its row, both or neither.
+
+    Args:
+        folder: of the installed interpreters.
+        database: gets the row.
+        row: what to remember of the interpreter.
+        program: the directory to move.
+        pin: whether to pin the interpreter.
 
     Raises:
-        OSError: it cannot be moved.
+        OSError: the program cannot be moved.
         StoreDamaged: the database cannot be read or written.
-        DiskFull: there is no room for a change of the database.
+        DiskFull: the disk has no room for a change of the database.
     """
     place = folder / row.name
-    remove(place)  # not in the database, so it is what an earlier attempt left
+    remove(place)  # the database does not name it, so an earlier attempt left it
     program.rename(place)
     try:
         database.install(row, pin=pin)
@@ -76,14 +83,14 @@ def put_in(folder: Path, database: Database, row: Installed, program: Path, pin:
 
 
 def take_out(folder: Path, database: Database, name: str, by_person: bool) -> Records:
-    """Remove an interpreter; when it is not `by_person`, a pinned one stays, which the records then tell.
+    """Remove an interpreter, and return the records afterwards. Unless `by_person`, a pinned one stays.
 
-    The row goes first; on a full disk the files do, since that makes room for the change of the database.
+    The row goes first. On a full disk the files go first: that makes room for the change of the database.
 
     Raises:
-        OSError: the files cannot be removed; it stays installed.
+        OSError: the files cannot be removed; the interpreter stays installed.
         StoreDamaged: the database cannot be read or written.
-        DiskFull: there is no room for a change of the database, even so.
+        DiskFull: even then, the disk has no room for a change of the database.
     """
     before = database.records()
     if not by_person and name in before.pinned:
@@ -109,11 +116,17 @@ def take_out(folder: Path, database: Database, name: str, by_person: bool) -> Re
 
 
 def adopt(folder: Path, database: Database, pool: str, versions: Mapping[str, str]) -> Records:
-    """Remove what a pool's store does not have, or has in another version.
+    """Remove the interpreters that a pool's store does not have, or has in another version.
+
+    Args:
+        folder: of the installed interpreters.
+        database: their database.
+        pool: the pool's name.
+        versions: of the interpreters in the pool's store, by name.
 
     Raises:
         StoreDamaged: the database cannot be read or written.
-        DiskFull: there is no room for a change of the database.
+        DiskFull: the disk has no room for a change of the database.
     """
     records = database.records()
     gone = [name for name, row in records.installed.items() if versions.get(name) != row.version]
@@ -126,7 +139,7 @@ def adopt(folder: Path, database: Database, pool: str, versions: Mapping[str, st
 
 
 def make_workplace(workplace: Path, home: Path) -> None:
-    """A directory to install something in, with a home in it for temporary files.
+    """Make a directory to install something in, and a home for temporary files.
 
     Raises:
         OSError: they cannot be made.
@@ -136,10 +149,10 @@ def make_workplace(workplace: Path, home: Path) -> None:
 
 
 def size_of_fetched(program: Path) -> int:
-    """The size of what was fetched, whatever its source has checked.
+    """Check a program that was fetched, whatever its source has checked, and return its bytes.
 
     Raises:
-        BadStore: it holds something that is refused.
+        BadStore: it has an entry that is refused.
         InstallFailed: it is no interpreter.
     """
     size = tree.size_of(tree.scan(program))
@@ -148,12 +161,12 @@ def size_of_fetched(program: Path) -> int:
 
 
 def size_after_init(program: Path) -> int:
-    """The size of all that is there.
+    """Check a program after its `init.py` has run, and return the bytes of all that is there.
 
     Raises:
-        BadStore: it holds something that is refused.
-        InstallFailed: it is no interpreter.
-        OSError: something cannot be read.
+        BadStore: it has an entry that is refused.
+        InstallFailed: it is no interpreter any more.
+        OSError: a directory cannot be read.
     """
     size = tree.measure(program)
     _require_files(program)
@@ -161,7 +174,7 @@ def size_after_init(program: Path) -> int:
 
 
 def remove_or_log(path: Path) -> None:
-    """Remove what is at a path; what cannot be removed is left for `take_up`."""
+    """Remove what is at a path. If that fails, log it, and leave the rest for `take_up`."""
     try:
         remove(path)
     except OSError as error:
@@ -169,13 +182,13 @@ def remove_or_log(path: Path) -> None:
 
 
 def _rename(place: Path, aside: Path) -> None:
-    with contextlib.suppress(FileNotFoundError):  # somebody else has removed it
+    with contextlib.suppress(FileNotFoundError):  # a person or another process has removed it
         place.rename(aside)
 
 
 def _is_whole(folder: Path, row: Installed) -> bool:
     if flaw_of(row.name) is not None:
-        return False  # no path is made of what we did not write
+        return False  # we did not write this row, so make no path of its name
     try:
         return size_after_init(folder / row.name) == row.size
     except (BadStore, InstallFailed, OSError):

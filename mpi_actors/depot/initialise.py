@@ -1,4 +1,4 @@
-"""Running an interpreter's `init.py`, which decides whether this peer can offer it."""
+"""Runs an interpreter's `init.py`, which decides whether this peer can offer the interpreter."""
 
 from __future__ import annotations
 
@@ -12,8 +12,10 @@ import trio
 from ..process import Exit, Process, ProcessSpec, ResourceLimits, Warden, clean_environment
 from ..process.limits import clean_path
 
-_TAIL_SIZE = 4096  # bytes of the output that are kept
-_DRAIN_TIME = 2.0  # seconds for the rest of the output to arrive once nobody is left who could write it
+_TAIL_SIZE = 4096
+"""Bytes of the end of the output that are kept: about a screen, to be shown when `init.py` fails."""
+_DRAIN_TIME = 2.0
+"""Seconds to read the rest of the output after the end of `init.py`: the pipe holds at most a few KiB."""
 
 
 @attrs.frozen
@@ -22,17 +24,17 @@ class InitOutcome:
 
     exit: Exit
     flaw: str | None
-    """Which limit it went over; None if none."""
+    """Which limit it went over, as words to follow "init.py"; None if it went over none."""
     output: str
-    """The last of what it wrote to both streams, printable."""
+    """The end of what it wrote to standard output and standard error, as printable text."""
 
     @property
     def ok(self) -> bool:
-        """This peer can offer the interpreter."""
+        """Whether this peer can offer the interpreter."""
         return self.exit.ok and self.flaw is None
 
     def describe(self) -> str:
-        """The end, and after a colon the output if there is any."""
+        """Return how it ended, and after a colon the output if there is any."""
         end = f"init.py {self.flaw}" if self.flaw else f"init.py ended: {self.exit.describe()}"
         return f"{end}: {self.output}" if self.output else end
 
@@ -40,18 +42,18 @@ class InitOutcome:
 async def run_init(
     warden: Warden, program: Path, home: Path, *, seconds: float, output_limit: int, file_size: int
 ) -> InitOutcome:
-    """Run `python3 init.py` in `program`; when this returns, raises or is cancelled, nothing of it runs.
+    """Run `python3 init.py` in `program`. However this ends, no process of it runs afterwards.
 
     Args:
         warden: runs it.
-        program: a copy of the interpreter, its working directory.
-        home: a directory for its temporary files.
-        seconds: time after which it is killed.
+        program: a copy of the interpreter, which is the working directory.
+        home: a directory for temporary files.
+        seconds: after which it is killed.
         output_limit: bytes of output after which it is killed.
-        file_size: bytes that no file of its may exceed.
+        file_size: bytes that each file that it writes may have.
 
     Raises:
-        CannotSpawn: the operating system refused.
+        CannotSpawn: the operating system refused to run it.
         WardenLost: the warden's process died meanwhile, or does not run.
     """
     python = shutil.which("python3", path=clean_path()) or sys.executable
@@ -87,7 +89,7 @@ async def run_init(
 
 
 class _Output:
-    """The end of what a program writes, and the size of all of it."""
+    """Keeps the end of what a program writes, and counts all of it."""
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
@@ -95,7 +97,7 @@ class _Output:
         self.tail = bytearray()
 
     async def collect(self, process: Process, stream: trio.abc.ReceiveStream) -> None:
-        """Read to the end, or until there was too much; then the program is killed."""
+        """Read a stream to its end. If there is too much output, kill the program."""
         async for data in stream:
             self.size += len(data)
             self.tail += data
@@ -106,6 +108,6 @@ class _Output:
 
 
 def printable(output: bytes) -> str:
-    """Output of a stranger's program as text that a terminal can be given."""
+    """Return output of a stranger's program as text that is safe to show on a terminal."""
     text = output.decode(errors="replace").replace("\r\n", "\n").strip()
     return "".join(char if char.isprintable() or char in "\n\t" else "\ufffd" for char in text)

@@ -1,4 +1,4 @@
-"""One installation up to the point at which it could be offered: fetch, check, run `init.py`, check again."""
+"""Prepares one interpreter for installation: fetch it, check it, run its `init.py`, check it again."""
 
 from __future__ import annotations
 
@@ -19,31 +19,33 @@ from .sources.source import InterpreterSource
 
 
 class Unfit(InstallFailed):
-    """It is the interpreter's own fault, so that it would fail again."""
+    """The installation failed through a fault of the interpreter itself: it would fail again."""
 
 
 @attrs.frozen
 class InitLimits:
-    """What an `init.py` may take."""
+    """What an `init.py` may use."""
 
     seconds: float
+    """Seconds that it may run."""
     output: int
-    """Bytes."""
+    """Bytes that it may write to its output."""
     file_size: int
-    """Bytes of each file."""
+    """Bytes that each of its files may have."""
 
 
 @attrs.frozen
 class Ready:
-    """A program whose `init.py` has agreed."""
+    """A program that can be installed: its `init.py` has agreed."""
 
     program: Path
+    """Its directory, to be moved to its place."""
     size: int
     """Bytes in its files."""
 
 
 @asynccontextmanager
-async def made_ready(
+async def prepare_program(
     source: InterpreterSource,
     name: str,
     folder: Path,
@@ -51,29 +53,29 @@ async def made_ready(
     limits: InitLimits,
     check_room: Callable[[int, str], None],
 ) -> AsyncIterator[Ready]:
-    """Inside, the program is in a directory of its own below `folder`, to be moved to its place.
+    """Prepare a program in a directory of its own below `folder`; inside, the caller moves it away.
 
-    When this ends, is cancelled or raises, nothing is left but what was moved.
+    When the context ends, however it ends, everything is removed but what was moved.
 
     Args:
-        source: where it comes from.
-        name: which.
-        folder: where to work; on the disk to which it will be moved.
+        source: the store that has the interpreter.
+        name: the interpreter's name.
+        folder: the directory to work in, on the disk to which the program will be moved.
         warden: runs `init.py`.
-        limits: of `init.py`.
-        check_room: is called with the size, in bytes, once it is known and when it may have changed, and with
-            words that say when that was; may raise.
+        limits: on `init.py`.
+        check_room: is called whenever the size may have changed, with the size in bytes, and with words that
+            say when it was measured; may raise.
 
     Raises:
-        Unfit: it holds what is refused, or its `init.py` refused, took too long or wrote too much; the text
-            has the last of its output.
-        InstallFailed: `init.py` was killed by somebody else.
+        Unfit: the program has an entry that is refused, or its `init.py` refused, took too long or wrote too
+            much; the text has the last of its output.
+        InstallFailed: something outside of the program killed `init.py`.
         DiskFull: the disk is full.
         BadStore: the store has changed.
-        ContentError: it cannot be fetched, now.
+        ContentError: the program cannot be fetched now.
         CannotSpawn: the operating system refused to run `init.py`.
         WardenLost: the warden's process died meanwhile, or does not run.
-        OSError: it cannot be written.
+        OSError: the program cannot be written.
     """
     workplace = folder / f"{WORKPLACE}{secrets.token_hex(8)}"
     program, home = workplace / "program", workplace / "home"
@@ -120,8 +122,8 @@ async def _initialise(warden: Warden, program: Path, home: Path, limits: InitLim
     )
     if outcome.ok:
         return
-    # init.py itself cannot say it in a way that we know
+    # an init.py that fails on a full disk cannot tell us so: look ourselves
     if await trio.to_thread.run_sync(is_full, home):
         raise DiskFull(f"{disk_full(home.parent.parent)} ({outcome.describe()})")
-    blameless = outcome.flaw is None and outcome.exit.killed  # for want of memory, say
+    blameless = outcome.flaw is None and outcome.exit.killed  # by the system when memory is short, perhaps
     raise (InstallFailed if blameless else Unfit)(outcome.describe())

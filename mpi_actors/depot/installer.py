@@ -1,4 +1,4 @@
-"""One installation at a time, from the store to the shelf, and what has become of those that failed."""
+"""Installs interpreters, one at a time, from the store to the shelf, and remembers which ones failed."""
 
 from __future__ import annotations
 
@@ -14,13 +14,14 @@ from ..content.store.database import Failure
 from ..content.store.disk import reason
 from ..errors import BadStore, CannotSpawn, ContentError, InstallFailed, StoreDamaged, WardenLost
 from ..process import Warden
-from .install import InitLimits, Unfit, made_ready
+from .install import InitLimits, Unfit, prepare_program
 from .retention import Retention
 from .shelf import NoRoom, Shelf
 from .sources.source import InterpreterSource
 
 RETRY_AFTER = 60.0
-"""Seconds for which what has failed for a reason that passes is not offered again."""
+"""Seconds after which an interpreter that failed for a passing reason may be tried again: time for the reason
+to pass, without attempts all the time."""
 
 _PASSING = (InstallFailed, BadStore, ContentError, StoreDamaged, CannotSpawn, WardenLost, OSError)
 
@@ -29,23 +30,24 @@ _log = logging.getLogger(__name__)
 
 @attrs.frozen
 class _Trouble:
-    """A failure that need not happen again. Times are trio's."""
+    """A failure for a reason that may pass. Times are on trio's clock."""
 
     detail: str
     since: float
     until: float
+    """When the interpreter may be tried again."""
 
 
 class Installer:
     """Installs interpreters of `source` on `shelf`.
 
     Args:
-        source: where they come from.
+        source: the store that has the interpreters.
         warden: runs `init.py`.
-        shelf: where they go.
+        shelf: gets the interpreters.
         retention: is settled after each installation.
-        limits: of `init.py`.
-        clock: Unix time.
+        limits: on `init.py`.
+        clock: tells the Unix time.
     """
 
     def __init__(
@@ -60,7 +62,7 @@ class Installer:
         self.source = source
         self._retention = retention
         self.current: str | None = None
-        """Which is being installed now."""
+        """Name of the interpreter that is being installed now; None if none is."""
         self._warden = warden
         self._shelf = shelf
         self._limits = limits
@@ -70,11 +72,11 @@ class Installer:
         """Held during an installation."""
 
     def failure(self, name: str) -> str | None:
-        """Why an interpreter could not be installed the last time; None if nobody has tried, or it was."""
+        """Return why the last attempt to install an interpreter failed; None if there is no such failure."""
         return self._lasting(name) or (self._troubles[name].detail if name in self._troubles else None)
 
     def promising(self) -> tuple[str, ...]:
-        """Those that are not installed and that `install` would not refuse at once, sorted."""
+        """Return the names, sorted, of what is not installed and `install` would not refuse at once."""
         now = trio.current_time()
         return tuple(
             name
@@ -95,19 +97,20 @@ class Installer:
         chosen: bool = False,
         pin: bool = False,
     ) -> bool:
-        """Install one that the store has; False if it is installed already. Waits for other installations.
+        """Install an interpreter of the store; return False if it is installed already.
 
-        When cancelled, nothing of it is left, or it is installed entirely.
+        Waits for other installations. When cancelled, the interpreter is installed entirely, or nothing of it
+        is left.
 
         Args:
-            name: which.
-            again: try again what has failed.
-            make_room: delete others if need be.
+            name: the interpreter's name.
+            again: try even if an earlier attempt has failed, or a person has deleted it.
+            make_room: delete other interpreters if that is needed.
             chosen: a person has asked for it.
-            pin: it shall stay.
+            pin: pin it as well.
 
         Raises:
-            NoRoom: there is not enough, whatever goes.
+            NoRoom: there is not enough room, whatever goes.
             InstallFailed: it could not be installed; the text has the last output of its `init.py`.
         """
         asked = trio.current_time()
@@ -122,9 +125,9 @@ class Installer:
                     await self._attempt(name, make_room=make_room, chosen=chosen, pin=pin)
                 finally:
                     self.current = None
-                    self._shelf.notice()
+                    self._shelf.notify()
         finally:
-            # when cancelled, a later one does it
+            # if this is cancelled, a later `settle` does the work
             await self._retention.settle()
         return True
 
@@ -140,7 +143,7 @@ class Installer:
                     await self._install_or_log(name, make_room=False)
 
     async def install_pinned(self) -> None:
-        """Install what is pinned and is not installed, in the place of others if need be."""
+        """Install what is pinned and is not installed; delete other interpreters if that is needed."""
         for name in sorted(self._shelf.records.pinned.intersection(self.promising())):
             await self._install_or_log(name, make_room=True)
 
@@ -164,7 +167,7 @@ class Installer:
         except NoRoom as error:
             raise NoRoom(f"{trouble}: {error}") from error
         try:
-            async with made_ready(
+            async with prepare_program(
                 self.source, name, shelf.folder, self._warden, self._limits, check_room
             ) as ready:
                 await shelf.put_in(
@@ -174,7 +177,7 @@ class Installer:
             await self._remember(Failure(name, version, str(error), self._clock()))
             raise InstallFailed(f"{trouble}: {error}") from error
         except NoRoom as error:
-            # it is larger than its store says, or others have become indispensable meanwhile
+            # it is larger than its store says, or others have been pinned or used meanwhile
             self._trouble(name, str(error), math.inf if size > shelf.max_size else RETRY_AFTER)
             raise NoRoom(f"{trouble}: {error}") from error
         except _PASSING as error:
@@ -184,7 +187,11 @@ class Installer:
         self._troubles.pop(name, None)
 
     def _refuse(self, name: str, asked: float) -> None:
-        """Raises what a person has decided, what has failed before, or while others waited for the same."""
+        """Refuse an interpreter that a person has deleted, that has failed before, or failed since `asked`.
+
+        Raises:
+            InstallFailed: it is refused; the text says why.
+        """
         detail = self._lasting(name)
         if name in self._shelf.records.unwanted:
             detail = "somebody has deleted it here; `add` brings it back"
@@ -195,7 +202,7 @@ class Installer:
             raise InstallFailed(f"cannot install {name}: {detail}")
 
     def _lasting(self, name: str) -> str | None:
-        """The remembered failure, unless it was of another version."""
+        """Return the failure that the database remembers, unless it was of another version."""
         failure = self._shelf.records.failures.get(name)
         if failure is None or failure.version != self.source.version(name):
             return None
@@ -206,9 +213,9 @@ class Installer:
         try:
             await self._shelf.change(self._shelf.database.record_failure, failure)
         except (ContentError, StoreDamaged) as error:
-            _log.warning("it is not remembered that %s cannot be installed: %s", failure.name, error)
+            _log.warning("cannot remember that %s cannot be installed: %s", failure.name, error)
             self._trouble(failure.name, failure.detail, math.inf)
-        self._retention.note(failure.version)  # it was fetched for nothing
+        self._retention.note(failure.version)  # what was fetched is not needed any more
 
     def _trouble(self, name: str, detail: str, seconds: float) -> None:
         now = trio.current_time()

@@ -1,4 +1,4 @@
-"""What a person is told of one interpreter."""
+"""What a person gets to see of one interpreter."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import attrs
 from ..content.store.database import Failure, Installed, Records
 
 State = Literal["installed", "failed", "available", "installing"]
+"""`failed`: it could not be installed; `available`: the store has it; `installing`: that goes on now."""
 
 
 @attrs.frozen
@@ -17,23 +18,22 @@ class InterpreterEntry:
 
     name: str
     size: int
-    """Bytes: as installed, or in the store."""
+    """Bytes of its files as installed; if it is not installed, bytes in the store."""
     state: State
-    """`failed`: it could not be installed; `available`: it is in the store; `installing`: just now."""
     in_use: int = 0
     """How many ranks use it now."""
     detail: str = ""
-    """Why it failed, with the last output of its `init.py`, or why it cannot be installed now."""
+    """Why it failed, with the last output of its `init.py`; or why it cannot be installed now."""
     pinned: bool = False
-    """It is deleted by nobody but a person."""
+    """Whether only a person can delete it."""
     last_use: float | None = None
-    """Unix time at which a job last used it; None if none has since it was installed."""
+    """Unix time at which a job last used it; None if no job has since it was installed."""
 
 
 def installed_entry(
     row: Installed, *, pinned: bool, in_use: int = 0, last_use: float | None = None
 ) -> InterpreterEntry:
-    """The entry of an installed interpreter."""
+    """Return the entry of an installed interpreter."""
     return InterpreterEntry(
         name=row.name,
         size=row.size,
@@ -45,9 +45,9 @@ def installed_entry(
 
 
 def recorded_entries(records: Records) -> list[InterpreterEntry]:
-    """What the database alone tells, sorted by name: without what is in use, and what the store has besides.
+    """Return the entries that the database alone knows, sorted by name.
 
-    The sizes of failed ones are not known, and 0.
+    They do not say what is in use, nor what else the store has. The sizes of failed ones are 0: not known.
     """
     found = [installed_entry(row, pinned=name in records.pinned) for name, row in records.installed.items()]
     found += [failed_entry(failure, 0, records) for failure in records.failures.values()]
@@ -55,7 +55,7 @@ def recorded_entries(records: Records) -> list[InterpreterEntry]:
 
 
 def failed_entry(failure: Failure, size: int, records: Records) -> InterpreterEntry:
-    """The entry of an interpreter that cannot be installed."""
+    """Return the entry of an interpreter that cannot be installed; `size` is its bytes in the store."""
     pinned = failure.name in records.pinned
     return InterpreterEntry(
         name=failure.name, size=size, state="failed", detail=failure.detail, pinned=pinned

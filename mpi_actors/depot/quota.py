@@ -1,4 +1,4 @@
-"""Who stays when room is short: pure arithmetic on sizes, last uses, and what must not go."""
+"""Which interpreters stay when room is short: pure arithmetic on sizes, last uses, and what must stay."""
 
 from __future__ import annotations
 
@@ -15,22 +15,23 @@ class Tenant:
     size: int
     """Bytes."""
     used_at: float
-    """Unix time: whoever has the smallest goes first."""
+    """Unix time of its last use: the least recently used one goes first."""
     held: str = ""
-    """Why it must not go, in words; empty if it may."""
+    """Why it must stay, in words; empty if it may go."""
 
 
 @attrs.frozen
 class Room:
-    """What has to go, the least recently used first, so that something fits."""
+    """Which interpreters have to go so that something fits."""
 
     going: tuple[str, ...]
+    """Their names, the least recently used first."""
     fits: bool
-    """Whether it fits when all of them have gone; if not, they are all that may go."""
+    """Whether it fits once they have gone. If not, they are all that may go."""
 
 
 def make_room(tenants: Collection[Tenant], size: int, limit: int) -> Room:
-    """What has to go so that `size` more bytes fit below `limit`."""
+    """Return what has to go so that `size` more bytes fit below `limit` bytes."""
     free = free_room(tenants, limit)
     going = []
     for tenant in sorted(tenants, key=lambda tenant: (tenant.used_at, tenant.name)):
@@ -43,19 +44,23 @@ def make_room(tenants: Collection[Tenant], size: int, limit: int) -> Room:
 
 
 def free_room(tenants: Collection[Tenant], limit: int) -> int:
-    """The bytes that are free as it is; negative if too many are taken."""
+    """Return how many bytes are free now; negative if too many are taken."""
     return limit - sum(tenant.size for tenant in tenants)
 
 
 def reach(tenants: Collection[Tenant], limit: int) -> int:
-    """The bytes that are free when all have gone that may."""
+    """Return how many bytes are free once everything has gone that may go."""
     return free_room([tenant for tenant in tenants if tenant.held], limit)
 
 
 def shortage(tenants: Collection[Tenant], size: int, limit: int, when: str = "") -> str:
-    """Why `size` bytes do not fit whatever goes, in words, with what can be done; empty if they do.
+    """Return why `size` bytes do not fit, whatever goes, and what a person can do; empty if they fit.
 
-    `when` follows the number of bytes, after a space of its own.
+    Args:
+        tenants: all installed interpreters.
+        size: bytes that are needed.
+        limit: bytes that all may have together.
+        when: when `size` was measured, as words with a space before them, to follow the number of bytes.
     """
     if size <= reach(tenants, limit):
         return ""

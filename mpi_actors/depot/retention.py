@@ -1,4 +1,4 @@
-"""Keeping in the store what is installed, to serve it to others, and letting go of what is not."""
+"""Lets the store keep what is installed, to serve it to others, and let go of everything else."""
 
 from __future__ import annotations
 
@@ -14,28 +14,28 @@ _log = logging.getLogger(__name__)
 
 
 class Retention:
-    """Makes what a source retains the versions that are installed.
+    """Makes the versions that a store keeps equal to those that are installed.
 
-    What does not work is logged, and done by a later `settle`; the same holds for one that is cancelled.
+    What fails is logged, and a later `settle` tries it again; so it does after a cancelled one.
 
     Args:
         source: the store; None if there is none.
-        wanted: tells the installed versions, at any moment.
+        wanted: returns the versions that are installed now.
     """
 
     def __init__(self, source: InterpreterSource | None, wanted: Callable[[], Collection[str]]) -> None:
         self._source = source
         self._wanted = wanted
         self._unsettled: set[str] = set()
-        self._unknown = False  # what is retained is to be asked for
+        self._unknown = False  # whether we have to ask what the store keeps
         self._one_at_a_time = trio.Lock()
 
     def note(self, version: str) -> None:
-        """A version was installed, or removed, or fetched for nothing: `settle` shall see to it."""
+        """Let the next `settle` see to a version that was installed, removed, or fetched without success."""
         self._unsettled.add(version)
 
     async def settle(self) -> None:
-        """Retain what was noted and is installed, release what was noted and is not."""
+        """Keep the noted versions that are installed, and let go of the noted versions that are not."""
         if self._source is None or not (self._unsettled or self._unknown):
             return
         async with self._one_at_a_time:
@@ -45,7 +45,7 @@ class Retention:
                 await self._settle(self._source, version)
 
     async def reconcile(self) -> frozenset[str]:
-        """Do that for all versions, noted or not; returns those that were released."""
+        """Do what `settle` does for all versions, noted or not; return those that the store let go of."""
         if self._source is None:
             return frozenset()
         self._unknown = True
@@ -58,7 +58,7 @@ class Retention:
         try:
             retained = await source.retained()
         except (MpiActorsError, OSError) as error:
-            _log.warning("what the store keeps for others cannot be told, will try again: %s", error)
+            _log.warning("cannot learn what the store keeps for others, will try again: %s", error)
             return frozenset()
         self._unknown = False
         wanted = frozenset(self._wanted())
@@ -66,7 +66,7 @@ class Retention:
         return retained - wanted
 
     async def _settle(self, source: InterpreterSource, version: str) -> None:
-        self._unsettled.discard(version)  # whoever installs or deletes it meanwhile notes it again
+        self._unsettled.discard(version)  # an installation or deletion meanwhile notes it again
         settled = False
         try:
             if version in self._wanted():

@@ -1,4 +1,4 @@
-"""What is installed here: memory, database and files, changed together, one change at a time."""
+"""What is installed here: memory, database and files change together, one change at a time."""
 
 from __future__ import annotations
 
@@ -24,19 +24,19 @@ _T = TypeVar("_T")
 
 
 class NoRoom(InstallFailed):
-    """The quota does not allow it, now."""
+    """The quota has no room for it now."""
 
 
 class Shelf:
     """The installed interpreters in `folder`; call `take_up` first.
 
     Args:
-        folder: holds them, and nothing else.
+        folder: has their files, and nothing else.
         database: remembers them; None for `store.db` beside `folder`.
         max_size: bytes that all may have together.
-        clock: Unix time.
-        changed: called whenever anything here has changed.
-        moved: called with each version that was installed or removed.
+        clock: tells the Unix time.
+        on_change: is called whenever anything here has changed.
+        on_version: is called with each version that was installed or removed.
     """
 
     def __init__(
@@ -45,27 +45,27 @@ class Shelf:
         database: Database | None,
         max_size: int,
         clock: Callable[[], float],
-        changed: Callable[[], None],
-        moved: Callable[[str], None],
+        on_change: Callable[[], None],
+        on_version: Callable[[str], None],
     ) -> None:
         self.folder = folder
         self.max_size = max_size
-        """Bytes."""
+        """Bytes that all may have together."""
         self.records = _NOTHING
-        """As the database was when it was last looked at."""
+        """What the database contained when we last looked."""
         self.offered = False
-        """Whether it is sure that what is installed is what the pool's store has."""
+        """Whether it is sure that the pool's store has what is installed."""
         self.usage = UsageCounter(clock)
         self._database = database
         self._clock = clock
-        self._changed = changed
-        self._moved = moved
+        self._on_change = on_change
+        self._on_version = on_version
         self._leaving: set[str] = set()
         self._one_at_a_time = trio.Lock()
 
-    def notice(self) -> None:
-        """Tell that something else has changed that others are told together with what is here."""
-        self._changed()
+    def notify(self) -> None:
+        """Report a change of something else that those who watch the shelf show, too."""
+        self._on_change()
 
     @property
     def database(self) -> Database:
@@ -81,13 +81,13 @@ class Shelf:
     # --- what there is
 
     def rows(self) -> dict[str, Installed]:
-        """Those that are offered, sorted by name."""
+        """Return the interpreters that are offered, sorted by name."""
         if not self.offered:
             return {}
         return {name: row for name, row in self.records.installed.items() if name not in self._leaving}
 
     def row(self, name: str) -> Installed:
-        """One of them.
+        """Return an interpreter that is offered.
 
         Raises:
             UnknownInterpreter: it is not installed; the text names those that are.
@@ -99,27 +99,30 @@ class Shelf:
         return rows[name]
 
     def versions(self) -> frozenset[str]:
-        """The versions that are installed, offered or not."""
+        """Return the versions that are installed, offered or not."""
         return frozenset(row.version for row in self.records.installed.values())
 
     def tenants(self) -> list[Tenant]:
-        """What takes room."""
+        """Return what takes room, for `quota`."""
         return [
             Tenant(row.name, row.size, self.usage.used_at(row), self._held(row.name))
             for row in self.records.installed.values()
         ]
 
     def shortage(self, size: int) -> str:
-        """Why so many bytes cannot be installed, whatever goes; empty if they can."""
+        """Return why `size` bytes cannot be installed, whatever goes; empty if they can."""
         return quota.shortage(self.tenants(), size, self.max_size)
 
     def check_room(self, size: int, when: str = "", *, make: bool) -> None:
-        """Whether so many bytes can be installed, if need be by deleting others if `make`.
+        """Check that there is room for `size` bytes.
 
-        `when` says in the error at which point they were counted.
+        Args:
+            size: bytes that are needed.
+            when: when `size` was measured, as words with a space before them, for the error.
+            make: whether others may be deleted to make room.
 
         Raises:
-            NoRoom: they cannot.
+            NoRoom: there is not enough room.
         """
         free = quota.free_room(self.tenants(), self.max_size)
         if size <= free:
@@ -138,10 +141,10 @@ class Shelf:
     # --- changes: all raise StoreDamaged if the database cannot be used, and DiskFull
 
     async def take_up(self, pool: str | None, *, sure: bool) -> None:
-        """Take up what an earlier run left; incomplete and unknown things are removed.
+        """Take up what an earlier run left. Remove what is incomplete or unknown.
 
         Args:
-            pool: of the store; None if there is none, and everything is offered.
+            pool: of the store; None if there is no store, and everything is offered.
             sure: whether what belongs to that pool can be offered at once.
 
         Raises:
@@ -151,7 +154,7 @@ class Shelf:
             self.records = await _in_thread(self._take_up)
             self._leaving.clear()
             self.offered = pool is None or (sure and self.records.pool == pool)
-        self._changed()
+        self._on_change()
 
     def _take_up(self) -> Records:
         files.make_folder(self.folder)
@@ -160,60 +163,74 @@ class Shelf:
         return files.take_up(self.folder, self._database)
 
     async def adopt(self, pool: str, versions: Mapping[str, str]) -> None:
-        """Remove what a pool's store does not have in the same version, and offer the rest."""
+        """Remove what a pool's store does not have in the same version, and offer the rest.
+
+        Args:
+            pool: the pool's name.
+            versions: of the interpreters in its store, by name.
+        """
         async with self._one_at_a_time:
             self.records = await _in_thread(files.adopt, self.folder, self.database, pool, versions)
-            self.offered = True  # what went is released when all that is kept is compared
-        self._changed()
+            self.offered = True  # `Retention.reconcile` lets the store let go of what went
+        self._on_change()
 
     async def change(self, change: Callable[..., _T], *arguments: object) -> _T:
-        """Call a method of the database that touches no files, and take note of what changed."""
+        """Call a method of the database that touches no files, and read the records again."""
 
         def work() -> tuple[_T, Records]:
             return change(*arguments), self.database.records()
 
         async with self._one_at_a_time:
             result, self.records = await _in_thread(work)
-        self._changed()
+        self._on_change()
         return result
 
     async def refresh(self) -> None:
-        """Take note of what other processes have changed."""
+        """Read the records again: other processes may have changed them."""
         async with self._one_at_a_time:
             self.records = await _in_thread(self.database.records)
-        self._changed()
+        self._on_change()
 
     async def pin(self, name: str) -> bool | None:
-        """Make an installed one stay; False if it is pinned already, None if it is not installed."""
+        """Pin an installed interpreter; return False if it is pinned already, None if it is not installed."""
         async with self._one_at_a_time:
             if name not in self.rows():
                 return None
             pinned = await _in_thread(self.database.pin, name)
             self.records = await _in_thread(self.database.records)
-        self._changed()
+        self._on_change()
         return pinned
 
     async def put_in(
         self, name: str, version: str, size: int, program: Path, *, chosen: bool, pin: bool, make_room: bool
     ) -> None:
-        """Install a program, if need be in the place of others if `make_room`.
+        """Install a program that has been prepared.
+
+        Args:
+            name: the interpreter's name.
+            version: its version.
+            size: bytes of its files.
+            program: the directory to move.
+            chosen: whether a person has asked for it.
+            pin: whether to pin it.
+            make_room: whether others may be deleted to make room.
 
         Raises:
-            NoRoom: there is not enough, whatever goes.
-            OSError: it cannot be moved to its place.
+            NoRoom: there is not enough room, whatever goes.
+            OSError: the program cannot be moved to its place.
         """
         async with self._one_at_a_time:
             self.check_room(size, make=make_room)
             while going := quota.make_room(self.tenants(), size, self.max_size).going:
                 await self._take_out(going[0], by_person=False)
-                self.check_room(size, make=make_room)  # others may have begun to use, or pinned, the rest
+                self.check_room(size, make=make_room)  # the rest may be pinned or in use by now
             row = Installed(name, version, size, installed_at=self._clock(), chosen=chosen)
             self.records = await _in_thread(files.put_in, self.folder, self.database, row, program, pin)
-            self._moved(version)
-        self._changed()
+            self._on_version(version)
+        self._on_change()
 
     async def evict(self, name: str) -> bool:
-        """Remove one, unless it is pinned or in use, or is not installed; returns whether that was done.
+        """Remove an interpreter, unless it is pinned, in use or not installed; return whether it was removed.
 
         Raises:
             OSError: its files cannot be removed; it stays installed.
@@ -224,7 +241,7 @@ class Shelf:
             return await self._take_out(name, by_person=False)
 
     async def delete(self, name: str) -> None:
-        """Remove one because a person says so.
+        """Remove an interpreter because a person says so.
 
         Raises:
             UnknownInterpreter: it is not installed; the text names those that are.
@@ -238,7 +255,7 @@ class Shelf:
             await self._take_out(name, by_person=True)
 
     async def shrink(self) -> None:
-        """Remove the least recently used ones until the rest fits. What is too much then is logged.
+        """Remove the least recently used interpreters until the rest fits. Log it if the rest must stay.
 
         Raises:
             OSError: files cannot be removed.
@@ -256,26 +273,26 @@ class Shelf:
             )
 
     async def _take_out(self, name: str, *, by_person: bool) -> bool:
-        """Holding the lock."""
+        """Remove an interpreter; the caller holds the lock."""
         version = self.records.installed[name].version
-        self._leaving.add(name)  # at once, so that nobody begins to use it
-        self._changed()
+        self._leaving.add(name)  # from now on, nobody may begin to use it
+        self._on_change()
         stays = True
         try:
             self.records = await _in_thread(
                 files.take_out, self.folder, self.database, name, by_person=by_person
             )
         except DiskFull:
-            stays = False  # its files have gone nevertheless
+            stays = False  # its files are gone nevertheless
             raise
         finally:
             if stays:
                 self._leaving.discard(name)
-            self._changed()
+            self._on_change()
         if name in self.records.installed:
             return False
         self.usage.forget(name)
-        self._moved(version)
+        self._on_version(version)
         return True
 
 

@@ -1,4 +1,4 @@
-"""What goes from a shelf by itself, and what the store keeps for it."""
+"""Deletes what nobody has used for long, and lets the store let go of what is not installed any more."""
 
 from __future__ import annotations
 
@@ -19,23 +19,28 @@ class Cleared:
     """What `Depot.collect` removed."""
 
     interpreters: tuple[str, ...]
-    """Those that nobody had used for long."""
+    """Names of those that nobody had used for long."""
     size: int
     """Bytes of their files."""
     versions: tuple[str, ...]
-    """What the store had kept, to serve it to others, of interpreters that are not installed any more."""
+    """Versions that are not installed any more, and that the store had kept to serve them to others."""
 
 
 async def expire(shelf: Shelf, retention: Retention, before: float) -> tuple[Installed, ...]:
-    """Delete what was last used before some Unix time, but what is pinned or in use; returns what went.
+    """Delete interpreters that were last used before a Unix time, unless pinned or in use; return them.
 
     What cannot be deleted is logged.
 
+    Args:
+        shelf: has the interpreters.
+        retention: is settled afterwards.
+        before: the Unix time.
+
     Raises:
         StoreDamaged: the database cannot be read or written.
-        DiskFull: there is no room for a change of the database.
+        DiskFull: the disk has no room for a change of the database.
     """
-    await shelf.refresh()  # others may have unpinned something a moment ago
+    await shelf.refresh()  # another process may have pinned something a moment ago
     gone = []
     for row in list(shelf.records.installed.values()):
         if shelf.usage.used_at(row) <= before:
@@ -49,11 +54,11 @@ async def expire(shelf: Shelf, retention: Retention, before: float) -> tuple[Ins
 
 
 async def collect(shelf: Shelf, retention: Retention, before: float) -> Cleared:
-    """`expire`, and let the store go of all that is not installed any more.
+    """Do what `expire` does, and let the store let go of all that is not installed any more.
 
     Raises:
         StoreDamaged: the database cannot be read or written.
-        DiskFull: there is no room for a change of the database.
+        DiskFull: the disk has no room for a change of the database.
     """
     gone = await expire(shelf, retention, before)
     released = await retention.reconcile() | {row.version for row in gone}

@@ -1,4 +1,4 @@
-"""Who uses which interpreter, and when one was last used."""
+"""How many ranks use which interpreter, and when each was last used."""
 
 from __future__ import annotations
 
@@ -12,16 +12,17 @@ from ..content.store.database import Database, Installed
 from ..errors import DiskFull, StoreDamaged
 
 WRITE_INTERVAL = 60.0
-"""Seconds for which the use of one interpreter is not written to the database again."""
+"""Seconds between two writes of one interpreter's last use to the database: many short jobs should not cost
+many writes, and the exact second does not matter for what is deleted after days."""
 
 _log = logging.getLogger(__name__)
 
 
 class UsageCounter:
-    """Counts users, and remembers last uses in memory at once and in the database now and then.
+    """Counts users, and remembers last uses: in memory at once, in the database now and then.
 
     Args:
-        clock: Unix time.
+        clock: tells the Unix time.
     """
 
     def __init__(self, clock: Callable[[], float]) -> None:
@@ -31,34 +32,37 @@ class UsageCounter:
         self._written: dict[str, float] = {}
 
     def __getitem__(self, name: str) -> int:
-        """How many use an interpreter now."""
+        """How many ranks use an interpreter now."""
         return self._users[name]
 
     def begin(self, name: str) -> None:
-        """One more uses it."""
+        """Count one more user."""
         self._users[name] += 1
         self._last[name] = self._clock()
 
     def end(self, name: str) -> None:
-        """One less uses it."""
+        """Count one user less."""
         self._users[name] -= 1
         self._last[name] = self._clock()
 
     def forget(self, name: str) -> None:
-        """It is not installed any more."""
+        """Forget the last use of an interpreter that is not installed any more."""
         self._last.pop(name, None)
         self._written.pop(name, None)
 
     def last_use(self, row: Installed) -> float | None:
-        """When it was last used, in Unix time; None if never."""
+        """Return the Unix time of an interpreter's last use; None if there was none."""
         return self._last.get(row.name, row.last_use)
 
     def used_at(self, row: Installed) -> float:
-        """The last use; the installation if there has been none since."""
+        """Return the Unix time of the last use; that of the installation if there was no use since."""
         return max(row.used_at, self._last.get(row.name, row.used_at))
 
     async def write(self, database: Database, name: str) -> None:
-        """Write its last use, unless that was done lately. Trouble is logged: a job need not fail for it."""
+        """Write an interpreter's last use to the database, unless that was done lately.
+
+        Trouble with the database is logged: a job need not fail because of it.
+        """
         last = self._last.get(name)
         if last is None or not self._is_due(name):
             return
@@ -69,7 +73,7 @@ class UsageCounter:
             _log.warning("the last use of %s is not remembered: %s", name, error)
 
     async def write_all(self, database: Database) -> None:
-        """Write what `write` left out, as far as it is due."""
+        """Write the last uses that `write` left out, as far as they are due."""
         for name, last in list(self._last.items()):
             if last != self._written.get(name):
                 await self.write(database, name)

@@ -38,7 +38,7 @@ async def main(directory: Path, store: Path, steps: int) -> None:
     async with trio.open_nursery() as nursery:
         await nursery.start(warden.run)
         depot = Depot(
-            directory, DirectoryStore(store), warden, max_size=1000, database=database, changed=lambda: None
+            directory, DirectoryStore(store), warden, max_size=1000, database=database, on_change=lambda: None
         )
         with killer.watching():
             await depot.prepare()

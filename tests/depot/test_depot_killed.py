@@ -63,7 +63,7 @@ from mpi_actors.depot.depot import Depot
 
 async def main(directory):
     source = MemorySource({"a": Thing(300_000), "b": Thing(300_000), "c": Thing(900_000), "d": Thing(10)})
-    depot = Depot(directory / "daemon", source, quick_warden(), changed=Changes())
+    depot = Depot(directory / "daemon", source, quick_warden(), on_change=Changes())
     await depot.prepare()
     print(*depot.interpreters())
     try:

@@ -138,7 +138,7 @@ class DepotMachine(RuleBasedStateMachine):
             max_size=self.max_size,
             database=self.database,
             clock=self.clock,
-            changed=Changes(),
+            on_change=Changes(),
         )
 
     def prepared(self) -> None:

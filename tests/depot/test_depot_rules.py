@@ -512,7 +512,7 @@ async def test_full_for_the_database(tmp_path: Path) -> None:
         quick_warden(),
         max_size=10_000,
         database=database,
-        changed=Changes(),
+        on_change=Changes(),
     )
     connection = database._sqlite._connection
     pages = connection.execute("PRAGMA page_count").fetchone()[0]

@@ -76,7 +76,7 @@ def depot_of(
         init_output_limit=init_output_limit,
         keep=keep,
         clock=clock,
-        changed=changed or Changes(),
+        on_change=changed or Changes(),
     )
 
 

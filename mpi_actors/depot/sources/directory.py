@@ -33,15 +33,16 @@ class _Interpreter:
 class DirectoryStore:
     """The interpreters in the subdirectories of `path`, as they are now.
 
-    Reads all of them (blocking). What is hidden, and what is no interpreter, does not count.
+    Its making reads all of them, and blocks. Hidden subdirectories, and those that are no interpreters, do
+    not count.
 
     Args:
-        path: the store.
-        pool: the pool's name; None for one that equal stores share, "dir-" and 16 hexadecimal digits.
+        path: the directory.
+        pool: the pool's name; None for one that equal stores share: "dir-" and 16 hexadecimal digits.
         only: the one subdirectory that counts, which must be an interpreter (see `single`); None for all.
 
     Raises:
-        BadStore: it does not exist, is no directory, cannot be read, or an interpreter in it is refused.
+        BadStore: `path` does not exist, is no directory or cannot be read, or an interpreter is refused.
     """
 
     def __init__(self, path: Path, pool: str | None = None, *, only: str | None = None) -> None:
@@ -56,11 +57,11 @@ class DirectoryStore:
 
     @property
     def opened(self) -> bool:
-        """See `InterpreterSource.opened`: always."""
+        """See `InterpreterSource.opened`: a directory is always open."""
         return True
 
     async def open(self) -> None:
-        """See `InterpreterSource.open`: it is."""
+        """See `InterpreterSource.open`: nothing to do."""
 
     def names(self) -> tuple[str, ...]:
         """See `InterpreterSource.names`."""
@@ -79,21 +80,21 @@ class DirectoryStore:
         await trio.to_thread.run_sync(_fetch, name, self._interpreters[name], directory)
 
     async def retain(self, version: str) -> None:
-        """See `InterpreterSource.retain`: the directory is there anyway, and serves nobody."""
+        """See `InterpreterSource.retain`: nothing to do, since no other peer fetches from a directory."""
 
     async def release(self, version: str) -> None:
-        """See `InterpreterSource.release`."""
+        """See `InterpreterSource.release`: nothing to do."""
 
     async def retained(self) -> frozenset[str]:
-        """See `InterpreterSource.retained`: nothing."""
+        """See `InterpreterSource.retained`: a directory keeps nothing."""
         return frozenset()
 
 
 def single(directory: Path, pool: str | None = None) -> DirectoryStore:
-    """A store with just one interpreter, under the name of its directory (blocking).
+    """Return a store with one interpreter, which has the name of its directory. Blocks.
 
     Raises:
-        BadStore: it does not exist, is no interpreter, cannot be read or is refused.
+        BadStore: the directory does not exist, is no interpreter, cannot be read or is refused.
     """
     place = directory.resolve() if directory.name in ("", "..") else directory.absolute()
     _require_directory(place)
@@ -104,10 +105,10 @@ def single(directory: Path, pool: str | None = None) -> DirectoryStore:
 
 
 def missing_files(directory: Path) -> list[str]:
-    """Which files a directory lacks to be an interpreter.
+    """Return the names of the files that a directory needs to be an interpreter and does not have.
 
     Raises:
-        OSError: that cannot be told.
+        OSError: the directory cannot be read.
     """
     return [name for name in REQUIRED if not _is_file(directory / name)]
 
@@ -171,7 +172,7 @@ def _pool_of(interpreters: Mapping[str, _Interpreter]) -> str:
 
 def _fetch(name: str, interpreter: _Interpreter, directory: Path) -> None:
     entries = tree.scan(interpreter.directory)
-    if tree.size_of(entries) == interpreter.size:  # else it might be any size by now
+    if tree.size_of(entries) == interpreter.size:  # else it may have grown beyond all limits
         tree.copy(interpreter.directory, entries, directory)
         if tree.digest(directory, tree.scan(directory)) == interpreter.version:
             return

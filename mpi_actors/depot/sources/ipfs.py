@@ -1,4 +1,4 @@
-"""A store of interpreters in IPFS: a directory, known by its identifier, each entry of which is one."""
+"""A store of interpreters in IPFS: a directory with an identifier, whose entries are interpreters."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ from .spine import Interpreter, Spine, read_spine
 INSTALLED = "installed"
 """The owner of pins on installed interpreters."""
 SPINE = "store"
-"""The owner of the blocks that say what the store holds."""
+"""The owner of the blocks that say what the store has."""
 
 
 class IpfsSource:
     """The interpreters in the directory at `path`; see `InterpreterSource`.
 
     Args:
-        backend: where they are kept and found.
+        backend: gets and keeps their content.
         path: of the store's directory.
-        pool: the pool's name; None for one that all who name the same path share.
+        pool: the pool's name; None for one that all peers with the same path share.
     """
 
     def __init__(self, backend: ContentBackend, path: ContentPath, pool: str | None = None) -> None:
@@ -43,7 +43,7 @@ class IpfsSource:
 
     @property
     def path(self) -> ContentPath:
-        """Where the store is."""
+        """The path of the store's directory."""
         return self._path
 
     @property
@@ -52,7 +52,12 @@ class IpfsSource:
         return self._spine is not None
 
     async def open(self) -> None:
-        """See `InterpreterSource.open`. The blocks that were read are kept, so that others can have them."""
+        """See `InterpreterSource.open`. The blocks that were read are pinned, to serve them to others.
+
+        Raises:
+            BadStore: what was found is no store, or has no interpreters.
+            ContentError: no peer that has the store can be reached now.
+        """
         if self._spine is not None:
             return
         try:
@@ -68,25 +73,47 @@ class IpfsSource:
         return () if self._spine is None else tuple(self._spine.interpreters)
 
     def size(self, name: str) -> int:
-        """See `InterpreterSource.size`; as the publisher says, and no more is ever fetched."""
+        """See `InterpreterSource.size`: what the publisher says, but `fetch` refuses more than that.
+
+        Raises:
+            KeyError: the store has none of that name.
+        """
         return self._interpreters()[name].size
 
     def version(self, name: str) -> str:
-        """See `InterpreterSource.version`."""
+        """See `InterpreterSource.version`: the identifier of the interpreter's directory.
+
+        Raises:
+            KeyError: the store has none of that name.
+        """
         return str(self._interpreters()[name].cid)
 
     async def fetch(self, name: str, directory: Path) -> None:
-        """See `InterpreterSource.fetch`."""
+        """See `InterpreterSource.fetch`.
+
+        Raises:
+            KeyError: the store has none of that name.
+            ContentError: the interpreter cannot be fetched now, or is refused.
+            OSError: the directory cannot be made or written.
+        """
         interpreter = self._interpreters()[name]
         limits = TreeLimits(size=interpreter.size, entries=tree.MAX_ENTRIES, depth=tree.MAX_DEPTH)
         await self._backend.fetch(interpreter.cid, directory, limits=limits)
 
     async def retain(self, version: str) -> None:
-        """See `InterpreterSource.retain`."""
+        """See `InterpreterSource.retain`.
+
+        Raises:
+            ContentError: the backend cannot do that now.
+        """
         await self._backend.pin(Cid.parse(version), INSTALLED)
 
     async def release(self, version: str) -> None:
-        """See `InterpreterSource.release`."""
+        """See `InterpreterSource.release`.
+
+        Raises:
+            ContentError: the backend cannot do that now; try again later.
+        """
         cid = Cid.parse(version)
         await self._backend.unpin(cid, INSTALLED)
         await self._backend.forget(cid)
@@ -101,7 +128,7 @@ class IpfsSource:
 
 
 def pool_of(path: ContentPath) -> str:
-    """The name of the pool whose store is at a path: the same however the root is written."""
+    """Return the name of the pool whose store is at a path: the same for each way to write the root."""
     root = path.root
     if root.codec is Codec.DAG_PB:
         root = attrs.evolve(root, version=0)

@@ -1,4 +1,4 @@
-"""A directory of interpreters as a pool's store: published at the start of a daemon."""
+"""Publishes a directory of interpreters as a pool's store, when a daemon starts."""
 
 from __future__ import annotations
 
@@ -11,16 +11,21 @@ from .directory import REQUIRED
 from .ipfs import IpfsSource
 
 SERVED = "served"
-"""The owner of the pin on the directory that was published at the start."""
+"""The owner of the pin on the directory that a daemon published at its start."""
 
 _HOW = f"each is a directory in it with {' and '.join(REQUIRED)}"
 
 
 async def publish_store(backend: ContentBackend, directory: Path, pool: str | None) -> IpfsSource:
-    """Publish a directory of interpreters, in place of that of an earlier start, and open it.
+    """Publish a directory of interpreters, open it as a store, and forget what earlier starts published.
+
+    Args:
+        backend: gets the content.
+        directory: has the interpreters in its subdirectories.
+        pool: the pool's name; None for that of the published directory.
 
     Raises:
-        BadStore: it does not exist, cannot be read, or holds no interpreters.
+        BadStore: the directory does not exist, cannot be read, or has no interpreters.
         ContentError: the backend cannot take it now.
     """
     root = await backend.publish(directory, owner=SERVED)

@@ -1,4 +1,4 @@
-"""Where interpreters come from."""
+"""The interface of every store of interpreters, and the names that interpreters may have."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import Protocol
 
 MAX_NAME = 255
-"""Bytes of an interpreter's name in UTF-8."""
+"""Bytes of an interpreter's name in UTF-8 at most: file systems take no longer names."""
 
 
 class InterpreterSource(Protocol):
-    """A store of interpreters, which never changes: another content is another store, with another name."""
+    """A store of interpreters. It never changes: with other content, it would be another store."""
 
     @property
     def pool(self) -> str:
@@ -19,53 +19,53 @@ class InterpreterSource(Protocol):
 
     @property
     def opened(self) -> bool:
-        """Whether it is known what the store holds."""
+        """Whether it is known what the store has."""
         ...
 
     async def open(self) -> None:
-        """Learn what the store holds. Idempotent; may be tried again when it has failed.
+        """Learn what the store has. Idempotent; if it fails, it may be tried again.
 
         Raises:
-            ContentError: nobody who has it can be reached, now; the text says what to do.
-            BadStore: it is no store, or holds no interpreters.
+            ContentError: no peer that has the store can be reached now; the text says what to do.
+            BadStore: what was found is no store, or has no interpreters.
         """
         ...
 
     def names(self) -> tuple[str, ...]:
-        """Its interpreters, sorted; none before it is opened. `flaw_of` has nothing against the names."""
+        """Return the names of its interpreters, sorted; none before `open`. Each passes `flaw_of`."""
         ...
 
     def size(self, name: str) -> int:
-        """The bytes in an interpreter's files.
+        """Return the bytes in an interpreter's files.
 
         Raises:
-            KeyError: there is none of that name.
+            KeyError: the store has none of that name.
         """
         ...
 
     def version(self, name: str) -> str:
-        """Differs whenever anything in the interpreter does.
+        """Return the interpreter's version: a text that differs whenever anything in the interpreter differs.
 
         Raises:
-            KeyError: there is none of that name.
+            KeyError: the store has none of that name.
         """
         ...
 
     async def fetch(self, name: str, directory: Path) -> None:
-        """Put an interpreter's files into `directory`, which is made; exactly those of its `version`.
+        """Make `directory`, and put into it exactly the files of an interpreter's `version`.
 
-        When it raises or is cancelled, a part of them may be there.
+        When this raises or is cancelled, a part of them may be there.
 
         Raises:
-            KeyError: there is none of that name.
-            BadStore: it cannot be read, or is no longer what it was.
-            ContentError: it cannot be fetched, now.
+            KeyError: the store has none of that name.
+            BadStore: the store cannot be read, or has changed.
+            ContentError: the interpreter cannot be fetched now.
             OSError: the directory cannot be made or written.
         """
         ...
 
     async def retain(self, version: str) -> None:
-        """Keep what was fetched as that version, to serve it to others. Idempotent.
+        """Keep the content that was fetched as that version, to serve it to others. Idempotent.
 
         Raises:
             ContentError: the store cannot do that now.
@@ -73,7 +73,7 @@ class InterpreterSource(Protocol):
         ...
 
     async def release(self, version: str) -> None:
-        """End `retain`: what only that version needed is removed. Idempotent, also for what was never kept.
+        """Undo `retain`, and remove what only that version needed. Idempotent, even if it was never kept.
 
         Raises:
             ContentError: the store cannot do that now; try again later.
@@ -81,18 +81,18 @@ class InterpreterSource(Protocol):
         ...
 
     async def retained(self) -> frozenset[str]:
-        """The versions that are kept.
+        """Return the versions that `retain` keeps.
 
         Raises:
-            ContentError: the store cannot tell now.
+            ContentError: the store cannot say now.
         """
         ...
 
 
 def flaw_of(name: str) -> str | None:
-    """Why a text cannot be an interpreter's name; None if it can.
+    """Return why a text cannot be an interpreter's name, as words to follow the name; None if it can.
 
-    Names stand in commands, in lists with commas, and are the names of directories.
+    Names stand in commands and in lists with commas, and directories have them.
     """
     if not name:
         return "is empty"

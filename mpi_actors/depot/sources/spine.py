@@ -1,4 +1,4 @@
-"""The top of a store of interpreters: which there are, without fetching any of them."""
+"""The top of a store in IPFS: which interpreters there are, without fetching any of them."""
 
 from __future__ import annotations
 
@@ -18,11 +18,13 @@ from .directory import REQUIRED
 from .source import flaw_of
 
 GetBlock = Callable[[Cid], Awaitable[bytes]]
+"""Returns a block, whose hash has been checked; raises ContentError."""
 
 MAX_ENTRIES = 100_000
-"""Entries of a store."""
+"""Entries of a store at most: each costs a block to fetch."""
 
 _MAX_THREADS = 16
+"""Worker threads at a time, each of which waits for the blocks of one entry."""
 _log = logging.getLogger(__name__)
 
 
@@ -32,27 +34,31 @@ class Interpreter:
 
     cid: Cid
     size: int
-    """Bytes of it in blocks, as the store's publisher says: at least what its files have."""
+    """Bytes of its blocks, as the store's publisher says: at least the bytes of its files."""
 
 
 @attrs.frozen
 class Spine:
-    """What a store holds."""
+    """What a store has."""
 
     interpreters: Mapping[str, Interpreter]
     """By name, sorted."""
     blocks: tuple[Cid, ...]
-    """Those of the store's directory, and of each interpreter's: all that was read."""
+    """All blocks that were read: those of the store's directory, and of the directory of each entry."""
 
 
 async def read_spine(root: Cid, block: GetBlock) -> Spine:
-    """Read the directory at `root`, and of each entry just enough to tell whether it is an interpreter.
+    """Read a store's directory, and of each entry just enough to see whether it is an interpreter.
 
-    What is none does not count, nor does one whose name cannot be used, which is logged.
+    Other entries do not count. An interpreter whose name cannot be used is logged, and does not count.
+
+    Args:
+        root: the store's directory.
+        block: gets the blocks.
 
     Raises:
-        BadStore: it is no directory, makes no sense, is too large, or holds no interpreters.
-        ContentError: what has to be read cannot be had.
+        BadStore: `root` is no directory, makes no sense, is too large, or has no interpreters.
+        ContentError: a block cannot be got now.
     """
     reader = _Reader(block)
     try:
@@ -88,7 +94,7 @@ async def read_spine(root: Cid, block: GetBlock) -> Spine:
 class _Reader:
     def __init__(self, block: GetBlock) -> None:
         self._block = block
-        self._threads = trio.CapacityLimiter(_MAX_THREADS)  # they wait for others, so they are of their own
+        self._threads = trio.CapacityLimiter(_MAX_THREADS)  # these threads wait for other threads
         self.read: dict[Cid, None] = {}
 
     async def is_interpreter(self, link: DagLink) -> bool:
@@ -107,7 +113,7 @@ class _Reader:
         return flaw is None
 
     async def links(self, root: Cid, most: int) -> list[DagLink]:
-        """The entries of a directory, be it in one block or many."""
+        """Return the entries of a directory, which may have many blocks."""
         read: list[Cid] = []
 
         async def block(cid: Cid) -> bytes:
