@@ -14,7 +14,6 @@ WORKING = [
     "cli",
     "content",
     "depot",
-    "pool",
     "replay",
     "mpi.collectives",
     "mpi.datatypes",

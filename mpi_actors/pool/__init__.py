@@ -1,10 +1,12 @@
-"""Pools for programs and tests in Python: `open_pool` is the way in.
+"""Pools of peers for programs and tests in Python; `open_pool` is the way in.
 
-- `pool`: what every pool can do, and `open_pool`;
-- `memory`: a pool in one process, in virtual time;
-- `local`: a pool of real daemons on this machine.
+The package builds on whole daemons and knows nothing of commands. From the bottom up:
 
-Names are resolved when they are first used: a pool in memory loads no libp2p.
+- `memory`: a pool in one process, under a test's clock;
+- `local`: a pool of real daemons on this machine;
+- `pool`: what every pool offers, and `open_pool`.
+
+Names are resolved when they are first used, so that a pool in memory does not load libp2p.
 """
 
 from __future__ import annotations

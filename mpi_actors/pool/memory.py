@@ -1,6 +1,7 @@
-"""A pool in one process: real daemons on the memory network, async functions as programs.
+"""A pool in one process: whole daemons on a network in memory, async functions as programs.
 
-Made for tests under trio's mock clock; everything above the transport and the programs is the real thing.
+It is made for tests under trio's mock clock. All code above the transport and the programs is that of real
+pools.
 """
 
 from __future__ import annotations
@@ -20,11 +21,12 @@ from ..net.memory.network import MemoryNetwork
 from ..programs.functions import FunctionLauncher, ProgramFunction
 
 _POOL = "memory"
+"""The name of the pool, which real pools take from their store."""
 
 
 @attrs.define(eq=False)
 class MemoryPeer:
-    """A peer of a memory pool."""
+    """One peer of a pool in memory."""
 
     index: int
     daemon: Daemon
@@ -34,17 +36,17 @@ class MemoryPeer:
 
     @property
     def id(self) -> PeerId:
-        """Its identity."""
+        """The peer's identity."""
         return self.daemon.local
 
     @property
     def alive(self) -> bool:
-        """It was not killed."""
+        """Whether the peer was not killed."""
         return not self.scope.cancel_called
 
 
 class MemoryPool:
-    """See the module's text. Peers are named by number; faults take effect at once.
+    """A pool in one process, made by `open_memory_pool`. Peers have numbers; faults take effect at once.
 
     It is a `faults.FaultTarget` for the ranks of the last job.
     """
@@ -64,7 +66,7 @@ class MemoryPool:
         self._job: Job | None = None
 
     async def add(self) -> MemoryPeer:
-        """One more peer; returns when it is connected with all that it can reach."""
+        """Add a peer. Return it when it is connected with all peers that it can reach."""
         index = len(self.peers)
         transport = self.network.transport(PeerId(f"peer-{index:03}"))
         launcher = self._launcher(index)
@@ -95,14 +97,14 @@ class MemoryPool:
     async def start(
         self, program: str, size: int, *args: str, restart: RestartPolicy | None = None, at: int = 0
     ) -> Job:
-        """Start a job at peer `at`."""
+        """Start a job with ranks 0 … size-1, coordinated by peer `at`."""
         self._job = await self.peer(at).daemon.start_job(program, size, args, restart=restart)
         return self._job
 
     async def start_script(
         self, program: object, size: int, *args: str, restart: RestartPolicy | None = None, at: int = 0
     ) -> Job:
-        """Not possible.
+        """Refuse: a pool in memory has no processes.
 
         Raises:
             UsageError: always.
@@ -110,10 +112,10 @@ class MemoryPool:
         raise UsageError("a pool in memory runs async functions: mpi4py scripts need real daemons")
 
     def peer(self, index: int) -> MemoryPeer:
-        """The peer of that number.
+        """Return the peer of that number.
 
         Raises:
-            UnknownPeer: there is none.
+            UnknownPeer: there is no such peer.
         """
         if not 0 <= index < len(self.peers):
             raise UnknownPeer(f"there is no peer {index}; there are {len(self.peers)}")
@@ -122,14 +124,14 @@ class MemoryPool:
     # --- faults -------------------------------------------------------------------------------------------
 
     async def kill(self, index: int) -> None:
-        """End a peer as `kill -9` would."""
+        """End a peer as SIGKILL does."""
         peer = self.peer(index)
         self.network.kill(peer.id)
         peer.scope.cancel()
         await peer.ended.wait()
 
     async def freeze(self, index: int) -> None:
-        """Stop a peer as SIGSTOP would: its network stands still."""
+        """Stop a peer as SIGSTOP does: it sends and receives nothing."""
         self.network.freeze(self.peer(index).id)
 
     async def thaw(self, index: int) -> None:
@@ -137,7 +139,7 @@ class MemoryPool:
         self.network.thaw(self.peer(index).id)
 
     async def cut(self, i: int, j: int) -> None:
-        """Let nothing pass between two peers; neither sees an end."""
+        """Let nothing pass between two peers. Their connection does not end."""
         self.network.cut(self.peer(i).id, self.peer(j).id)
 
     async def heal(self, i: int, j: int) -> None:
@@ -145,21 +147,21 @@ class MemoryPool:
         self.network.heal(self.peer(i).id, self.peer(j).id)
 
     async def kill_process(self, rank: Rank) -> None:
-        """Kill the program of a rank of the last job, wherever it runs; harmless when it does not."""
+        """Kill the program of a rank of the last job, at whichever peer. Do nothing if none runs."""
         if self._job is not None:
             for peer in self.peers:
                 peer.launcher.kill(self._job.id, rank)
 
     async def kill_peer(self, i: int) -> None:
-        """`kill`, under the name that fault plans use."""
+        """Do what `kill` does: this is its name in fault plans."""
         await self.kill(i)
 
     async def freeze_peer(self, i: int) -> None:
-        """`freeze`, under the name that fault plans use."""
+        """Do what `freeze` does: this is its name in fault plans."""
         await self.freeze(i)
 
     async def thaw_peer(self, i: int) -> None:
-        """`thaw`, under the name that fault plans use."""
+        """Do what `thaw` does: this is its name in fault plans."""
         await self.thaw(i)
 
     async def _live(self, peer: MemoryPeer, *, task_status: trio.TaskStatus[None]) -> None:
@@ -179,12 +181,14 @@ async def open_memory_pool(
     network: MemoryNetwork | None = None,
     launcher: Callable[[int], FunctionLauncher] | None = None,
 ) -> AsyncIterator[MemoryPool]:
-    """A pool of connected peers; all are stopped on leaving.
+    """Open a pool of connected peers. All stop at the end.
 
     Args:
-        programs: what each peer can run.
-        peers: how many there are at first.
-        launcher: makes the launcher of the peer of that number, instead of one for `programs`.
+        programs: the programs that each peer offers, by their names.
+        peers: the number of peers at first.
+        settings: the settings of all peers.
+        network: the network; by default a new one.
+        launcher: makes the launcher of the peer of a number; by default one for `programs`.
     """
     make = launcher or (lambda _: FunctionLauncher(programs))
     async with trio.open_nursery() as nursery:

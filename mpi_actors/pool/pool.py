@@ -1,4 +1,4 @@
-"""Pools to run jobs on from Python: of real daemons on this machine, or in memory.
+"""What every pool offers, and `open_pool`: a pool of real daemons on this machine, or one in memory.
 
 >>> import mpi_actors, trio
 >>> async def hello(rank):
@@ -34,24 +34,24 @@ class PoolJob(Protocol):
 
     @property
     def id(self) -> JobId:
-        """Its name."""
+        """The job's name."""
         ...
 
     async def wait(self) -> JobResult:
-        """Wait for the job's end."""
+        """Wait for the end of the job; return its result."""
         ...
 
     def kill(self, reason: str = ...) -> None:
-        """Ask that the job end; `wait` tells when it has."""
+        """Ask the coordinator to end the job; `wait` returns when it has ended."""
         ...
 
     async def why(self, patience: float = ...) -> list[str]:
-        """What each rank does or waits for, a text each; hosts have `patience` seconds to answer."""
+        """Return a text for each rank: what it does or waits for. Hosts have `patience` seconds to answer."""
         ...
 
 
 class Pool(Protocol):
-    """A pool of peers, named by number. It can be given to a `faults.FaultDriver`."""
+    """A pool of peers, which have numbers from 0. A `faults.FaultDriver` can act on it."""
 
     async def start(
         self, program: str, size: int, *args: str, restart: RestartPolicy | None = ..., at: int = ...
@@ -60,22 +60,23 @@ class Pool(Protocol):
 
         Raises:
             UnknownInterpreter: that peer does not offer the program.
-            UsageError: the number of ranks is not usable.
+            UsageError: `size` is not a possible number of ranks.
         """
         ...
 
     async def start_script(
         self, program: Path | str, size: int, *args: str, restart: RestartPolicy | None = ..., at: int = ...
     ) -> PoolJob:
-        """Have all peers offer an mpi4py script, and start a job of it, coordinated by peer `at`.
+        """Make all peers offer an mpi4py script, and start a job of it, coordinated by peer `at`.
 
         Raises:
-            UsageError: there is no such file, the number of ranks is not usable, or the pool is in memory.
+            UsageError: there is no such file, `size` is not a possible number of ranks, or the pool is in
+                memory.
         """
         ...
 
     async def add(self) -> object:
-        """One more peer; returns when it is connected with all others."""
+        """Add a peer. Return it when it is connected with all others."""
         ...
 
     async def settle(self) -> None:
@@ -98,7 +99,7 @@ class Pool(Protocol):
         """Let nothing pass between two peers.
 
         Raises:
-            UnsupportedFault: they are real daemons.
+            UnsupportedFault: the peers are real daemons.
         """
         ...
 
@@ -106,7 +107,7 @@ class Pool(Protocol):
         """End a cut.
 
         Raises:
-            UnsupportedFault: they are real daemons.
+            UnsupportedFault: the peers are real daemons.
         """
         ...
 
@@ -115,15 +116,15 @@ class Pool(Protocol):
         ...
 
     async def kill_peer(self, i: int) -> None:
-        """`kill`, under the name that fault plans use."""
+        """Do what `kill` does: this is its name in fault plans."""
         ...
 
     async def freeze_peer(self, i: int) -> None:
-        """`freeze`, under the name that fault plans use."""
+        """Do what `freeze` does: this is its name in fault plans."""
         ...
 
     async def thaw_peer(self, i: int) -> None:
-        """`thaw`, under the name that fault plans use."""
+        """Do what `thaw` does: this is its name in fault plans."""
         ...
 
 
@@ -139,21 +140,21 @@ async def open_pool(
     debug: bool = False,
     on_event: OnEvent | None = None,
 ) -> AsyncIterator[Pool]:
-    """A pool of connected peers, all of which are stopped on leaving.
+    """Open a pool of connected peers. All stop at the end.
 
     Args:
-        peers: how many.
-        memory: all in this process, on a network in memory; else real daemons over libp2p.
-        programs: what can be run in memory: async functions by name.
-        store: what real daemons can run: a directory of interpreters, or one interpreter's directory.
-        scripts: mpi4py scripts that real daemons can run, too, by the names of their files; others can be
-            given to `start_script`.
-        settings: of the peers.
-        debug: repeat what real daemons write to standard error on ours.
-        on_event: awaited with each event that a real daemon tells; see `local_peer.OnEvent`.
+        peers: the number of peers, at least 1.
+        memory: run all peers in this process, on a network in memory; else each is a real daemon over libp2p.
+        programs: what peers in memory offer: async functions by name.
+        store: what real daemons offer: a directory of interpreters, or the directory of one interpreter.
+        scripts: mpi4py scripts that real daemons offer, too, by the names of their files. `start_script` can
+            add others.
+        settings: the settings of all peers.
+        debug: repeat the standard error of real daemons on that of this process.
+        on_event: awaited with each event of a real daemon; see `local.peer.OnEvent`.
 
     Raises:
-        UsageError: `peers`, `store` or `programs` are not as described.
+        UsageError: an argument is not as described.
         DaemonEnded: a daemon did not come up.
         PoolNotReady: the daemons did not find each other in time.
     """

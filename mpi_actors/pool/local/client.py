@@ -1,4 +1,4 @@
-"""The launcher's end of a control channel: asks a daemon, and hears its events."""
+"""The launcher's end of the control protocol: sends requests to a daemon, and receives its events."""
 
 from __future__ import annotations
 
@@ -23,18 +23,20 @@ from ...wire.splitter import LineSplitter
 T = TypeVar("T")
 
 _BROKEN = (trio.BrokenResourceError, trio.ClosedResourceError)
-_READ = 256 * 1024
-_POSTED = 1000
+_READ_BYTES = 256 * 1024
+"""Bytes that one call receives: what the daemon sends in one write."""
+_MAX_WAITING = 1000
+"""Requests that may wait to be written. A daemon that does not read loses further requests of `post`."""
 
 
 class ControlClient:
-    """One daemon's control channel. `run` must be running.
+    """The control protocol with one daemon. `run` must be running.
 
     Args:
         control: the socket of requests and answers.
         events: the socket of events.
-        on_event: awaited with each event and its time (seconds since 1970), in order. Events wait meanwhile,
-            answers do not.
+        on_event: awaited with the time (seconds since 1970) of each event and the event, in order. Meanwhile
+            further events wait, but answers do not.
     """
 
     def __init__(
@@ -48,16 +50,17 @@ class ControlClient:
         self._on_event = on_event
         self._last_id = 0
         self._asked: dict[int, trio.MemorySendChannel[Answer]] = {}
-        self._send_line, self._lines = trio.open_memory_channel[bytes](_POSTED)
+        self._send_line, self._lines = trio.open_memory_channel[bytes](_MAX_WAITING)
         self.ended = trio.Event()
-        """Set when there will be no more answers and events."""
+        """Set when no more answers and events will come."""
 
     async def run(self) -> None:
-        """Serve until the daemon has closed its ends, or this is cancelled; then everybody who waits gets
-        `DaemonEnded`.
+        """Serve until the daemon has closed its sockets, or this is cancelled.
+
+        After that, calls that wait raise `DaemonEnded`.
 
         Raises:
-            BadMessage: the daemon writes what is no answer or event.
+            BadMessage: the daemon sent something that is not an answer or event.
         """
         try:
             async with trio.open_nursery() as nursery:
@@ -72,11 +75,11 @@ class ControlClient:
                 asker.close()
 
     async def ask(self, request: ControlRequest[T]) -> T:
-        """Ask, and wait for the answer.
+        """Send a request, and return the answer.
 
         Raises:
-            MpiActorsError: what the daemon raised, as the same class.
-            DaemonEnded: it is gone.
+            MpiActorsError: the error that the daemon raised, with the same class.
+            DaemonEnded: the daemon has ended.
         """
         self._last_id += 1
         id = self._last_id
@@ -93,7 +96,7 @@ class ControlClient:
             del self._asked[id]
 
     def post(self, request: ControlRequest[None]) -> None:
-        """Ask without waiting for the answer. Harmless when the daemon is gone, or does not read."""
+        """Send a request without waiting for an answer. It is dropped if the daemon cannot take it."""
         self._last_id += 1
         try:
             self._send_line.send_nowait(encode_request(self._last_id, request))
@@ -101,7 +104,7 @@ class ControlClient:
             return
 
     def hang_up(self) -> None:
-        """Close our ends, which makes the daemon stop in an orderly way. Idempotent."""
+        """Close the sockets, which makes the daemon stop in an orderly way. Idempotent."""
         for stream in (self._control, self._events):
             stream.socket.close()
 
@@ -111,7 +114,7 @@ class ControlClient:
                 try:
                     await self._control.send_all(line)
                 except _BROKEN:
-                    return  # the readers see the end
+                    return  # the tasks that read see the end, too
 
     async def _read_answers(self) -> None:
         async def take(line: bytes) -> None:
@@ -133,7 +136,7 @@ async def _each_line(stream: trio.SocketStream, take: Callable[[bytes], Awaitabl
     splitter = LineSplitter(MAX_LINE)
     while True:
         try:
-            data = await stream.receive_some(_READ)
+            data = await stream.receive_some(_READ_BYTES)
         except _BROKEN:
             return
         if not data:

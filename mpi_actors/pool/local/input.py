@@ -1,4 +1,4 @@
-"""What rank 0 of an MPI program reads: kept in a file that every daemon of a local pool can read."""
+"""The standard input of rank 0 of an MPI program, in a file that all daemons of a local pool can read."""
 
 from __future__ import annotations
 
@@ -16,27 +16,28 @@ from ...wire.control import Feed
 
 
 class Fed(Protocol):
-    """A daemon that may host rank 0."""
+    """A daemon that may host rank 0, as the input needs it."""
 
     async def ask(self, request: Feed) -> None:
-        """Ask it.
+        """Send a request, and wait for the answer.
 
         Raises:
-            MpiActorsError: it has ended.
+            MpiActorsError: the daemon has ended.
         """
         ...
 
 
 class LocalInput:
-    """Writes what `source` gives to a file, tells the daemons of it, and stays only a little ahead of them.
+    """Writes what `source` gives to a file, and tells the daemons how long the file is.
 
-    Whichever daemon hosts rank 0 reads the file, from its beginning for each incarnation.
+    The daemon that hosts rank 0 reads the file, from its beginning for each incarnation. The writer stays
+    only a little ahead of it.
 
     Args:
-        program: its name.
-        path: the file, which is made.
-        source: what is to be read.
-        daemons: those that live, now.
+        program: the name of the program.
+        path: the file. It must not exist.
+        source: gives the input.
+        daemons: returns the daemons that live now.
     """
 
     def __init__(
@@ -56,14 +57,14 @@ class LocalInput:
         self._telling = trio.CancelScope()
 
     async def announce(self) -> None:
-        """Tell the daemons that there is something to read, before rank 0 starts at one of them."""
+        """Tell the daemons that there is an input, before rank 0 starts at one of them."""
         request = self._request()
         for daemon in self._daemons():
             with suppress(MpiActorsError):
                 await daemon.ask(request)
 
     async def run(self) -> None:
-        """Feed until this is cancelled, which is to be when the job is over.
+        """Feed the daemons until cancelled. The caller cancels this when the job has ended.
 
         Raises:
             OSError: the file cannot be written.
@@ -81,15 +82,15 @@ class LocalInput:
         while True:
             await self._tell()
 
-    def daemon_came(self) -> None:
-        """There is one more daemon: it is told of what there is."""
+    def on_daemon_up(self) -> None:
+        """Tell all daemons of the input again: there is a new one."""
         self._telling.cancel()
 
     def _request(self) -> Feed:
         return Feed(program=self._program, path=str(self.path), size=self._size, ended=self._ended)
 
     async def _tell(self) -> bool:
-        """Tell the daemons that there are; True when one wants more, False when there are others."""
+        """Tell the daemons the size; return True when one wants more, False when a daemon is new."""
         wanted = False
         request = self._request()
         async with trio.open_nursery() as nursery:

@@ -1,8 +1,12 @@
-"""A job on a local pool, as the launcher sees it: what its coordinator's events and answers tell."""
+"""A job on a local pool, as the launcher sees it from the coordinator's events and answers."""
 
 from __future__ import annotations
 
+import os
+import signal
 from collections import deque
+from contextlib import suppress
+from pathlib import Path
 
 import attrs
 import trio
@@ -12,28 +16,30 @@ from ...coordination.result import EXIT_JOB_FAILED, JobResult
 from ...events import Event, JobFinished, Log, RankLost, RankStarted
 from ...ids import JobId, Rank
 from ...wire.control import Kill, Logs, LogTail, Why
+from ...wire.environment import JOB
 from .client import ControlClient
 
 _KEPT = 10_000
+"""Events and lines of output of a job that are kept: as many as the coordinator keeps of its log."""
 
 
 @attrs.frozen
 class Seen:
-    """An event and when it happened."""
+    """An event, and when it happened."""
 
     time: float
-    """Seconds since 1970, by the clock of the peer that tells it."""
+    """Seconds since 1970, by the clock of the peer that sent the event."""
     event: Event
 
 
 class LocalJob:
-    """One job. Made by `LocalPool.start`."""
+    """One job. `LocalPool.start` makes it."""
 
     def __init__(self, id: JobId, client: ControlClient) -> None:
         self.id = id
         self.result: JobResult | None = None
         self.ranks: dict[Rank, RankStarted] = {}
-        """The incarnations that run now, as far as we have heard."""
+        """The incarnations that run now, as far as the launcher knows."""
         self._client = client
         self._events: deque[Seen] = deque(maxlen=_KEPT)
         self._count = 0
@@ -42,21 +48,36 @@ class LocalJob:
         self._finished = trio.Event()
 
     async def wait(self) -> JobResult:
-        """Wait for the job's end, which may also be that of its coordinator."""
+        """Wait for the end of the job or of its coordinator; return the result."""
         await self._finished.wait()
         assert self.result is not None
         return self.result
 
     def kill(self, reason: str = "killed by request") -> None:
-        """Ask that the job end; `wait` tells when it has."""
+        """Ask the coordinator to end the job; `wait` returns when it has ended."""
         if self.result is None:
             self._client.post(Kill(job=self.id, reason=reason))
 
+    def kill_process(self, rank: Rank) -> None:
+        """Kill the process of a rank with SIGKILL. Do nothing if none runs."""
+        started = self.ranks.get(rank)
+        if started is None:
+            return
+        with suppress(ProcessLookupError, FileNotFoundError):
+            handle = os.pidfd_open(started.pid)
+            try:
+                # another process may have that number by now
+                environment = Path(f"/proc/{started.pid}/environ").read_bytes().split(b"\0")
+                if f"{JOB}={started.job}".encode() in environment:
+                    signal.pidfd_send_signal(handle, signal.SIGKILL)
+            finally:
+                os.close(handle)
+
     async def why(self, patience: float = 1.0) -> list[str]:
-        """What each rank does or waits for, a text each; hosts have `patience` seconds to answer.
+        """Return a text for each rank: what it does or waits for. Hosts have `patience` seconds to answer.
 
         Raises:
-            DaemonEnded: the job's coordinator is gone.
+            DaemonEnded: the coordinator of the job has ended.
         """
         if self.result is not None:
             return [f"job {self.id} is over: {self.result.reason}"]
@@ -64,24 +85,24 @@ class LocalJob:
         return list(lines)
 
     async def logs(self) -> LogTail:
-        """The end of the job's log.
+        """Return the end of the job's log.
 
         Raises:
-            DaemonEnded: the job's coordinator is gone.
+            DaemonEnded: the coordinator of the job has ended.
         """
         return await self._client.ask(Logs(job=self.id))
 
     def events(self) -> EventReader:
-        """All events of the job, from its start to its end.
+        """Iterate over all events of the job, from its start to its end.
 
-        The last 10 000 are kept: whoever falls further behind misses some.
+        The last 10 000 are kept: a reader that is further behind misses some.
         """
         return EventReader(self)
 
     # --- for the peer -------------------------------------------------------------------------------------
 
-    def hear(self, time: float, event: Event) -> None:
-        """An event of this job."""
+    def on_event(self, time: float, event: Event) -> None:
+        """Take in an event of this job, which happened at `time` (seconds since 1970)."""
         self._events.append(Seen(time, event))
         self._count += 1
         match event:
@@ -96,8 +117,8 @@ class LocalJob:
                 self._finish(ok, code, reason, seconds)
         self._news.ring()
 
-    def lose(self, reason: str) -> None:
-        """Its coordinator is gone."""
+    def on_coordinator_lost(self, reason: str) -> None:
+        """End the job as failed, unless it has ended: its coordinator is gone."""
         if self.result is None:
             self._finish(False, EXIT_JOB_FAILED, reason, 0.0)
             self._news.ring()
@@ -108,7 +129,7 @@ class LocalJob:
         self._finished.set()
 
     async def after(self, number: int) -> tuple[int, Seen | None]:
-        """Wait for the first kept event after the first `number`; its own number, None after the end."""
+        """Wait for the first kept event after number `number`; return its number and it (None: the end)."""
         while number >= self._count and self.result is None:
             await self._news.wait()
         if number >= self._count:
@@ -118,7 +139,7 @@ class LocalJob:
 
 
 class EventReader:
-    """Iterates over a job's events. Whoever stops early may close it, but need not."""
+    """Iterates over the events of a job. A reader that stops early may close it, but need not."""
 
     def __init__(self, job: LocalJob) -> None:
         self._job = job
@@ -135,5 +156,5 @@ class EventReader:
         return seen
 
     async def aclose(self) -> None:
-        """Nothing is held that would have to be let go."""
+        """Do nothing: the reader holds no resource."""
         await trio.lowlevel.checkpoint()

@@ -1,4 +1,4 @@
-"""One daemon process of a local pool: started, spoken to, and ended for certain."""
+"""One daemon process of a local pool: started, asked, and ended for certain."""
 
 from __future__ import annotations
 
@@ -36,24 +36,26 @@ from .job import LocalJob
 T = TypeVar("T")
 
 STOP_DEADLINE = 2.0
-"""Seconds that a daemon has to stop in an orderly way before it is killed."""
+"""Seconds that a daemon has to stop in an orderly way before it is killed: people wait for it."""
 
-_TAIL = 4096
+_KEPT_ERRORS = 4096
+"""Bytes at the end of a daemon's standard error that are kept: they may say why it ended."""
 _KEPT_JOBS = 100
+"""Jobs that have ended and are kept, of each daemon: a caller may be about to ask for their events."""
 
 OnEvent = Callable[["LocalPeer", float, Event], Awaitable[None]]
-"""Awaited with each event that a peer tells, and its time (seconds since 1970). That peer's next events
-wait meanwhile; when that lasts, so do the log lines of the jobs that it coordinates."""
+"""Awaited with a peer, the time (seconds since 1970) of an event, and the event. Meanwhile further events of
+that peer wait; if this takes long, so do the ranks that log lines in the jobs that it coordinates."""
 
 
 class LocalPeer:
-    """A daemon in a process of its own. Made by `LocalPool`.
+    """A daemon in a process of its own. `LocalPool` makes it.
 
     Args:
-        index: its number in the pool.
-        directory: its own, for everything that it writes.
-        debug: repeat what it writes to standard error on ours.
-        changed: called when it has come, gone, or sees other peers than before.
+        index: the number of the daemon in the pool.
+        directory: the daemon's own directory, for all that it writes.
+        debug: repeat the daemon's standard error on that of this process.
+        on_change: called when the daemon is up, has ended, or sees other peers than before.
         on_event: see `OnEvent`.
     """
 
@@ -63,25 +65,25 @@ class LocalPeer:
         directory: Path,
         *,
         debug: bool,
-        changed: Callable[[], None],
+        on_change: Callable[[], None],
         on_event: OnEvent | None,
     ) -> None:
         self.index = index
         self.directory = directory
         self.id = PeerId("")
-        """Its identity; empty before it is open."""
+        """The peer's identity; empty before the daemon is open."""
         self.addresses: tuple[str, ...] = ()
         self.interpreters: tuple[str, ...] | None = None
-        """What it offers; None before that is known."""
+        """The programs that the peer offers; None before that is known."""
         self.failed: dict[str, str] = {}
-        """Why it does not offer others of its store, by name."""
+        """Why the peer does not offer other interpreters of its store, by their names."""
         self.sees: dict[PeerId, tuple[str, ...]] = {}
-        """The peers that it is connected with, and what it knows that they offer."""
+        """The peers that this peer is connected with, and what it knows that they offer."""
         self.frozen = False
         self.ended = trio.Event()
-        """Set when its process has ended and its last events have been heard."""
+        """Set when the process has ended and its last events were received."""
         self._debug = debug
-        self._changed = changed
+        self._on_change = on_change
         self._on_event = on_event
         self._jobs: dict[JobId, LocalJob] = {}
         self._errors = b""
@@ -90,36 +92,36 @@ class LocalPeer:
 
     @property
     def pid(self) -> int:
-        """Its process id."""
+        """The pid of the daemon."""
         return self._running().pid
 
     @property
     def alive(self) -> bool:
-        """Its process has been started and has not ended."""
+        """Whether the process has started and has not ended."""
         return self._process is not None and self._process.returncode is None
 
     @property
     def is_open(self) -> bool:
-        """It listens, or did."""
+        """Whether the daemon listens, or did before it ended."""
         return bool(self.id)
 
     def describe_end(self) -> str:
-        """How its process ended, with the last that it wrote to standard error."""
+        """Return how the process ended, with the end of its standard error."""
         code = None if self._process is None else self._process.returncode
         if code is None:
-            return f"peer {self.index} has closed its control channel"
+            return f"peer {self.index} has closed its control socket"
         how = Exit(code) if code >= 0 else Exit(None, -code)
         said = self._errors.decode(errors="replace").strip()
         return f"peer {self.index} has ended: {how.describe()}" + (f"; it wrote:\n{said}" if said else "")
 
-    # --- what it is asked ---------------------------------------------------------------------------------
+    # --- requests -----------------------------------------------------------------------------------------
 
     async def ask(self, request: ControlRequest[T]) -> T:
-        """Ask the daemon anything.
+        """Send the daemon a request, and return the answer.
 
         Raises:
-            MpiActorsError: what the daemon raised.
-            DaemonEnded: it has ended.
+            MpiActorsError: the error that the daemon raised.
+            DaemonEnded: the daemon has not started, or has ended.
         """
         if self._client is None:
             raise DaemonEnded(f"peer {self.index} has not been started")
@@ -134,34 +136,34 @@ class LocalPeer:
         """Open the daemon, and wait until it listens.
 
         Raises:
-            MpiActorsError: what the daemon raised.
-            DaemonEnded: it ended before.
+            MpiActorsError: the error that the daemon raised.
+            DaemonEnded: the daemon ended before.
         """
         opened = await self.ask(request)
         self.id, self.addresses = opened.peer, opened.addresses
-        self._changed()
+        self._on_change()
 
     async def prepare(self) -> None:
-        """Wait until it has installed what it can.
+        """Wait until the daemon has installed the interpreters of its store, as far as it can.
 
         Raises:
-            DaemonEnded: it ended before.
+            DaemonEnded: the daemon ended before.
         """
         prepared = await self.ask(WaitPrepared())
         self.interpreters, self.failed = prepared.interpreters, prepared.failed
-        self._changed()
+        self._on_change()
 
     async def offer(self, script: ScriptProgram) -> None:
-        """Have it offer a script, too.
+        """Make the daemon offer a script, too.
 
         Raises:
-            UsageError: it offers another one under that name.
-            DaemonEnded: it has ended.
+            UsageError: the daemon offers another script of that name.
+            DaemonEnded: the daemon has ended.
         """
         offered = await self.ask(Offer(script=script))
         if self.interpreters is not None:
             self.interpreters = offered
-        self._changed()
+        self._on_change()
 
     def close_input(self, program: str, path: Path) -> None:
         """What rank 0 of a program reads ends where it is now. Harmless when the daemon has ended."""
@@ -169,69 +171,69 @@ class LocalPeer:
             self._client.post(Feed(program=program, path=str(path), size=0, ended=True))
 
     async def status(self) -> DaemonStatus:
-        """How it is now.
+        """Return what the daemon is and does now.
 
         Raises:
-            DaemonEnded: it has ended.
+            DaemonEnded: the daemon has ended.
         """
         return await self.ask(GetStatus())
 
     async def start(
         self, program: str, size: int, args: tuple[str, ...], restart: RestartPolicy | None
     ) -> LocalJob:
-        """Start a job that it coordinates.
+        """Start a job that this peer coordinates.
 
         Raises:
-            InstallFailed: its store has the program, but it could not be installed there.
-            UnknownInterpreter: it does not offer the program.
+            InstallFailed: the peer's store has the program, but the peer could not install it.
+            UnknownInterpreter: the peer does not offer the program.
             UsageError: the number of ranks is not usable.
-            DaemonEnded: it has ended.
+            DaemonEnded: the daemon has ended.
         """
         if program in self.failed:
             raise InstallFailed(f"cannot install {program}: {self.failed[program]}")
         request = Start(program=program, size=size, args=args, restart=restart)
         job = self._job(await self.ask(request))
         if self.ended.is_set():
-            job.lose(f"its coordinator, {self.describe_end()}")
+            job.on_coordinator_lost(f"its coordinator, {self.describe_end()}")
         return job
 
     # --- signals ------------------------------------------------------------------------------------------
 
     async def kill(self) -> None:
-        """End it with SIGKILL, and wait until it has gone. Harmless when it has."""
+        """End the daemon with SIGKILL, and wait for its end. Do nothing if it has ended."""
         if self._process is not None:
             self._process.kill()
             await self._process.wait()
 
     def abandon(self) -> None:
-        """End it with SIGKILL without waiting. Harmless when it has ended."""
+        """End the daemon with SIGKILL, without waiting. Do nothing if it has ended."""
         if self._process is not None:
             self._process.kill()
 
     def freeze(self) -> None:
-        """Stop it with SIGSTOP. Harmless when it has ended."""
+        """Stop the daemon with SIGSTOP. Do nothing if it has ended."""
         if self._process is not None:
             self._process.send_signal(signal.SIGSTOP)
             self.frozen = self.alive
-            self._changed()
+            self._on_change()
 
     def thaw(self) -> None:
-        """Let it go on with SIGCONT. Harmless when it has ended."""
+        """Let the daemon go on with SIGCONT. Do nothing if it has ended."""
         if self._process is not None:
             self._process.send_signal(signal.SIGCONT)
             self.frozen = False
-            self._changed()
+            self._on_change()
 
     # --- its life -----------------------------------------------------------------------------------------
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
-        """Start the process and serve it until it ends; `started()` when it can be asked.
+        """Start the process, and serve it until it ends; `started()` when it takes requests.
 
-        When cancelled, the daemon stops in an orderly way, or is killed after `STOP_DEADLINE` seconds. Once
-        this returns, its process and all those of its ranks have gone.
+        When this is cancelled, the daemon stops in an orderly way, or is killed after `STOP_DEADLINE`
+        seconds. When this returns, the daemon and all processes of its ranks have ended.
 
         Raises:
-            CannotSpawn: the operating system refused.
+            CannotSpawn: the operating system refused to start the process.
         """
         self._client = client = await self._spawn()
         process = self._running()
@@ -243,11 +245,11 @@ class LocalPeer:
                 async with trio.open_nursery() as inner:
                     inner.start_soon(client.run)
                     await process.wait()
-                self._has_ended()
+                self._on_end()
         finally:
             with trio.CancelScope(shield=True):
                 await self._end(process, client)
-            self._has_ended()
+            self._on_end()
 
     async def _spawn(self) -> ControlClient:
         with ExitStack() as theirs, ExitStack() as ours:
@@ -270,8 +272,8 @@ class LocalPeer:
                     stdout=subprocess.DEVNULL,
                     stderr=subprocess.PIPE,
                     pass_fds=numbers,
-                    # a group of its own, out of reach of Ctrl-C; but our session, so that the kernel hangs up
-                    # on it if it is frozen when we die
+                    # its own process group, so that Ctrl-C does not reach it; but our session, so that the
+                    # kernel sends it SIGHUP if it is frozen when we die
                     process_group=0,
                     env=_environment(),
                 )
@@ -279,20 +281,20 @@ class LocalPeer:
                 raise CannotSpawn(f"cannot start a daemon: {error.strerror}") from error
             ours.pop_all()
         streams = [trio.SocketStream(trio.socket.from_stdlib_socket(mine)) for mine, _ in pairs]
-        return ControlClient(streams[0], streams[1], self._hear)
+        return ControlClient(streams[0], streams[1], self._on_daemon_event)
 
     async def _read_errors(self, stream: trio.abc.ReceiveStream) -> None:
-        """To the end of the stream, which the daemon's helper holds open until the last rank has gone."""
+        """Read to the end of the stream: the warden process keeps it open until the last rank has ended."""
         async for data in stream:
             if self._debug:
                 os.write(2, data)
-            self._errors = (self._errors + data)[-_TAIL:]
+            self._errors = (self._errors + data)[-_KEPT_ERRORS:]
 
     async def _end(self, process: trio.Process, client: ControlClient) -> None:
         assert process.stderr is not None
         client.hang_up()
         if not self.is_open:
-            process.kill()  # nothing runs there yet, and it may be busy starting up
+            process.kill()  # it hosts no ranks, and may be busy starting up
         elif self.frozen:
             process.send_signal(signal.SIGCONT)
         async with trio.open_nursery() as nursery:
@@ -305,30 +307,30 @@ class LocalPeer:
             nursery.cancel_scope.deadline = trio.current_time() + STOP_DEADLINE
         await process.stderr.aclose()
 
-    def _has_ended(self) -> None:
+    def _on_end(self) -> None:
         if not self.ended.is_set():
             self.ended.set()
             self.sees.clear()
             for job in self._jobs.values():
-                job.lose(f"its coordinator, {self.describe_end()}")
-            self._changed()
+                job.on_coordinator_lost(f"its coordinator, {self.describe_end()}")
+            self._on_change()
 
     # --- inside -------------------------------------------------------------------------------------------
 
-    async def _hear(self, time: float, event: Event) -> None:
+    async def _on_daemon_event(self, time: float, event: Event) -> None:
         match event:
             case PeerJoined(peer=peer, interpreters=offers) | PeerOffers(peer=peer, interpreters=offers):
                 self.sees[peer] = offers
-                self._changed()
+                self._on_change()
             case PeerLost(peer=peer):
                 self.sees.pop(peer, None)
-                self._changed()
+                self._on_change()
         if self._on_event is not None:
-            # first, so that nobody who waits for the job's end makes it miss that
+            # first: a task that waits for the end of the job may stop all this before the event is shown
             await self._on_event(self, time, event)
         name = getattr(event, "job", None)
         if name is not None:
-            self._job(name).hear(time, event)
+            self._job(name).on_event(time, event)
 
     def _job(self, id: JobId) -> LocalJob:
         job = self._jobs.get(id)
@@ -347,7 +349,7 @@ class LocalPeer:
 
 
 def _environment() -> dict[str, str]:
-    """Ours, in which the daemon finds this very package."""
+    """Return this process's environment, changed so that the daemon finds this same package."""
     place = str(Path(__file__).resolve().parents[3])
     path = os.environ.get("PYTHONPATH", "")
     if place in sys.path and not place.endswith(("site-packages", "dist-packages")):

@@ -1,7 +1,7 @@
 """A pool of real daemons on this machine: processes, libp2p over loopback, a temporary directory.
 
-The directory and the daemons are gone at the end, however it comes: when this process is killed, the daemons
-see their control channels end, stop, and remove what is theirs.
+At the end no directory and no daemon is left, even if this process is killed: the daemons then see the end of
+their control sockets, stop, and remove what is theirs.
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ from __future__ import annotations
 import functools
 import os
 import shutil
-import signal
 import tempfile
 from collections.abc import AsyncIterable, AsyncIterator, Iterable
 from contextlib import asynccontextmanager, suppress
@@ -28,10 +27,8 @@ from ...errors import (
     UnsupportedFault,
     UsageError,
 )
-from ...events import RankStarted
 from ...ids import Rank
 from ...wire.control import Open
-from ...wire.environment import JOB
 from ...wire.script import ScriptProgram
 from .input import LocalInput
 from .job import LocalJob
@@ -39,17 +36,16 @@ from .peer import LocalPeer, OnEvent
 from .script import script, under_other_name
 
 MAX_SIZE = 1_000_000_000
+"""Bytes that each daemon may install: the user's own store, which should fit as a whole."""
 READY_DEADLINE = 600.0
-"""Seconds for the daemons to come up and to find each other, on a machine that has much else to do.
-
-One that fails is noticed at once: this is for one that hangs.
-"""
+"""Seconds for the daemons to come up and to find each other, on a machine that has much else to do. A daemon
+that fails is noticed at once: this is for one that hangs."""
 
 
 class LocalPool:
-    """Made by `open_local_pool`. Peers are named by number; faults take effect at once.
+    """A pool of real daemons, made by `open_local_pool`. Peers have numbers; faults take effect at once.
 
-    It is a `faults.FaultTarget` for the ranks of the last job; only `cut` and `heal` are not possible.
+    It is a `faults.FaultTarget` for the ranks of the last job, without `cut` and `heal`.
     """
 
     def __init__(
@@ -82,38 +78,44 @@ class LocalPool:
     # --- peers --------------------------------------------------------------------------------------------
 
     async def add(self) -> LocalPeer:
-        """One more daemon; returns when all that live are connected and know what they offer.
+        """Add a daemon. Return it when all living peers are connected and know what each other offer.
 
         Raises:
-            DaemonEnded: it did not come up.
+            DaemonEnded: the daemon did not come up.
             UsageError: its store cannot be used.
-            PoolNotReady: they did not find each other in time.
+            PoolNotReady: the daemons did not find each other in time.
         """
         [peer] = await self.add_all(1)
         return peer
 
     async def add_all(self, count: int) -> list[LocalPeer]:
-        """Several daemons at once; see `add`."""
+        """Add `count` daemons at once; else as `add`.
+
+        Raises:
+            DaemonEnded: a daemon did not come up.
+            UsageError: its store cannot be used.
+            PoolNotReady: the daemons did not find each other in time.
+        """
         known = next((peer for peer in self.peers if peer.alive and peer.is_open), None)
         peers = [self._new_peer() for _ in range(count)]
         failures: list[Exception] = []
-        settled = False
+        ready = False
         try:
             with trio.move_on_after(READY_DEADLINE):
                 async with trio.open_nursery() as nursery:
                     for peer in peers:
                         nursery.start_soon(self._bring_up, peer, known or peers[0], failures, nursery)
                 if not failures:
-                    await self._settled()
-                    settled = True
+                    await self._until_ready()
+                    ready = True
         finally:
-            if not settled:
+            if not ready:
                 for peer in peers:
                     peer.abandon()
         if failures:
             raise failures[0]
-        if not settled:
-            raise PoolNotReady(f"within {READY_DEADLINE:g} s: {self._unsettled()}")
+        if not ready:
+            raise PoolNotReady(f"within {READY_DEADLINE:g} s: {self._missing()}")
         return peers
 
     def _new_peer(self) -> LocalPeer:
@@ -122,7 +124,7 @@ class LocalPool:
             index,
             self.directory / str(index),
             debug=self._debug,
-            changed=self._bell.ring,
+            on_change=self._bell.ring,
             on_event=self._on_event,
         )
         self.peers.append(peer)
@@ -133,7 +135,7 @@ class LocalPool:
     ) -> None:
         try:
             await self._nursery.start(peer.run)
-            # all start up at the same time; only then do the others need the first one's address
+            # all daemons start up at the same time; then the others need the address of the first
             while peer is not first and not first.is_open:
                 if first.ended.is_set():
                     raise DaemonEnded(first.describe_end())
@@ -154,7 +156,7 @@ class LocalPool:
                 await peer.offer(script)
             await peer.prepare()
             for input in self._inputs.values():
-                input.daemon_came()
+                input.on_daemon_up()
         except MpiActorsError as error:
             failures.append(error)
             nursery.cancel_scope.cancel()
@@ -163,19 +165,19 @@ class LocalPool:
         """Wait until all living peers that are not frozen are connected, and know what each other offer.
 
         Raises:
-            PoolNotReady: that takes too long.
+            PoolNotReady: that took longer than `READY_DEADLINE`.
         """
         with trio.move_on_after(READY_DEADLINE):
-            await self._settled()
+            await self._until_ready()
             return
-        raise PoolNotReady(f"within {READY_DEADLINE:g} s: {self._unsettled()}")
+        raise PoolNotReady(f"within {READY_DEADLINE:g} s: {self._missing()}")
 
-    async def _settled(self) -> None:
-        while self._unsettled():
+    async def _until_ready(self) -> None:
+        while self._missing():
             await self._bell.wait()
 
-    def _unsettled(self) -> str:
-        """What is missing, in words; empty if nothing is."""
+    def _missing(self) -> str:
+        """Return, in words, why the pool is not ready; empty if it is."""
         living = self._living()
         for peer in living:
             if not peer.is_open or peer.interpreters is None:
@@ -191,10 +193,10 @@ class LocalPool:
         return [peer for peer in self.peers if peer.alive and not peer.frozen]
 
     def peer(self, index: int) -> LocalPeer:
-        """The peer of that number.
+        """Return the peer of that number.
 
         Raises:
-            UnknownPeer: there is none.
+            UnknownPeer: there is no such peer.
         """
         if not 0 <= index < len(self.peers):
             raise UnknownPeer(f"there is no peer {index}; there are {len(self.peers)}")
@@ -214,18 +216,19 @@ class LocalPool:
         """Start a job at peer `at`.
 
         Args:
-            program: an interpreter, or a script of the pool.
-            size: ranks.
-            args: the program's own.
-            restart: see `config.RestartPolicy`; None for `lost` if the program uses MPI, else `failed`.
-            at: the peer that coordinates it, and hosts rank 0.
-            stdin: what rank 0 reads, if the program uses MPI; nothing by default. Iterated until it or the
-                job has ended. One job of a program at a time can have it.
+            program: the name of an interpreter, or of a script of the pool.
+            size: the number of ranks.
+            args: the arguments of the program.
+            restart: see `config.RestartPolicy`; None stands for `lost` if the program uses MPI, else
+            `failed`. at: the number of the peer that coordinates the job and hosts rank 0. stdin: the
+            standard input of rank 0, if the program uses MPI; by default it is empty. The pool
+                iterates over it until it or the job ends. Only one job of a program at a time can have one.
 
         Raises:
-            UnknownInterpreter: that peer does not offer the program.
-            UsageError: the number of ranks is not usable, or another job of the program has an input.
-            DaemonEnded: that peer has ended.
+            UnknownInterpreter: the peer does not offer the program.
+            InstallFailed: the peer could not install the program.
+            UsageError: `size` is not a possible number of ranks, or another job of the program has an input.
+            DaemonEnded: the peer has ended.
         """
         input = None if stdin is None else await self._input(program, stdin)
         try:
@@ -246,26 +249,26 @@ class LocalPool:
         at: int = 0,
         stdin: AsyncIterable[bytes] | None = None,
     ) -> LocalJob:
-        """Have all peers offer an mpi4py script, and start a job of it; see `start`.
+        """Make all peers offer an mpi4py script, and start a job of it; see `start`.
 
         Args:
-            program: a script's path, or what `local_script.script` or `module` makes.
-            size: ranks.
-            args: the script's own.
+            program: the path of a script, or what `script.script` or `script.module` returned.
+            size: the number of ranks.
+            args: the arguments of the script.
             restart: see `start`.
             at: see `start`.
             stdin: see `start`.
 
         Raises:
-            UsageError: there is no such file, or the number of ranks is not usable.
+            UsageError: there is no such file, or `size` is not a possible number of ranks.
             DaemonEnded: peer `at` has ended.
-            PoolNotReady: the peers do not tell each other that they offer it.
+            PoolNotReady: the peers did not hear in time that each other offer it.
         """
         wanted = program if isinstance(program, ScriptProgram) else script(program)
         wanted = under_other_name(wanted, self._scripts)
         self._scripts[wanted.name] = wanted
         for peer in self._living():
-            with suppress(DaemonEnded):  # the others may do without it
+            with suppress(DaemonEnded):  # the other peers can run the job
                 await peer.offer(wanted)
         await self.settle()
         return await self.start(wanted.name, size, *args, restart=restart, at=at, stdin=stdin)
@@ -297,7 +300,7 @@ class LocalPool:
         await self.peer(index).kill()
 
     async def freeze(self, index: int) -> None:
-        """Stop a peer with SIGSTOP. Its ranks run on, but nobody hears them."""
+        """Stop a peer with SIGSTOP. Its ranks still run, but other peers hear nothing of them."""
         self.peer(index).freeze()
 
     async def thaw(self, index: int) -> None:
@@ -305,7 +308,7 @@ class LocalPool:
         self.peer(index).thaw()
 
     async def cut(self, i: int, j: int) -> None:
-        """Not possible.
+        """Refuse: real daemons cannot be cut off.
 
         Raises:
             UnsupportedFault: always.
@@ -313,7 +316,7 @@ class LocalPool:
         raise UnsupportedFault("real daemons cannot be cut off: freeze one, or use memory=True")
 
     async def heal(self, i: int, j: int) -> None:
-        """Not possible.
+        """Refuse: real daemons cannot be cut off.
 
         Raises:
             UnsupportedFault: always.
@@ -321,21 +324,20 @@ class LocalPool:
         await self.cut(i, j)
 
     async def kill_process(self, rank: Rank) -> None:
-        """Kill the process of a rank of the last job with SIGKILL; harmless when none runs."""
-        started = self._job.ranks.get(rank) if self._job is not None else None
-        if started is not None:
-            _kill_rank(started)
+        """Kill the process of a rank of the last job with SIGKILL. Do nothing if none runs."""
+        if self._job is not None:
+            self._job.kill_process(rank)
 
     async def kill_peer(self, i: int) -> None:
-        """`kill`, under the name that fault plans use."""
+        """Do what `kill` does: this is its name in fault plans."""
         await self.kill(i)
 
     async def freeze_peer(self, i: int) -> None:
-        """`freeze`, under the name that fault plans use."""
+        """Do what `freeze` does: this is its name in fault plans."""
         await self.freeze(i)
 
     async def thaw_peer(self, i: int) -> None:
-        """`thaw`, under the name that fault plans use."""
+        """Do what `thaw` does: this is its name in fault plans."""
         await self.thaw(i)
 
 
@@ -349,20 +351,20 @@ async def open_local_pool(
     debug: bool = False,
     on_event: OnEvent | None = None,
 ) -> AsyncIterator[LocalPool]:
-    """A pool of connected daemons; all are stopped, or killed after two seconds, on leaving.
+    """Open a pool of connected daemons. At the end they stop, or are killed after two seconds.
 
     Args:
-        store: a directory of interpreters, or one interpreter's directory, if there is any.
-        peers: how many daemons.
-        scripts: what else they offer; see `local_script`.
-        settings: of the daemons; by default they share the processors of this machine.
-        debug: repeat what the daemons write to standard error on ours.
-        on_event: see `local_peer.OnEvent`.
+        store: a directory of interpreters, or the directory of one interpreter; None for no interpreters.
+        peers: the number of daemons.
+        scripts: the scripts that they offer, too; see `script`.
+        settings: the settings of all daemons; by default they share the processors of this machine.
+        debug: repeat the daemons' standard error on that of this process.
+        on_event: see `peer.OnEvent`.
 
     Raises:
         UsageError: the store cannot be used.
         DaemonEnded: a daemon did not come up.
-        PoolNotReady: they did not find each other in time.
+        PoolNotReady: the daemons did not find each other in time.
     """
     directory = Path(tempfile.mkdtemp(prefix="mpi-actors-"))
     body = Ungrouped()
@@ -387,15 +389,3 @@ async def open_local_pool(
         with trio.CancelScope(shield=True):
             await trio.to_thread.run_sync(functools.partial(shutil.rmtree, directory, ignore_errors=True))
     body.reraise()
-
-
-def _kill_rank(started: RankStarted) -> None:
-    with suppress(ProcessLookupError, FileNotFoundError):
-        handle = os.pidfd_open(started.pid)
-        try:
-            # the number may be somebody else's by now
-            environment = Path(f"/proc/{started.pid}/environ").read_bytes().split(b"\0")
-            if f"{JOB}={started.job}".encode() in environment:
-                signal.pidfd_send_signal(handle, signal.SIGKILL)
-        finally:
-            os.close(handle)

@@ -1,4 +1,4 @@
-"""A script or module on this machine, as what the daemons of a local pool are asked to offer."""
+"""Makes a script or module on this machine into what the daemons of a local pool can offer."""
 
 from __future__ import annotations
 
@@ -21,22 +21,22 @@ def script(
     env: Mapping[str, str] | None = None,
     python: str | None = None,
 ) -> ScriptProgram:
-    """A Python script that uses mpi4py.
+    """Describe a Python script that uses mpi4py.
 
     Args:
-        path: where it is, from this process's working directory.
-        cwd: the working directory of its ranks; ours by default.
-        env: their environment; ours by default.
-        python: the Python interpreter that runs them; ours by default.
+        path: the file, from this process's working directory.
+        cwd: the working directory of its ranks; by default this process's.
+        env: the environment of its ranks; by default this process's.
+        python: the Python that runs its ranks; by default this process's.
 
     Raises:
-        UsageError: there is no such file, or no such working directory.
+        UsageError: there is no such file or working directory.
     """
     place = Path(path)
     if not place.is_file():
-        there = "that is no file" if place.exists() else "there is no such file"
+        there = "that is not a file" if place.exists() else "there is no such file"
         raise UsageError(f"cannot run {str(path)!r}: {there}")
-    # as Python has it, `sys.argv[0]` is what was typed; but it must lead there from where the ranks run
+    # like Python, keep what was typed as `sys.argv[0]`; but the ranks must find it from their directory
     named = str(path) if cwd is None else os.path.abspath(place)
     return _made(place.name, (named,), False, cwd, env, python)
 
@@ -48,10 +48,10 @@ def module(
     env: Mapping[str, str] | None = None,
     python: str | None = None,
 ) -> ScriptProgram:
-    """A Python module that uses mpi4py, to be found as `python -m` finds it. See `script`.
+    """Describe a Python module that uses mpi4py, which ranks find as `python -m` does. See `script`.
 
     Raises:
-        UsageError: that cannot be a module's name, or there is no such working directory.
+        UsageError: `name` cannot be the name of a module, or there is no such working directory.
     """
     if not all(part.isidentifier() for part in name.split(".")):
         raise UsageError(f"{name!r} cannot be a module's name")
@@ -59,7 +59,7 @@ def module(
 
 
 def under_other_name(script: ScriptProgram, taken: Container[str]) -> ScriptProgram:
-    """The same script under a name that is not taken: its own, if that is free."""
+    """Return the script under its own name or, if that is in `taken`, under its name with a number."""
     name, number = script.name, 1
     while name in taken:
         number += 1
@@ -81,7 +81,7 @@ def _made(
         raise UsageError(f"the working directory is gone: {error.strerror}") from error
     if not os.path.isdir(where):
         raise UsageError(f"no working directory {where!r}: there is no such directory")
-    # a peer's offer is a list of names that others read, with a limit in bytes and a number after it
+    # other peers read names with a limit in bytes, and `under_other_name` may add a number
     short = name.encode(errors="replace").decode()[: MAX_NAME // 4] or "script"
     return ScriptProgram(
         name=short,
@@ -95,7 +95,7 @@ def _made(
 
 
 def _umask() -> int:
-    """This process's, without setting it meanwhile as os.umask would."""
+    """Return this process's umask. `os.umask` would change it for a moment, also for other threads."""
     for line in Path("/proc/self/status").read_text().splitlines():
         if line.startswith("Umask:"):
             return int(line.split()[1], 8)

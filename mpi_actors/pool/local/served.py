@@ -1,8 +1,9 @@
-"""A daemon that a launcher started: `python -m mpi_actors.pool.local.served CONTROL EVENTS DIRECTORY`.
+"""The program of a daemon process: `python -m mpi_actors.pool.local.served CONTROL EVENTS DIRECTORY`.
 
-CONTROL and EVENTS are the numbers of two inherited sockets (see `control_words`); DIRECTORY is only for
-people who read process lists. Ends when the launcher says so, or is gone. Exit codes: 0 after an orderly
-stop, 1 when something went wrong, 2 when the daemon cannot be opened as it was asked for.
+CONTROL and EVENTS are the numbers of two inherited sockets, which carry the control protocol
+(`wire.control`). DIRECTORY is only for people who read lists of processes. The daemon ends when the launcher
+asks for it, or has ended itself. Exit codes: 0 after an orderly stop, 1 after an error, 2 when the launcher's
+request to open the daemon cannot be met.
 """
 
 from __future__ import annotations
@@ -30,17 +31,19 @@ with loading():
 
 logger = logging.getLogger(__name__)
 
-_READ = 64 * 1024
+_READ_BYTES = 64 * 1024
+"""Bytes that one call receives: more than most first requests have."""
 _MAX_OPEN = 1024 * 1024
-_PATIENCE = 5.0
-"""Seconds for an orderly stop before what is left is cancelled …"""
-_HARD_END = 15
-"""… and before the kernel ends this process."""
+"""The longest first request in bytes: it has some paths, addresses and settings."""
+_STOP_DEADLINE = 5.0
+"""Seconds for an orderly stop, before all that still runs is cancelled: more than `Timing.shutdown` …"""
+_ALARM = 15
+"""… and seconds before the kernel ends this process, should it hang even then."""
 
 
 def main(argv: Sequence[str]) -> int:
-    """Run the daemon; returns the exit code."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the launcher
+    """Run the daemon; return the exit code."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the launcher deals with Ctrl-C
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
     return trio.run(_serve, int(argv[0]), int(argv[1]))
 
@@ -57,7 +60,7 @@ async def _serve(control_number: int, events_number: int) -> int:
         try:
             line = await _first_line(control)
             if not line:
-                return 0  # the launcher is gone
+                return 0  # the launcher has ended
             id, request = decode_request(line)
             if not isinstance(request, Open):
                 raise BadMessage(f"the first request must be open, not {request.name}")
@@ -73,11 +76,11 @@ async def _serve(control_number: int, events_number: int) -> int:
 
 
 async def _first_line(control: trio.SocketStream) -> bytes:
-    """The first line; b"" when the launcher is gone. It says no more before it is answered."""
+    """Return the first line, before whose answer the launcher sends no other; b"" if it has ended."""
     line = b""
     while not line.endswith(b"\n"):
         try:
-            data = await control.receive_some(_READ)
+            data = await control.receive_some(_READ_BYTES)
         except BROKEN:
             return b""
         if not data:
@@ -92,8 +95,8 @@ async def _run(request: Open, id: int, control: trio.SocketStream, events: trio.
     failure: Exception | None = None
     try:
         options = await trio.to_thread.run_sync(_options, request)
-        async with open_daemon(options) as node:
-            await _live(node, id, control, events)
+        async with open_daemon(options) as real:
+            await _live(real, id, control, events)
     except* MpiActorsError as group:
         failure = leaf(group)
     if failure is None:
@@ -101,23 +104,23 @@ async def _run(request: Open, id: int, control: trio.SocketStream, events: trio.
     try:
         await control.send_all(encode_error(id, failure))
     except BROKEN:
-        # it had been opened, or the launcher is gone
+        # the launcher has ended, or the service has closed the socket
         logger.error("%s: %s", type(failure).__name__, failure)
     return 2 if isinstance(failure, UsageError) else 1
 
 
-async def _live(node: RealDaemon, id: int, control: trio.SocketStream, events: trio.SocketStream) -> None:
+async def _live(real: RealDaemon, id: int, control: trio.SocketStream, events: trio.SocketStream) -> None:
     with trio.CancelScope() as scope:
 
         def stop() -> None:
-            node.daemon.stop()
-            scope.deadline = min(scope.deadline, trio.current_time() + _PATIENCE)
-            signal.alarm(_HARD_END)
+            real.daemon.stop()
+            scope.deadline = min(scope.deadline, trio.current_time() + _STOP_DEADLINE)
+            signal.alarm(_ALARM)
 
-        service = ControlService(node, control, events, opened=id, stop=stop)
+        service = ControlService(real, control, events, opened=id, stop=stop)
         async with trio.open_nursery() as nursery:
             nursery.start_soon(_stop_on_signal, stop)
-            await node.run([service.child()])
+            await real.run([service.child()])
             nursery.cancel_scope.cancel()
 
 
@@ -147,13 +150,13 @@ def _is_interpreter(directory: Path) -> bool:
     try:
         return not missing_files(directory)
     except (OSError, ValueError):
-        return False  # what is wrong with it, the store says
+        return False  # the store says what is wrong with the directory
 
 
 def _remove(directory: Path) -> None:
     shutil.rmtree(directory, ignore_errors=True)
     with contextlib.suppress(OSError):
-        directory.parent.rmdir()  # the last one turns off the light
+        directory.parent.rmdir()  # the last daemon removes the parent directory
 
 
 if __name__ == "__main__":

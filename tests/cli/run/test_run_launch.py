@@ -86,7 +86,7 @@ def test_a_script_can_have_others(here: Path) -> None:
     ("path", "cwd", "text"),
     [
         ("nowhere.py", None, "there is no such file"),
-        ("none", None, "that is no file"),
+        ("none", None, "that is not a file"),
         ("script.py", "nowhere", "no working directory"),
     ],
 )

@@ -97,10 +97,10 @@ async def test_a_daemon_that_comes_later_is_told(path: Path, nursery: trio.Nurse
     await trio.testing.wait_all_tasks_blocked(0.05)
     first.ended = True
     now[:] = [first, second]
-    input.daemon_came()
+    input.on_daemon_up()
     with trio.fail_after(600):
         assert await read(second) == 9 * len(PART)
         now[:] = daemons
-        input.daemon_came()
+        input.on_daemon_up()
         assert await read(third) == 9 * len(PART)
     nursery.cancel_scope.cancel()
