@@ -18,35 +18,35 @@ class Absent(CommHandle):
 
     def Revoke(self) -> NoReturn:
         """Raise NotImplementedError: the coordinator replaces lost ranks."""
-        no_fault_tolerance("Revoke")
+        refuse_fault_tolerance("Revoke")
 
     def Is_revoked(self) -> NoReturn:
         """Raise NotImplementedError: the coordinator replaces lost ranks."""
-        no_fault_tolerance("Is_revoked")
+        refuse_fault_tolerance("Is_revoked")
 
     def Get_failed(self) -> NoReturn:
         """Raise NotImplementedError: the coordinator replaces lost ranks."""
-        no_fault_tolerance("Get_failed")
+        refuse_fault_tolerance("Get_failed")
 
     def Ack_failed(self, num_to_ack: int | None = None) -> NoReturn:
         """Raise NotImplementedError: the coordinator replaces lost ranks."""
-        no_fault_tolerance("Ack_failed")
+        refuse_fault_tolerance("Ack_failed")
 
     def Agree(self, flag: int) -> NoReturn:
         """Raise NotImplementedError: the coordinator replaces lost ranks."""
-        no_fault_tolerance("Agree")
+        refuse_fault_tolerance("Agree")
 
     def Iagree(self, flag: object) -> NoReturn:
         """Raise NotImplementedError: the coordinator replaces lost ranks."""
-        no_fault_tolerance("Iagree")
+        refuse_fault_tolerance("Iagree")
 
     def Shrink(self) -> NoReturn:
         """Raise NotImplementedError: the coordinator replaces lost ranks."""
-        no_fault_tolerance("Shrink")
+        refuse_fault_tolerance("Shrink")
 
     def Ishrink(self) -> NoReturn:
         """Raise NotImplementedError: the coordinator replaces lost ranks."""
-        no_fault_tolerance("Ishrink")
+        refuse_fault_tolerance("Ishrink")
 
     def Psend_init(
         self, buf: object, partitions: int, dest: int, tag: int = 0, info: object = None
@@ -66,6 +66,6 @@ class Absent(CommHandle):
         raise NotImplementedError("Join: mpi_actors has no dynamic processes; jobs cannot connect")
 
 
-def no_fault_tolerance(what: str) -> NoReturn:
+def refuse_fault_tolerance(what: str) -> NoReturn:
     """Raise NotImplementedError for a method by which programs would handle lost ranks."""
-    raise NotImplementedError(f"{what}: in mpi_actors a program does not see lost ranks, they are replaced")
+    raise NotImplementedError(f"{what}: mpi_actors replaces lost ranks, so programs do not see them")

@@ -1,7 +1,7 @@
 """How a call on a communicator fails: the communicator's error handler acts, then the error is raised.
 
-Methods that must be fast have a try statement of their own and call `raised`; the others are decorated with
-`handled`. MPI 4.1, section 9.3.
+Methods that must be fast have a try statement of their own and call `report_and_raise`; the others are
+decorated with `handled`. MPI 4.1, section 9.3.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Concatenate, NoReturn, ParamSpec, TypeVar
 
 from .. import errhandler
 from ..errors.exception import Exception as MPIException
-from .state import CommState
 
 if TYPE_CHECKING:
     from .handle import CommHandle
@@ -22,7 +21,7 @@ R = TypeVar("R")
 H = TypeVar("H", bound="CommHandle")
 
 
-def raised(comm: CommHandle, error: MPIException) -> NoReturn:
+def report_and_raise(comm: CommHandle, error: MPIException) -> NoReturn:
     """Let the error handler of `comm` act on an error of one of its methods, once; then raise the error.
 
     Does not return: the error handler may also end the job.
@@ -34,13 +33,6 @@ def raised(comm: CommHandle, error: MPIException) -> NoReturn:
     errhandler.report_and_raise(state.errhandler or errhandler.initial_state(), comm, error)
 
 
-def failed(state: CommState | None, error: MPIException) -> NoReturn:
-    """Do as `raised` where only the state of the communicator is known, as in requests."""
-    if state is None:
-        raise error
-    raised(state.cls._of(state), error)
-
-
 def handled(method: Callable[Concatenate[H, P], R]) -> Callable[Concatenate[H, P], R]:
     """Decorate a method of a communicator so that the communicator's error handler sees its errors."""
 
@@ -49,6 +41,6 @@ def handled(method: Callable[Concatenate[H, P], R]) -> Callable[Concatenate[H, P
         try:
             return method(self, *args, **kwargs)
         except MPIException as error:
-            raised(self, error)
+            report_and_raise(self, error)
 
     return wrapper

@@ -45,7 +45,7 @@ class SendBuffer:
             return
         needed = sum(size for _, size in self.held) + nbytes + BSEND_OVERHEAD
         if needed > self.size:
-            raise MPIException(ERR_BUFFER, f"a buffer of {self.size} bytes, where {needed} are needed")
+            raise MPIException(ERR_BUFFER, f"{needed} bytes needed, {self.size} attached")
 
     def hold(self, transfer: Transfer, nbytes: int) -> None:
         """Count a message of `nbytes` bytes until it is sent."""

@@ -254,5 +254,5 @@ kinds.DIST = Distgraphcomm
 
 def _one_each(grid: Cartesian, values: list[V]) -> list[V]:
     if len(values) != len(grid.dims):
-        raise ValueError(f"expected {len(grid.dims)} values, got {len(values)}")
+        raise ValueError(f"expected {len(grid.dims)} values, one for each dimension, got {len(values)}")
     return values

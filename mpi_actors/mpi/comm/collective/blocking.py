@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from ...errors.exception import Exception as MPIException
 from ...op import SUM, Op
-from ..errors import raised
+from ..errors import report_and_raise
 from . import movements, reductions
 from .call import CollectiveCalls
 from .quick import quick_allreduce, quick_barrier, quick_bcast
@@ -30,7 +30,7 @@ class BlockingCollectives(CollectiveCalls):
             if quick_barrier(self._h):
                 return
         except MPIException as error:
-            raised(self, error)
+            report_and_raise(self, error)
         self._run(movements.barrier)
 
     def Bcast(self, buf: object, root: int = 0) -> None:
@@ -39,7 +39,7 @@ class BlockingCollectives(CollectiveCalls):
             if quick_bcast(self._h, buf, root):
                 return
         except MPIException as error:
-            raised(self, error)
+            report_and_raise(self, error)
         self._run(movements.bcast, buf, root)
 
     def Gather(self, sendbuf: object, recvbuf: object, root: int = 0) -> None:
@@ -100,7 +100,7 @@ class BlockingCollectives(CollectiveCalls):
             if quick_allreduce(self._h, sendbuf, recvbuf, op):
                 return
         except MPIException as error:
-            raised(self, error)
+            report_and_raise(self, error)
         self._run(reductions.allreduce, sendbuf, recvbuf, op)
 
     def Reduce_scatter_block(self, sendbuf: object, recvbuf: object, op: Op = SUM) -> None:

@@ -33,7 +33,7 @@ EQUAL, VECTOR, GENERAL = range(3)
 def is_root(state: CommState, root: int) -> bool:
     """Whether this rank is the root in an intracommunicator. Raises ERR_ROOT if no rank has this number."""
     if not 0 <= root < len(state.members):
-        raise MPIException(ERR_ROOT, f"root {root} in a communicator of {len(state.members)}")
+        raise MPIException(ERR_ROOT, f"no root {root} among {len(state.members)} ranks")
     return root == state.rank
 
 
@@ -67,7 +67,7 @@ def receive_blocks(buffer: object, count: int, form: int) -> list[BufferMessage]
 def _memory(buffer: object) -> object:
     """The buffer itself, which must not be IN_PLACE: callers have handled the cases where that is allowed."""
     if buffer is IN_PLACE:
-        raise MPIException(ERR_BUFFER, "MPI.IN_PLACE has no meaning here")
+        raise MPIException(ERR_BUFFER, "MPI.IN_PLACE is not allowed for this buffer")
     return buffer
 
 
@@ -104,12 +104,12 @@ def filled(message: BufferMessage, after: After) -> memoryview:
     return view
 
 
-def own_block(sent: BufferMessage, place: BufferMessage) -> None:
+def check_own_block(sent: BufferMessage, place: BufferMessage) -> None:
     """Check that the block a rank sends to itself has the size of its place: ERR_TRUNCATE or ERR_COUNT."""
     if sent.nbytes != place.nbytes:
         raise MPIException(
             ERR_TRUNCATE if sent.nbytes > place.nbytes else ERR_COUNT,
-            f"a block of {sent.nbytes} bytes for one of {place.nbytes} bytes",
+            f"a block to send has {sent.nbytes} bytes, its place has {place.nbytes} bytes",
         )
 
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from ...engine.schedule import Schedule
 from ...errors.exception import Exception as MPIException
 from ...requests.request import Prequest, Request
-from ..errors import raised
+from ..errors import report_and_raise
 from ..handle import CommHandle
 from ..state import CommState
 
@@ -77,14 +77,14 @@ class CollectiveCalls(CommHandle):
             state = self._live()
             execute(state, plan(state, *arguments)())
         except MPIException as error:
-            raised(self, error)
+            report_and_raise(self, error)
 
     def _start(self, plan: Plan, *arguments: Any) -> Request:
         try:
             state = self._live()
             return Request._of(begin(state, plan(state, *arguments)()), state, buf=arguments)
         except MPIException as error:
-            raised(self, error)
+            report_and_raise(self, error)
 
     def _prepare(self, plan: Plan, *arguments: Any) -> Prequest:
         """Return a request that can be started many times.
@@ -96,7 +96,7 @@ class CollectiveCalls(CommHandle):
             state = self._live()
             build = plan(state, *arguments)
         except MPIException as error:
-            raised(self, error)
+            report_and_raise(self, error)
         context = state.group_context("persistent", "persistent") + 1
         starts = 0
 

@@ -27,7 +27,9 @@ def check_root(state: CommState, root: int) -> None:
     """Raise ERR_ROOT unless the argument is ROOT, PROC_NULL or a rank of the remote group."""
     assert state.remote is not None
     if not 0 <= root < len(state.remote) and root not in (ROOT, PROC_NULL):
-        raise MPIException(ERR_ROOT, f"root {root} with a remote group of {len(state.remote)}")
+        raise MPIException(
+            ERR_ROOT, f"no root {root} among the {len(state.remote)} ranks of the remote group"
+        )
 
 
 def barrier(state: CommState) -> Build:

@@ -17,12 +17,12 @@ from .blocks import (
     GENERAL,
     VECTOR,
     After,
+    check_own_block,
     copied,
     filled,
     finished,
     in_place,
     is_root,
-    own_block,
     packed,
     receive_blocks,
     send_blocks,
@@ -82,7 +82,7 @@ def gather(state: CommState, sendbuf: object, recvbuf: object, root: int, form: 
     else:
         own = to_send(sendbuf)
         if places is not None:
-            own_block(own, places[rank])
+            check_own_block(own, places[rank])
     add = collectives.gather if form == EQUAL else collectives.gatherv
 
     def build() -> Schedule:
@@ -111,7 +111,7 @@ def scatter(state: CommState, sendbuf: object, recvbuf: object, root: int, form:
     else:
         own = to_receive(recvbuf)
         if given is not None:
-            own_block(given[rank], own)
+            check_own_block(given[rank], own)
     add = collectives.scatter if form == EQUAL else collectives.scatterv
 
     def build() -> Schedule:
@@ -137,7 +137,7 @@ def allgather(state: CommState, sendbuf: object, recvbuf: object, form: int = EQ
     places = receive_blocks(recvbuf, size, form)
     own = None if in_place(sendbuf) else to_send(sendbuf)
     if own is not None:
-        own_block(own, places[rank])
+        check_own_block(own, places[rank])
     add = collectives.allgather if form == EQUAL else collectives.allgatherv
 
     def build() -> Schedule:
@@ -166,7 +166,7 @@ def alltoall(state: CommState, sendbuf: object, recvbuf: object, form: int = EQU
     places = receive_blocks(recvbuf, size, form)
     given = None if in_place(sendbuf) else send_blocks(sendbuf, size, form)
     if given is not None:
-        own_block(given[rank], places[rank])
+        check_own_block(given[rank], places[rank])
     add = collectives.alltoall if form == EQUAL else collectives.alltoallv
 
     def build() -> Schedule:

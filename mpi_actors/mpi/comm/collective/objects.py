@@ -12,7 +12,7 @@ from ...engine.schedule import Box, Schedule
 from ...errors.exception import Exception as MPIException
 from ...op import SUM, Op
 from ...pickles.messages import dumps, loads
-from ..errors import handled, raised
+from ..errors import handled, report_and_raise
 from ..locks import serialized
 from ..state import CommState
 from .blocks import is_root
@@ -40,7 +40,7 @@ class ObjectCollectives(CollectiveCalls):
             if quick_barrier(self._h):
                 return
         except MPIException as error:
-            raised(self, error)
+            report_and_raise(self, error)
         self._run(barrier)
 
     @handled

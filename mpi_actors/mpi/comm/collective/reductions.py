@@ -60,13 +60,13 @@ def alike(sendbuf: object, place: BufferMessage) -> BufferMessage:
         ValueError: The buffers differ in datatype or count.
     """
     own = to_send(sendbuf)
-    same_type(own, place)
+    check_same_type(own, place)
     if own.count != place.count:
-        raise ValueError(f"{own.count} elements to send, room for {place.count}")
+        raise ValueError(f"there are {own.count} elements to send, but room for {place.count}")
     return own
 
 
-def same_type(own: BufferMessage, place: BufferMessage) -> None:
+def check_same_type(own: BufferMessage, place: BufferMessage) -> None:
     """Raise ValueError if two buffers have different datatypes."""
     if own.datatype != place.datatype:
         raise ValueError("the datatypes of the buffers to send and to receive differ")
@@ -144,14 +144,14 @@ def reduce_scatter_block(state: CommState, sendbuf: object, recvbuf: object, op:
     if state.remote is None and in_place(sendbuf):
         own, place = None, to_receive(recvbuf)
         if place.datatype.size and place.count % size:
-            raise ValueError(f"{place.count} elements in {size} equal blocks")
+            raise ValueError(f"{place.count} elements cannot be divided into {size} equal blocks")
         count = place.count // size
     else:
         place, own = to_receive(recvbuf), to_send(sendbuf)
-        same_type(own, place)
+        check_same_type(own, place)
         count = place.count
         if own.count != count * size:
-            raise ValueError(f"{own.count} elements to send, {size} times room for {count}")
+            raise ValueError(f"there are {own.count} elements to send, but room for {size} times {count}")
     return _reduce_scatter(state, own, place, [count] * size, op, collectives.KIND_REDUCE_SCATTER_BLOCK)
 
 
@@ -172,11 +172,11 @@ def reduce_scatter(
     own, place = None, to_receive(recvbuf)
     if state.remote is not None or not in_place(sendbuf):
         own = to_send(sendbuf)
-        same_type(own, place)
+        check_same_type(own, place)
     if recvcounts is None and own is not None and state.remote is None:
         counts = _counts(state, place.count)
     elif recvcounts is None:
-        raise TypeError("Reduce_scatter needs recvcounts here")
+        raise TypeError("Reduce_scatter needs recvcounts with MPI.IN_PLACE and between two groups")
     else:
         counts = [integer(count) for count in recvcounts]
         if len(counts) != size:
@@ -185,9 +185,9 @@ def reduce_scatter(
         raise MPIException(ERR_ARG, f"a count of {counts} is negative")
     whole = place if own is None else own
     if whole.count != sum(counts):
-        raise ValueError(f"{whole.count} elements for counts {counts}")
+        raise ValueError(f"the buffer has {whole.count} elements, the counts {counts} need {sum(counts)}")
     if own is not None and place.count != counts[rank]:
-        raise ValueError(f"room for {place.count} elements, of {counts[rank]} for rank {rank}")
+        raise ValueError(f"there is room for {place.count} elements, but rank {rank} receives {counts[rank]}")
     return _reduce_scatter(state, own, place, counts, op, collectives.KIND_REDUCE_SCATTER)
 
 

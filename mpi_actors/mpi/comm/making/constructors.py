@@ -118,7 +118,7 @@ class CommConstructors(CommHandle):
         elif split_type in (COMM_TYPE_HW_UNGUIDED, UNDEFINED):
             color = UNDEFINED
         else:
-            raise MPIException(ERR_ARG, f"{split_type} is no type to split by")
+            raise MPIException(ERR_ARG, f"there is no split type {split_type}")
         return self._split(color, key)
 
     def _split(self, color: int, key: int) -> CommHandle:
@@ -171,7 +171,7 @@ class CommConstructors(CommHandle):
     def _give_up(self) -> None:
         state = self._live()
         if state.constant is not None:
-            raise MPIException(ERR_COMM, f"{state.name} cannot be freed")
+            raise MPIException(ERR_COMM, f"{state.name} is predefined and cannot be freed")
         try:
             delete_attributes(self, state.attributes)
         finally:

@@ -51,7 +51,7 @@ class InterConstructors(CommHandle):
         members, remote = local_group._members(), remote_group._members()
         for group, leader in ((members, local_leader), (remote, remote_leader)):
             if not 0 <= leader < len(group):
-                raise MPIException(ERR_RANK, f"leader {leader} of {len(group)}")
+                raise MPIException(ERR_RANK, f"no leader {leader} among {len(group)} ranks")
         if not set(remote).isdisjoint(members):
             raise MPIException(ERR_COMM, "the two groups overlap")
         if engine().rank not in members:

@@ -89,7 +89,7 @@ class IntraConstructors(CommHandle):
         """
         state = self._live()
         if not 0 <= local_leader < len(state.members):
-            raise MPIException(ERR_RANK, f"local leader {local_leader} of {len(state.members)}")
+            raise MPIException(ERR_RANK, f"no local leader {local_leader} among {len(state.members)} ranks")
         mine = (state.members, state.child_context("intercomm", state.members))
         theirs = None
         if state.rank == local_leader:
@@ -116,7 +116,7 @@ class IntraConstructors(CommHandle):
         errcodes: object = None,
     ) -> NoReturn:
         """Raise NotImplementedError: a job keeps the number of ranks that it was started with."""
-        no_dynamic_processes("Spawn")
+        refuse_dynamic_processes("Spawn")
 
     def Spawn_multiple(
         self,
@@ -128,15 +128,15 @@ class IntraConstructors(CommHandle):
         errcodes: object = None,
     ) -> NoReturn:
         """Raise NotImplementedError: a job keeps the number of ranks that it was started with."""
-        no_dynamic_processes("Spawn_multiple")
+        refuse_dynamic_processes("Spawn_multiple")
 
     def Accept(self, port_name: str, info: Info = INFO_NULL, root: int = 0) -> NoReturn:
         """Raise NotImplementedError: jobs cannot connect to each other."""
-        no_dynamic_processes("Accept")
+        refuse_dynamic_processes("Accept")
 
     def Connect(self, port_name: str, info: Info = INFO_NULL, root: int = 0) -> NoReturn:
         """Raise NotImplementedError: jobs cannot connect to each other."""
-        no_dynamic_processes("Connect")
+        refuse_dynamic_processes("Connect")
 
 
 def meet(peer_comm: Any, remote_leader: int, tag: int, mine: object) -> Any:
@@ -150,7 +150,7 @@ def meet(peer_comm: Any, remote_leader: int, tag: int, mine: object) -> Any:
         raise TypeError(f"expected a communicator, got {type(peer_comm).__name__}")
     peer = peer_comm._live()
     if not 0 <= remote_leader < peer.count:
-        raise MPIException(ERR_RANK, f"remote leader {remote_leader} of {peer.count}")
+        raise MPIException(ERR_RANK, f"no remote leader {remote_leader} among {peer.count} ranks")
     world, context = peer.peers[remote_leader], derive(peer.context, "leaders")
     sent = peer.engine.isend(world, context, tag, dumps_bytes(mine))
     received = peer.engine.recv(world, context, tag, None)
@@ -164,6 +164,6 @@ def adopt(state: CommState, info: Info, errhandler: Errhandler | None) -> None:
     state.errhandler = initial_state() if errhandler is None else state_for(errhandler, "Comm")
 
 
-def no_dynamic_processes(what: str) -> NoReturn:
+def refuse_dynamic_processes(what: str) -> NoReturn:
     """Raise NotImplementedError for a method that needs processes outside of this job."""
     raise NotImplementedError(f"{what}: mpi_actors has no dynamic processes; start the job with more ranks")

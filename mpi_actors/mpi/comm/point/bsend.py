@@ -27,7 +27,7 @@ def bsend(state: CommState, world: int, tag: int, data: Data) -> None:
     """
     buffer = state.buffer or process.buffer
     if buffer is None:
-        raise MPIException(ERR_BUFFER, "no buffer is attached")
+        raise MPIException(ERR_BUFFER, "no buffer is attached: call Attach_buffer first")
     copy = copied(data)
     engine = state.engine
     with engine.lock:

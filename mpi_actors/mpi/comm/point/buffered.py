@@ -51,7 +51,7 @@ def detach(place: Attached | CommState, engine: Engine) -> object:
     """
     buffer = place.buffer
     if buffer is None:
-        raise MPIException(ERR_BUFFER, "no buffer is attached")
+        raise MPIException(ERR_BUFFER, "no buffer is attached: call Attach_buffer first")
     buffer.flush(engine)
     place.buffer = None
     return buffer.memory

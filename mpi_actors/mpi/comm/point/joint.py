@@ -21,7 +21,7 @@ class Joint(Transfer):
         missing = [part for part in parts if not part.done]
         self._missing = len(missing)
         for part in missing:
-            part.on_done = self._part_done
+            part.on_done = self._on_part_done
         if not missing:
             self._close()
 
@@ -29,7 +29,7 @@ class Joint(Transfer):
         """See `Transfer.describe`."""
         return "messages to be sent" if self._first is None else self._first.describe()
 
-    def _part_done(self, part: Transfer) -> None:
+    def _on_part_done(self, part: Transfer) -> None:
         self._missing -= 1
         if self._missing == 0:
             self._close()

@@ -9,7 +9,7 @@ from ...engine import STANDARD, SYNCHRONOUS
 from ...errors.exception import Exception as MPIException
 from ...pickles.messages import dumps, dumps_bytes, loads
 from ...requests.request import Request
-from ..errors import handled, raised
+from ..errors import handled, report_and_raise
 from .bsend import bsend
 from .ranks import NOBODY, Point, nothing_received
 from .receive import nothing_comes
@@ -34,7 +34,7 @@ class ObjectMessages(Point):
             else:
                 self._dest(dest, tag)
         except MPIException as error:
-            raised(self, error)
+            report_and_raise(self, error)
 
     def recv(
         self,
@@ -49,7 +49,7 @@ class ObjectMessages(Point):
             Exception: Whatever loading the pickle raises; the message counts as received.
         """
         if buf is not None:
-            ignored()
+            warn_ignored()
         state = self._h
         try:
             if 0 <= source < state.count and ANY_TAG <= tag <= GREATEST_TAG:
@@ -64,7 +64,7 @@ class ObjectMessages(Point):
             if transfer.error:
                 raise MPIException(transfer.error)
         except MPIException as error:
-            raised(self, error)
+            report_and_raise(self, error)
         return loads(transfer.payload)
 
     @handled
@@ -154,7 +154,7 @@ class ObjectMessages(Point):
         return Request._of(state.engine.isend(world, state.context, tag, dumps_bytes(obj), mode), state)
 
 
-def ignored() -> None:
+def warn_ignored() -> None:
     """Warn that the memory that a program gave for an object is not used."""
     from warnings import warn
 

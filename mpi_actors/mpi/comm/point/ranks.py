@@ -34,7 +34,7 @@ class Point(CommHandle):
             raise MPIException(ERR_TAG, f"tag {tag} is not in 0..{GREATEST_TAG}")
         if dest == PROC_NULL:
             return NOBODY
-        raise MPIException(ERR_RANK, f"destination {dest} of {state.count}")
+        raise MPIException(ERR_RANK, f"no destination {dest} among {state.count} ranks")
 
     def _source(self, source: int, tag: int) -> int:
         """Return the world rank to receive from, ANY_SOURCE, or NOBODY.
@@ -52,7 +52,7 @@ class Point(CommHandle):
             return ANY_SOURCE
         if source == PROC_NULL:
             return NOBODY
-        raise MPIException(ERR_RANK, f"source {source} of {state.count}")
+        raise MPIException(ERR_RANK, f"no source {source} among {state.count} ranks")
 
 
 def nothing_received(status: Status | None) -> None:

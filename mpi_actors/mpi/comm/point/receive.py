@@ -10,7 +10,7 @@ from ...datatypes import fast_target, parse_recv
 from ...engine import done_transfer
 from ...errors.exception import Exception as MPIException
 from ...requests.request import Prequest, Request
-from ..errors import handled, raised
+from ..errors import handled, report_and_raise
 from .ranks import NOBODY, Point, nothing_received
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ class BufferReceives(Point):
             if transfer.error:
                 raise MPIException(transfer.error)
         except MPIException as error:
-            raised(self, error)
+            report_and_raise(self, error)
 
     @handled
     def Irecv(self, buf: object, source: int = ANY_SOURCE, tag: int = ANY_TAG) -> Request:

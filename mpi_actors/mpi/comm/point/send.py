@@ -12,7 +12,7 @@ from ...datatypes import fast_view, parse_send
 from ...engine import READY, STANDARD, SYNCHRONOUS, done_transfer
 from ...errors.exception import Exception as MPIException
 from ...requests.request import Prequest, Request
-from ..errors import handled, raised
+from ..errors import handled, report_and_raise
 from .ranks import NOBODY, Point
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ class BufferSends(Point):
             else:
                 self._dest(dest, tag)
         except MPIException as error:
-            raised(self, error)
+            report_and_raise(self, error)
 
     @handled
     def Ssend(self, buf: object, dest: int, tag: int = 0) -> None:

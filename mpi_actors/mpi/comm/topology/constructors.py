@@ -106,7 +106,8 @@ class TopologyConstructors(CollectiveCalls):
         state = self._live()
         size = len(state.members)
         edges, weighted = _edges(sources, degrees, destinations, weights)
-        DistributedGraph([edge[0] for edge in edges], [edge[1] for edge in edges], None, size)  # checks ranks
+        # raises for a rank that does not exist, before anything is sent
+        DistributedGraph([edge[0] for edge in edges], [edge[1] for edge in edges], None, size)
         for_rank: list[tuple[list[Any], list[Any]]] = [([], []) for _ in range(size)]
         for source, destination, weight in edges:
             for_rank[destination][0].append((source, weight))
@@ -161,7 +162,7 @@ def _weights(weights: Sequence[int] | int | None, count: int) -> list[int] | Non
         return None
     if isinstance(weights, int) and weights == WEIGHTS_EMPTY:
         if count:
-            raise ValueError(f"WEIGHTS_EMPTY for {count} edges")
+            raise ValueError(f"WEIGHTS_EMPTY is not allowed with {count} edges")
         return []
     return _as_many(weights, count, "weights")  # type: ignore[arg-type]
 
@@ -193,7 +194,7 @@ def _grid(state: CommState, dims: Sequence[int], periods: Sequence[bool] | bool 
         raise ValueError(f"expected {len(sizes)} periods, got {len(wraps)}")
     grid = Cartesian(sizes, [bool(wrap) for wrap in wraps])
     if grid.size > len(state.members):
-        raise MPIException(ERR_DIMS, f"{len(state.members)} processes for a grid of {sizes}")
+        raise MPIException(ERR_DIMS, f"{len(state.members)} processes are too few for a grid of {sizes}")
     return grid
 
 
@@ -203,5 +204,5 @@ def _graph(state: CommState, index: Sequence[int], edges: Sequence[int]) -> Grap
         counts = counts[1:]
     graph = Graph(counts, ends)
     if graph.size > len(state.members):
-        raise MPIException(ERR_ARG, f"{len(state.members)} processes for a graph of {graph.size} nodes")
+        raise MPIException(ERR_ARG, f"{len(state.members)} processes are too few for {graph.size} nodes")
     return graph

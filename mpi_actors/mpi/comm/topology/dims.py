@@ -45,7 +45,7 @@ def _balanced(number: int, parts: int) -> list[int]:
     small = [divisor for divisor in range(1, isqrt(number) + 1) if number % divisor == 0]
     divisors = [*small, *(number // divisor for divisor in reversed(small) if divisor * divisor != number)]
     factors = _split(number, parts, number, divisors)
-    assert factors is not None  # number * 1 * … * 1 is always there
+    assert factors is not None  # number * 1 * … * 1 is always possible
     return factors
 
 

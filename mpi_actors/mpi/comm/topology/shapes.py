@@ -76,7 +76,7 @@ class Cartesian(Topology):
     def coords(self, rank: int) -> list[int]:
         """Coordinates of a rank. Raises ERR_RANK if the grid has no such rank."""
         if not 0 <= rank < self.size:
-            raise MPIException(ERR_RANK, f"rank {rank} of a grid of {self.size} processes")
+            raise MPIException(ERR_RANK, f"no rank {rank} in a grid of {self.size} processes")
         coords = []
         for size in reversed(self.dims):
             rank, coord = divmod(rank, size)
@@ -92,7 +92,7 @@ class Cartesian(Topology):
             MPI.Exception: ERR_ARG, for a dimension that the grid does not have; ERR_RANK.
         """
         if not 0 <= direction < len(self.dims):
-            raise MPIException(ERR_ARG, f"direction {direction} of a grid of {len(self.dims)} dimensions")
+            raise MPIException(ERR_ARG, f"no direction {direction} in a grid of {len(self.dims)} dimensions")
         coords = self.coords(rank)
         return self._at(coords, direction, -displacement), self._at(coords, direction, displacement)
 
@@ -136,9 +136,9 @@ class Graph(Topology):
         if any(before > after for before, after in pairwise(counts)):
             raise MPIException(ERR_ARG, f"the index of a graph decreases: {list(index)}")
         if counts[-1] != len(edges):
-            raise MPIException(ERR_ARG, f"a graph with {len(edges)} edges, and {counts[-1]} in its index")
+            raise MPIException(ERR_ARG, f"{len(edges)} edges are given, the index has {counts[-1]}")
         if any(not 0 <= edge < len(index) for edge in edges):
-            raise MPIException(ERR_ARG, f"an edge of a graph of {len(index)} nodes leads elsewhere")
+            raise MPIException(ERR_ARG, f"an edge leads to none of the {len(index)} nodes of the graph")
         self.index = tuple(index)
         self.edges = tuple(edges)
 
@@ -150,7 +150,7 @@ class Graph(Topology):
     def of(self, rank: int) -> list[int]:
         """Neighbours of a rank. Raises ERR_RANK if the graph has no such node."""
         if not 0 <= rank < len(self.index):
-            raise MPIException(ERR_RANK, f"rank {rank} of a graph of {len(self.index)} nodes")
+            raise MPIException(ERR_RANK, f"no rank {rank} in a graph of {len(self.index)} nodes")
         return list(self.edges[self.index[rank - 1] if rank else 0 : self.index[rank]])
 
     def neighbors(self, rank: int) -> tuple[list[int], list[int]]:
@@ -180,7 +180,7 @@ class DistributedGraph(Topology):
     ) -> None:
         for rank in (*sources, *destinations):
             if not 0 <= rank < size:
-                raise MPIException(ERR_RANK, f"an edge to rank {rank} in a communicator of {size}")
+                raise MPIException(ERR_RANK, f"an edge joins rank {rank}, of only {size} ranks")
         self.sources = tuple(sources)
         self.destinations = tuple(destinations)
         self.weights = None if weights is None else (tuple(weights[0]), tuple(weights[1]))
