@@ -113,16 +113,7 @@ class PeerConversation:
         """Read the messages on one of the peer's streams until it ends. Errors of the peer are logged."""
         decoder = Decoder()
         try:
-            while data := await stream.receive_some(_READ_SIZE):
-                self.asked.last_heard = trio.current_time()
-                self._partial -= decoder.held
-                messages = decoder.feed(data)
-                self._partial += decoder.held
-                if self._partial > self._limits.partial:
-                    raise ProviderFailed("sends too many messages at the same time")
-                for message in messages:
-                    await self._take(message)
-                del data, messages  # else both stay in memory until the next ones have come
+            await self._read_messages(stream, decoder)
         except (BadMessage, ProviderFailed) as error:
             logger.info("%s: %s", self.peer, error)
             self.asked.fail(str(error))
@@ -132,6 +123,18 @@ class PeerConversation:
             self._partial -= decoder.held
         if decoder.midway:
             self.asked.fail("hung up in the middle of a message")
+
+    async def _read_messages(self, stream: ByteStream, decoder: Decoder) -> None:
+        while data := await stream.receive_some(_READ_SIZE):
+            self.asked.last_heard = trio.current_time()
+            self._partial -= decoder.held
+            messages = decoder.feed(data)
+            self._partial += decoder.held
+            if self._partial > self._limits.partial:
+                raise ProviderFailed("sends too many messages at the same time")
+            for message in messages:
+                await self._take(message)
+            del data, messages  # else both stay in memory until the next ones have come
 
     async def _take(self, message: BitswapMessage) -> None:
         self.wants.update(message.wants, full=message.full)

@@ -17,7 +17,7 @@ import multibase
 from ...errors import BadCid
 
 DIGEST_SIZE = 32
-"""Bytes of a SHA-256."""
+"""Bytes of a SHA-256, the only hash that is accepted."""
 _SHA256 = 0x12
 """The number of SHA-256 in the table of multihashes."""
 _V0_HEAD = bytes((_SHA256, DIGEST_SIZE))
