@@ -42,11 +42,9 @@ async def _list(console: Console, arguments: Sequence[str]) -> None:
     if interpreters:
         console.say_lines(interpreter_lines(interpreters, time.time()))
     elif console.real.source is None:
-        console.say("this peer has no interpreters: start it with -ipfs-store STORE")
+        console.say("no interpreters: start this peer with -ipfs-store STORE")
     else:
-        console.say(
-            f"there are no interpreters yet: {console.real.depot.trouble or 'the store is being opened'}"
-        )
+        console.say(f"no interpreters yet: {console.real.depot.trouble or 'the store is being opened'}")
 
 
 @command(

@@ -135,11 +135,11 @@ async def test_list(scene: Scene) -> None:
     out, _ = await scene.do(f"list {ROOT}/echo")
     assert out[1].endswith("1.2 kB  run.py")
     scene.depot.entries = []
-    assert await scene.do("list") == (["this peer has no interpreters: start it with -ipfs-store STORE"], [])
+    assert await scene.do("list") == (["no interpreters: start this peer with -ipfs-store STORE"], [])
     scene.real.source = object()
-    assert await scene.do("list") == (["there are no interpreters yet: the store is being opened"], [])
+    assert await scene.do("list") == (["no interpreters yet: the store is being opened"], [])
     scene.depot.trouble = "nobody has it"
-    assert await scene.do("list") == (["there are no interpreters yet: nobody has it"], [])
+    assert await scene.do("list") == (["no interpreters yet: nobody has it"], [])
 
 
 async def test_names_and_content_are_told_apart(scene: Scene) -> None:
