@@ -8,8 +8,6 @@ import sys
 import traceback
 from collections.abc import Iterator, Sequence
 
-import attrs
-
 from ..errors import MpiActorsError, UsageError, leaves
 from . import exit_codes
 from .arguments.parse import (
@@ -48,9 +46,9 @@ def _dispatch(arguments: Arguments) -> int:
 
             return run_console(arguments)
         case RunArguments():
-            from .run.launch import RunOptions, run
+            from .run.launch import run
 
-            return run(RunOptions(**attrs.asdict(arguments, recurse=False)))
+            return run(arguments)
         case DemoArguments(json):
             from .demo.demo import demo
 

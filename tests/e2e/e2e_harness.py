@@ -19,11 +19,12 @@ DEADLINE = 600.0
 
 RUN = """if True:
     import json, pathlib, sys
-    from mpi_actors.cli.run.launch import RunOptions, run
+    from mpi_actors.cli.arguments.run import RunArguments
+    from mpi_actors.cli.run.launch import run
     options = json.loads(sys.argv[1])
     for name in ("events", "store"):
         options[name] = options.get(name) and pathlib.Path(options[name])
-    sys.exit(run(RunOptions(**{**options, "args": tuple(options.get("args", ()))})))
+    sys.exit(run(RunArguments(**{**options, "args": tuple(options.get("args", ()))})))
 """
 
 

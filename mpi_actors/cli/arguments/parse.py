@@ -1,4 +1,4 @@
-"""The command line, as frozen options. Loads nothing heavy: usage errors and `--help` are instant."""
+"""The whole command line, as frozen options: the console's, or those of the command that it names."""
 
 from __future__ import annotations
 
@@ -20,27 +20,38 @@ from .values import Parser
 
 _CONSOLE_EPILOG = """\
 commands besides the console (`mpi-actors COMMAND --help` explains each):
-  run PROGRAM        run an mpi4py script or an interpreter on peers made for it, as mpiexec does
-  demo               see a job survive the loss of a peer
+  run PROGRAM        run an mpi4py script or an interpreter on temporary peers, as mpiexec does
+  demo               show how a job survives the loss of a peer
   bench              measure latency and bandwidth
-  publish DIR        put a directory into IPFS, and print its identifier
-  get CID TO         fetch a directory or file from IPFS
-  list [CID]         the interpreters of this peer, or what is in a directory in IPFS
-  pin, unpin, gc     what is to be kept; remove the rest
+  publish DIR        put a directory into IPFS, and print its content identifier (CID)
+  get CID TO         fetch a directory or a file from IPFS
+  list [CID]         show the interpreters of this peer, or a directory in IPFS
+  pin, unpin, gc     say what this peer keeps; remove the rest
 
 examples:
   mpi-actors -ipfs-store example
-      a console with the interpreters in the directory `example`; `help` lists what it can do
+      start a peer with the interpreters in the directory `example`, and a console; the
+      console's command `help` lists its commands
   mpi-actors publish example
-      the same interpreters in IPFS: the last line names the store for others
+      put the same interpreters into IPFS; the last line names the store for other peers
   mpi-actors -ipfs-store QmXnnyuf… --listen /ip4/192.0.2.7/tcp/4001
-      a peer of the pool of that store, which fetches interpreters when jobs need them
+      start a peer in the pool of that store; it fetches interpreters when jobs need them
   printf 'start echo 2 hi\\nexit\\n' | mpi-actors -ipfs-store example -q
-      commands from a pipe; exit code 3 if a job failed, 2 if a command was wrong
+      give commands by a pipe; the exit code is 3 if a job failed, 2 if a command was wrong
   mpi-actors -ipfs-store example -peer /ip4/192.0.2.7/tcp/4001/p2p/12D3Koo…
-      the same, and join the peer that printed this address
+      start a peer, and join the pool of the peer that printed this address
 
-Flags may have one dash or two: -path and --path are the same, and so on.
+A flag may have one dash or two: -path and --path mean the same.
+"""
+
+
+_DEMO_EPILOG = """\
+examples:
+  mpi-actors demo
+  mpi-actors demo --json | tail -n 1
+      only the last line: both answers, and whether they are equal
+
+exit codes: 0 if the two answers are equal, 1 if they differ, 3 if anything else failed
 """
 
 
@@ -49,25 +60,33 @@ class ConsoleOptions:
     """`mpi-actors` with flags only."""
 
     store: ContentPath | Path | None = None
-    """In IPFS, or a directory here."""
+    """The pool's store: a path in IPFS, or a directory on this machine; None for no store."""
     api: str | None = None
-    """The address of an IPFS daemon, or `embedded`; None to look whether there is a daemon."""
+    """The address of an IPFS daemon, or `embedded`; None for the daemon of this machine if there is one."""
     ipfs_peers: tuple[str, ...] = ()
-    """Addresses of nodes to fetch from, besides the peers of the pool."""
+    """Addresses of IPFS nodes or peers from which this peer fetches, besides the peers of its pool."""
     path: Path | None = None
-    """None for the user's data directory."""
+    """The peer's own directory; None for the one in the user's data directory."""
     max_size: int = DEFAULT_MAX_SIZE
-    """Bytes."""
+    """Bytes that the installed interpreters may take."""
     keep: float = DEFAULT_KEEP
-    """Seconds after its last use after which an interpreter is removed; infinity for never."""
+    """Seconds after its last use when the peer removes an interpreter; infinity for never."""
     peers: tuple[str, ...] = ()
+    """Addresses of peers to which this peer connects."""
     listen: tuple[str, ...] = DEFAULT_LISTEN
+    """Addresses on which this peer listens."""
     mdns: bool = True
+    """Find peers on the local network, and be found there."""
     slots: int | None = None
+    """Ranks that this peer takes before the pool prefers other peers; None for its number of processors."""
     pool: str | None = None
+    """The pool's name; None for a name made from the store's content."""
     events: Path | None = None
+    """The file to which the daemon appends each event; None for no file."""
     quiet: bool = False
+    """Show only what programs log, answers to commands, and failures."""
     debug: bool = False
+    """Write records of what happens inside to standard error."""
 
 
 @attrs.frozen
@@ -75,11 +94,12 @@ class DemoArguments:
     """`mpi-actors demo`."""
 
     json: bool = False
+    """Print events as lines of JSON."""
 
 
 @attrs.frozen
 class BenchArguments:
-    """`mpi-actors bench`, which reads its arguments itself."""
+    """`mpi-actors bench`, which parses its arguments itself."""
 
     args: tuple[str, ...]
 
@@ -88,10 +108,10 @@ Arguments = ConsoleOptions | RunArguments | DemoArguments | BenchArguments | Con
 
 
 def parse_arguments(argv: Sequence[str]) -> Arguments:
-    """What a command line asks for. `--help` and `--version` print and raise SystemExit(0).
+    """Return what a command line asks for. `--help` and `--version` print a text and raise SystemExit(0).
 
     Raises:
-        UsageError: it makes no sense; the text is one line.
+        UsageError: the command line cannot be used; the text is one line.
     """
     match argv[:1]:
         case ["run"]:
@@ -109,24 +129,25 @@ def parse_arguments(argv: Sequence[str]) -> Arguments:
 def _console_parser() -> Parser:
     parser = Parser(
         "mpi-actors",
-        "A peer of a pool that runs message-passing programs, with a console on it.",
+        "Start a peer of a pool that runs message-passing programs, with a console on it.",
         _CONSOLE_EPILOG,
     )
     add = parser.add_argument
     add("-version", "--version", action="version", version=f"mpi-actors {__version__}")
     add(
         "-ipfs-store", "--ipfs-store", metavar="STORE", type=values.store, default=None,
-        help="the store, with an interpreter (init.py and run.py) in each subdirectory: in IPFS (CID, "
-        "CID/sub, /ipfs/CID or ipfs://CID), or a directory here",
+        help="the store: a directory that holds an interpreter (init.py and run.py) in each subdirectory, "
+        "in IPFS (CID, CID/sub, /ipfs/CID or ipfs://CID) or on this machine",
     )  # fmt: skip
     add(
         "-ipfs-api", "--ipfs-api", metavar="ADDR", type=values.ipfs_api, default=None,
-        help="the IPFS daemon to use, such as /ip4/127.0.0.1/tcp/5001, or `embedded` to do without "
-        "(default: the daemon of this machine if there is one, else embedded)",
+        help="the IPFS daemon that this peer uses, such as /ip4/127.0.0.1/tcp/5001, or `embedded` to use "
+        "none (default: the daemon of this machine if there is one, else embedded)",
     )  # fmt: skip
     add(
         "-ipfs-peer", "--ipfs-peer", metavar="ADDR", type=values.peer, action="append", default=[],
-        help="an IPFS node or peer to fetch from, besides the peers of the pool; may be given again",
+        help="an IPFS node or peer from which this peer fetches, besides the peers of the pool; repeat the "
+        "flag for several",
     )  # fmt: skip
     add(
         "-path", "--path", metavar="DIR", type=values.path, default=None,
@@ -135,37 +156,46 @@ def _console_parser() -> Parser:
     )  # fmt: skip
     add(
         "-maxsize", "--maxsize", metavar="SIZE", type=parse_size, default=DEFAULT_MAX_SIZE,
-        help="how much the installed interpreters may take in all, such as 500kB or 2GiB "
+        help="the room that all installed interpreters may take together, such as 500kB or 2GiB "
         f"(default: {format_size(DEFAULT_MAX_SIZE)})",
     )  # fmt: skip
     add(
         "-keep", "--keep", metavar="TIME", type=parse_duration, default=DEFAULT_KEEP,
-        help="remove interpreters that were not used for so long and are not pinned, such as 12h, 30d, 8w, "
-        f"or forever (default: {DEFAULT_KEEP / 86400:.0f}d)",
+        help="remove an interpreter that is not pinned and that no job has used for this time, such as 12h, "
+        f"30d, 8w, or forever (default: {DEFAULT_KEEP / 86400:.0f}d)",
     )  # fmt: skip
     add(
         "-peer", "--peer", metavar="ADDR", type=values.peer, action="append", default=[],
-        help="a peer to connect to, as its console prints it; may be given again",
+        help="the address of a peer to which this peer connects, as the other console prints it; repeat the "
+        "flag for several",
     )  # fmt: skip
     add(
         "-listen", "--listen", metavar="ADDR", type=values.listen, action="append", default=[],
-        help=f"where others can reach this peer; may be given again (default: {DEFAULT_LISTEN[0]}). Until "
-        "pools have keys, whoever reaches such an address can run programs here",
+        help="the address at which other peers reach this peer; repeat the flag for several (default: "
+        f"{DEFAULT_LISTEN[0]}). Pools have no keys yet: everyone who reaches such an address can run "
+        "programs here",
     )  # fmt: skip
     add(
         "-no-mdns", "--no-mdns", action="store_true",
-        help="do not look for peers, nor be found, on the local network",
+        help="do not look for peers on the local network, and do not let them find this peer",
     )  # fmt: skip
     add(
         "-slots", "--slots", metavar="N", type=values.slots, default=None,
-        help="ranks that this peer takes before others are preferred (default: its processors)",
+        help="ranks that this peer takes before the pool prefers other peers (default: its number of "
+        "processors)",
     )  # fmt: skip
     add(
         "-pool", "--pool", metavar="NAME", type=values.pool, default=None,
-        help="the pool's name, by which peers find together (default: made from the store's content)",
+        help="the pool's name: peers with equal names find each other (default: made from the store)",
     )  # fmt: skip
     add_common(add)
-    add("-q", "-quiet", "--quiet", action="store_true", help="show only what programs log, and failures")
+    add(
+        "-q",
+        "-quiet",
+        "--quiet",
+        action="store_true",
+        help="show only what programs log, answers to commands, and failures",
+    )
     return parser
 
 
@@ -197,6 +227,13 @@ def _console(argv: Sequence[str]) -> ConsoleOptions:
 
 
 def _demo_parser() -> Parser:
-    parser = Parser("mpi-actors demo", "See a job survive the loss of a peer, on this machine.")
-    parser.add_argument("-json", "--json", action="store_true", help="tell it as lines of JSON")
+    parser = Parser(
+        "mpi-actors demo",
+        "Show how a job survives the loss of a peer. The demo starts three peers on this machine, kills one\n"
+        "in the middle of a job, and compares the answer with that of an undisturbed job.",
+        _DEMO_EPILOG,
+    )
+    parser.add_argument(
+        "-json", "--json", action="store_true", help="print events as lines of JSON instead of a story"
+    )
     return parser

@@ -1,4 +1,4 @@
-"""The command line of `mpi-actors run`, as frozen options."""
+"""The command line of `mpi-actors run`."""
 
 from __future__ import annotations
 
@@ -15,53 +15,66 @@ from . import values
 from .values import Parser
 
 _RUN_EPILOG = """\
-PROGRAM is a Python script that uses mpi4py, which need not be installed; or the directory of an interpreter
-(init.py and run.py); or with -ipfs-store the name of one. What follows PROGRAM or MODULE is the program's,
-dashes included.
+PROGRAM is a Python script that uses mpi4py (mpi4py need not be installed), or the directory of an
+interpreter (init.py and run.py), or with -ipfs-store the name of an interpreter. The program gets all words
+after PROGRAM or MODULE, also those with dashes.
 
 examples:
   mpi-actors run -n 4 script.py --size 200
-      four ranks of an mpi4py program, in this directory, with this environment
+      run four ranks of an mpi4py program, in this directory, with this environment
   mpi-actors run -n 4 --peers 2 --prefix -m package.module args
-      the same as a module, on two peers; each line begins with its rank
+      run a module on two peers, and begin each line of output with its rank
   mpi-actors run -n 4 example/pi 1000000
+      run the interpreter in the directory `example/pi`
   mpi-actors run -n 2 --peers 2 --events events.jsonl -ipfs-store example echo -v hello
-      interpreters
+      run the interpreter `echo` of the store `example`, and write all events to a file
 
-Of an mpi4py program: rank 0 reads standard input; what the ranks write comes out by whole lines. When a rank
-fails, its traceback is shown, the others are killed, and its exit code is ours (128 + N after signal N). A
-rank whose process is killed by kill -9, or whose peer is lost, is started again and catches up.
+mpi4py programs: rank 0 reads standard input, and `run` writes what the ranks write, by whole lines. When a
+rank fails, `run` shows its traceback, kills the other ranks and exits with the rank's exit code (128 + N
+after signal N). When a rank's process is killed by kill -9, or its peer is lost, `run` starts the rank again,
+and the rank catches up.
 
 Ctrl-C ends everything. Ctrl-\\ (SIGQUIT) shows what each rank does or waits for, and ends nothing.
 
-exit codes: the program's; 2 wrong usage; 3 the job failed for another reason; 128 + N after signal N
+exit codes: the program's; 2 if the command line cannot be used; 3 if the job failed for another reason;
+128 + N after signal N
 """
 
 
 @attrs.frozen(kw_only=True)
 class RunArguments:
-    """`mpi-actors run`; the fields of `launch.RunOptions`."""
+    """`mpi-actors run`: what a person wants to run."""
 
     program: str
-    module: bool
-    args: tuple[str, ...]
-    size: int
-    peers: int
-    restart: RestartPolicy | None
-    prefix: bool
-    events: Path | None
-    store: Path | None
-    debug: bool
+    """An interpreter's directory, or its name in `store`; or an mpi4py script; or a module's name."""
+    module: bool = False
+    """Whether `program` is a module's name."""
+    args: tuple[str, ...] = ()
+    """The program's own arguments."""
+    size: int = 1
+    """The number of ranks."""
+    peers: int = 1
+    """The number of daemons."""
+    restart: RestartPolicy | None = None
+    """None for the usual policy: `lost` for programs that use mpi4py, `failed` for others."""
+    prefix: bool = False
+    """Begin each line of output with the rank that wrote it."""
+    events: Path | None = None
+    """A file to which `run` appends each event as a line of JSON."""
+    store: Path | None = None
+    """A directory of interpreters."""
+    debug: bool = False
+    """Repeat on standard error what the daemons write to theirs."""
 
 
 def parse_run(argv: Sequence[str]) -> RunArguments:
-    """What the words after `mpi-actors run` ask for. `--help` prints and raises SystemExit(0).
+    """Return what the words after `mpi-actors run` ask for. `--help` prints and raises SystemExit(0).
 
     Raises:
-        UsageError: they make no sense; the text is one line.
+        UsageError: the words cannot be used; the text is one line.
     """
     parser = Parser(
-        "mpi-actors run", "Run one program on peers made for it, and end with its exit code.", _RUN_EPILOG
+        "mpi-actors run", "Run one program on temporary peers, and exit with its exit code.", _RUN_EPILOG
     )
     parser.usage = "mpi-actors run [OPTIONS] (PROGRAM | -m MODULE) [ARGS …]"
     with_value: set[str] = set()
@@ -71,15 +84,18 @@ def parse_run(argv: Sequence[str]) -> RunArguments:
         if action.nargs != 0:
             with_value.update(action.option_strings)
 
-    add("-n", "-np", metavar="N", dest="size", type=values.ranks, default=1, help="ranks (default: 1)")
+    add(
+        "-n", "-np", metavar="N", dest="size", type=values.ranks, default=1,
+        help="the number of ranks (default: 1)",
+    )  # fmt: skip
     add(
         "-peers", "--peers", metavar="K", type=values.peers, default=1,
-        help="peers to run them on, all on this machine (default: 1)",
+        help="the number of peers that host the ranks, all on this machine (default: 1)",
     )  # fmt: skip
     add(
         "-restart", "--restart", choices=("lost", "failed"), default=None,
-        help="which ranks are started again: those whose process or peer was lost, or also those that failed "
-        "by themselves (default: lost for mpi4py programs, failed for others)",
+        help="which ranks `run` starts again. lost: those whose process was killed or whose peer was lost; "
+        "failed: also those that failed by themselves (default: lost for mpi4py programs, else failed)",
     )  # fmt: skip
     add("-prefix", "--prefix", action="store_true", help="begin each line with the rank that wrote it")
     add(
@@ -87,8 +103,12 @@ def parse_run(argv: Sequence[str]) -> RunArguments:
         help="the directory that holds the interpreter PROGRAM",
     )  # fmt: skip
     add_common(add)
-    # these two are for --help: the options end where they begin
-    add("-m", metavar="MODULE", help="run a module in place of PROGRAM, as python -m does; ends the options")
+    # argparse sees these only for --help: `_split` cuts them off
+    add(
+        "-m",
+        metavar="MODULE",
+        help="run a module in place of PROGRAM, as python -m does; the options end here",
+    )
     add("program", metavar="PROGRAM", nargs="?", help="a script, an interpreter's directory, or its name")
     add("args", metavar="ARGS", nargs="*", help="the program's own arguments")
     options, module, rest = _split(argv, with_value)
@@ -110,9 +130,9 @@ def parse_run(argv: Sequence[str]) -> RunArguments:
 
 
 def _split(argv: Sequence[str], with_value: Container[str]) -> tuple[list[str], bool, list[str]]:
-    """A command line as options; whether a module follows; and the program or module with its arguments.
+    """Split a command line into options, whether a module follows, and the program with its arguments.
 
-    argparse would look for options, or for `--`, also among the program's arguments.
+    argparse would look for options, and for `--`, among the program's arguments too.
     """
     words = list(argv)
     at = 0
@@ -129,20 +149,20 @@ def _split(argv: Sequence[str], with_value: Container[str]) -> tuple[list[str], 
 
 
 def _directory(text: str) -> Path:
-    """A store for `run`."""
+    """Return a store that `run` can use."""
     place = values.store(text)
     if isinstance(place, ContentPath):
         raise UsageError(
-            f"`run` takes directories only: fetch it first with `mpi-actors get {text} DIR`, or start a "
+            f"`run` needs a directory: fetch the store first with `mpi-actors get {text} DIR`, or start a "
             f"console with -ipfs-store {text}"
         )
     return place
 
 
 def add_common(add: Callable[..., object]) -> None:
-    """The flags that the console and `run` share."""
+    """Add the flags that the console and `run` share."""
     add(
         "-events", "--events", metavar="FILE", type=values.path, default=None,
         help="append each event to this file, as a line of JSON",
     )  # fmt: skip
-    add("-debug", "--debug", action="store_true", help="say on standard error what goes on inside")
+    add("-debug", "--debug", action="store_true", help="show on standard error what happens inside")

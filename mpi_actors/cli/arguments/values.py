@@ -1,4 +1,4 @@
-"""What stands in a command line, as values; and the parser that says one line about what is wrong. Pure."""
+"""Texts of a command line as values, and the parser of all commands. Pure."""
 
 from __future__ import annotations
 
@@ -13,15 +13,21 @@ from ...ids import MAX_RANKS
 from ...net.addresses import parse, parse_listen
 
 EMBEDDED = "embedded"
-"""The value of `-ipfs-api` that means: no IPFS daemon, even if one runs here."""
+"""The value of `-ipfs-api` that means: use no IPFS daemon, even if one runs on this machine."""
+MAX_SLOTS = 1_000_000
+"""The largest number of slots that a peer accepts: more than any machine can run."""
+MAX_PEERS = 256
+"""The largest number of peers that `run` starts on one machine: each is a Python process of its own."""
+MAX_POOL_NAME = 255
+"""Characters that a pool's name may have: it travels in every hello."""
 
 _SCHEME = re.compile(r"/ipfs/|ipfs:", re.IGNORECASE)
-# as long as identifiers are, or at least with the beginning of one: a part of one was copied
+# as long as a CID, or with the beginning of a CID: somebody copied a part of it
 _LIKE_CID = re.compile(r"Qm[A-Za-z0-9]{10,}|ba[a-z0-9]{2}[A-Za-z0-9]{12,}|[A-Za-z0-9]{46,}")
 
 
 class Parser(argparse.ArgumentParser):
-    """Says one line about an error, and raises it."""
+    """The parser of all commands. It raises errors, of one line each, and does not exit."""
 
     def __init__(self, prog: str, description: str, epilog: str | None = None) -> None:
         super().__init__(
@@ -32,7 +38,7 @@ class Parser(argparse.ArgumentParser):
             allow_abbrev=False,
             add_help=False,
         )
-        self.add_argument("-h", "-help", "--help", action="help", help="show this and exit")
+        self.add_argument("-h", "-help", "--help", action="help", help="show this text and exit")
 
     def error(self, message: str) -> NoReturn:
         """Refuse the command line.
@@ -47,24 +53,24 @@ class Parser(argparse.ArgumentParser):
 
 
 def is_like_content(text: str) -> bool:
-    """Whether a text is meant to name content in IPFS, rightly or not, rather than anything else."""
+    """Return whether a text is meant to name content in IPFS, even if wrongly."""
     return bool(_SCHEME.match(text) or _LIKE_CID.fullmatch(text.partition("/")[0]))
 
 
 def content(text: str) -> ContentPath:
-    """A path into IPFS.
+    """Return the path in IPFS that a text names.
 
     Raises:
-        BadCid: it is none.
+        BadCid: the text is no such path.
     """
     return ContentPath.parse(text)
 
 
 def store(text: str) -> ContentPath | Path:
-    """A store of interpreters: a directory here, if there is one of that name, or one in IPFS.
+    """Return the store that a text names: a directory on this machine if it exists, or else a path in IPFS.
 
     Raises:
-        UsageError: it is neither; whether a directory exists is not asked.
+        UsageError: the text is neither. A directory need not exist.
     """
     place = path(text)
     if is_like_content(text) and not _exists(place):
@@ -73,10 +79,10 @@ def store(text: str) -> ContentPath | Path:
 
 
 def name_or_content(text: str) -> str | ContentPath:
-    """An interpreter's name, or a path into IPFS.
+    """Return an interpreter's name, or a path in IPFS.
 
     Raises:
-        UsageError: it is neither.
+        UsageError: the text is neither.
     """
     if is_like_content(text):
         return content(text)
@@ -86,10 +92,10 @@ def name_or_content(text: str) -> str | ContentPath:
 
 
 def ipfs_api(text: str) -> str:
-    """Where an IPFS daemon takes commands, or `EMBEDDED`.
+    """Return the address of an IPFS daemon's API, or `EMBEDDED`.
 
     Raises:
-        UsageError: it is neither.
+        UsageError: the text is neither.
     """
     if text != EMBEDDED:
         parse(re.sub(r"/https?$", "", text))
@@ -100,10 +106,10 @@ def ipfs_api(text: str) -> str:
 
 
 def path(text: str) -> Path:
-    """A path on this machine.
+    """Return a path on this machine.
 
     Raises:
-        UsageError: it cannot be one.
+        UsageError: the text is empty, or has a NUL.
     """
     if not text or "\0" in text:
         raise UsageError(f"{text!r} is no path")
@@ -119,70 +125,70 @@ def default_directory() -> Path:
 
 
 def peer(text: str) -> str:
-    """An address to dial.
+    """Return an address that a peer can dial.
 
     Raises:
-        BadAddress: it is none.
+        BadAddress: the text is no such address.
     """
     return str(parse(text))
 
 
 def listen(text: str) -> str:
-    """An address to listen on.
+    """Return an address on which a peer can listen.
 
     Raises:
-        BadAddress: it is none.
+        BadAddress: the text is no such address.
     """
     return str(parse_listen(text))
 
 
 def slots(text: str) -> int:
-    """A number of ranks that a peer takes gladly.
+    """Return the number of ranks that a peer takes before the pool prefers other peers.
 
     Raises:
-        UsageError: it is none.
+        UsageError: the text is no number from 1 to `MAX_SLOTS`.
     """
-    return _number(text, "slots", 1_000_000)
+    return _number(text, "slots", MAX_SLOTS)
 
 
 def ranks(text: str) -> int:
-    """A job's number of ranks.
+    """Return the number of a job's ranks.
 
     Raises:
-        UsageError: it is none.
+        UsageError: the text is no number from 1 to `MAX_RANKS`.
     """
     return _number(text, "ranks", MAX_RANKS)
 
 
 def peers(text: str) -> int:
-    """A number of peers on this machine.
+    """Return a number of peers on this machine.
 
     Raises:
-        UsageError: it is none.
+        UsageError: the text is no number from 1 to `MAX_PEERS`.
     """
-    return _number(text, "peers", 256)
+    return _number(text, "peers", MAX_PEERS)
 
 
 def pool(text: str) -> str:
-    """A pool's name.
+    """Return the name of a pool.
 
     Raises:
-        UsageError: it cannot be one.
+        UsageError: the text cannot be a pool's name.
     """
-    if not text or len(text) > 255 or not text.isprintable():
-        raise UsageError("a pool's name has 1 to 255 printable characters")
+    if not text or len(text) > MAX_POOL_NAME or not text.isprintable():
+        raise UsageError(f"a pool's name has 1 to {MAX_POOL_NAME} printable characters")
     return text
 
 
-def _number(text: str, what: str, most: int) -> int:
+def _number(text: str, what: str, maximum: int) -> int:
     number = int(text) if re.fullmatch(r"[0-9]{1,9}", text) else 0
-    if not 1 <= number <= most:
-        raise UsageError(f"the number of {what} must be from 1 to {most}, not {text[:40]!r}")
+    if not 1 <= number <= maximum:
+        raise UsageError(f"the number of {what} must be from 1 to {maximum}, not {text[:40]!r}")
     return number
 
 
 def _exists(place: Path) -> bool:
     try:
         return place.exists()
-    except OSError:  # such as a name that is too long
+    except OSError:  # for example, the name is too long
         return False

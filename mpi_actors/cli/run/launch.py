@@ -10,10 +10,8 @@ import errno
 import signal
 from pathlib import Path
 
-import attrs
 import trio
 
-from ...config import RestartPolicy
 from ...depot.sources.directory import missing_files, single
 from ...errors import BadStore, MpiActorsError, Ungrouped, UsageError
 from ...events import Event
@@ -24,38 +22,14 @@ from ...pool.local.script import module, script
 from ...programs.manifest import protocol_of
 from ...wire.script import ScriptProgram
 from .. import exit_codes
+from ..arguments.run import RunArguments
 from .input import standard_input
 from .output import Output, Terminal
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
-@attrs.frozen(kw_only=True)
-class RunOptions:
-    """What a person wants to run."""
-
-    program: str
-    """An interpreter's directory, or the name of one in `store`; or an mpi4py script, or a module's name."""
-    module: bool = False
-    """`program` is a module's name."""
-    args: tuple[str, ...] = ()
-    size: int = 1
-    """Ranks."""
-    peers: int = 1
-    """Daemons."""
-    restart: RestartPolicy | None = None
-    """None: as the sort of program has it, which is `lost` for those that use mpi4py, `failed` for others."""
-    prefix: bool = False
-    """Begin each line with the rank that wrote it."""
-    events: Path | None = None
-    """A file to which each event is appended as a line of JSON."""
-    store: Path | None = None
-    """A directory of interpreters."""
-    debug: bool = False
-    """Repeat what the daemons write to standard error."""
-
-
-def run(options: RunOptions) -> int:
+def run(options: RunArguments) -> int:
     """Run the program to its end, and return the exit code. Nothing of the pool is left, however it ends.
 
     Of an mpi4py program, each rank's lines go where it wrote them. Of another one, rank 0's log goes to
@@ -104,7 +78,7 @@ def _lacks(place: Path) -> str:
     return f"the directory has no {' and no '.join(missing_files(place))}"
 
 
-async def _run(options: RunOptions, terminal: Terminal) -> int:
+async def _run(options: RunArguments, terminal: Terminal) -> int:
     received: list[int] = []
     running: list[LocalJob] = []
     body = Ungrouped()
@@ -148,7 +122,7 @@ async def _answer_questions(
             await terminal.write(2, "".join(f"{line}\n" for line in lines))
 
 
-async def _run_job(options: RunOptions, terminal: Terminal, running: list[LocalJob]) -> int:
+async def _run_job(options: RunArguments, terminal: Terminal, running: list[LocalJob]) -> int:
     _check(options)
     program = _program(options)
     mpi = isinstance(program, ScriptProgram) or await trio.to_thread.run_sync(protocol_of, program) == "mpi"
@@ -178,7 +152,7 @@ async def _run_job(options: RunOptions, terminal: Terminal, running: list[LocalJ
         return result.exit_code
 
 
-def _program(options: RunOptions) -> ScriptProgram | Path:
+def _program(options: RunArguments) -> ScriptProgram | Path:
     """What is to be run: a script or module, or an interpreter's directory."""
     if options.module:
         return module(options.program)
@@ -186,7 +160,9 @@ def _program(options: RunOptions) -> ScriptProgram | Path:
     return script(place) if place.is_file() else place
 
 
-async def _start(pool: LocalPool, program: ScriptProgram | Path, mpi: bool, options: RunOptions) -> LocalJob:
+async def _start(
+    pool: LocalPool, program: ScriptProgram | Path, mpi: bool, options: RunArguments
+) -> LocalJob:
     size, args, restart = options.size, options.args, options.restart
     if isinstance(program, ScriptProgram):
         return await pool.start_script(program, size, *args, restart=restart, stdin=standard_input())
@@ -198,7 +174,7 @@ async def _start(pool: LocalPool, program: ScriptProgram | Path, mpi: bool, opti
     return await pool.start(name, size, *args, restart=restart, stdin=stdin)
 
 
-def _check(options: RunOptions) -> None:
+def _check(options: RunArguments) -> None:
     if options.size < 1:
         raise UsageError(f"the number of ranks must be at least 1, not {options.size}")
     if options.peers < 1:

@@ -27,7 +27,7 @@ V1 = "bafybeigdyrzt5sfp7udm7hu76uh7y26nf3efuylqabf3oclgtqy55fbzdi"
 
 
 def at(text: str) -> ContentPath:
-    """A path into IPFS."""
+    """Return the path in IPFS that a text names."""
     return ContentPath.parse(text)
 
 
@@ -64,7 +64,7 @@ def at(text: str) -> ContentPath:
     ],
 )
 def test_command_lines_are_read(argv: list[str], expected: ContentArguments) -> None:
-    """Flags with one dash or two, before and after the rest."""
+    """Flags have one dash or two, and stand before or after the other words."""
     assert parse_arguments(argv) == expected
 
 
@@ -95,7 +95,7 @@ def test_command_lines_are_read(argv: list[str], expected: ContentArguments) -> 
     ],
 )
 def test_what_makes_no_sense_is_refused_in_one_line_of_a_content_command(argv: list[str], part: str) -> None:
-    """The text names what is wrong."""
+    """The error is one line and names what is wrong."""
     with pytest.raises(UsageError) as caught:
         parse_arguments(argv)
     assert part in str(caught.value)
@@ -107,10 +107,10 @@ def test_what_makes_no_sense_is_refused_in_one_line_of_a_content_command(argv: l
 def test_each_content_command_explains_itself(
     word: str, flag: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """With examples, its JSON and the exit codes."""
+    """The help has examples, the JSON fields and the exit codes."""
     with pytest.raises(SystemExit) as end:
         parse_arguments([word, flag])
     assert end.value.code == 0
     out = capsys.readouterr().out
-    for part in (f"\n  mpi-actors {word}", "example", "--json", "Exit codes"):
+    for part in (f"\n  mpi-actors {word}", "example", "--json", "exit codes"):
         assert part in out

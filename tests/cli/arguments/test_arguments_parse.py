@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from pathlib import Path
 
 import pytest
@@ -14,8 +15,8 @@ from mpi_actors.cli.arguments.parse import (
     RunArguments,
     parse_arguments,
 )
-from mpi_actors.cli.run.launch import RunOptions
 from mpi_actors.cli.text.duration import parse_duration
+from mpi_actors.cli.text.size import parse_size
 from mpi_actors.content.formats.path import ContentPath
 from mpi_actors.errors import UsageError
 
@@ -25,10 +26,11 @@ V1 = "bafybeigdyrzt5sfp7udm7hu76uh7y26nf3efuylqabf3oclgtqy55fbzdi"
 
 
 def test_no_arguments_are_a_console_with_defaults() -> None:
-    """Loopback only, 10 MB, mDNS, no store, and IPFS as it comes."""
+    """The peer listens on loopback only, keeps 10 MB for 30 days, and uses the IPFS daemon that it finds."""
     assert parse_arguments([]) == ConsoleOptions()
     assert ConsoleOptions().listen == ("/ip4/127.0.0.1/tcp/0",)
     assert ConsoleOptions().keep == parse_duration("30d")
+    assert ConsoleOptions().max_size == parse_size("10MB")
     assert ConsoleOptions().api is None
 
 
@@ -50,7 +52,7 @@ def test_flags_have_one_dash_or_two(dash: str) -> None:
 
 
 def test_peers_and_listening_addresses_may_be_given_again() -> None:
-    """All of them count, in order."""
+    """A repeated flag adds to those before it."""
     found = parse_arguments(["-peer", PEER, "-peer", "/dns4/a/tcp/1", "--listen", "/ip4/0.0.0.0/tcp/1"])
     assert isinstance(found, ConsoleOptions)
     assert found.peers == (PEER, "/dns4/a/tcp/1")
@@ -98,7 +100,7 @@ def test_peers_and_listening_addresses_may_be_given_again() -> None:
     ],
 )
 def test_what_makes_no_sense_is_refused_in_one_line(argv: list[str], part: str) -> None:
-    """The text names what is wrong."""
+    """The error is one line and names what is wrong."""
     with pytest.raises(UsageError) as caught:
         parse_arguments(argv)
     assert part in str(caught.value)
@@ -113,7 +115,7 @@ def test_what_makes_no_sense_is_refused_in_one_line(argv: list[str], part: str) 
     ],
 )  # fmt: skip
 def test_a_store_can_be_in_ipfs(text: str, path: str) -> None:
-    """In every notation of an address."""
+    """A store can be written in each notation of a path in IPFS."""
     found = parse_arguments(["-ipfs-store", text])
     assert isinstance(found, ConsoleOptions)
     assert found.store == ContentPath.parse(path)
@@ -121,7 +123,7 @@ def test_a_store_can_be_in_ipfs(text: str, path: str) -> None:
 
 @pytest.mark.parametrize("name", ["example", "Qm", "bafy", "./x", "a/b", V0, V0[:-1]])
 def test_a_store_can_be_a_directory(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is like no identifier, and whatever is there, even if it is like one."""
+    """A text that does not look like a CID names a directory; so does the name of one that exists."""
     monkeypatch.chdir(tmp_path)
     Path(name).mkdir(parents=True)
     found = parse_arguments(["-ipfs-store", name])
@@ -131,7 +133,7 @@ def test_a_store_can_be_a_directory(name: str, tmp_path: Path, monkeypatch: pyte
 
 @pytest.mark.parametrize("text", ["forever", "0"])
 def test_interpreters_can_be_kept_for_ever(text: str) -> None:
-    """Then none is removed since it was not used."""
+    """Then the peer never removes an interpreter because no job used it."""
     found = parse_arguments(["--keep", text])
     assert isinstance(found, ConsoleOptions)
     assert found.keep == math.inf
@@ -149,7 +151,7 @@ ARGUMENTS = pytest.mark.parametrize(
 @ARGUMENTS
 @pytest.mark.parametrize("end", [[], ["--"]], ids=["", "--"])
 def test_what_follows_the_program_is_the_programs(args: list[str], end: list[str]) -> None:
-    """Dashes or not."""
+    """The program gets all words after its name, also those with dashes."""
     found = parse_arguments(["run", "-n", "2", "--restart", "lost", *end, "echo", *args])
     assert isinstance(found, RunArguments)
     assert (found.size, found.restart, found.program, found.args) == (2, "lost", "echo", tuple(args))
@@ -159,7 +161,7 @@ def test_what_follows_the_program_is_the_programs(args: list[str], end: list[str
 @ARGUMENTS
 @pytest.mark.parametrize("words", [["-m", "package.module"], ["-mpackage.module"]], ids=["-m x", "-mx"])
 def test_a_module_ends_the_options(args: list[str], words: list[str]) -> None:
-    """As after `python -m`: what follows it is the module's."""
+    """As after `python -m`, the module gets all words after its name."""
     found = parse_arguments(["run", "-np", "2", "--prefix", *words, *args])
     assert isinstance(found, RunArguments)
     assert (found.size, found.prefix, found.program, found.args) == (2, True, "package.module", tuple(args))
@@ -168,19 +170,14 @@ def test_a_module_ends_the_options(args: list[str], words: list[str]) -> None:
 
 @pytest.mark.parametrize("words", [["-n", "3"], ["-n3"], ["-np", "3"], ["-n=3"]], ids=" ".join)
 def test_the_number_of_ranks_can_be_said_as_to_mpiexec(words: list[str]) -> None:
-    """In each of the usual ways."""
+    """Each spelling that mpiexec takes works."""
     found = parse_arguments(["run", *words, "--peers=2", "script.py"])
     assert isinstance(found, RunArguments)
     assert (found.size, found.peers, found.program) == (3, 2, "script.py")
 
 
-def test_run_has_the_fields_of_the_launcher() -> None:
-    """So that one can be made from the other."""
-    assert {a.name for a in RunArguments.__attrs_attrs__} == {a.name for a in RunOptions.__attrs_attrs__}
-
-
 def test_demo_and_bench() -> None:
-    """The one has a flag, the other reads its arguments itself."""
+    """`demo` has a flag; `bench` parses its arguments itself."""
     assert parse_arguments(["demo"]) == DemoArguments()
     assert parse_arguments(["demo", "--json"]) == DemoArguments(json=True)
     assert parse_arguments(["bench", "--help", "x"]) == BenchArguments(("--help", "x"))
@@ -188,8 +185,8 @@ def test_demo_and_bench() -> None:
 
 @pytest.mark.parametrize("argv", [["--help"], ["-h"], ["-help"], ["run", "--help"], ["demo", "--help"]])
 def test_help_has_examples_and_ends_well(argv: list[str], capsys: pytest.CaptureFixture[str]) -> None:
-    """Exit code 0, on standard output."""
+    """The help goes to standard output, has examples, and the exit code is 0."""
     with pytest.raises(SystemExit) as end:
         parse_arguments(argv)
     assert end.value.code == 0
-    assert "mpi-actors" in capsys.readouterr().out
+    assert re.search(r"(?m)^examples:\n  mpi-actors", capsys.readouterr().out)
