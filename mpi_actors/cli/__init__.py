@@ -1,10 +1,12 @@
-"""What a person holds: the commands, the console, and what they print.
+"""What people hold: the commands, the console, and what these print. Nothing else may import this package.
 
+- `exit_codes`: the exit codes of all commands;
+- `text`: values as people read and write them, pure;
 - `arguments`: the command line, pure;
-- `text`: events, lists and trees as text, pure;
-- `output`: where text goes: streams, the screen, files of events;
-- `console`: the prompt, or lines from a pipe;
+- `output`: where text goes: streams, the screen, the file of events;
+- `console`: a daemon with a prompt, or with lines from a pipe;
 - `content`: commands on content and on a peer's interpreters;
-- `run`, `demo`: a whole pool for one program; what it looks like when a peer is killed;
-- `main`: which of them the command line names.
+- `run`: the command `run`, which makes a pool for one program;
+- `demo`: the command `demo`, which kills a peer in the middle of a job;
+- `main`: the command `mpi-actors`: which of them the command line names.
 """

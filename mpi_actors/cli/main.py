@@ -21,7 +21,11 @@ from .arguments.parse import (
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Do what a command line says; returns the exit code. Errors are one line on standard error."""
+    """Do what a command line asks for; return the exit code. An error is one line on standard error.
+
+    Args:
+        argv: the words after the command's name; None for those of this process.
+    """
     _have_standard_streams()
     debug = False
     try:
@@ -39,7 +43,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _dispatch(arguments: Arguments) -> int:
-    # imported here: each of them takes long to load, and none is needed to say what is wrong with a flag
+    # imported here: each command takes long to load, and a wrong flag needs none of them
     match arguments:
         case ConsoleOptions():
             from .console.app import run_console
@@ -64,17 +68,17 @@ def _dispatch(arguments: Arguments) -> int:
 
 
 def _explain(error: Exception | BaseExceptionGroup, debug: bool) -> int:
-    """Say what went wrong; returns the exit code.
+    """Say what went wrong; return the exit code.
 
     Raises:
-        Exception: `error` itself, if there is a fault of ours in it.
+        Exception: `error` itself, if it has a cause that is a bug of ours.
     """
     found = list(leaves(error))
     if any(isinstance(leaf, KeyboardInterrupt) for leaf in found):
         return exit_codes.INTERRUPTED
     if not all(isinstance(leaf, (MpiActorsError, OSError)) for leaf in found):
         raise error
-    # a usage error is the one that helps, wherever it hides
+    # of several errors, a usage error says best what to do
     causes = [cause for leaf in found for cause in _causes(leaf)]
     chosen = next((cause for cause in causes if isinstance(cause, UsageError)), causes[0])
     if debug:
@@ -91,7 +95,7 @@ def _text(error: BaseException) -> str:
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:
-    """An error, what caused it, what caused that, and so on, through groups."""
+    """Yield an error, its cause, the cause of that, and so on; of a group, those of each error in it."""
     yield error
     if error.__cause__ is not None:
         for leaf in leaves(error.__cause__):
@@ -99,7 +103,7 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
 
 
 def _have_standard_streams() -> None:
-    """See that descriptors 0, 1 and 2 are open, or a socket could become one of them."""
+    """Open descriptors 0, 1 and 2 if they are closed: otherwise a socket could become one of them."""
     while (file := os.open(os.devnull, os.O_RDWR)) <= 2:
         os.set_inheritable(file, True)
     os.close(file)

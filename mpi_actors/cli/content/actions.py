@@ -1,4 +1,4 @@
-"""What each command does, and what it prints."""
+"""What each command on content does and prints."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ if TYPE_CHECKING:
     from .content import Content
 
 _FIELDS = ("name", "size", "state", "last_use", "pinned", "in_use", "detail")
-"""Of an interpreter, in JSON."""
+"""The fields of an interpreter in JSON."""
 
 
 async def act(arguments: ContentArguments, content: Content, screen: Screen) -> None:
-    """Do what a command line says, and print what came of it.
+    """Do what a command line asks for, and print the result.
 
     Raises:
-        MpiActorsError: that was not possible.
+        MpiActorsError: the command failed; the text says why.
     """
     match arguments:
         case PublishArguments():
@@ -54,18 +54,18 @@ async def act(arguments: ContentArguments, content: Content, screen: Screen) -> 
 
 
 async def _publish(arguments: PublishArguments, content: Content, screen: Screen) -> None:
-    def added(entry: Added) -> None:
+    def on_added(entry: Added) -> None:
         if arguments.json:
             _say_json(screen, cid=str(entry.cid), path=entry.path, size=entry.size)
         else:
             screen.say(f"added {entry.cid} {entry.path}")
 
-    with screen.progress("publishing") as told:
+    with screen.progress("publishing") as on_progress:
         root = await content.backend.publish(
             arguments.directory,
             cid_version=arguments.cid_version,
-            on_added=None if arguments.quiet else added,
-            on_progress=told,
+            on_added=None if arguments.quiet else on_added,
+            on_progress=on_progress,
         )
     if arguments.quiet and arguments.json:
         _say_json(screen, cid=str(root))
@@ -74,8 +74,8 @@ async def _publish(arguments: PublishArguments, content: Content, screen: Screen
 
 
 async def _get(arguments: GetArguments, content: Content, screen: Screen) -> None:
-    with screen.progress("fetching") as told:
-        fetched = await acts.fetch(content.backend, arguments.content, arguments.to, told)
+    with screen.progress("fetching") as on_progress:
+        fetched = await acts.fetch(content.backend, arguments.content, arguments.to, on_progress)
     if arguments.json:
         _say_json(screen, cid=str(fetched.cid), path=str(fetched.place))
     else:
@@ -90,7 +90,7 @@ async def _list_interpreters(arguments: ListArguments, content: Content, screen:
     elif interpreters:
         _say_lines(screen, interpreter_lines(interpreters, time.time()))
     else:
-        screen.say("no interpreters here: a console with -ipfs-store STORE installs some")
+        screen.say("no interpreters here: start a console with -ipfs-store STORE to install some")
 
 
 async def _list_directory(
@@ -103,7 +103,7 @@ async def _list_directory(
     elif entries:
         _say_lines(screen, entry_lines(entries))
     else:
-        screen.say("an empty directory")
+        screen.say("the directory is empty")
 
 
 async def _each(

@@ -13,22 +13,24 @@ from ...content.store.backend import PUBLISHED, ContentBackend, DirectoryEntry, 
 from ...errors import ContentError, UsageError
 
 PERSON = "person"
-"""The owner of what somebody pinned by command."""
+"""The owner of a pin that a person made by command."""
 
 
 @attrs.frozen
 class Fetched:
-    """What was fetched."""
+    """What `fetch` fetched."""
 
     cid: Cid
+    """The identifier of the content."""
     place: Path
+    """Where the content is now."""
 
 
 def destination(content: ContentPath, to: Path) -> Path:
-    """Where something goes that is fetched to `to`: there, or below its own name if that is a directory.
+    """Return where content goes that is fetched to `to`: below its own name if `to` is a directory.
 
     Raises:
-        UsageError: something is there already, or its directory is missing.
+        UsageError: the place is taken already, or its directory is missing.
     """
     try:
         place = to / (content.names[-1] if content.names else str(content.root)) if to.is_dir() else to
@@ -44,11 +46,11 @@ def destination(content: ContentPath, to: Path) -> Path:
 async def fetch(
     backend: ContentBackend, content: ContentPath, to: Path, on_progress: OnProgress | None = None
 ) -> Fetched:
-    """Fetch something to `destination`, entirely or not at all.
+    """Fetch content to `destination`, entirely or not at all.
 
     Raises:
-        UsageError: it cannot go there.
-        ContentError: it cannot be had, or not be written.
+        UsageError: the destination cannot be used.
+        ContentError: the content cannot be found or fetched, or the disk cannot be written.
     """
     place = destination(content, to)
     cid = await backend.resolve(content)
@@ -62,19 +64,19 @@ async def fetch(
 
 
 async def entries(backend: ContentBackend, content: ContentPath) -> tuple[DirectoryEntry, ...]:
-    """What is in a directory.
+    """Return the entries of a directory in IPFS.
 
     Raises:
-        ContentError: it cannot be had, or is none.
+        ContentError: the directory cannot be found, or is no directory.
     """
     return await backend.list(await backend.resolve(content))
 
 
 async def pin(backend: ContentBackend, content: ContentPath) -> Cid:
-    """Fetch something, and keep it; returns what it is.
+    """Fetch content, and keep it; return its identifier.
 
     Raises:
-        ContentError: it cannot be had.
+        ContentError: the content cannot be found or fetched.
     """
     cid = await backend.resolve(content)
     await backend.pin(cid, PERSON)
@@ -82,11 +84,11 @@ async def pin(backend: ContentBackend, content: ContentPath) -> Cid:
 
 
 async def unpin(backend: ContentBackend, content: ContentPath) -> Cid:
-    """End `pin`, and what publishing it began; returns what it is.
+    """Undo `pin`, and the pin that publishing made; return the identifier of the content.
 
     Raises:
-        UsageError: it is not pinned, or only since this peer's own interpreters need it.
-        ContentError: it cannot be found.
+        UsageError: the content is not pinned, or is pinned only for this peer's own interpreters.
+        ContentError: the content cannot be found.
     """
     cid = await backend.resolve(content)
     owners = (await backend.pins()).get(cid, frozenset())
@@ -94,7 +96,7 @@ async def unpin(backend: ContentBackend, content: ContentPath) -> Cid:
         raise UsageError(f"{content} is not pinned here")
     of_people = owners & {PERSON, PUBLISHED}
     if not of_people:
-        raise UsageError(f"{content} stays, since it is a store or an installed interpreter of this peer")
+        raise UsageError(f"{content} stays: it is a store or an installed interpreter of this peer")
     for owner in sorted(of_people):
         await backend.unpin(cid, owner)
     return cid

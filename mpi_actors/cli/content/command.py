@@ -1,4 +1,4 @@
-"""The life of a command that runs once: what it opens, what it shows, and how it is stopped."""
+"""The life of a command on content: it opens the content, shows output, and ends by itself or by a signal."""
 
 from __future__ import annotations
 
@@ -21,19 +21,23 @@ if TYPE_CHECKING:
     from .content import OpenContent
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+"""The signals that end the command in order; a second one ends it at once."""
 
 
 def run_content(arguments: ContentArguments, open_content: OpenContent | None = None) -> int:
-    """Do what a command line says; returns the exit code, which is 128 + the signal that ended it.
+    """Do what a command line asks for.
 
     Args:
         arguments: the command line.
-        open_content: opens the peer's content; None for the real one.
+        open_content: opens the peer's content; None for `real_content`.
+
+    Returns:
+        The exit code: see `exit_codes`.
 
     Raises:
-        MpiActorsError: that was not possible.
-        BrokenPipeError: nobody reads what is printed.
-        BaseExceptionGroup: of the two.
+        MpiActorsError: the command failed.
+        BrokenPipeError: nobody reads the output any more.
+        BaseExceptionGroup: a group of such errors.
     """
     with logs.installed(debug=arguments.debug) as handler:
         if open_content is None:
@@ -43,7 +47,8 @@ def run_content(arguments: ContentArguments, open_content: OpenContent | None = 
 
 
 def real_content(arguments: ContentArguments) -> OpenContent:
-    """Opens what is in the peer's directory, with the backend that the command line asks for."""
+    """Return what opens the content of the peer's directory, with the backend that the command line names."""
+    # imported here: the caller loads it quickly, and a test that brings its own content need not load it
     from .opened import ContentOptions, open_content
 
     options = ContentOptions(
@@ -99,12 +104,12 @@ class _Life:
             raise OutputLost(f"cannot write: {error.strerror}") from error
 
     async def _watch_signals(self, scope: trio.CancelScope, *, task_status: trio.TaskStatus[None]) -> None:
-        # what was ignored when we were started (nohup, background jobs) stays ignored
+        # signals that the parent process ignores (nohup, background jobs of scripts) stay ignored
         wanted = [number for number in _SIGNALS if signal.getsignal(number) is not signal.SIG_IGN]
         with trio.open_signal_receiver(*wanted) as signals:
             task_status.started()
             async for number in signals:
-                if self._signal:  # whoever asks twice does not want to wait
+                if self._signal:  # a second signal: do not wait for an orderly end
                     os._exit(exit_codes.after_signal(number))
                 self._signal = number
                 scope.cancel()

@@ -53,10 +53,10 @@ class Content:
         return recorded_entries(records)
 
     async def pin_interpreter(self, name: str) -> None:
-        """Let an installed interpreter stay, whatever room is needed.
+        """Keep an installed interpreter, even if its room is needed.
 
         Raises:
-            UnknownInterpreter: it is not installed.
+            UnknownInterpreter: the interpreter is not installed.
         """
         await self._require(name)
         await trio.to_thread.run_sync(self._access.database.pin, name)

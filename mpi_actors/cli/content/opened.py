@@ -1,4 +1,4 @@
-"""The content of one peer, for commands that end when they are done, whether or not its daemon runs."""
+"""Opens the content of one peer, whether or not its daemon runs."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ from .content import Content
 
 @attrs.frozen(kw_only=True)
 class ContentOptions:
-    """Whose content, and from whom."""
+    """Which peer's content to open, and from whom to fetch."""
 
     path: Path
     """The peer's directory."""
     api: str | None = None
-    """The address of an IPFS daemon, `embedded`, or None to look whether there is one."""
+    """The address of an IPFS daemon, or `embedded`; None for this machine's daemon if there is one."""
     peers: tuple[str, ...] = ()
-    """Addresses of peers, or of IPFS nodes, to ask for what is not here; for the embedded store only."""
+    """Addresses of peers or IPFS nodes from which the embedded store fetches what it lacks."""
 
 
 @asynccontextmanager
@@ -38,8 +38,8 @@ async def open_content(options: ContentOptions) -> AsyncIterator[Content]:
     """Open the content of a peer.
 
     Raises:
-        BackendUnavailable: the IPFS daemon that was named does not answer.
-        DialFailed: none of the peers that were named can be reached.
+        BackendUnavailable: the IPFS daemon at `options.api` does not answer.
+        DialFailed: none of `options.peers` can be reached.
         StoreDamaged: the peer's directory cannot be used.
     """
     async with open_access(options.path, options.api) as access:
@@ -54,7 +54,7 @@ async def open_content(options: ContentOptions) -> AsyncIterator[Content]:
 async def _connected(
     backend: EmbeddedBackend, blocks: BlockStore, addresses: Sequence[str]
 ) -> AsyncIterator[None]:
-    # loaded only for those who want it: it takes a second
+    # imported here: libp2p takes a second to load, and most commands need no peer
     from ...net.libp2p.identity import ephemeral
     from ...net.libp2p.transport import Libp2pTransport
 
@@ -73,7 +73,7 @@ async def _connected(
             for address in addresses:
                 dials.start_soon(_dial, transport, address, reached, failures)
         if not reached:
-            raise DialFailed(f"nobody can be asked: {'; '.join(failures)}")
+            raise DialFailed(f"none of the given peers can be reached: {'; '.join(failures)}")
         backend.fetcher = PeerFetcher(blocks, exchange, providers)
         try:
             yield
@@ -90,4 +90,4 @@ async def _dial(transport: Transport, address: str, reached: dict[str, PeerId], 
 
 
 async def _refuse(_: ByteStream) -> None:
-    """Whoever takes us for a peer of a pool is told, by the end of the stream, that we are none."""
+    """Close the streams of other peers at once: this process is no peer of a pool."""

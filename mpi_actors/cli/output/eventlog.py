@@ -18,10 +18,10 @@ logger = logging.getLogger(__name__)
 
 
 class EventLog:
-    """Appends events to a file, each at once.
+    """Appends events to a file, each one as it comes.
 
     When the file cannot be written any more (a full disk, a pipe without a reader), the log says so once and
-    writes no more: a job must not fail because of it.
+    writes no more: no job fails because of that.
 
     Args:
         path: the file. It may be a pipe or a terminal; then a slow reader makes the writer wait.
@@ -32,7 +32,7 @@ class EventLog:
     """
 
     def __init__(self, path: Path, complain: Callable[[str], object] = logger.warning) -> None:
-        # non-blocking, or a named pipe that nobody reads would stop us here
+        # non-blocking: to open a named pipe would wait for somebody who reads it
         flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOCTTY | os.O_NONBLOCK
         try:
             fd = os.open(path, flags, 0o666)
@@ -47,7 +47,7 @@ class EventLog:
         self._fd: int | None = fd
 
     def on_event(self, event: Event) -> None:
-        """Append an event that happens now. This blocks, and raises nothing: events are told inside jobs."""
+        """Append an event that happens now. This blocks, and raises nothing to whoever emits the event."""
         if self._fd is not None:
             try:
                 write_all(self._fd, _line(event, time.time()))
@@ -63,7 +63,7 @@ class EventLog:
                 self._give_up(error)
 
     def close(self) -> None:
-        """Write no more; harmless when closed."""
+        """Write no more. Closing a closed log does nothing."""
         fd, self._fd = self._fd, None
         if fd is not None:
             try:

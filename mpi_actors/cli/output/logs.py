@@ -1,4 +1,4 @@
-"""The package's log records, as a person at a console should see them."""
+"""The package's log records, as a person should see them."""
 
 from __future__ import annotations
 
@@ -9,13 +9,14 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 PACKAGE = "mpi_actors"
+"""The logger above all loggers of the package."""
 
 
 class ConsoleFormatter(logging.Formatter):
-    """One line of what happened; tracebacks are for `-debug`."""
+    """Formats a record as one line, without a traceback: tracebacks are for `-debug`."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """The text of a record."""
+        """Return the text of a record."""
         text = f"{record.levelname.lower()}: {record.getMessage()}"
         error = record.exc_info[1] if record.exc_info else None
         if error is not None:
@@ -24,7 +25,11 @@ class ConsoleFormatter(logging.Formatter):
 
 
 class ConsoleHandler(logging.Handler):
-    """Writes to standard error, until told of a better way."""
+    """Writes to standard error, except while `diverted`.
+
+    Args:
+        debug: show all records with times and tracebacks; else warnings and errors in one line each.
+    """
 
     def __init__(self, *, debug: bool) -> None:
         super().__init__(logging.DEBUG if debug else logging.WARNING)
@@ -44,7 +49,7 @@ class ConsoleHandler(logging.Handler):
 
     @contextmanager
     def diverted(self, write: Callable[[str], None], soon: Callable[..., object]) -> Iterator[None]:
-        """Inside, texts go to `write`, always in this thread; `soon(write, text)` brings them there."""
+        """Inside, pass texts to `write`, always in this thread; `soon(write, text)` calls it from others."""
         home = threading.get_ident()
 
         def divert(text: str) -> None:
@@ -62,7 +67,7 @@ class ConsoleHandler(logging.Handler):
 
 @contextmanager
 def installed(*, debug: bool) -> Iterator[ConsoleHandler]:
-    """Inside, the package's records are shown; those of others only in `debug`, from warnings on."""
+    """Inside, show the package's records; with `debug`, also warnings of other packages."""
     handler = ConsoleHandler(debug=debug)
     ours = logging.getLogger(PACKAGE)
     place = logging.getLogger() if debug else ours

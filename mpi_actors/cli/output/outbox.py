@@ -11,66 +11,67 @@ import trio
 from ...actors import Bell
 from ...events import BoundedOutbox, EventBus
 
-MANY = 4 * 1024 * 1024
-"""Characters of waiting texts from which jobs take no more log lines."""
-FEW = 256 * 1024
-"""Characters of waiting texts down to which that lasts."""
+HOLD_AT = 4 * 1024 * 1024
+"""Characters of waiting texts from which the outbox holds the event bus: jobs then take no more log lines."""
+FREE_AT = 256 * 1024
+"""Characters of waiting texts down to which it holds the bus: far less, so that jobs do not stop and go."""
 _BATCH = 64 * 1024
+"""Characters that are written at once: what a pipe takes."""
 
 
 @attrs.frozen
 class OutputPiece:
-    """One text, with its lines' ends."""
+    """A text with the ends of its lines."""
 
     text: str
     error: bool
-    """It goes to standard error."""
+    """Whether it goes to standard error."""
 
 
 Write = Callable[[list[OutputPiece]], Awaitable[None]]
-"""Shows pieces, and returns when that is done."""
+"""Shows pieces, and returns when they are shown."""
 
 
 class Outbox:
-    """What waits to be shown.
+    """Texts that wait to be shown.
 
-    A person who reads slowly, or has stopped the terminal, does not stop the daemon: ranks then wait with
-    their log lines at their hosts; what programs write to standard error is dropped and counted.
+    A person who reads slowly, or has stopped the terminal, does not stop the daemon: the outbox holds the
+    event bus meanwhile, and drops and counts what programs write to standard error.
     """
 
     def __init__(self, bus: EventBus) -> None:
         self._waiting: BoundedOutbox[OutputPiece] = BoundedOutbox(
-            bus, hold_at=MANY, free_at=FEW, on_dropped=self._on_dropped
+            bus, hold_at=HOLD_AT, free_at=FREE_AT, on_dropped=self._on_dropped
         )
         self._busy = False
         self._changed = Bell()
 
     def put(self, text: str, *, error: bool = False, droppable: bool = False) -> None:
-        """Show a text, whose last line's end is added; a `droppable` one only if there is room."""
+        """Show a text and an end of line after it. A `droppable` text is dropped while the bus is held."""
         self._waiting.put(OutputPiece(text + "\n", error), len(text) + 1, droppable=droppable)
         self._changed.ring()
 
     async def pump(self, write: Write) -> None:
-        """Show what comes, until cancelled."""
+        """Show texts as they come, until cancelled."""
         while True:
             while not self._waiting:
                 await self._changed.wait()
             await self._write_some(write, _BATCH)
 
     async def drained(self) -> None:
-        """Wait until all is shown."""
+        """Wait until all texts are shown."""
         while self._waiting or self._busy:
             await self._changed.wait()
 
     async def close(self, write: Write, patience: float) -> None:
-        """Show what is left, within `patience` seconds and whatever is cancelled; no more holding."""
+        """Show what is left within `patience` seconds, even when cancelled; then free the bus."""
         with trio.move_on_after(patience, shield=True):
             if self._waiting:
                 await self._write_some(write, math.inf)
         self._waiting.clear()
 
-    async def _write_some(self, write: Write, most: float) -> None:
-        batch = self._waiting.take(most)
+    async def _write_some(self, write: Write, enough: float) -> None:
+        batch = self._waiting.take(enough)
         self._busy = True
         try:
             await write(batch)

@@ -1,4 +1,4 @@
-"""What a command that runs once says: lines, and below them, on a terminal, how far it is."""
+"""What a command that runs once shows: lines, and on a terminal a progress bar below them."""
 
 from __future__ import annotations
 
@@ -11,26 +11,28 @@ from collections.abc import Callable, Iterator
 
 import trio
 
+from ...actors import Bell
 from ...content.store.backend import OnProgress, TransferProgress
 from ...process.descriptors import write_all
 from ..text.progress import Speed, render
 from .outbox import OutputPiece
 from .streams import STDERR, write_pieces
 
-_TICK = 0.1
-"""Seconds between two looks at how far it is."""
+_REDRAW_INTERVAL = 0.1
+"""Seconds between two drawings of the bar: it moves smoothly and takes little time."""
 _LAST_WORDS = 0.5
-"""Seconds that may pass with writing what is left when a command was stopped."""
+"""Seconds that a stopped command may take to write what is left."""
 _USUAL_WIDTH = 80
+"""Columns of a terminal that does not tell its width: the most common width."""
 _ECHO = "^C"
-"""What a terminal may show behind a bar, and is removed with it."""
+"""What a terminal may show behind the bar when a person presses Ctrl-C; it is removed with the bar."""
 
 
 class Screen:
-    """Shows lines in order, and at most one bar, which is on standard error and never stays there.
+    """Shows lines in order, and at most one bar. The bar is on standard error and is removed in the end.
 
     Args:
-        bar: whether bars are wanted; there is none where standard error is no terminal.
+        bar: whether to show bars. There are none in any case if standard error is no terminal.
     """
 
     def __init__(self, *, bar: bool = True) -> None:
@@ -39,31 +41,31 @@ class Screen:
         self._paper = _Paper()
         self._due = False
         self._busy = False
-        self._changed = trio.Event()
+        self._changed = Bell()
 
     def say(self, text: str) -> None:
-        """Show a text, whose last line's end is added."""
+        """Show a text and an end of line after it, on standard output."""
         self._put(OutputPiece(text + "\n", error=False))
 
     def complain(self, text: str) -> None:
-        """Show a text on standard error, whose last line's end is added."""
+        """Show a text and an end of line after it, on standard error."""
         self._put(OutputPiece(text + "\n", error=True))
 
     @contextlib.contextmanager
     def progress(self, verb: str) -> Iterator[OnProgress | None]:
-        """Inside, there is a bar, if there may be one, and what this gives is to be told how far it is."""
+        """Inside, show a bar. Yield the callable that takes the progress; None if there is no bar."""
         if not self._may_draw:
             yield None
             return
         now: TransferProgress | None = None
         speed = Speed(trio.current_time())
 
-        def told(progress: TransferProgress) -> None:
+        def on_progress(progress: TransferProgress) -> None:
             nonlocal now
             now = progress
 
         def line() -> str:
-            # the last column stays free, too: some terminals go on to the next line
+            # keep the last column free, too: some terminals then go to the next line
             width = max(1, _width() - len(_ECHO) - 1)
             if now is None:
                 return f"{verb} …"[:width]
@@ -72,30 +74,30 @@ class Screen:
         self._line = line
         self._show()
         try:
-            yield told
+            yield on_progress
         finally:
             self._line = None
             self._show()
 
     async def pump(self) -> None:
-        """Show what comes, until cancelled.
+        """Show lines and the bar as they change, until cancelled.
 
         Raises:
-            OSError: it cannot be written any more.
+            OSError: the output cannot be written any more.
         """
         while True:
             if not self._due:
-                with trio.move_on_after(math.inf if self._line is None else _TICK):
+                with trio.move_on_after(math.inf if self._line is None else _REDRAW_INTERVAL):
                     await self._changed.wait()
             await self._write()
 
     async def drained(self) -> None:
-        """Wait until all is shown, and no bar any more that is not wanted."""
+        """Wait until all lines are shown, and an ended bar is removed."""
         while self._due or self._busy:
             await self._changed.wait()
 
     async def close(self) -> None:
-        """Show what is left and remove the bar, if that can be and is not long, even when cancelled."""
+        """Show what is left and remove the bar, even when cancelled; give up after half a second."""
         self._line = None
         with trio.move_on_after(_LAST_WORDS, shield=True), contextlib.suppress(OSError):
             await self._write()
@@ -106,11 +108,7 @@ class Screen:
 
     def _show(self) -> None:
         self._due = True
-        self._wake()
-
-    def _wake(self) -> None:
-        self._changed.set()
-        self._changed = trio.Event()
+        self._changed.ring()
 
     async def _write(self) -> None:
         bar = "" if self._line is None else self._line()
@@ -119,11 +117,11 @@ class Screen:
             await trio.to_thread.run_sync(self._paper.write, bar, abandon_on_cancel=True)
         finally:
             self._busy = False
-            self._wake()
+            self._changed.ring()
 
 
 class _Paper:
-    """What was written, and is to be. Threads write, one of which may have been left behind."""
+    """What was written, and what waits. Threads write here; a cancelled command may leave one behind."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -134,7 +132,7 @@ class _Paper:
         self._waiting.append(piece)
 
     def write(self, bar: str) -> None:
-        # spaces, and not an escape sequence, which not every terminal knows
+        # erase with spaces: not every terminal knows an escape sequence for that
         with self._lock:
             pieces = [self._waiting.popleft() for _ in range(len(self._waiting))]
             if pieces:

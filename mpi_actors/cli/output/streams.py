@@ -1,4 +1,4 @@
-"""Writing to standard output and standard error, and reading standard input, outside of trio's thread."""
+"""Standard output and standard error, and the lines of standard input."""
 
 from __future__ import annotations
 
@@ -16,14 +16,15 @@ from ..text.show import printable
 from .outbox import OutputPiece
 
 STDIN, STDOUT, STDERR = 0, 1, 2
+"""The standard descriptors."""
 MAX_LINE = 4 * 1024 * 1024
-"""Bytes of the longest line that is read."""
-
-_READ = 64 * 1024
+"""Bytes of the longest line of standard input: longer than any command, and little memory."""
+_READ_SIZE = 64 * 1024
+"""Bytes that are read at once: what a pipe holds."""
 
 
 def write_pieces(pieces: Iterable[OutputPiece]) -> None:
-    """Write to standard output and standard error, in order. Blocks.
+    """Write pieces to standard output and standard error, in order. This blocks.
 
     Raises:
         OSError: one of them cannot be written; BrokenPipeError if nobody reads it any more.
@@ -58,13 +59,13 @@ def _is_writable(fd: int) -> bool:
 
 
 async def read_lines() -> AsyncIterator[str]:
-    """The lines of standard input, without their ends.
+    """Yield the lines of standard input, without their ends.
 
-    A thread reads, and is left behind when this is cancelled: standard input may be shared with other
-    programs, which non-blocking reads would disturb.
+    A thread reads, and stays behind when this is cancelled: non-blocking reads would disturb other programs
+    that share standard input.
 
     Raises:
-        UsageError: a line is too long, or not UTF-8, or standard input cannot be read.
+        UsageError: a line is too long or not UTF-8, or standard input cannot be read.
     """
     tail = b""
     while data := await trio.to_thread.run_sync(_read_some, abandon_on_cancel=True):
@@ -79,7 +80,7 @@ async def read_lines() -> AsyncIterator[str]:
 
 def _read_some() -> bytes:
     try:
-        return os.read(STDIN, _READ)
+        return os.read(STDIN, _READ_SIZE)
     except BlockingIOError:
         select.select([STDIN], [], [])
         return _read_some()

@@ -1,4 +1,4 @@
-"""Standard input of `run`, as it comes, without keeping anybody waiting who has something else to do."""
+"""Standard input of `run`, as it comes."""
 
 from __future__ import annotations
 
@@ -9,27 +9,28 @@ from collections.abc import AsyncIterator
 
 import trio
 
-_READ = 64 * 1024
-_AGAIN = 0.5
-"""Seconds after which it is tried again to read a terminal that is somebody else's now."""
+_READ_SIZE = 64 * 1024
+"""Bytes that are read at once: what a pipe holds."""
+_RETRY_INTERVAL = 0.5
+"""Seconds between two attempts to read a terminal while another process group has it."""
 
 
 async def standard_input() -> AsyncIterator[bytes]:
-    """What descriptor 0 gives, to its end; an error in reading is an end, too.
+    """Yield what descriptor 0 gives, until its end or an error.
 
-    While we are in the background of a terminal, its input is left to whoever is in front.
+    While this process is in the background of a terminal, it leaves the input to the foreground processes.
     """
-    # ignored, so that the kernel refuses to give us what is not ours, and does not stop us
+    # ignore SIGTTIN: the kernel then refuses a read in the background, and does not stop this process
     before = signal.signal(signal.SIGTTIN, signal.SIG_IGN)
     try:
         while True:
             try:
-                # in a thread that is left behind if nothing comes: it may be a file, for which none can wait
-                data = await trio.to_thread.run_sync(os.read, 0, _READ, abandon_on_cancel=True)
+                # read in a thread, which stays behind when cancelled: no event loop can wait for a file
+                data = await trio.to_thread.run_sync(os.read, 0, _READ_SIZE, abandon_on_cancel=True)
             except OSError as error:
                 if error.errno != errno.EIO or not os.isatty(0):
                     return
-                await trio.sleep(_AGAIN)
+                await trio.sleep(_RETRY_INTERVAL)
                 continue
             if not data:
                 return

@@ -1,7 +1,7 @@
-"""`run`: one program on a pool of daemons that lives as long as it does, like mpiexec.
+"""`run`: one program on a pool of daemons that lives as long as the program, as with mpiexec.
 
-Exit codes: the program's; 2 for what cannot be used, 3 when the job failed; 128 + the signal's number after
-Ctrl-C and the like.
+Exit codes: the program's; 2 if the arguments cannot be used; 3 if the job failed without an exit code;
+128 + the signal's number after a signal.
 """
 
 from __future__ import annotations
@@ -27,19 +27,20 @@ from .input import standard_input
 from .output import Output, Terminal
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+"""The signals that end the run."""
 
 
 def run(options: RunArguments) -> int:
-    """Run the program to its end, and return the exit code. Nothing of the pool is left, however it ends.
+    """Run the program to its end, and return the exit code. Nothing of the pool is left behind.
 
-    Of an mpi4py program, each rank's lines go where it wrote them. Of another one, rank 0's log goes to
-    standard output, and what other ranks log, or any writes to standard error, to standard error. So does
-    what becomes of ranks and peers; and on SIGQUIT, what each rank does or waits for.
+    Lines of an mpi4py program go to the stream to which the rank wrote them. Of other programs, the log of
+    rank 0 goes to standard output; the logs of other ranks, and standard error of all, go to standard error.
+    Standard error also gets losses and replacements, and on SIGQUIT what each rank does or waits for.
     """
     terminal = Terminal()
     try:
         return trio.run(_run, options, terminal)
-    except KeyboardInterrupt:  # before or after the time in which it is handled
+    except KeyboardInterrupt:  # outside of `_watch_signals`
         return exit_codes.INTERRUPTED
     except UsageError as error:
         terminal.say(f"mpi-actors: {error}")
@@ -55,10 +56,14 @@ def run(options: RunArguments) -> int:
 
 
 def find_program(program: str, store: Path | None) -> Path:
-    """The interpreter's directory, or the script, that is named on the command line.
+    """Return the interpreter's directory or the script that the command line names.
+
+    Args:
+        program: a path, or the name of an interpreter in the store.
+        store: a directory of interpreters, if there is one.
 
     Raises:
-        UsageError: there is none.
+        UsageError: there is no such program; the text says what is missing.
     """
     if store is not None and "/" not in program and not missing_files(store / program):
         return store / program
@@ -74,7 +79,7 @@ def _lacks(place: Path) -> str:
     if not place.exists():
         return "there is no such file or directory"
     if not place.is_dir():
-        return "that is no file and no directory"
+        return "it is neither a file nor a directory"
     return f"the directory has no {' and no '.join(missing_files(place))}"
 
 
@@ -98,7 +103,7 @@ async def _run(options: RunArguments, terminal: Terminal) -> int:
 async def _watch_signals(
     received: list[int], scope: trio.CancelScope, *, task_status: trio.TaskStatus[None]
 ) -> None:
-    # what was ignored when we were started (nohup, background jobs) stays ignored
+    # signals that the parent process ignores (nohup, background jobs of scripts) stay ignored
     wanted = [number for number in _SIGNALS if signal.getsignal(number) is not signal.SIG_IGN]
     with trio.open_signal_receiver(*wanted) as signals:
         task_status.started()
@@ -111,7 +116,7 @@ async def _watch_signals(
 async def _answer_questions(
     running: list[LocalJob], terminal: Terminal, *, task_status: trio.TaskStatus[None]
 ) -> None:
-    """On each SIGQUIT, which Ctrl-\\ sends, say what the ranks do or wait for."""
+    """After each SIGQUIT, which Ctrl-\\ sends, say what the ranks do or wait for."""
     with trio.open_signal_receiver(signal.SIGQUIT) as signals:
         task_status.started()
         async for _ in signals:
@@ -133,9 +138,9 @@ async def _run_job(options: RunArguments, terminal: Terminal, running: list[Loca
             async def on_event(peer: LocalPeer, time: float, event: Event) -> None:
                 nonlocal unwritten
                 try:
-                    await output.show(peer.index, time, event)
+                    await output.on_event(peer.index, time, event)
                 except OSError as error:
-                    # nobody reads the answer any more
+                    # nobody reads the output any more
                     unwritten = unwritten or error
                     scope.cancel()
 
@@ -153,7 +158,7 @@ async def _run_job(options: RunArguments, terminal: Terminal, running: list[Loca
 
 
 def _program(options: RunArguments) -> ScriptProgram | Path:
-    """What is to be run: a script or module, or an interpreter's directory."""
+    """Return what to run: a script or a module, or an interpreter's directory."""
     if options.module:
         return module(options.program)
     place = find_program(options.program, options.store)

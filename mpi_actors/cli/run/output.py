@@ -1,4 +1,4 @@
-"""What `run` shows: whole lines, in order, and as slowly as whoever reads them."""
+"""What `run` shows of a job: whole lines, in order, as fast as somebody reads them."""
 
 from __future__ import annotations
 
@@ -16,18 +16,26 @@ from ..output.eventlog import EventLog
 from ..output.streams import write_from_trio
 from ..text.show import describe
 
-_REMEMBERED = 40
+_REMEMBERED_LINES = 40
+"""Lines of each rank's standard error to remember, so that a failure does not repeat them: more than a reason
+quotes."""
 
 
 class Terminal:
-    """Standard output and standard error, by lines. Writes go past Python's buffers, which a thread that is
-    stuck in a write could otherwise hold at the end."""
+    """Standard output and standard error, by lines.
+
+    Writes bypass Python's buffers: a thread that is stuck in a write would hold these when Python ends.
+    """
 
     async def write(self, number: int, text: str) -> None:
-        """Write whole lines, waiting for the reader; when cancelled, a part may be written.
+        """Write whole lines, and wait for the reader. When cancelled, a part may be written.
+
+        Args:
+            number: the descriptor.
+            text: the lines.
 
         Raises:
-            OSError: they cannot be written. For standard error that is ignored: nobody could be told.
+            OSError: standard output cannot be written. An error of standard error is ignored.
         """
         try:
             await write_from_trio(number, text.encode(errors="surrogateescape"))
@@ -36,7 +44,7 @@ class Terminal:
                 raise
 
     def say(self, line: str) -> None:
-        """One line to standard error, at once."""
+        """Write one line to standard error. This blocks; errors are ignored."""
         try:
             write_all(2, f"{line}\n".encode(errors="surrogateescape"))
         except OSError:
@@ -44,17 +52,17 @@ class Terminal:
 
 
 class Output:
-    """Shows events, and writes them to a file if there is one.
+    """Shows the events of a job, and writes them to a file if there is one. Use it with `async with`.
 
     Args:
-        terminal: where they are shown.
-        events: the file.
-        mpi: the program uses mpi4py: each rank's lines go where it wrote them. Else rank 0's log is the
-            answer, and goes to standard output; all other lines go to standard error, with the rank.
+        terminal: shows the lines.
+        events: the file of events; None for no file.
+        mpi: the program uses mpi4py: its lines go to the stream to which the rank wrote them. Else the log of
+            rank 0 is the answer and goes to standard output; other lines go to standard error, with the rank.
         prefix: begin each line with the rank.
 
     Raises:
-        UsageError: on entering: the file cannot be written.
+        UsageError: on entering, the file of events cannot be written.
     """
 
     def __init__(self, terminal: Terminal, events: Path | None, *, mpi: bool, prefix: bool) -> None:
@@ -77,11 +85,16 @@ class Output:
         if self._log is not None:
             self._log.close()
 
-    async def show(self, peer: int, time: float, event: Event) -> None:
-        """An event that a peer tells. The job's are told by peer 0, which coordinates it.
+    async def on_event(self, peer: int, time: float, event: Event) -> None:
+        """Show an event. Peer 0 coordinates the job, so its events tell all; those of other peers are ignored.
+
+        Args:
+            peer: the index of the peer that emitted the event.
+            time: when it happened, in seconds since 1970.
+            event: the event.
 
         Raises:
-            OSError: what it says cannot be written.
+            OSError: standard output cannot be written.
         """
         if peer != 0:
             return
@@ -100,7 +113,7 @@ class Output:
 
     async def _show_line(self, line: Log) -> None:
         if line.stream == "stderr":
-            self._stderr.setdefault(line.rank, deque(maxlen=_REMEMBERED)).append(line.text)
+            self._stderr.setdefault(line.rank, deque(maxlen=_REMEMBERED_LINES)).append(line.text)
         if self._mpi:
             number, marked = (2 if line.stream == "stderr" else 1), self._prefix
         else:
@@ -109,7 +122,7 @@ class Output:
         await self._terminal.write(number, f"[{line.rank}] {line.text}\n" if marked else f"{line.text}\n")
 
     async def conclude(self, result: JobResult) -> None:
-        """The job is over: when it failed, say why, with the program's last words unless they were shown."""
+        """Say why a job failed, with the end of its standard error unless that was shown already."""
         if result.ok:
             return
         reason, _, said = result.reason.partition(STDERR_FOLLOWS)

@@ -1,4 +1,4 @@
-"""Durations as people write them: "30d" is thirty days, "forever" has no end."""
+"""Durations as people write them: "30d" means thirty days, "forever" means no end."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from fractions import Fraction
 from ...errors import UsageError
 
 LONGEST = 1000 * 365 * 86400
-"""No duration but `forever` exceeds it, in seconds: a thousand years."""
+"""Seconds of the longest duration except `forever`: a thousand years."""
 
 _EXAMPLES = "Write one such as 12h, 30d or 8w (units: s, m, h, d, w), or forever."
 _DURATION = re.compile(r"\s*([0-9]{1,12}(?:\.[0-9]{1,12})?)\s*([smhdw])\s*", re.IGNORECASE | re.ASCII)
@@ -19,12 +19,12 @@ _AGO = ((365 * 86400, "year"), (30 * 86400, "month"), (86400, "day"), (3600, "ho
 
 
 def parse_duration(text: str) -> float:
-    """The seconds of a duration such as "90s", "1.5 h" or "30d"; infinity for "forever" and for 0.
+    """Return the seconds of a duration such as "90s", "1.5 h" or "30d"; infinity for "forever" and for 0.
 
-    Letters may be of either case.
+    Upper and lower case mean the same.
 
     Raises:
-        UsageError: it is no duration, or more than `LONGEST`.
+        UsageError: the text is no duration, or a duration of more than `LONGEST`.
     """
     if _ZERO.fullmatch(text) or text.strip().lower() == "forever":
         return math.inf
@@ -38,10 +38,10 @@ def parse_duration(text: str) -> float:
 
 
 def format_ago(seconds: float) -> str:
-    """How long ago something was, for people: "just now", "1 minute ago", "3 days ago"; rounded down."""
+    """Return how long ago something was, rounded down: "just now", "1 minute ago", "3 days ago"."""
     for unit, name in _AGO:
         count = int(seconds // unit)
         if count >= 1:
             return f"{count} {name}{'' if count == 1 else 's'} ago"
-    # less than a minute, or the clock was set back
+    # less than a minute, or somebody set the clock back
     return "just now"

@@ -1,4 +1,4 @@
-"""What `list` shows, at the console and on the command line. Pure."""
+"""What `list` and `gc` show, at the console and on the command line. Pure."""
 
 from __future__ import annotations
 
@@ -13,22 +13,23 @@ if TYPE_CHECKING:
     from ...content.store.backend import DirectoryEntry as ContentEntry
     from ...depot.listing import InterpreterEntry as Interpreter
 
-_MOST_LINES = 10
+_MAX_DETAIL_LINES = 10
+"""Lines of an interpreter's detail that a list shows: enough for the end of a traceback."""
 _INDENT = "    "
 _MARKS = {"file": "", "directory": "/", "link": "@"}
 
 
 def interpreter_lines(interpreters: Sequence[Interpreter], now: float) -> list[str]:
-    """Interpreters as a table; below each that has one, its detail: why it failed, or is not installed.
+    """Return a table of interpreters. Below an interpreter stands its detail, if it has one: why it failed.
 
     Args:
-        interpreters: what to show.
-        now: the time, in seconds since 1970.
+        interpreters: the interpreters to show.
+        now: the time in seconds since 1970.
     """
     rows = [
         (
             each.name,
-            # of a failed one it may have been forgotten
+            # the size of a failed interpreter may be unknown
             format_size(each.size) if each.size or each.state != "failed" else "",
             each.state,
             _last_use(each, now),
@@ -46,18 +47,18 @@ def interpreter_lines(interpreters: Sequence[Interpreter], now: float) -> list[s
 
 
 def entry_lines(entries: Sequence[ContentEntry]) -> list[str]:
-    """The entries of a directory in IPFS as a table; directories end with a slash, links with an @."""
+    """Return a table of a directory's entries. Directories end with a slash, links with an @."""
     rows = [(str(each.cid), format_size(each.size), each.name + _MARKS[each.kind]) for each in entries]
     return table(("cid", "size", "name"), rows)
 
 
 def collected_lines(interpreters: Sequence[str], blocks: int, size: int) -> list[str]:
-    """What `gc` removed.
+    """Return lines that say what `gc` removed.
 
     Args:
-        interpreters: their names.
-        blocks: the number of blocks.
-        size: their bytes.
+        interpreters: the names of removed interpreters.
+        blocks: the number of removed blocks.
+        size: the bytes of these blocks.
     """
     lines = [f"removed the interpreter {name}" for name in interpreters]
     if blocks:
@@ -72,12 +73,11 @@ def _last_use(interpreter: Interpreter, now: float) -> str:
 
 
 def _detail(interpreter: Interpreter) -> Iterator[str]:
-    """The end of it: that is where a program says why it failed."""
+    """Yield the first line, which says what went wrong, and the last lines, where a program says why."""
     lines = interpreter.detail.strip().splitlines()
-    if len(lines) > _MOST_LINES:
-        # the first says what went wrong, the last what the program had to say
+    if len(lines) > _MAX_DETAIL_LINES:
         yield one_line(lines[0])
         yield "…"
-        lines = lines[1 - _MOST_LINES :]
+        lines = lines[1 - _MAX_DETAIL_LINES :]
     for line in lines:
         yield one_line(line)

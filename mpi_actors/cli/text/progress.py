@@ -1,4 +1,4 @@
-"""How far something is and how fast it goes, as one line of a given width. Pure."""
+"""How far a transfer is and how fast it goes, as one line of a given width. Pure."""
 
 from __future__ import annotations
 
@@ -8,46 +8,47 @@ from ...content.store.backend import TransferProgress
 from .size import format_size
 
 _WINDOW = 5.0
-"""Seconds over which a speed is measured."""
-_SOON = 0.5
-"""Seconds before which no speed is told: it would be off by far."""
-_LEAST_BAR, _MOST_BAR = 10, 40
+"""Seconds over which a speed is measured: long enough to be steady, short enough to be of now."""
+_FIRST_SPEED = 0.5
+"""Seconds after which the first speed is shown: before that it would be far off."""
+_MIN_BAR, _MAX_BAR = 10, 40
+"""Columns of the bar."""
 _GAP = "  "
 
 
 class Speed:
-    """Bytes per second of the last few seconds.
+    """Measures bytes per second over the last few seconds.
 
     Args:
-        now: the time at which there were no bytes, in seconds.
+        now: the time in seconds when the transfer began.
     """
 
     def __init__(self, now: float) -> None:
         self._known: deque[tuple[float, int]] = deque([(now, 0)])
 
     def tell(self, now: float, done: int) -> float | None:
-        """The speed at `now`, when `done` bytes are there; None while it is too soon to say."""
-        if done < self._known[-1][1]:  # it began anew
+        """Return the speed at `now`, when `done` bytes are there; None while it is too early to say."""
+        if done < self._known[-1][1]:  # the transfer began again
             self._known = deque([(now, done)])
         self._known.append((now, done))
         while len(self._known) > 2 and self._known[1][0] <= now - _WINDOW:
             self._known.popleft()
         then, before = self._known[0]
-        return (done - before) / (now - then) if now - then >= _SOON else None
+        return (done - before) / (now - then) if now - then >= _FIRST_SPEED else None
 
 
 def describe(verb: str, progress: TransferProgress, speed: float | None) -> str:
-    """The same in words, however long; see `render`."""
+    """Return the progress in words, of any length. The arguments are those of `render`."""
     return _GAP.join(_parts(verb, progress, speed))
 
 
 def render(verb: str, progress: TransferProgress, speed: float | None, width: int) -> str:
-    """One line of at most `width` characters, with as much as fits in it.
+    """Return one line of at most `width` characters that says as much as fits.
 
     Args:
-        verb: what is being done, such as "fetching".
-        progress: how far it is.
-        speed: bytes per second; None if that is not known.
+        verb: what the transfer does, such as "fetching".
+        progress: how far the transfer is.
+        speed: bytes per second; None if unknown.
         width: characters, at least 1.
     """
     parts = _parts(verb, progress, speed)
@@ -56,14 +57,14 @@ def render(verb: str, progress: TransferProgress, speed: float | None, width: in
         return _longest([parts, parts[1:], [size]], width)
     _, percent, _, *rest = parts
     room = width - len(_GAP.join([*parts, ""]))
-    if room >= _LEAST_BAR:
-        parts.insert(2, _bar(_share(progress), min(room, _MOST_BAR)))
+    if room >= _MIN_BAR:
+        parts.insert(2, _bar(_share(progress), min(room, _MAX_BAR)))
         return _GAP.join(parts)
     return _longest([parts, parts[1:], [percent, *rest], [percent, *rest[:1]], [percent]], width)
 
 
 def _parts(verb: str, progress: TransferProgress, speed: float | None) -> list[str]:
-    """What is done, per cent if they are known, bytes, and if they are known speed and time."""
+    """Return the verb, the percentage if known, the bytes, and if known the speed and the time left."""
     how_fast = [] if speed is None else [f"{format_size(int(speed))}/s"]
     if progress.total is None:
         return [verb, format_size(progress.done), *how_fast]
@@ -92,7 +93,7 @@ def _bar(share: float, width: int) -> str:
 
 
 def _left(rest: int, speed: float | None) -> list[str]:
-    if speed is None or speed < 1 or not rest:  # stalled, or done
+    if speed is None or speed < 1 or not rest:  # the transfer stalls, or is done
         return []
     seconds = int(rest / speed + 0.5)
     if seconds >= 100 * 3600:

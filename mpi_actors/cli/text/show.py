@@ -1,4 +1,4 @@
-"""Events as a person reads them. Pure."""
+"""Events in words, for the console and for `run`. Pure."""
 
 from __future__ import annotations
 
@@ -25,36 +25,37 @@ from .tables import seconds_text
 
 
 class TextKind(enum.Enum):
-    """What a text is, which decides where it goes and whether a quiet console shows it."""
+    """What a text is. This decides to which stream it goes, and whether a quiet console shows it."""
 
     LOG = "log"
-    """A line that a program logged: always, to standard output."""
+    """A line that a program logged: always shown, on standard output."""
     STDERR = "stderr"
-    """A line that a program wrote to standard error: always, to standard error."""
+    """A line that a program wrote to standard error: always shown, on standard error."""
     NEWS = "news"
-    """What happens meanwhile: to standard output, unless quiet."""
+    """News of peers and jobs: on standard output, unless the console is quiet."""
     FAILURE = "failure"
-    """What a person has to know: always, to standard error."""
+    """What a person has to know: always shown, on standard error."""
 
     @property
     def is_error(self) -> bool:
-        """It goes to standard error."""
+        """Whether the text goes to standard error."""
         return self in (TextKind.STDERR, TextKind.FAILURE)
 
 
 @attrs.frozen
 class Shown:
-    """An event as text, without the last line's end."""
+    """An event as text, without the end of its last line."""
 
     text: str
     kind: TextKind
 
 
 def show(event: Event, *, several: bool = False) -> Shown | None:
-    """How an event is shown; None if it is not.
+    """Return how a console shows an event; None if it does not show it.
 
     Args:
-        several: jobs are running side by side, so that each line has to say whose it is.
+        event: the event.
+        several: jobs run side by side, so that each log line names its job.
     """
     match event:
         case Log(job=job, rank=rank, text=text, stream=stream):
@@ -100,12 +101,12 @@ def describe(event: Event) -> str:
 
 
 def short_job(job: JobId) -> str:
-    """Enough of a job's id to name it."""
+    """Return the beginning of a job's id, which is enough to name it."""
     return job[:8]
 
 
 def printable(text: str) -> str:
-    """A stranger's text without anything that would move a terminal's cursor or change its colours."""
+    """Return a stranger's text without characters that control a terminal, except tabs and line ends."""
     return "".join(char if char.isprintable() or char in "\t\n" else "\ufffd" for char in text)
 
 

@@ -1,4 +1,4 @@
-"""Sizes as people write them: "10MB" is ten million bytes, "10MiB" is 10 * 1024 * 1024."""
+"""Sizes as people write them: "10MB" means ten million bytes, "10MiB" means 10 * 1024 * 1024 bytes."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from fractions import Fraction
 from ...errors import UsageError
 
 LARGEST = 2**63 - 1
-"""No size exceeds it, in bytes."""
+"""Bytes of the largest size: what a signed 64-bit integer holds, as in the database."""
 
 _EXAMPLES = "Write one such as 10MB, 1.5GiB or 1000 (bytes)."
 _SIZE = re.compile(r"\s*([0-9]{1,19}(?:\.[0-9]{1,19})?)\s*([a-z]*)\s*", re.IGNORECASE | re.ASCII)
@@ -21,10 +21,12 @@ _FACTORS = {
 
 
 def parse_size(text: str) -> int:
-    """The bytes of a size such as "10MB", "1.5 GiB" or "1000"; letters of either case, rounded down.
+    """Return the bytes of a size such as "10MB", "1.5 GiB" or "1000", rounded down.
+
+    Upper and lower case mean the same.
 
     Raises:
-        UsageError: it is no size, or more than `LARGEST`.
+        UsageError: the text is no size, or a size of more than `LARGEST`.
     """
     found = _SIZE.fullmatch(text)
     factor = _FACTORS.get(found[2].lower()) if found else None
@@ -37,10 +39,10 @@ def parse_size(text: str) -> int:
 
 
 def format_size(size: int) -> str:
-    """A size for people, with at most one decimal, such as "999 B", "1.5 kB" or "10 MB".
+    """Return a size for people, with at most one decimal, such as "999 B", "1.5 kB" or "10 MB".
 
     Raises:
-        ValueError: it is negative.
+        ValueError: the size is negative.
     """
     if size < 0:
         raise ValueError(f"a size is not negative: {size}")

@@ -8,7 +8,7 @@ _GAP = "  "
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
-    """Rows under a head, as lines; each column as wide as its widest text but the last."""
+    """Return the lines of a table: the head, then the rows. Each column is as wide as its widest text."""
     cells = [head, *rows]
     widths = [max(len(row[column]) for row in cells) for column in range(len(head))]
     return [
@@ -17,14 +17,14 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
     ]
 
 
-def one_line(text: str, most: int = 200) -> str:
-    """A text on one line, cut to `most` characters."""
+def one_line(text: str, width: int = 200) -> str:
+    """Return a text on one line, cut to `width` characters."""
     flat = " ".join(text.split())
-    return flat if len(flat) <= most else flat[: most - 1] + "…"
+    return flat if len(flat) <= width else flat[: width - 1] + "…"
 
 
 def seconds_text(seconds: float) -> str:
-    """A duration: "0.046 s", "12.3 s", "3 min 20 s", "2 h 5 min"."""
+    """Return a duration as text: "0.046 s", "12.3 s", "3 min 20 s", "2 h 5 min"."""
     if seconds < 1:
         return f"{seconds:.3f} s"
     if seconds < 60:

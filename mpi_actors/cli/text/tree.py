@@ -1,4 +1,4 @@
-"""What `tree` shows: the supervision tree, and what was dropped or turned away. Pure."""
+"""What `tree` shows: the supervision tree, and what the peer dropped or refused. Pure."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ from collections.abc import Iterator, Mapping
 from ...actors import ChildSnapshot, DeadLetterReport, SupervisorSnapshot
 from .tables import one_line
 
-_MOST = 20
+_MAX_REASONS = 20
+"""Lines of each list of reasons: the rare ones say little."""
 
 
 def tree_lines(snapshot: SupervisorSnapshot) -> Iterator[str]:
-    """A supervision tree, a line for each actor, those below indented."""
+    """Yield the lines of a supervision tree: one for each actor, indented below its supervisor."""
     yield f"{snapshot.name} ({snapshot.strategy})"
     yield from _below(snapshot, "  ")
 
@@ -19,13 +20,19 @@ def tree_lines(snapshot: SupervisorSnapshot) -> Iterator[str]:
 def dropped_lines(
     letters: DeadLetterReport, frames: Mapping[str, int], errors: Mapping[str, int]
 ) -> Iterator[str]:
-    """What could not be delivered, and who was turned away, counted; the most frequent first."""
+    """Yield the lines that count dropped messages and protocol errors, the most frequent reason first.
+
+    Args:
+        letters: messages that no actor took.
+        frames: data frames that the router dropped, by reason.
+        errors: protocol errors of other peers, by kind.
+    """
     yield f"dead letters: {letters.total}"
-    for count in letters.counts[:_MOST]:
+    for count in letters.counts[:_MAX_REASONS]:
         yield f"  {count.count} {count.kind} to {count.address}: {count.reason}"
     for title, counts in (("data frames dropped", frames), ("protocol errors of others", errors)):
         yield f"{title}: {sum(counts.values())}"
-        for reason, number in sorted(counts.items(), key=lambda item: -item[1])[:_MOST]:
+        for reason, number in sorted(counts.items(), key=lambda item: -item[1])[:_MAX_REASONS]:
             yield f"  {number} {reason}"
 
 

@@ -167,7 +167,7 @@ def test_list_shows_a_directory(content: FakeContent, capfd: pytest.CaptureFixtu
         {"name": "link", "cid": str(link), "kind": "link", "size": 4},
     ]
     assert f"{RUN}  1.2 kB  run.py" in Done(["list", f"{ROOT}/echo"], capfd).out
-    assert Done(["list", str(Cid.of(b"empty"))], capfd).out == "an empty directory\n"
+    assert Done(["list", str(Cid.of(b"empty"))], capfd).out == "the directory is empty\n"
 
 
 def test_list_of_a_file_fails(content: FakeContent, capfd: pytest.CaptureFixture[str]) -> None:

@@ -1,16 +1,16 @@
-"""What waits to be shown."""
+"""Texts that wait to be shown."""
 
 from __future__ import annotations
 
 import trio
 from trio.testing import wait_all_tasks_blocked
 
-from mpi_actors.cli.output.outbox import FEW, MANY, Outbox, OutputPiece
+from mpi_actors.cli.output.outbox import FREE_AT, HOLD_AT, Outbox, OutputPiece
 from mpi_actors.events import EventBus
 
 
 class Screen:
-    """Shows pieces when it may."""
+    """Shows pieces as soon as it may."""
 
     def __init__(self) -> None:
         self.shown: list[OutputPiece] = []
@@ -23,7 +23,7 @@ class Screen:
 
 
 async def test_texts_come_in_order_and_drained_waits_for_them(nursery: trio.Nursery) -> None:
-    """Whatever stream they are for."""
+    """The order is that of all texts, on standard output and standard error."""
     outbox, screen = Outbox(EventBus()), Screen()
     nursery.start_soon(outbox.pump, screen.write)
     await outbox.drained()
@@ -41,14 +41,14 @@ async def test_texts_come_in_order_and_drained_waits_for_them(nursery: trio.Nurs
 
 
 async def test_too_much_holds_the_bus_until_it_is_shown(nursery: trio.Nursery) -> None:
-    """Meanwhile standard error is dropped and counted, and nothing else is."""
+    """Meanwhile the outbox drops and counts lines of standard error, and keeps all others."""
     bus = EventBus()
     outbox, screen = Outbox(bus), Screen()
     nursery.start_soon(outbox.pump, screen.write)
-    line = "x" * (FEW // 2)
+    line = "x" * (FREE_AT // 2)
     while not bus.held:
         outbox.put(line)
-    count = MANY // len(line) + 1
+    count = HOLD_AT // len(line) + 1
     outbox.put("lost", error=True, droppable=True)
     outbox.put("kept")
     screen.may.set()
@@ -63,7 +63,7 @@ async def test_too_much_holds_the_bus_until_it_is_shown(nursery: trio.Nursery) -
 
 
 async def test_closing_shows_what_is_left_even_when_cancelled(autojump_clock: trio.abc.Clock) -> None:
-    """But not for longer than it may take, and the bus is let go."""
+    """Closing takes no longer than it may, and frees the bus."""
     bus = EventBus()
     outbox, screen = Outbox(bus), Screen()
     screen.may.set()
@@ -73,7 +73,7 @@ async def test_closing_shows_what_is_left_even_when_cancelled(autojump_clock: tr
         await outbox.close(screen.write, 1.0)
     assert screen.shown == [OutputPiece("last words\n", False)]
     stuck = Screen()
-    outbox.put("x" * MANY)
+    outbox.put("x" * HOLD_AT)
     assert bus.held
     start = trio.current_time()
     await outbox.close(stuck.write, 1.0)

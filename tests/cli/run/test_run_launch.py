@@ -1,4 +1,4 @@
-"""What stands in a command line, as something to run."""
+"""Programs that `run` finds."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from mpi_actors.pool.local.script import module, script, under_other_name
 
 @pytest.fixture
 def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A working directory with a script, two interpreters, and a directory that is none."""
+    """Make a working directory with a script, two interpreters, and a directory that is no interpreter."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "script.py").write_text("")
     (tmp_path / "none").mkdir()
@@ -39,7 +39,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     ],
 )
 def test_a_program_is_found(here: Path, program: str, store: str | None, found: str) -> None:
-    """A name in the store comes first; what has a slash is a path."""
+    """A name in the store comes before a name in the working directory; a word with a slash is a path."""
     assert find_program(program, None if store is None else Path(store)) == Path(found)
 
 
@@ -50,11 +50,11 @@ def test_a_program_is_found(here: Path, program: str, store: str | None, found: 
         ("nowhere.py", None, "no program 'nowhere.py': there is no such file or directory"),
         ("none", None, "no program 'none': the directory has no init.py and no run.py"),
         ("nowhere", "store", "no interpreter 'nowhere' in 'store'"),
-        ("/dev/null", None, "no program '/dev/null': that is no file and no directory"),
+        ("/dev/null", None, "no program '/dev/null': it is neither a file nor a directory"),
     ],
 )
 def test_what_is_none_is_said(here: Path, program: str, store: str | None, text: str) -> None:
-    """With what is missing."""
+    """The error says what is missing."""
     with pytest.raises(UsageError) as caught:
         find_program(program, None if store is None else Path(store))
     assert text in str(caught.value)

@@ -1,4 +1,4 @@
-"""Where `run` writes what the ranks write."""
+"""What `run` shows, and where."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ JOB = JobId("0123456789abcdef")
 
 
 class Paper(Terminal):
-    """Keeps what is written."""
+    """A terminal that keeps what is written."""
 
     def __init__(self) -> None:
         self.text = {1: "", 2: ""}
@@ -44,26 +44,26 @@ LINES = [line(0, "a"), line(1, "b"), line(0, "c", "stderr"), line(1, "d", "stder
     ],
 )
 async def test_each_line_has_its_place(mpi: bool, prefix: bool, out: str, err: str) -> None:
-    """An mpi4py program's lines go where it wrote them; another's answer is apart from all else."""
+    """Lines of an mpi4py program keep their stream; the answer of other programs stands alone."""
     paper = Paper()
     async with Output(paper, None, mpi=mpi, prefix=prefix) as output:
         for event in LINES:
-            await output.show(0, 1.0, event)
-            await output.show(1, 1.0, event)  # another peer tells the same: it is not shown again
+            await output.on_event(0, 1.0, event)
+            await output.on_event(1, 1.0, event)  # the same event of another peer is not shown
     assert paper.text == {1: out, 2: err}
 
 
 async def test_what_becomes_of_ranks_is_told() -> None:
-    """A first start is no news, a loss and another start are."""
+    """A loss and a replacement are shown, a first start is not."""
     paper = Paper()
     peer = PeerId("12D3KooWabcdefgh")
     async with Output(paper, None, mpi=True, prefix=False) as output:
         for number in (0, 1):
-            await output.show(
+            await output.on_event(
                 0, 1.0, RankStarted(job=JOB, rank=2, incarnation=number, peer=peer, pid=1, daemon_pid=1)
             )
             if not number:
-                await output.show(
+                await output.on_event(
                     0, 1.0, RankLost(job=JOB, rank=2, incarnation=0, peer=peer, reason="killed by SIGKILL")
                 )
     assert paper.text[2].splitlines() == [
@@ -78,13 +78,13 @@ def failed(reason: str) -> JobResult:
 
 @pytest.mark.parametrize("shown", [False, True], ids=["not-shown", "shown-before"])
 async def test_a_failure_is_said_once(shown: bool) -> None:
-    """The program's last words, unless they were shown already, then one line."""
+    """The end of the program's standard error is shown once, then one line with the reason."""
     paper = Paper()
     async with Output(paper, None, mpi=True, prefix=False) as output:
         if shown:
-            await output.show(0, 1.0, line(3, "Traceback", "stderr"))
-            await output.show(0, 1.0, line(3, "Error: no", "stderr"))
-        await output.show(0, 1.0, line(1, "other", "stderr"))
+            await output.on_event(0, 1.0, line(3, "Traceback", "stderr"))
+            await output.on_event(0, 1.0, line(3, "Error: no", "stderr"))
+        await output.on_event(0, 1.0, line(1, "other", "stderr"))
         await output.conclude(
             failed("rank 3 failed: exit code 1; its standard error ended with:\nTraceback\nError: no")
         )
@@ -94,17 +94,17 @@ async def test_a_failure_is_said_once(shown: bool) -> None:
 
 
 async def test_success_says_nothing() -> None:
-    """As mpiexec."""
+    """A job that ends well adds no line of ours, as with mpiexec."""
     paper = Paper()
     finished = JobFinished(job=JOB, ok=True, exit_code=0, reason="", seconds=1.0)
     async with Output(paper, None, mpi=True, prefix=False) as output:
-        await output.show(0, 1.0, finished)
+        await output.on_event(0, 1.0, finished)
         await output.conclude(JobResult(JOB, ok=True, exit_code=0, reason="", seconds=1.0, output=()))
     assert paper.text == {1: "", 2: ""}
 
 
 async def test_events_need_a_file_that_can_be_written(tmp_path: Path) -> None:
-    """It is a matter of usage."""
+    """A file that cannot be written is a usage error."""
     with pytest.raises(UsageError, match="cannot write events"):
         async with Output(Paper(), tmp_path / "no" / "where", mpi=True, prefix=False):
             raise AssertionError("it opened")
