@@ -17,8 +17,8 @@ from ..output.streams import write_from_trio
 from ..text.show import describe
 
 _REMEMBERED_LINES = 40
-"""Lines of each rank's standard error to remember, so that a failure does not repeat them: more than a reason
-quotes."""
+"""Lines of each rank's standard error to remember, so that a failure does not repeat them: as many as a
+reason quotes."""
 
 
 class Terminal:
@@ -86,7 +86,7 @@ class Output:
             self._log.close()
 
     async def on_event(self, peer: int, time: float, event: Event) -> None:
-        """Show an event. Peer 0 coordinates the job, so its events tell all; those of other peers are ignored.
+        """Show an event of peer 0, which coordinates the job; ignore those of other peers.
 
         Args:
             peer: the index of the peer that emitted the event.
