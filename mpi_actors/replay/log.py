@@ -15,6 +15,7 @@ Part = bytes | bytearray | memoryview
 Payload = Part | tuple[Part, ...]
 
 _MIB = 1024 * 1024
+"""Bytes in a mebibyte, the unit of limits in errors."""
 _ARENA_SIZE = 32 * _MIB
 """Bytes of memory taken from the system at a time for large copies; a few huge pages."""
 _LEAST_SHARED = 16 * 1024

@@ -14,7 +14,7 @@ import xxhash
 from ..errors import ReplayDivergence
 
 DIGEST_SIZE = 16
-"""Bytes of a digest."""
+"""Bytes of a digest: those of a 128-bit hash, so that two different messages do not have one by chance."""
 _UNKNOWN = bytes(DIGEST_SIZE)
 """Stands for the digest of a message that is not computed yet; nothing is compared with it."""
 

@@ -218,7 +218,11 @@ def Alloc_mem(size: int, info: object = None) -> buffer:
 
 
 def Free_mem(mem: buffer) -> None:
-    """Let go of memory that `Alloc_mem` returned."""
+    """Let go of memory that `Alloc_mem` returned.
+
+    Raises:
+        TypeError: it is not a buffer.
+    """
     if not isinstance(mem, buffer):
         raise TypeError(f"expected buffer, got {type(mem).__name__}")
     mem.release()

@@ -9,7 +9,6 @@ from typing import Any, Self, SupportsIndex
 from ..constants import ERR_COUNT, ORDER_C
 from ..errors.exception import Exception as MPIException
 from ..handle import Handle
-from . import distribution
 from .contents import COMBINERS
 from .definition import Definition, Parts
 from .layout import Layout, assembled, repeated, resized
@@ -145,6 +144,10 @@ class TypeConstructors(Handle):
     ) -> Self:
         """Return a datatype of blocks: their lengths in items, their displacements in bytes, their
         datatypes.
+
+
+        Raises:
+            ValueError: the three sequences have different lengths.
         """
         lengths = integers(blocklengths)
         places = integers(displacements, len(lengths))
@@ -170,7 +173,9 @@ class TypeConstructors(Handle):
         """
         whole = integers(sizes)
         part, first = integers(subsizes, len(whole)), integers(starts, len(whole))
-        layout = distribution.subarray(self._require().layout, whole, part, first, order)
+        from .distribution import subarray  # few programs need it: keeps the start fast
+
+        layout = subarray(self._require().layout, whole, part, first, order)
         count = 1
         for length in part:
             count *= length
@@ -200,7 +205,9 @@ class TypeConstructors(Handle):
         """
         whole = integers(gsizes)
         kinds, blocks, grid = (integers(values, len(whole)) for values in (distribs, dargs, psizes))
-        layout, count = distribution.darray(
+        from .distribution import darray  # few programs need it: keeps the start fast
+
+        layout, count = darray(
             self._require().layout, index(size), index(rank), whole, kinds, blocks, grid, order
         )
         params = {"size": size, "rank": rank, "gsizes": whole, "distribs": kinds, "dargs": blocks}

@@ -13,7 +13,7 @@ from pickle import PickleBuffer
 from typing import Any
 
 WORD = 8
-"""Bytes of a pointer."""
+"""Bytes of a pointer: the offsets below hold for 64-bit machines only."""
 BASICSIZE, AS_BUFFER, FLAGS = 32, 160, 168
 """Offsets in PyTypeObject with 8-byte pointers: tp_basicsize, tp_as_buffer, tp_flags."""
 

@@ -146,7 +146,14 @@ def whole(spec: Any) -> Any:
 
 
 def located(buf: Any, kind: Any, writable: bool) -> tuple[memoryview, Datatype]:
-    """Return the memory of a buffer, and the datatype given for it or that of its format."""
+    """Return the memory of a buffer, and the datatype given for it or that of its format.
+
+    Raises:
+        BufferError: the memory is not contiguous, or read-only and `writable`.
+        KeyError: there is no datatype for the code or the format.
+        TypeError: it is not a buffer.
+        MPIException: ERR_BUFFER, for IN_PLACE.
+    """
     if buf is None:
         return NOTHING, typed(kind)
     if buf is BOTTOM:

@@ -189,7 +189,7 @@ class Inlet:
         """A new incarnation of the partner sends a digest in place of a message that is here: compare.
 
         Raises:
-            ReplayDivergence: the message differs from the one that is here.
+            ReplayDivergence: the message differs from the one that is here (`divergence` says it in words).
             BadFrame: there is no such message here.
         """
         if len(given) != DIGEST_SIZE or not self.numbers.has(seq):

@@ -13,6 +13,7 @@ from .helper import ProgressHelper
 from .wiring import ChannelWiring, prewired
 
 _MIB = 1024 * 1024
+"""Bytes in a mebibyte, the unit of the limits below."""
 
 
 class Limits(NamedTuple):

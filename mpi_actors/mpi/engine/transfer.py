@@ -12,8 +12,9 @@ if TYPE_CHECKING:
 STANDARD, BUFFERED, SYNCHRONOUS, READY = range(4)
 """The modes of a send (MPI 4.1, section 3.4)."""
 ANY_SOURCE = -1
+"""The wildcard for the source of a receive, as in the module MPI."""
 ANY_TAG = -1
-"""The wildcards of a receive, as in the module MPI."""
+"""The wildcard for the tag of a receive, as in the module MPI."""
 
 
 class Transfer:

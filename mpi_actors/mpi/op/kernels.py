@@ -8,7 +8,7 @@ from typing import Any
 
 from ..constants import ERR_OP
 from ..errors.exception import Exception as MPIException
-from . import arrays, plain
+from . import plain
 from .elements import COMPLEX, PAIR, Element
 from .plain import Reducer
 from .validity import check
@@ -87,13 +87,26 @@ def _make(operation: str, element: Element, count: int) -> Reducer:
             raise MPIException(ERR_OP, "reducing long double needs numpy, and a long double of 16 bytes")
     elif count > FEW:
         module = numpy.worth(count)
+    if module is not None:
+        return _with_numpy(module, operation, element)
     if kind == PAIR:
-        return arrays.locations(module, operation, code) if module else plain.locations(operation, code)
+        return plain.locations(operation, code)
     if kind == COMPLEX:
         if operation == "PROD":
-            return arrays.complex_products(module, code) if module else plain.complex_products(code)
+            return plain.complex_products(code)
         count *= 2
-    return arrays.numbers(module, operation, code) if module else plain.numbers(operation, code, count)
+    return plain.numbers(operation, code, count)
+
+
+def _with_numpy(numpy: Any, operation: str, element: Element) -> Reducer:
+    from . import arrays  # few programs need it: keeps the start fast
+
+    kind, code = element
+    if kind == PAIR:
+        return arrays.locations(numpy, operation, code)
+    if kind == COMPLEX and operation == "PROD":
+        return arrays.complex_products(numpy, code)
+    return arrays.numbers(numpy, operation, code)
 
 
 def _copy(inbuf: memoryview, inoutbuf: memoryview) -> None:
