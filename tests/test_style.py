@@ -9,7 +9,6 @@ import pytest
 from package_graph import MODULES, tree
 
 WORKING = [
-    "actors",
     "bench",
     "cli",
     "root",

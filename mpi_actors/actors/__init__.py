@@ -1,16 +1,18 @@
-"""Actors and their supervision, in trio's idiom and OTP's words. Usable alone.
+"""Actors and their supervisors, in trio's idiom and OTP's words. They can be used alone.
 
-The parts, from the bottom up:
+The package knows trio, and nothing of networks, processes or MPI. From the bottom up:
 
-- `bell`: wakes those who wait for a change;
-- `dead_letters`: what could not be delivered, counted;
+- `bell`: wakes tasks that wait for a change;
+- `dead_letters`: counts messages that could not be delivered;
 - `mailbox`: the address of an actor: a bounded data box, and a control box that data never blocks;
 - `ask`: a question that carries the channel for its answer;
-- `snapshot`, `spec`: the frozen words: what a supervisor is told, what it tells, what a console shows;
-- `decide`: the decisions of supervision, pure;
+- `snapshot`: a supervision tree at one moment, as a console shows it;
+- `spec`: what a supervisor must know of a child, and the notice of a child's end;
+- `decide`: the decisions of supervision, without tasks or clocks;
 - `context`: what an actor can find out about itself: `current_actor()`;
-- `watch`: death-watch;
-- `child`, `supervisor`: the tree itself.
+- `watch`: who gets the notices of a child's end;
+- `child`: what a supervisor keeps of each child;
+- `supervisor`: the tree itself.
 
 An actor is an async function that owns a mailbox. Its messages are frozen classes:
 
@@ -26,7 +28,7 @@ An actor is an async function that owns a mailbox. Its messages are frozen class
 ...     async for question in box:
 ...         question.reply.send(question.dividend // question.divisor)
 
-A supervisor runs it, and starts it again when it fails. Its address stays the same:
+A supervisor runs an actor, and starts it again when it fails. The actor's address stays the same:
 
 >>> async def main() -> None:
 ...     box: Mailbox[Divide] = Mailbox("divider")

@@ -17,9 +17,9 @@ T = TypeVar("T")
 
 
 class Reply(Generic[T]):
-    """Takes one answer, from the actor that was asked or whomever it hands this on to.
+    """The channel for one answer. `ask` makes it, and a frozen message carries it.
 
-    Made by `ask`, carried in a frozen message.
+    The actor that was asked answers, or passes the reply on to another that does.
     """
 
     __slots__ = ("_abandoned", "_address", "_dead_letters", "_error", "_settled", "_value")
@@ -37,11 +37,11 @@ class Reply(Generic[T]):
 
     @property
     def settled(self) -> bool:
-        """Whether an answer would be useless: there is one already, or the asker has left."""
+        """Whether an answer is no longer of use: one was given already, or the asker has left."""
         return self._abandoned or self._settled.is_set()
 
     def send(self, value: T) -> bool:
-        """Answer. Never waits. False: it came too late, or second, and is a dead letter."""
+        """Answer without waiting; return False if the answer became a dead letter: it was late or second."""
         if self.settled:
             self._dead_letters.record(f"asker of {self._address}", value, Reason.LATE)
             return False
@@ -50,9 +50,9 @@ class Reply(Generic[T]):
         return True
 
     def refuse(self, error: Exception | None = None) -> bool:
-        """Give no answer: the asker gets `error` raised, by default `NoReply`. Never waits.
+        """Answer with an error, which `ask` raises; by default `NoReply`. Never waits.
 
-        False: it came too late, or second, and is a dead letter.
+        Return False if the answer is late or not the first: then it is a dead letter.
         """
         if error is None:
             error = NoReply(f"{self._address} refused the question")
@@ -63,8 +63,8 @@ class Reply(Generic[T]):
         self._settled.set()
         return True
 
-    def _dropped(self, reason: str) -> None:
-        """The question became a dead letter; unless it was answered before, it never will be."""
+    def _on_dropped(self, reason: str) -> None:
+        """Refuse the question, which has become a dead letter, unless it was answered before."""
         if not self.settled:
             self.refuse(NoReply(f"{self._address} dropped the question: {reason}"))
 
@@ -82,24 +82,24 @@ class Reply(Generic[T]):
 async def ask(
     box: Mailbox[M], question: Callable[[Reply[T]], M], *, deadline: float, control: bool = False
 ) -> T:
-    """Send `question(reply)` to `box` and wait for what is sent to that reply.
+    """Send `question(reply)` to `box`, wait for an answer to that reply, and return it.
 
     Args:
-        box: whom to ask.
-        question: makes the message, given the reply to put into it.
-        deadline: seconds, for delivering the question and for the answer together.
-        control: ask through the control box, ahead of data.
+        box: the mailbox of the actor to ask.
+        question: makes the message that carries a given reply.
+        deadline: seconds, for the delivery of the question and the answer together.
+        control: send the question to the control box, ahead of data.
 
     Raises:
-        NoReply: no answer in time; or the question was dropped: the actor has gone, its control box is
-            full, or it failed with the question in hand.
-        Exception: whatever the actor refused the question with.
+        NoReply: there was no answer in time; or the question was dropped: the actor has gone, its control box
+            is full, or it failed while it dealt with the question.
+        Exception: the error with which the actor refused the question.
     """
     reply: Reply[T] = Reply(box.name, box.dead_letters)
     message = question(reply)
     try:
-        with box.if_dropped(message, reply._dropped), trio.move_on_after(deadline):
-            # A message that is not delivered settles the reply through `if_dropped`.
+        with box.if_dropped(message, reply._on_dropped), trio.move_on_after(deadline):
+            # if the message is not delivered, `if_dropped` refuses the reply
             if control:
                 box.post(message)
             else:

@@ -13,7 +13,7 @@ from .snapshot import ChildSnapshot, ChildState
 from .spec import ChildSpec, Exited, ExitReason
 
 MAX_ERROR_TEXT = 300
-"""Characters of a child's last error that are kept to be shown."""
+"""Characters of a child's last error that are kept: as many as a console shows."""
 
 
 @attrs.define(eq=False)
@@ -22,13 +22,13 @@ class ChildRun:
 
     actor: Actor
     since: float
-    """When it was started, by trio's clock."""
+    """When the run started, by trio's clock."""
     scope: trio.CancelScope = attrs.field(factory=lambda: trio.CancelScope(shield=True))
-    """Shielded: a supervisor that is cancelled stops its children one after the other, by this."""
+    """Shielded: a cancelled supervisor stops its children in order, each by its scope."""
     done: trio.Event = attrs.field(factory=trio.Event)
 
     def ask_to_stop(self, grace: float) -> None:
-        """Let it end within `grace` seconds, or be cancelled. Asking again does not give more time."""
+        """Ask the run to stop within `grace` seconds; then cancel it. A second call gives no more time."""
         if self.actor.stopping.is_set():
             return
         self.actor.stopping.set()
@@ -40,14 +40,14 @@ class ChildRun:
 
 @attrs.define(eq=False)
 class Recovery:
-    """A group of children on the way from stopped to started: a task that conducts it owns this."""
+    """A group of children that one task stops and starts again."""
 
     members: tuple[Child, ...]
     """In start order."""
     delay: float = 0.0
-    """Seconds between stopped and started."""
+    """Seconds to wait between stop and start."""
     first: bool = False
-    """Not a restart: the supervisor begins."""
+    """Whether this is the first start of the supervisor's children, not a restart."""
     scope: trio.CancelScope = attrs.field(factory=trio.CancelScope)
     done: trio.Event = attrs.field(factory=trio.Event)
 
@@ -58,20 +58,20 @@ class Child:
 
     spec: ChildSpec[Any]
     initial: bool
-    """It is among those with which every run of the supervisor begins."""
+    """Whether each run of the supervisor begins with this child."""
     generation: int = -1
     restarts: int = 0
     last_error: str = ""
     run: ChildRun | None = None
     recovery: Recovery | None = None
-    """The recovery that will start it. Until then, its end is no news."""
+    """The recovery that will start the child. Until then, the end of the child causes no other."""
     unwanted: bool = False
-    """Somebody stopped it for good."""
+    """Whether the child was stopped for good."""
     gone: trio.Event = attrs.field(factory=trio.Event)
     _wait: float = 0.0
 
     def renew(self) -> None:
-        """A new run of the supervisor begins."""
+        """Prepare the child for a new run of the supervisor."""
         self.restarts = 0
         self.recovery = None
         self.unwanted = False
@@ -79,7 +79,7 @@ class Child:
         self._wait = 0.0
 
     def begin(self, supervisor: str) -> ChildRun:
-        """Make the next run: the next generation behind the same address."""
+        """Make and return the next run: the next generation behind the same address."""
         self.recovery = None
         self.generation += 1
         self.spec.mailbox.reopen()
@@ -87,7 +87,7 @@ class Child:
         return self.run
 
     def ask_to_stop(self) -> None:
-        """Begin the orderly stop of the current run, if there is one."""
+        """Ask the current run, if there is one, to stop."""
         if self.run is not None:
             self.run.ask_to_stop(self.spec.shutdown)
             self.spec.mailbox.halt()
@@ -100,7 +100,7 @@ class Child:
             await run.done.wait()
 
     def end(self, run: ChildRun, error: Exception | None) -> Exited:
-        """Note how `run` ended."""
+        """Note how `run` ended; return the notice of its end."""
         self.run = None
         if error is not None:
             self.last_error = describe(error)
@@ -111,11 +111,11 @@ class Child:
         return self.exited(ExitReason.STOPPED if run.actor.stopping.is_set() else ExitReason.NORMAL)
 
     def exited(self, reason: ExitReason, error: Exception | None = None) -> Exited:
-        """The notice of the end of the last run."""
+        """Return the notice of the end of the last run."""
         return Exited(self.spec.id, self.generation, error, reason)
 
     def restart_delay(self, lived: float) -> float:
-        """Seconds to wait before the restart that follows a run that `lived` so long."""
+        """Return the seconds to wait before the restart after a run of `lived` seconds."""
         backoff = self.spec.backoff
         if backoff is None:
             return 0.0
@@ -124,7 +124,7 @@ class Child:
 
     @property
     def state(self) -> ChildState:
-        """What it is doing."""
+        """What the child is doing."""
         if self.run is None:
             return ChildState.IDLE if self.recovery is None else ChildState.WAITING
         if self.run.actor.stopping.is_set():
@@ -132,7 +132,7 @@ class Child:
         return ChildState.RUNNING if self.run.actor.is_ready else ChildState.STARTING
 
     def snapshot(self) -> ChildSnapshot:
-        """A frozen copy to be shown."""
+        """Return a frozen copy, as a console shows it."""
         return ChildSnapshot(
             id=self.spec.id,
             state=self.state,
@@ -146,5 +146,5 @@ class Child:
 
 
 def describe(error: Exception) -> str:
-    """An exception in one line of bounded length, whatever its `__str__` does."""
+    """Return an exception in one line of bounded length, even if its `__str__` fails."""
     return format_exception_only(error)[0].strip().splitlines()[0].rstrip(": ")[:MAX_ERROR_TEXT]

@@ -1,4 +1,4 @@
-"""What could not be delivered, counted: nothing that is dropped goes unseen."""
+"""Counts messages that could not be delivered, so that none is dropped unseen."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from collections import Counter, deque
 import attrs
 
 MAX_KEYS = 256
-"""How many different (address, kind, reason) are counted apart, unless told otherwise."""
+"""Different (address, kind, reason) that are counted apart by default: more than a console can show."""
 
 KEEP = 32
-"""How many of the last dead letters are kept to be shown, unless told otherwise."""
+"""The last dead letters that are kept by default: as many as fit on a screen."""
 
 OTHERS = "(others)"
-"""Stands for address, kind and reason in the one count that takes what comes after the last key."""
+"""Address, kind and reason of the one count that takes all dead letters beyond `max_keys`."""
 
 
 class Reason(enum.StrEnum):
-    """Why this package drops a message. Other layers may record texts of their own."""
+    """Why this package drops a message. Other packages may record texts of their own."""
 
     FULL = "mailbox full"
     CLOSED = "mailbox closed"
@@ -29,14 +29,14 @@ class Reason(enum.StrEnum):
 
 @attrs.frozen
 class DeadLetter:
-    """One dropped message. The message itself is not kept: it may be large, or hold something open."""
+    """One dropped message, without the message itself, which may be large or hold something open."""
 
     number: int
-    """Counts all dead letters, from 1."""
+    """The number of the dead letter, from 1."""
     address: str
-    """The name of the mailbox that the message was for."""
+    """The name of the mailbox to which the message was sent."""
     kind: str
-    """The message's type."""
+    """The type of the message."""
     reason: str
 
 
@@ -52,7 +52,7 @@ class DeadLetterCount:
 
 @attrs.frozen
 class DeadLetterReport:
-    """What a console shows of dead letters."""
+    """All dead letters at one moment, as a console shows them."""
 
     total: int
     counts: tuple[DeadLetterCount, ...]
@@ -62,11 +62,11 @@ class DeadLetterReport:
 
 
 class DeadLetters:
-    """Counts dropped messages in bounded memory. One is shared by the mailboxes of a tree.
+    """Counts dropped messages in bounded memory. All mailboxes of a tree share one.
 
     Args:
         keep: how many of the last dead letters to keep.
-        max_keys: how many different (address, kind, reason) to count apart; the rest share one count.
+        max_keys: how many different (address, kind, reason) to count apart; others share one count.
     """
 
     def __init__(self, *, keep: int = KEEP, max_keys: int = MAX_KEYS) -> None:
@@ -77,7 +77,7 @@ class DeadLetters:
 
     @property
     def total(self) -> int:
-        """How many messages were dropped so far."""
+        """The number of messages dropped so far."""
         return self._total
 
     def record(self, address: str, message: object, reason: str) -> None:
@@ -91,6 +91,6 @@ class DeadLetters:
         self._counts[key] += 1
 
     def report(self) -> DeadLetterReport:
-        """A frozen copy of all that is known."""
+        """Return a frozen copy of all counts."""
         counts = tuple(DeadLetterCount(*key, count) for key, count in self._counts.most_common())
         return DeadLetterReport(self._total, counts, tuple(self._recent))

@@ -9,12 +9,13 @@ from .spec import Intensity, Strategy
 
 
 def affected(strategy: Strategy, order: Sequence[str], ended: str) -> tuple[str, ...]:
-    """Who is stopped and started again because `ended` has to be; in start order, `ended` included.
+    """Return the children to stop and start again when `ended` must be restarted: in start order, with
+    `ended`.
 
     Args:
-        strategy: the supervisor's.
+        strategy: the strategy of the supervisor.
         order: the ids of all children, in start order.
-        ended: one of them.
+        ended: the id of the child that ended.
     """
     if strategy is Strategy.ONE_FOR_ONE:
         return (ended,)
@@ -24,14 +25,14 @@ def affected(strategy: Strategy, order: Sequence[str], ended: str) -> tuple[str,
 
 
 class RestartWindow:
-    """Remembers when restarts happened, as long as that matters."""
+    """Remembers the times of restarts within the last period of an intensity."""
 
     def __init__(self, intensity: Intensity) -> None:
         self._intensity = intensity
         self._times: deque[float] = deque()
 
     def admit(self, now: float) -> bool:
-        """Count a restart at `now` (seconds, never less than before); False: that is one too many."""
+        """Count a restart at `now` (seconds, never less than before); return False if it is one too many."""
         self._times.append(now)
         while now - self._times[0] > self._intensity.period:
             self._times.popleft()

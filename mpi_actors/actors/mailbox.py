@@ -1,8 +1,8 @@
 """A mailbox: the address of an actor, which outlives the actor's restarts.
 
-It has two boxes. *Data* is bounded, and whoever tells waits while it is full (back-pressure). *Control* is
-for what must not wait behind data: death notices, cancels, acknowledgements. Posting never waits, and
-control is read before data.
+It has two boxes. The *data* box is bounded: a task in `tell` waits while it is full (back-pressure). The
+*control* box takes what must not wait behind data: death notices, cancels, acknowledgements. `post` never
+waits, and the actor reads control before data.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ from .dead_letters import DeadLetters, Reason
 M = TypeVar("M")
 
 DATA_CAPACITY = 64
-"""Messages that the data box holds unless told otherwise."""
+"""Messages that the data box holds by default: few, so that senders soon feel a slow actor."""
 
 CONTROL_CAPACITY = 4096
-"""Messages that the control box holds unless told otherwise; more than a live actor leaves unread."""
+"""Messages that the control box holds by default: more than a live actor leaves unread."""
 
 
 @attrs.frozen
@@ -35,15 +35,15 @@ class MailboxStatistics:
     data: int
     """Messages that wait in the data box."""
     capacity: int
-    """The most that the data box holds."""
+    """Messages that the data box can hold."""
     control: int
     """Messages that wait in the control box."""
     control_capacity: int
-    """The most that the control box holds."""
+    """Messages that the control box can hold."""
     tellers: int
     """Tasks that wait in `tell` because the data box is full."""
     taken: int
-    """Messages that were read so far."""
+    """Messages that the actor has taken so far."""
     dropped: int
     """Messages that became dead letters so far."""
     closed: bool
@@ -51,20 +51,23 @@ class MailboxStatistics:
 
 @attrs.define(eq=False)
 class _Teller:
-    """A task that waits for room."""
+    """A task that waits in `tell` for room."""
 
     task: trio.lowlevel.Task
     refused: bool = False
 
 
 class Mailbox(Generic[M]):
-    """The address of an actor that takes messages of type `M`, and the actor's own end of it.
+    """The address of an actor that takes messages of type `M`, and the box from which the actor reads.
 
     Args:
-        name: the address as people read it: in logs, dead letters and the console.
-        capacity: messages that the data box holds, at least 1.
-        control_capacity: messages that the control box holds, at least 1.
-        dead_letters: where dropped messages are counted; by default a count of this mailbox's own.
+        name: the address for people: in logs, dead letters and the console.
+        capacity: messages that the data box can hold, at least 1.
+        control_capacity: messages that the control box can hold, at least 1.
+        dead_letters: counts dropped messages; by default the mailbox has a count of its own.
+
+    Raises:
+        ValueError: a capacity is less than 1.
     """
 
     def __init__(
@@ -97,11 +100,11 @@ class Mailbox(Generic[M]):
 
     @property
     def closed(self) -> bool:
-        """Whether the owner has gone for good."""
+        """Whether the actor has gone for good."""
         return self._closed
 
     def statistics(self) -> MailboxStatistics:
-        """How full it is, and what went through it."""
+        """Return how full the mailbox is, and what went through it."""
         return MailboxStatistics(
             name=self.name,
             data=len(self._data),
@@ -114,15 +117,15 @@ class Mailbox(Generic[M]):
             closed=self._closed,
         )
 
-    # --- for those who have the address -------------------------------------------------------------------
+    # --- for senders ---------------------------------------------------------------------------------------
 
     async def tell(self, message: M) -> None:
-        """Put `message` into the data box, waiting while it is full. Those who wait are served in order.
+        """Put `message` into the data box. Wait while it is full; senders that wait are served in order.
 
-        When it is cancelled, the message was not delivered.
+        When this is cancelled, the message was not delivered.
 
         Raises:
-            MailboxClosed: the owner has gone for good, before or while waiting.
+            MailboxClosed: the actor has gone for good, before this call or during it.
         """
         await trio.lowlevel.checkpoint_if_cancelled()
         if self._closed:
@@ -145,16 +148,16 @@ class Mailbox(Generic[M]):
             raise self._closed_error()
 
     def tell_nowait(self, message: M) -> bool:
-        """Put `message` into the data box if it has room. False: it is a dead letter (full or closed)."""
+        """Put `message` into the data box; return False if it became a dead letter (full or closed)."""
         return self._put(message, self._data, self._capacity)
 
     def post(self, message: M) -> bool:
-        """Put `message` into the control box. Never waits. False: it is a dead letter (full or closed)."""
+        """Put `message` into the control box; return False if it became a dead letter (full or closed)."""
         return self._put(message, self._control, self._control_capacity)
 
     @contextmanager
     def if_dropped(self, message: M, act: Callable[[str], object]) -> Iterator[None]:
-        """While in this block, call `act(reason)` if that very `message` becomes a dead letter here."""
+        """In this block, call `act(reason)` if this very `message` becomes a dead letter here."""
         self._if_dropped[id(message)] = act
         try:
             yield
@@ -164,11 +167,11 @@ class Mailbox(Generic[M]):
     # --- for the actor ------------------------------------------------------------------------------------
 
     def next_nowait(self) -> M:
-        """The next message: control first, in order within each box.
+        """Take the next message: control first, in order within each box.
 
         Raises:
-            trio.WouldBlock: there is none.
-            MailboxClosed: there is none, and will be none.
+            trio.WouldBlock: there is no message now.
+            MailboxClosed: there is no message, and no more will come.
         """
         if self._control:
             message = self._control.popleft()
@@ -184,13 +187,13 @@ class Mailbox(Generic[M]):
         return message
 
     async def next(self) -> M:
-        """Wait for the next message: control first, in order within each box.
+        """Wait for the next message and take it: control first, in order within each box.
 
-        When it is cancelled, no message was taken. Asking for the next message says that the one before
-        has been dealt with.
+        When this is cancelled, no message was taken. An actor that asks for the next message has dealt with
+        the one before.
 
         Raises:
-            MailboxClosed: there is none, and will be none.
+            MailboxClosed: there is no message, and no more will come.
         """
         self._hand = ()
         await trio.lowlevel.checkpoint()
@@ -201,10 +204,10 @@ class Mailbox(Generic[M]):
                 await self._readers.park()
 
     def __aiter__(self) -> Mailbox[M]:
-        """Messages as `next` gives them, until the mailbox closes or the actor is asked to stop.
+        """Iterate over messages, as `next` returns them, until the mailbox closes or the actor must stop.
 
-        An actor that is asked to stop leaves its unread messages to its next generation. One that must
-        deal with them first, or waits for goodbyes, goes on with `next` and `next_nowait`.
+        An actor that must stop leaves its unread messages to its next generation. If it has to deal with them
+        first, or waits for goodbyes, it goes on with `next` and `next_nowait`.
         """
         return self
 
@@ -220,12 +223,12 @@ class Mailbox(Generic[M]):
                 break
         raise StopAsyncIteration
 
-    # --- for the owner, which is the supervisor -----------------------------------------------------------
+    # --- for the supervisor --------------------------------------------------------------------------------
 
     def close(self) -> None:
-        """The actor has gone for good: refuse everything, and wake all who wait. Idempotent.
+        """Refuse all messages from now on, because the actor has gone for good. Idempotent.
 
-        Unread messages, and those of waiting tellers, become dead letters.
+        Unread messages, and those of tasks that wait in `tell`, become dead letters.
         """
         if self._closed:
             return
@@ -244,20 +247,20 @@ class Mailbox(Generic[M]):
         self._readers.unpark_all()
 
     def reopen(self) -> None:
-        """A new generation begins: take messages (again), and let `async for` run (again)."""
+        """Take messages, and let `async for` run, for a new generation of the actor."""
         self._closed = False
         self._halted = False
         self._hand = ()
 
     def halt(self) -> None:
-        """The actor is asked to stop: its `async for` over this mailbox ends. Unread messages stay."""
+        """End the `async for` of the actor over this mailbox, because it must stop. Unread messages stay."""
         self._halted = True
         self._readers.unpark_all()
 
     def drop_in_hand(self) -> None:
-        """The actor failed: if it had taken a message and not asked for another, that is a dead letter.
+        """Make a dead letter of the message that the actor was dealing with when it failed.
 
-        It is not delivered again, since it may be what made the actor fail.
+        The message is not delivered again: it may have made the actor fail.
         """
         hand, self._hand = self._hand, ()
         for message in hand:
@@ -274,7 +277,7 @@ class Mailbox(Generic[M]):
         return True
 
     def _admit_teller(self) -> None:
-        # The message is handed over here, not when the teller wakes: so nobody can jump the queue.
+        # move the message here, not when the teller wakes: so no other sender can overtake it
         if self._tellers:
             teller, message = self._tellers.popitem(last=False)
             self._data.append(message)

@@ -13,30 +13,30 @@ class ChildState(enum.Enum):
     """What a child is doing."""
 
     IDLE = "idle"
-    """Its supervisor does not run, or has not come to it yet."""
+    """Its supervisor does not run, or has not started it yet."""
     STARTING = "starting"
-    """It runs, and has not said that it is ready."""
+    """It runs, and has not called `Actor.ready`."""
     RUNNING = "running"
     STOPPING = "stopping"
-    """It was asked to stop, or cancelled, and still runs."""
+    """It must stop or was cancelled, and still runs."""
     WAITING = "waiting"
-    """It does not run and will be started: after its backoff, or when its group has stopped."""
+    """It will be started: after its backoff, or when its group has stopped."""
 
 
 @attrs.frozen
 class ChildSnapshot:
-    """One child."""
+    """One child at one moment."""
 
     id: str
     state: ChildState
     restart: str
     """permanent, transient or temporary."""
     generation: int
-    """Which run: 0, 1, 2 …; -1 = it never ran."""
+    """Which run: 0, 1, 2 …; -1 if it never ran."""
     restarts: int
-    """How often it was started again in this run of its supervisor."""
+    """How often it was restarted in this run of its supervisor."""
     last_error: str
-    """What it failed with last; empty if it never did."""
+    """The last error with which it failed; empty if it never failed."""
     mailbox: MailboxStatistics
     nested: SupervisorSnapshot | None
     """The tree below, if it is a supervisor."""
@@ -44,13 +44,13 @@ class ChildSnapshot:
 
 @attrs.frozen
 class SupervisorSnapshot:
-    """A supervisor and all that is below it."""
+    """A supervisor and all below it, at one moment."""
 
     name: str
     strategy: str
     """one for one, rest for one or one for all."""
     running: bool
     restarts: int
-    """How many restarts, of one child or a group, it has made in this run."""
+    """Restarts, of one child or of a group, in this run of the supervisor."""
     children: tuple[ChildSnapshot, ...]
     """In start order."""

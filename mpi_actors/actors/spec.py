@@ -1,4 +1,4 @@
-"""What a supervisor is told about its children, and what it tells about them. OTP's words."""
+"""What a supervisor must know of a child, and the notice of a child's end. The words are OTP's."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class ExitReason(enum.Enum):
     NORMAL = "normal"
     """It returned by itself."""
     FAILED = "failed"
-    """It raised an exception, asked to stop or not."""
+    """It raised an exception, whether it had to stop or not."""
     STOPPED = "stopped"
     """Its supervisor asked it to stop, and it returned or was cancelled."""
 
@@ -33,38 +33,38 @@ class Restart(enum.Enum):
     TRANSIENT = "transient"
     """Unless it ends normally."""
     TEMPORARY = "temporary"
-    """Never: not even when a group restart of its siblings stopped it."""
+    """Never, not even when it was stopped to restart a group of siblings."""
 
     def applies_to(self, reason: ExitReason) -> bool:
-        """Whether a child that ended so, while its supervisor wants it, is started again."""
+        """Return whether a child that ended in this way is restarted, unless it was stopped for good."""
         if self is Restart.TRANSIENT:
             return reason is not ExitReason.NORMAL
         return self is Restart.PERMANENT
 
 
 class Strategy(enum.Enum):
-    """Who is started again together with a child that ended."""
+    """Which siblings are started again together with a child that ended."""
 
     ONE_FOR_ONE = "one for one"
-    """Nobody else."""
+    """None."""
     REST_FOR_ONE = "rest for one"
     """Those that were added after it."""
     ONE_FOR_ALL = "one for all"
-    """All its siblings."""
+    """All."""
 
 
 @attrs.frozen
 class Intensity:
-    """How many restarts within `period` seconds a supervisor takes before it fails upwards.
+    """How many restarts within `period` seconds a supervisor makes before it fails itself.
 
-    One group restart counts once. The intensities of nested supervisors multiply, so let inner ones give
-    up sooner: three levels of 10 make a thousand restarts before anybody above hears of it.
+    The restart of a group counts once. The intensities of nested supervisors multiply, so let inner ones give
+    up sooner: with 10 on three levels, a child restarts a thousand times before the top level fails.
     """
 
     max_restarts: int = attrs.field(default=3, validator=attrs.validators.ge(0))
-    """0: the first child that would have to be started again makes the supervisor fail."""
+    """0: the supervisor fails when the first child would have to be started again."""
     period: float = attrs.field(default=5.0, validator=attrs.validators.gt(0))
-    """Seconds."""
+    """In seconds."""
 
 
 @attrs.frozen
@@ -75,16 +75,16 @@ class Backoff:
     factor: float = attrs.field(default=2.0, validator=attrs.validators.ge(1))
     longest: float = attrs.field(default=30.0, validator=attrs.validators.gt(0))
     healthy: float = attrs.field(default=60.0, validator=attrs.validators.ge(0))
-    """A child that lived for so many seconds begins with `first` again."""
+    """After a run of this many seconds, a child's next wait is `first` again."""
 
     def after(self, previous: float) -> float:
-        """The wait that follows a wait of `previous` seconds; 0 = there was none."""
+        """Return the wait that follows a wait of `previous` seconds (0: there was none)."""
         return min(self.longest, previous * self.factor if previous > 0 else self.first)
 
 
 @attrs.frozen
 class Exited:
-    """A run of a child has ended. Also the death-watch message."""
+    """The notice that a run of a child has ended; what death-watch sends."""
 
     id: str
     generation: int
@@ -92,21 +92,21 @@ class Exited:
     error: Exception | None
     reason: ExitReason
     gone: bool = False
-    """The child has gone for good and its mailbox is closed; otherwise it may be started again.
+    """Whether the child has gone for good, and its mailbox is closed; if not, it may be started again.
 
-    When that turns out only later, a second notice of the same generation says it: the child was stopped
-    while it waited for its restart, or its supervisor was, and is not started again."""
+    A second notice of the same generation may say so later: when the child, or its supervisor, is stopped
+    while the child waits for its restart."""
 
 
 class Nested(Protocol):
-    """What a supervisor needs of a supervisor that is its child."""
+    """What a supervisor needs of a child that is a supervisor, too."""
 
     def snapshot(self) -> SupervisorSnapshot:
-        """The tree below it."""
+        """Return the tree below it."""
         ...
 
     def close(self) -> None:
-        """It will not run again: let go of its children for good."""
+        """Let go of its children for good: it will not run again."""
         ...
 
 
@@ -114,8 +114,8 @@ class Nested(Protocol):
 class ChildSpec(Generic[M]):
     """How to run one child.
 
-    Common mistakes: a `shutdown` above 0 for an actor that never looks whether it should stop only delays
-    every stop; and a `PERMANENT` child that returns when its work is done is started again.
+    Two common mistakes: with a `shutdown` above 0, an actor that never looks whether it must stop only delays
+    each stop; and a `PERMANENT` child that returns when its work is done is started again.
     """
 
     id: str
@@ -124,16 +124,16 @@ class ChildSpec(Generic[M]):
     """The actor: an async function that owns the mailbox while it runs."""
     restart: Restart = Restart.PERMANENT
     shutdown: float = attrs.field(default=0.0, validator=attrs.validators.ge(0))
-    """Seconds between asking the child to stop and cancelling it; 0 = cancel at once, which suits whatever
-    cleans up in `finally`; `math.inf` = never cancel. How a child sees the request: `Actor.stopping`."""
+    """Seconds between the request to stop (`Actor.stopping`) and cancellation. 0: cancel at once, which suits
+    a child that cleans up in `finally`. `math.inf`: never cancel."""
     mailbox: Mailbox[M] = attrs.field()
-    """Its address, which outlives restarts; by default a new one, named like the child."""
+    """The address of the child, which outlives restarts; by default a new mailbox with the child's name."""
     backoff: Backoff | None = None
-    """How long to wait before a restart that this child causes; None = restart at once."""
+    """How long to wait before a restart that this child causes; None: restart at once."""
     signals_ready: bool = False
-    """Wait with the next sibling until this child calls `current_actor().ready()`."""
+    """Start the next sibling only when this child has called `current_actor().ready()`."""
     nested: Nested | None = None
-    """The supervisor that this child is; set by `Supervisor.as_child`."""
+    """The supervisor that this child is, if it is one. `Supervisor.as_child` sets it."""
 
     @mailbox.default
     def _own_mailbox(self) -> Mailbox[M]:

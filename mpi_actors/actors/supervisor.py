@@ -1,9 +1,9 @@
-"""A supervisor: starts its children in order, starts them again when they end, stops them in reverse.
+"""A supervisor: starts its children in order, restarts them when they end, and stops them in reverse order.
 
-How it works: each child runs in a task under a scope of its own, shielded, so that only the supervisor
-stops it. What to do about an end is decided at once, in the task that ended, without waiting. What has to
-wait (for a group to stop, for a backoff) is a *recovery*, a task of its own: so no child's slow end keeps
-another from being supervised. A recovery that reaches further takes over from those it overlaps.
+Each child runs in a task with a shielded scope of its own, so that only the supervisor stops it. When a child
+ends, its task decides at once, without waiting, what to do. What takes time (until a group has stopped, or a
+backoff has passed) is a *recovery*, a task of its own: so a child that ends slowly does not keep the
+supervisor from the others. A recovery takes over the children that it shares with earlier ones.
 """
 
 from __future__ import annotations
@@ -32,14 +32,14 @@ log = logging.getLogger(__name__)
 class Supervisor:
     """Runs children, which are actors or supervisors.
 
-    It may run again after it has ended. Every run begins with `children`, whatever became of them in the
-    run before; those added later are forgotten when a run ends.
+    It can run again after it has ended. Each run begins with `children`, whatever happened to them in the run
+    before. The supervisor forgets children that were added later when a run ends.
 
     Args:
-        name: as people read it.
-        strategy: who is started again together with a child that ended.
-        intensity: how many restarts it takes before it fails upwards; default 3 within 5 s.
-        children: what it starts first, in that order.
+        name: the name for people.
+        strategy: which siblings are restarted together with a child that ended.
+        intensity: how many restarts it makes before it fails; by default 3 within 5 s.
+        children: the first children, in start order.
 
     Raises:
         DuplicateChild: two children have the same id or mailbox.
@@ -74,13 +74,15 @@ class Supervisor:
     # --- running ------------------------------------------------------------------------------------------
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
-        """Run until `stop()`, or until cancelled; `started()` once the first children are started.
+        """Run until `stop()`, or until cancelled; `started()` once the first children have started.
 
-        However it ends, the children are stopped first, in reverse order, each within its `shutdown`
-        seconds, and all mailboxes are closed.
+        At the end the children are always stopped, in reverse order, each within its `shutdown` seconds, and
+        all mailboxes are closed.
 
         Raises:
-            RestartIntensityExceeded: too many restarts; caused by the error of the last child that failed.
+            RestartIntensityExceeded: there were too many restarts; its cause is the error of the last child
+                that failed.
+            RuntimeError: it runs already.
         """
         self._check_idle()
         try:
@@ -89,7 +91,7 @@ class Supervisor:
             self.close()
 
     def stop(self) -> None:
-        """Ask `run` to stop all children and return. Harmless when it does not run."""
+        """Make `run` stop all children and return. Do nothing if it does not run."""
         self._ending = True
         self._finish.set()
         for recovery in self._recoveries:
@@ -98,10 +100,10 @@ class Supervisor:
     def as_child(
         self, *, restart: Restart = Restart.PERMANENT, backoff: Backoff | None = None
     ) -> ChildSpec[object]:
-        """A spec that makes this supervisor the child of another, under its own name.
+        """Return a spec that makes this supervisor the child of another, under its own name.
 
-        Its children's addresses outlive its restarts, too. It is up when its first children are; it is
-        stopped by cancelling it, which stops its children in an orderly way.
+        The addresses of its children outlive its restarts, too. It is up when its first children are. To stop
+        it, the other supervisor cancels it, which stops its children in an orderly way.
         """
         return ChildSpec(
             id=self.name,
@@ -113,7 +115,12 @@ class Supervisor:
         )
 
     def close(self) -> None:
-        """It does not run and will not: close all mailboxes and tell all watchers. `run` does it itself."""
+        """Close all mailboxes and send all watchers the last notice: this supervisor will not run. `run` does
+        so.
+
+        Raises:
+            RuntimeError: it runs.
+        """
         self._check_idle()
         for child in reversed(list(self._children.values())):
             self._retire(child, child.exited(ExitReason.STOPPED))
@@ -121,13 +128,13 @@ class Supervisor:
     # --- children -----------------------------------------------------------------------------------------
 
     async def start_child(self, spec: ChildSpec[M]) -> Mailbox[M]:
-        """Add a child after the others and start it; returns its address.
+        """Add a child after the others, and start it; return its address.
 
-        Waits until it is up, if it signals that. Cancelling the call leaves the child running.
+        If the child signals when it is up, wait for that. When this call is cancelled, the child runs on.
 
         Raises:
             SupervisorStopped: this supervisor does not run, or is about to end.
-            DuplicateChild: there is a child of that id, or that owns that mailbox.
+            DuplicateChild: another child has that id or that mailbox.
         """
         if self._ending:
             raise SupervisorStopped(f"{self.name} does not run, so it cannot start {spec.id!r}")
@@ -137,10 +144,11 @@ class Supervisor:
         return spec.mailbox
 
     async def stop_child(self, id: str) -> None:
-        """Stop a child for good and wait until it has gone. Cancelling the call does not keep the child.
+        """Stop a child for good, and wait until it has gone. When this call is cancelled, it stops all the
+        same.
 
         Raises:
-            UnknownChild: there is no such child (any more).
+            UnknownChild: there is no such child, or no longer.
         """
         child = self._find(id)
         child.unwanted = True
@@ -153,20 +161,21 @@ class Supervisor:
     def watch(self, id: str, mailbox: Mailbox[M], make_message: Callable[[Exited], M]) -> None:
         """Post `make_message(exited)` to the control box of `mailbox` whenever a run of child `id` ends.
 
-        The last notice has `gone` set, and ends the watch. Watching again replaces `make_message`.
+        The last notice has `gone` set, and ends the watch. A second watch by the same mailbox replaces the
+        first.
 
         Raises:
-            UnknownChild: there is no such child (any more).
+            UnknownChild: there is no such child, or no longer.
         """
         self._find(id)
         self._watches.add(id, mailbox, make_message)
 
     def unwatch(self, id: str, mailbox: Mailbox[Any]) -> None:
-        """No more such notices to `mailbox`; harmless if there was no watch."""
+        """End the watch of child `id` by `mailbox`, if there is one."""
         self._watches.remove(id, mailbox)
 
     def snapshot(self) -> SupervisorSnapshot:
-        """The tree from here down, frozen. Children that have gone for good are not in it."""
+        """Return the tree from here down, without children that have gone for good."""
         return SupervisorSnapshot(
             name=self.name,
             strategy=self.strategy.value,
@@ -187,7 +196,7 @@ class Supervisor:
             async with trio.open_nursery() as self._nursery:
                 try:
                     self._begin(Recovery(self._initial, first=True))
-                    # What fails on the way up is recovered from by others; they have to be waited for, too.
+                    # children that fail before all are up have recoveries of their own: wait for those, too
                     while self._recoveries:
                         await next(iter(self._recoveries)).done.wait()
                     if self._failure is None:
@@ -207,7 +216,7 @@ class Supervisor:
             child.renew()
         self._window = RestartWindow(self.intensity)
         self._restarts = 0
-        # Children start from here, not from whichever task happens to start them.
+        # children get this context, not that of the task that happens to start them
         self._context = contextvars.copy_context()
         self._finish = trio.Event()
         self._failure = None
@@ -232,7 +241,7 @@ class Supervisor:
     # --- one run of a child -------------------------------------------------------------------------------
 
     async def _launch(self, child: Child) -> None:
-        """Start a run of `child` and wait until it is up."""
+        """Start a run of `child`, and wait until it is up."""
         run = child.begin(self.name)
         self._spawn(self._live, child, run, name=f"{self.name}/{child.spec.id}")
         await run.actor.wait_ready()
@@ -240,7 +249,7 @@ class Supervisor:
     async def _live(self, child: Child, run: ChildRun) -> None:
         enter(run.actor)
         try:
-            # The scope is inside: it takes its Cancelled out of a group, and what is left is caught.
+            # the scope is inside `try`: it takes its Cancelled out of a group, and `except` gets the rest
             with run.scope:
                 if not child.spec.signals_ready:
                     run.actor.ready()
@@ -248,21 +257,21 @@ class Supervisor:
         except Exception as error:
             where = f"{self.name}/{child.spec.id}"
             log.warning("%s failed (generation %d)", where, child.generation, exc_info=error)
-            self._ended(child, run, error)
+            self._on_child_end(child, run, error)
         else:
-            self._ended(child, run, None)
+            self._on_child_end(child, run, None)
         finally:
             run.done.set()
             run.actor.ready()
 
-    def _ended(self, child: Child, run: ChildRun, error: Exception | None) -> None:
+    def _on_child_end(self, child: Child, run: ChildRun, error: Exception | None) -> None:
         exited = child.end(run, error)
         if not child.spec.restart.applies_to(exited.reason) or not self._keeps(child):
             self._retire(child, exited)
             return
         self._watches.tell(exited)
         if self._ending or child.recovery is not None:
-            return  # overtaken: everything ends, or its group is on its way already
+            return  # the supervisor ends, or a recovery will start this child
         now = trio.current_time()
         if self._window.admit(now):
             self._recover(child, now - run.since)
@@ -270,13 +279,13 @@ class Supervisor:
             self._fail(exited)
 
     def _keeps(self, child: Child) -> bool:
-        """Whether the child's address outlives the run that has just ended."""
+        """Return whether the child's address outlives the run that has just ended."""
         if child.unwanted:
             return False
         return not self._ending or (child.initial and not self._for_good)
 
     def _retire(self, child: Child, exited: Exited) -> None:
-        """The child has gone for good."""
+        """Let go of a child for good."""
         self._children.pop(child.spec.id, None)
         child.recovery = None
         child.spec.mailbox.close()
@@ -303,7 +312,7 @@ class Supervisor:
         self._spawn(self._conduct, recovery, name=f"{self.name} (recovery)")
 
     async def _conduct(self, recovery: Recovery) -> None:
-        # A child may leave the recovery at any await: stopped for good, or taken over by a larger one.
+        # at each await a child may leave this recovery: it is stopped for good, or another takes it over
         try:
             with recovery.scope:
                 for child in reversed(recovery.members):

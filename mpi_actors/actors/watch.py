@@ -1,4 +1,4 @@
-"""Death-watch: who wants to hear of whose end."""
+"""Death-watch: which mailboxes get the notices of which child's end."""
 
 from __future__ import annotations
 
@@ -20,20 +20,20 @@ class Watches:
         self._watchers: dict[str, dict[Mailbox[Any], Callable[[Exited], Any]]] = {}
 
     def add(self, id: str, box: Mailbox[M], make_message: Callable[[Exited], M]) -> None:
-        """From now on post `make_message(exited)` to `box` whenever a run of child `id` ends."""
+        """From now on, post `make_message(exited)` to `box` whenever a run of child `id` ends."""
         self._watchers.setdefault(id, {})[box] = make_message
 
     def remove(self, id: str, box: Mailbox[Any]) -> None:
-        """No more of that; harmless if there was none."""
+        """End that watch, if there is one."""
         watchers = self._watchers.get(id, {})
         watchers.pop(box, None)
         if not watchers:
             self._watchers.pop(id, None)
 
     def tell(self, exited: Exited) -> None:
-        """Tell all watchers of `exited.id`. Never waits and never raises (`Exception`).
+        """Send the notice to all watchers of `exited.id`. Never waits, and raises no `Exception`.
 
-        When the child has gone for good its watches end; so do those of a watcher that has gone.
+        When the child has gone for good, its watches end. So do those of a watcher whose mailbox is closed.
         """
         for box, make_message in list(self._watchers.get(exited.id, {}).items()):
             try:
