@@ -1,4 +1,4 @@
-"""Data for tests of collective algorithms: bytes that tell whose they are, and operations to reduce them."""
+"""Data for tests of collective algorithms: bytes that tell which rank they are of, and operations on them."""
 
 from __future__ import annotations
 
@@ -10,33 +10,35 @@ Reducer = Callable[[memoryview, memoryview], None]
 
 
 def pattern(rank: int, length: int, what: int = 0) -> bytes:
-    """Bytes that differ from those of other ranks."""
+    """Bytes that differ from rank to rank."""
     return bytes((31 * rank + 7 * what + 3 * index + index // 256) % 251 for index in range(length))
 
 
 def views(blocks: Sequence[bytes]) -> list[memoryview]:
-    """Writable memory that holds these."""
+    """Writable memory with a copy of some bytes."""
     return [memoryview(bytearray(block)) for block in blocks]
 
 
 def blank(sizes: Sequence[int]) -> list[memoryview]:
-    """Writable memory of these sizes."""
+    """Writable memory of some sizes."""
     return [memoryview(bytearray(size)) for size in sizes]
 
 
 def read_only(data: bytes) -> memoryview:
-    """Memory that nobody may write to."""
+    """Read-only memory."""
     return memoryview(data)
 
 
 def compose(left: bytes, right: bytes) -> bytes:
-    """Items of two bytes (a, b), maps x -> a x + b modulo 256, composed: does not commute."""
+    """Items of two bytes (a, b), which are maps x -> a x + b modulo 256; their composition does not
+    commute.
+    """
     items = zip(iter_unpack("BB", left), iter_unpack("BB", right), strict=True)
     return b"".join(bytes((a * c % 256, (a * d + b) % 256)) for (a, b), (c, d) in items)
 
 
 def add(left: bytes, right: bytes) -> bytes:
-    """Items of one double, added: commutes, and is not associative in the last bits."""
+    """Items of one double, added: that commutes, but is not associative in the last bits."""
     items = zip(iter_unpack("d", left), iter_unpack("d", right), strict=True)
     return b"".join(pack("d", x + y) for (x,), (y,) in items)
 
@@ -50,7 +52,7 @@ Operation = Callable[[bytes, bytes], bytes]
 
 
 def reducer_for(operation: Operation, itemsize: int) -> Callable[[int], Reducer]:
-    """As algorithms want it; checks that it is used for as many items as it was asked for."""
+    """A reducer as algorithms use it, which checks that it gets as many items as it was made for."""
 
     def factory(count: int) -> Reducer:
         def reducer(inbuf: memoryview, inoutbuf: memoryview) -> None:
@@ -63,7 +65,7 @@ def reducer_for(operation: Operation, itemsize: int) -> Callable[[int], Reducer]
 
 
 def combined(operation: Operation, contributions: Sequence[bytes]) -> bytes:
-    """The result in the order of ranks."""
+    """The contributions combined in the order of ranks."""
     return reduce(operation, contributions)
 
 

@@ -1,8 +1,8 @@
-"""Runs the schedules of a group against each other, in any order that an engine might, and as unkindly.
+"""Runs the schedules of a group against each other, in any order that an engine might choose.
 
-A send is complete only when it has been received, and what it sends must not change until then; memory that
-is received into holds garbage until the message is there. Which message arrives next, and who begins when, a
-seed decides.
+It is as unkind as MPI allows. A send is complete only when it has been received, and its bytes must not
+change until then. Memory for a receive holds garbage until the message is there. A seed decides which
+message arrives next, and which member begins when.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ def joined(data: Data) -> bytes:
 
 
 def held(data: Data | Box) -> bytes:
-    """What a send step sends now."""
+    """What a send step would send now."""
     return joined(data.value if isinstance(data, Box) else data)
 
 
 class Message:
-    """On its way; `sent` is what it was when it was sent."""
+    """A message under way; `sent` has its bytes at the moment when it was sent."""
 
     def __init__(self, step: SendStep) -> None:
         self.step = step
@@ -35,7 +35,7 @@ class Message:
 
 
 class Rank:
-    """One member, running its schedule."""
+    """One member, which runs its schedule."""
 
     def __init__(self, schedule: Schedule) -> None:
         self.rounds = deque(schedule.rounds)
@@ -54,10 +54,11 @@ class Simulation:
         self.longest = 0
 
     def run(self) -> None:
-        """Until all have ended.
+        """Run until all members have ended.
 
         Raises:
-            AssertionError: they cannot, or a message is left over or of an unexpected size, or has changed.
+            AssertionError: they cannot end, or a message is left over, has an unexpected size, or has
+            changed.
         """
         idle = list(range(len(self.ranks)))
         while True:
@@ -114,7 +115,7 @@ class Simulation:
 
 
 def simulate(size: int, build: Callable[[Schedule, int], None], seed: int = 0) -> Simulation:
-    """Let `build(schedule, rank)` build each member's schedule, and run them all."""
+    """Build each member's schedule by `build(schedule, rank)`, and run all of them."""
     schedules = []
     for rank in range(size):
         schedules.append(Schedule())

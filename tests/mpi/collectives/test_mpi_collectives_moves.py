@@ -1,4 +1,4 @@
-"""Broadcast, gather, scatter, allgather, alltoall, barrier, neighbours: each algorithm, many sizes."""
+"""Broadcast, gather, scatter, allgather, alltoall, barrier and neighbours: each algorithm, in many sizes."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def check_bcast(algorithm: Algorithm, size: int, length: int, root: int, seed: i
 @pytest.mark.parametrize("algorithm", [bcast_binomial, bcast_scatter_allgather, choose.bcast])
 @pytest.mark.parametrize("size", SIZES)
 def test_bcast(algorithm: Algorithm, size: int) -> None:
-    """All have what the root has."""
+    """All ranks have the bytes of the root."""
     for length in LENGTHS:
         for root in range(size):
             check_bcast(algorithm, size, length, root, seed=root)
@@ -56,19 +56,19 @@ def test_bcast(algorithm: Algorithm, size: int) -> None:
     st.sampled_from([bcast_binomial, bcast_scatter_allgather]), st.integers(1, 17), st.integers(0, 99), seeds
 )
 def test_bcast_in_any_order(algorithm: Algorithm, size: int, length: int, seed: int) -> None:
-    """Whatever arrives when."""
+    """The result does not depend on the order in which messages arrive."""
     check_bcast(algorithm, size, length, seed % size, seed)
 
 
 def test_bcast_of_boxes() -> None:
-    """A payload whose size only the root knows."""
+    """A payload whose size only the root knows gets to all ranks."""
     boxes = [Box(b"a payload" if rank == 3 else b"") for rank in range(7)]
     simulate(7, lambda s, rank: bcast_binomial(s, rank, 7, boxes[rank], 3))
     assert [box.value for box in boxes] == [b"a payload"] * 7
 
 
 def test_long_broadcasts_are_divided() -> None:
-    """Nobody sends a long message whole."""
+    """No rank sends the whole of a long message at once."""
     length = choose.BCAST_LONG
     buffers = blank([length] * 8)
     simulation = simulate(8, lambda s, rank: choose.bcast(s, rank, 8, buffers[rank], 1))
@@ -107,7 +107,7 @@ def check_scatter(algorithm: Algorithm, size: int, lengths: list[int], root: int
 
 @pytest.mark.parametrize("size", SIZES)
 def test_gather_and_scatter(size: int) -> None:
-    """The root has every block where it belongs, and everybody the block that was meant."""
+    """The root has every block in its place, and each rank has the block for it."""
     for length in LENGTHS:
         for root in range(size):
             for gather in (gather_linear, gather_binomial, choose.gather):
@@ -119,7 +119,7 @@ def test_gather_and_scatter(size: int) -> None:
 @some
 @given(st.lists(st.integers(0, 9), min_size=1, max_size=9), st.booleans(), seeds)
 def test_gatherv_and_scatterv(lengths: list[int], in_place: bool, seed: int) -> None:
-    """The same with blocks of any sizes."""
+    """Blocks may have any sizes."""
     size = len(lengths)
     check_gather(choose.gatherv, size, lengths, seed % size, in_place, seed)
     check_scatter(choose.scatterv, size, lengths, seed % size, seed)
@@ -128,7 +128,7 @@ def test_gatherv_and_scatterv(lengths: list[int], in_place: bool, seed: int) -> 
 @some
 @given(st.integers(9, 21), st.integers(0, 40), seeds)
 def test_trees_in_any_order(size: int, length: int, seed: int) -> None:
-    """Whatever arrives when."""
+    """The result does not depend on the order in which messages arrive."""
     check_gather(gather_binomial, size, [length] * size, seed % size, False, seed)
     check_scatter(scatter_binomial, size, [length] * size, seed % size, seed)
 
@@ -148,14 +148,14 @@ def check_allgather(algorithm: Algorithm, lengths: list[int], seed: int) -> Simu
 @pytest.mark.parametrize("algorithm", [allgather_ring, allgather_bruck, choose.allgather])
 @pytest.mark.parametrize("size", SIZES)
 def test_allgather(algorithm: Algorithm, size: int) -> None:
-    """All have every block."""
+    """All ranks have every block."""
     for length in LENGTHS:
         check_allgather(algorithm, [length] * size, length)
 
 
 @pytest.mark.parametrize("size", [1, 2, 4, 8])
 def test_allgather_by_recursive_doubling(size: int) -> None:
-    """The same, for powers of two, in log2(size) rounds of a message by each."""
+    """In groups of a power of two, each rank sends a message in each of log2(size) rounds."""
     for length in LENGTHS:
         simulation = check_allgather(allgather_recursive_doubling, [length] * size, length)
         assert simulation.messages == size * (size.bit_length() - 1)
@@ -164,7 +164,7 @@ def test_allgather_by_recursive_doubling(size: int) -> None:
 @some
 @given(st.lists(st.integers(0, 9), min_size=1, max_size=13), seeds)
 def test_allgatherv(lengths: list[int], seed: int) -> None:
-    """The same with blocks of any sizes, whatever arrives when."""
+    """Blocks of any sizes get to their places, in any order of arrival."""
     for algorithm in (allgather_ring, allgather_bruck, choose.allgatherv):
         check_allgather(algorithm, lengths, seed)
     power = lengths[: 1 << (len(lengths).bit_length() - 1)]
@@ -189,7 +189,7 @@ def check_alltoall(algorithm: Algorithm, lengths: list[list[int]], seed: int) ->
 @pytest.mark.parametrize("algorithm", [alltoall_linear, alltoall_pairwise, alltoall_bruck, choose.alltoall])
 @pytest.mark.parametrize("size", SIZES)
 def test_alltoall(algorithm: Algorithm, size: int) -> None:
-    """Everybody has a block from everybody."""
+    """Each rank has a block of each rank."""
     for length in LENGTHS:
         check_alltoall(algorithm, [[length] * size for _ in range(size)], length)
 
@@ -197,7 +197,7 @@ def test_alltoall(algorithm: Algorithm, size: int) -> None:
 @some
 @given(st.data(), st.integers(1, 9), seeds)
 def test_alltoallv(data: st.DataObject, size: int, seed: int) -> None:
-    """The same with blocks of any sizes, whatever arrives when."""
+    """Blocks of any sizes get to their places, in any order of arrival."""
     row = st.lists(st.integers(0, 9), min_size=size, max_size=size)
     lengths = data.draw(st.lists(row, min_size=size, max_size=size))
     for algorithm in (alltoall_linear, alltoall_pairwise, choose.alltoallv):
@@ -208,7 +208,7 @@ def test_alltoallv(data: st.DataObject, size: int, seed: int) -> None:
 @some
 @given(st.integers(1, 17), st.integers(0, 2**32 - 1))
 def test_barrier(size: int, seed: int) -> None:
-    """Nobody leaves before everybody has entered."""
+    """No rank leaves before all ranks have entered."""
     entered: list[int] = []
     left_early: list[int] = []
 
@@ -224,7 +224,7 @@ def test_barrier(size: int, seed: int) -> None:
 
 @st.composite
 def graphs(draw: st.DrawFn) -> tuple[int, list[tuple[int, int, int]]]:
-    """A number of ranks, and edges with the size of the block that goes along."""
+    """A number of ranks, and edges, each with the size of the block that goes along it."""
     size = draw(st.integers(1, 6))
     node = st.integers(0, size - 1)
     return size, draw(st.lists(st.tuples(node, node, st.integers(0, 5)), max_size=20))
@@ -233,7 +233,9 @@ def graphs(draw: st.DrawFn) -> tuple[int, list[tuple[int, int, int]]]:
 @some
 @given(graphs(), seeds)
 def test_neighbors(graph: tuple[int, list[tuple[int, int, int]]], seed: int) -> None:
-    """A block goes along each edge, also of several between the same two, in their order; and to oneself."""
+    """A block goes along each edge, in order along several between the same ranks, and from a rank to
+    itself.
+    """
     size, edges = graph
     block = {index: pattern(edge[0], edge[2], index) for index, edge in enumerate(edges)}
     into = {index: blank([edge[2]])[0] for index, edge in enumerate(edges)}
@@ -257,7 +259,7 @@ def test_neighbors(graph: tuple[int, list[tuple[int, int, int]]], seed: int) -> 
 
 
 def test_neighbor_allgather() -> None:
-    """On a ring everybody has the blocks of both neighbours."""
+    """On a ring each rank has the blocks of both neighbours."""
     blocks = [pattern(rank, 5) for rank in range(4)]
     into: list[Any] = [blank([5, 5]) for _ in range(4)]
 

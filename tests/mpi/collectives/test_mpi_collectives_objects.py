@@ -1,4 +1,4 @@
-"""Collectives of payloads in boxes, and reductions of Python objects."""
+"""Collective operations on payloads in boxes, and reductions of Python objects."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ payload = st.one_of(
 @some
 @given(st.lists(payload, max_size=9))
 def test_framing(payloads: list[Data]) -> None:
-    """What is framed comes back, each at a multiple of 16 bytes."""
+    """Framed payloads come back, each at a multiple of 16 bytes."""
     message = joined(framed(payloads))
     assert [bytes(item) for item in unframed(message)] == [joined(item) for item in payloads]
     assert len(message) % 16 == 0
@@ -39,7 +39,7 @@ def test_framing(payloads: list[Data]) -> None:
 @some
 @given(st.lists(payload, min_size=1, max_size=9), st.data())
 def test_cut_frames(payloads: list[Data], data: st.DataObject) -> None:
-    """A message that lacks its end is refused."""
+    """A message without its end is an error."""
     message = joined(framed(payloads))
     length = data.draw(st.integers(0, len(message) - 1))
     with pytest.raises(ValueError, match=r"message of \d+ bytes"):
@@ -73,7 +73,7 @@ def test_gather(algorithm: Algorithm, size: int) -> None:
 )
 @pytest.mark.parametrize("size", [*SIZES, 17, 22])
 def test_scatter(algorithm: Algorithm, size: int) -> None:
-    """Everybody has the payload that was meant."""
+    """Each rank has the payload for it."""
     for root in range(size):
         mine, boxes = [Box() for _ in range(size)], [Box(text) for text in texts(size)]
         simulate(
@@ -87,7 +87,7 @@ def test_scatter(algorithm: Algorithm, size: int) -> None:
 @some
 @given(st.integers(1, 21), seeds)
 def test_allgather(size: int, seed: int) -> None:
-    """All have all payloads, whatever arrives when."""
+    """All ranks have all payloads, in any order of arrival."""
     for algorithm in (
         objects.allgather_objects_linear,
         objects.allgather_objects_bruck,
@@ -102,7 +102,7 @@ def test_allgather(size: int, seed: int) -> None:
 
 @pytest.mark.parametrize("size", [*SIZES, objects.ALLTOALL_AT_ONCE + 1])
 def test_alltoall(size: int) -> None:
-    """Everybody has a payload from everybody."""
+    """Each rank has a payload of each rank."""
     rows = [[Box(texts(size, to)[rank]) for to in range(size)] for rank in range(size)]
     into = [[Box() for _ in range(size)] for _ in range(size)]
     simulate(size, lambda s, rank: collectives.alltoall_objects(s, rank, size, rows[rank], into[rank]), 1)
@@ -110,7 +110,7 @@ def test_alltoall(size: int) -> None:
 
 
 def concatenate(x: list[int], y: list[int]) -> list[int]:
-    """Not commutative; changes its first operand and returns it."""
+    """An operation that does not commute, and that changes its first operand and returns it."""
     x += y
     y.clear()
     return x
@@ -135,7 +135,7 @@ def flat(size: int) -> list[int]:
 @some
 @given(st.integers(1, 17), seeds)
 def test_reduce(size: int, seed: int) -> None:
-    """The root has the result in the order of ranks; nobody's own object is changed or given away."""
+    """The root has the result in the order of ranks; no rank's own object is changed or handed on."""
     root = seed % size
     mine, cells = lists(size)
     simulate(
@@ -149,7 +149,7 @@ def test_reduce(size: int, seed: int) -> None:
 @some
 @given(st.integers(1, 17), seeds)
 def test_allreduce(size: int, seed: int) -> None:
-    """All have the result."""
+    """All ranks have the result."""
     mine, cells = lists(size)
     simulate(size, lambda s, rank: collectives.allreduce_objects(s, rank, size, cells[rank], *PICKLE), seed)
     assert [cell.value for cell in cells] == [flat(size)] * size
@@ -159,7 +159,7 @@ def test_allreduce(size: int, seed: int) -> None:
 @some
 @given(st.integers(1, 17), seeds)
 def test_scan_and_exscan(size: int, seed: int) -> None:
-    """Everybody has the result of the ranks up to, or before, it."""
+    """Each rank has the result of the ranks up to it, or before it."""
     for build, more in ((collectives.scan_objects, 1), (collectives.exscan_objects, 0)):
         mine, cells = lists(size)
         simulate(size, lambda s, rank, do=build, of=cells: do(s, rank, size, of[rank], *PICKLE), seed)  # type: ignore[misc]
@@ -168,7 +168,7 @@ def test_scan_and_exscan(size: int, seed: int) -> None:
 
 
 def test_an_operation_that_raises() -> None:
-    """The error comes out of the step: who runs the schedule sees it."""
+    """The step raises the error to the caller that runs the schedule."""
 
     def build(s: Schedule, rank: int) -> None:
         collectives.allreduce_objects(s, rank, 2, Cell(None), lambda x, y: x + y, pickle.dumps, loads)

@@ -1,4 +1,4 @@
-"""Reduce, allreduce, reduce-scatter, scan, exscan: each algorithm, each size of group."""
+"""Reduce, allreduce, reduce-scatter, scan and exscan: each algorithm, in groups of each size."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def check_reduce(
 
 @pytest.mark.parametrize("size", range(2, 10))
 def test_reduce(size: int) -> None:
-    """The root has the result; in the order of ranks if that matters."""
+    """The root has the result, combined in the order of ranks if that matters."""
     for count in COUNTS:
         for root in range(size):
             check_reduce(size, count, root, compose, False, False, root)
@@ -82,7 +82,7 @@ def test_reduce(size: int) -> None:
 @some
 @given(st.integers(2, 17), st.integers(0, 40), st.sampled_from([(compose, False), (total, True)]), seeds)
 def test_reduce_in_any_order(size: int, count: int, how: tuple[Operation, bool], seed: int) -> None:
-    """Whatever arrives when."""
+    """The result does not depend on the order in which messages arrive."""
     operation, commutative = how
     check_reduce(size, count, seed % size, operation, commutative, commutative and seed % 2 == 0, seed)
 
@@ -92,7 +92,7 @@ LONG = 64
 
 @pytest.fixture
 def early(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Data is long from 64 bytes on, so that tests need not have much of it."""
+    """Let data be long from 64 bytes on, so that tests need little of it."""
     monkeypatch.setattr(choose, "REDUCE_LONG", LONG)
     monkeypatch.setattr(choose, "ALLREDUCE_LONG", LONG)
     monkeypatch.setattr(choose, "REDUCE_SCATTER_LONG", LONG)
@@ -102,7 +102,7 @@ def early(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("count", [0, 3, LONG // ITEM])
 def test_reduce_chosen(size: int, count: int) -> None:
-    """The root's buffer has the result, the others' what they had."""
+    """The root's buffer has the result; the others are as before."""
     data = contributions(size, count)
     root = size // 2
     buffers = [views([data[rank]])[0] if rank == root else read_only(data[rank]) for rank in range(size)]
@@ -146,7 +146,7 @@ def check_allreduce(
 
 @pytest.mark.parametrize("size", SIZES)
 def test_allreduce(size: int) -> None:
-    """All have the result; in the order of ranks if that matters."""
+    """All ranks have the result, combined in the order of ranks if that matters."""
     for count in COUNTS:
         data = contributions(size, count)
         check_allreduce(recursive_doubling, data, compose, ITEM, count)
@@ -157,7 +157,7 @@ def test_allreduce(size: int) -> None:
 @pytest.mark.usefixtures("early")
 @pytest.mark.parametrize("size", range(2, 10))
 def test_long_allreduce(size: int) -> None:
-    """Long messages are divided, if the operation allows it."""
+    """Algorithms divide long messages if the operation allows it."""
     data = contributions(size, LONG // ITEM)
     assert check_allreduce(chosen, data, total, ITEM, 0).longest < LONG
     assert check_allreduce(chosen, data, compose, ITEM, 0).longest == LONG
@@ -168,14 +168,14 @@ def test_long_allreduce(size: int) -> None:
     st.sampled_from([recursive_doubling, ring, rabenseifner]), st.integers(1, 17), st.integers(0, 20), seeds
 )
 def test_allreduce_to_the_last_bit(algorithm: AllreduceOf, size: int, count: int, seed: int) -> None:
-    """Sums of floating-point numbers are the same everywhere, whatever arrives when."""
+    """Sums of floating-point numbers are the same at all ranks, in any order of arrival."""
     data = [doubles(rank, count) for rank in range(size)]
     check_allreduce(algorithm, data, add, 8, seed)
 
 
 @pytest.mark.parametrize("algorithm", [recursive_doubling, ring, rabenseifner])
 def test_allreduce_does_not_depend_on_timing(algorithm: AllreduceOf) -> None:
-    """The same sums of floating-point numbers, to the last bit, in each of many orders of events."""
+    """Sums of floating-point numbers are the same, to the last bit, in many orders of events."""
     results = set()
     for seed in range(20):
         buffers = views([doubles(rank, 11) for rank in range(7)])
@@ -207,7 +207,7 @@ def check_reduce_scatter(
 
 @pytest.mark.parametrize("size", SIZES)
 def test_reduce_scatter(size: int) -> None:
-    """Everybody has a part of the result; in the order of ranks if that matters."""
+    """Each rank has its part of the result, combined in the order of ranks if that matters."""
     for counts in ([0] * size, [1] * size, [5] * size, list(range(size)), [0] * (size - 1) + [9]):
         check_reduce_scatter(reduce_scatter_in_order, counts, compose, False, 1)
         for algorithm in (reduce_scatter_in_order, reduce_scatter_halving, reduce_scatter_pairwise):
@@ -217,7 +217,7 @@ def test_reduce_scatter(size: int) -> None:
 @some
 @given(st.lists(st.integers(0, 9), min_size=1, max_size=13), st.booleans(), seeds)
 def test_reduce_scatter_in_any_order(counts: list[int], in_place: bool, seed: int) -> None:
-    """Whatever arrives when, and with the result in the place of a contribution."""
+    """Any order of arrival gives the result, also into the memory of a contribution."""
     check_reduce_scatter(reduce_scatter_in_order, counts, compose, in_place, seed)
     for algorithm in (reduce_scatter_halving, reduce_scatter_pairwise):
         check_reduce_scatter(algorithm, counts, total, in_place, seed)
@@ -227,7 +227,9 @@ def test_reduce_scatter_in_any_order(counts: list[int], in_place: bool, seed: in
 @pytest.mark.parametrize("commutative", [True, False])
 @pytest.mark.parametrize("count", [3, LONG])
 def test_reduce_scatter_chosen(commutative: bool, count: int) -> None:
-    """What is chosen for short and long data, and operations of both kinds."""
+    """Short and long data, and operations of both kinds, give the result with the algorithm chosen for
+    them.
+    """
     operation = total if commutative else compose
 
     def algorithm(s: Schedule, rank: int, size: int, buf: memoryview, *arguments: object) -> None:
@@ -239,7 +241,7 @@ def test_reduce_scatter_chosen(commutative: bool, count: int) -> None:
 @some
 @given(st.integers(1, 17), st.integers(0, 9), seeds)
 def test_scan(size: int, count: int, seed: int) -> None:
-    """Everybody has the result of the ranks up to it, in their order."""
+    """Each rank has the result of the ranks up to it, in their order."""
     data = contributions(size, count)
     buffers = views(data)
     make = reducer_for(compose, ITEM)
@@ -252,7 +254,7 @@ def test_scan(size: int, count: int, seed: int) -> None:
 @some
 @given(st.integers(1, 17), st.integers(0, 9), seeds)
 def test_exscan(size: int, count: int, seed: int) -> None:
-    """Everybody has the result of the ranks before it; rank 0 has what it had."""
+    """Each rank has the result of the ranks before it; rank 0 has its contribution."""
     data = contributions(size, count)
     buffers = [read_only(data[0]), *views(data[1:])]
     make = reducer_for(compose, ITEM)

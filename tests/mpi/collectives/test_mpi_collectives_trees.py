@@ -1,4 +1,4 @@
-"""Binomial trees, parts, and the names of kinds."""
+"""Binomial trees, even parts, and the kinds of operations."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from mpi_actors.mpi.collectives.trees import children, parent, subtree
 
 @pytest.mark.parametrize("size", [*range(1, 20), 64, 100])
 def test_trees(size: int) -> None:
-    """Everybody but 0 is the child of its parent; subtrees are what follows, and depth is logarithmic."""
+    """Each place but 0 is a child of its parent; a subtree is a run of places; the depth is logarithmic."""
     for place in range(1, size):
         assert place in children(parent(place), size)
     for place in range(size):
@@ -29,7 +29,7 @@ def test_trees(size: int) -> None:
 
 @pytest.mark.parametrize("size", range(1, 20))
 def test_folding(size: int) -> None:
-    """A power of two of ranks have places, in the order of ranks; the others' right neighbours have."""
+    """A power of two of ranks have places, in their order; the right neighbours of the others have one."""
     folds = [Folding(rank, size) for rank in range(size)]
     placed = [fold for fold in folds if fold.place is not None]
     assert [fold.place for fold in placed] == list(range(power_below(size)))
@@ -38,7 +38,7 @@ def test_folding(size: int) -> None:
 
 
 def test_even_counts() -> None:
-    """All items, in parts that differ by one at most."""
+    """The parts have all items, and differ by at most one."""
     for count in range(30):
         for parts in range(1, 9):
             counts = even_counts(count, parts)
@@ -47,7 +47,7 @@ def test_even_counts() -> None:
 
 
 def test_kinds() -> None:
-    """Each fits into a byte, and has a name and a number of its own."""
+    """Each kind fits into a byte, and has a name and a number of its own."""
     numbers = [
         value for name, value in vars(kinds).items() if name.startswith("KIND_") and name != "KIND_NAMES"
     ]

@@ -1,4 +1,4 @@
-"""Collectives between two groups."""
+"""Collective operations between two groups."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ seeds = st.integers(0, 2**32 - 1)
 some = settings(max_examples=25, deadline=None)
 
 Build = Callable[[Schedule, int, int, int, int], None]
-"""Of schedule, group, rank in the group, sizes of this and the other group."""
+"""Takes the schedule, the group, the rank in the group, and the sizes of this and the other group."""
 
 
 def between(both: tuple[int, int], build: Build, seed: int) -> None:
-    """Run what each member of two groups does; members of the other group come after one's own."""
+    """Run what each member of two groups does; a member sees the other group after its own."""
 
     def member(s: Schedule, number: int) -> None:
         first, second = both
@@ -45,14 +45,14 @@ def between(both: tuple[int, int], build: Build, seed: int) -> None:
 
 
 def root_for(group: int, rank: int, root: int) -> int:
-    """The argument `root` where member `root` of group 0 is it."""
+    """The argument `root` of a rank when member `root` of group 0 is the root."""
     return root if group else ROOT if rank == root else PROC_NULL
 
 
 @some
 @given(sizes, seeds)
 def test_barrier(both: tuple[int, int], seed: int) -> None:
-    """Nobody leaves before all of the other group have entered."""
+    """No rank leaves before all of the other group have entered."""
     entered: list[tuple[int, int]] = []
     early: list[tuple[int, int]] = []
 
@@ -73,7 +73,7 @@ def test_barrier(both: tuple[int, int], seed: int) -> None:
 @some
 @given(sizes, seeds, st.integers(0, 30))
 def test_bcast(both: tuple[int, int], seed: int, length: int) -> None:
-    """All of the other group have what the root has; its companions take no part."""
+    """All of the other group have the root's bytes; the others of the root's group take no part."""
     root = seed % both[0]
     message = pattern(root, length)
     buffers = blank([length] * both[1])
@@ -93,7 +93,7 @@ def test_bcast(both: tuple[int, int], seed: int, length: int) -> None:
 @some
 @given(sizes, seeds)
 def test_gather_and_scatter(both: tuple[int, int], seed: int) -> None:
-    """Blocks of any sizes between the root and all of the other group, in memory and in boxes."""
+    """Blocks of any sizes get from the root to the other group and back, in memory and in boxes."""
     root = seed % both[0]
     blocks = [pattern(rank, rank * 3 % 5) for rank in range(both[1])]
     gathered, scattered = blank(list(map(len, blocks))), blank(list(map(len, blocks)))
@@ -123,7 +123,7 @@ def test_gather_and_scatter(both: tuple[int, int], seed: int) -> None:
 @some
 @given(sizes, seeds)
 def test_allgather_and_alltoall(both: tuple[int, int], seed: int) -> None:
-    """Blocks of any sizes between all of one and all of the other group."""
+    """Blocks of any sizes get from all of one group to all of the other."""
     own = [[pattern(rank, (rank + group) % 4, group) for rank in range(both[group])] for group in (0, 1)]
     each = [
         [[pattern(i, (i + 2 * j) % 4, j + group) for j in range(both[1 - group])] for i in range(both[group])]
@@ -149,7 +149,7 @@ def test_allgather_and_alltoall(both: tuple[int, int], seed: int) -> None:
 @some
 @given(sizes, seeds, st.integers(0, 5))
 def test_reductions(both: tuple[int, int], seed: int, count: int) -> None:
-    """Each group has what the other one has, combined in the order of ranks; no contribution is changed."""
+    """Each group has the other's contributions, combined in the order of ranks; no contribution changes."""
     root, item = seed % both[0], 2
     count = count * both[0] * both[1]
     data = [[pattern(rank, item * count, group) for rank in range(both[group])] for group in (0, 1)]
@@ -182,7 +182,7 @@ def loads(data: Data) -> Any:
 @some
 @given(sizes, seeds)
 def test_reductions_of_objects(both: tuple[int, int], seed: int) -> None:
-    """The same with objects."""
+    """Each group has the other's objects, combined in the order of ranks."""
     root = seed % both[0]
     reduced = [[Cell(f"{group}{rank}.") for rank in range(both[group])] for group in (0, 1)]
     everywhere = [[Cell(f"{group}{rank}.") for rank in range(both[group])] for group in (0, 1)]

@@ -39,14 +39,14 @@ def test_of_nothing() -> None:
 
 @pytest.mark.parametrize("wrong", [None, 0, 1.5, [], (), "text"])
 def test_what_is_no_buffer(wrong: Any) -> None:
-    """TypeError, whichever way."""
+    """Each way to make a buffer raises TypeError."""
     for make in (buffer, buffer.frombuffer):
         with pytest.raises(TypeError):
             make(wrong)
 
 
 def test_memoryview_and_numpy_take_it() -> None:
-    """Whoever asks for a buffer gets its bytes, writable if they are, and holds on to the memory."""
+    """Another view gets the bytes, writable if they are, and keeps the memory alive."""
     memory = buffer.allocate(8)
     view = memoryview(memory)
     assert (view.format, view.itemsize, view.ndim, view.shape, view.strides) == ("B", 1, 1, (8,), (1,))
@@ -66,7 +66,7 @@ def test_memoryview_and_numpy_take_it() -> None:
 
 
 def test_memory_goes_with_the_last_view() -> None:
-    """No reference is left behind by views, nor one too few."""
+    """Views leave the counts of references as they were."""
     owner = array.array("i", range(10))
     before = sys.getrefcount(owner)
     ended = weakref.ref(owner)
@@ -84,7 +84,7 @@ def test_memory_goes_with_the_last_view() -> None:
 
 
 def test_made_from_objects() -> None:
-    """The object is known; read-only if it is or if asked for; BufferError if that is not asked for."""
+    """The buffer knows the object; read-only memory must be asked for."""
     made = buffer.frombuffer(bytearray(b"abc"), readonly=True)
     assert made.readonly
     with pytest.raises(TypeError):
@@ -98,7 +98,7 @@ def test_made_from_objects() -> None:
 
 
 def test_made_from_an_address() -> None:
-    """The memory there, which belongs to somebody else."""
+    """The buffer sees memory that another object owns."""
     owner = array.array("B", [1, 2, 3])
     address, _ = owner.buffer_info()
     made = buffer.fromaddress(address, 3)
@@ -113,7 +113,7 @@ def test_made_from_an_address() -> None:
 
 
 def test_allocation() -> None:
-    """Memory that is zero, and none after Free_mem."""
+    """New memory is zero; after Free_mem the buffer has none."""
     assert buffer.allocate(0).address != 0
     memory = Alloc_mem(16)
     assert type(memory) is buffer
@@ -127,7 +127,7 @@ def test_allocation() -> None:
 
 
 def test_as_a_sequence() -> None:
-    """Items are integers, slices buffers on the same memory."""
+    """Items are integers; slices are buffers of the same memory."""
     memory = buffer.allocate(8)
     memory[0], memory[-1] = 1, 300
     assert (memory[0], memory[-1], len(memory)) == (1, 300 & 0xFF, 8)
@@ -152,7 +152,7 @@ def test_as_a_sequence() -> None:
 
 
 def test_addresses() -> None:
-    """Of the first byte, of writable and read-only memory; BOTTOM and None are at 0."""
+    """The address is that of the first byte, also of read-only memory; BOTTOM and None are at 0."""
     owner = array.array("i", range(4))
     assert Get_address(owner) == owner.buffer_info()[0]
     text = b"abcdef"
@@ -166,7 +166,7 @@ def test_addresses() -> None:
 
 
 def test_the_three_constants() -> None:
-    """They compare with their addresses, have no bytes, and are one object each."""
+    """The three equal their addresses, have no bytes, and are one object each."""
     buffer()  # before Python 3.12, memoryview takes them from the first use of ctypes on
     for constant in (BOTTOM, IN_PLACE, BUFFER_AUTOMATIC):
         address = int(constant)
@@ -190,7 +190,7 @@ HEAVY = "trio libp2p attrs attr msgspec dataclasses inspect asyncio ctypes json 
 
 
 def test_light_imports() -> None:
-    """Importing the package, and parsing a message, loads nothing that makes the start of ranks slow."""
+    """To import the package and to parse a message load nothing that makes the start of ranks slow."""
     script = (
         "import sys; before = set(sys.modules)\n"
         "from mpi_actors.mpi.datatypes import parse_send\n"

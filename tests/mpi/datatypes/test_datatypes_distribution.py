@@ -1,4 +1,4 @@
-"""Distributed arrays against a model: who has which element, by the definition of the distributions."""
+"""Distributed arrays against a model: which process has which element, by the definitions."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ DFLT = DISTRIBUTE_DFLT_DARG
 
 @st.composite
 def dimensions(draw: st.DrawFn) -> tuple[int, int, int, int]:
-    """Global size, distribution, its argument, processes."""
+    """The size of a dimension, its distribution, the argument of that, and the processes."""
     size, processes = draw(st.integers(1, 9)), draw(st.integers(1, 4))
     kind = draw(st.sampled_from([DISTRIBUTE_BLOCK, DISTRIBUTE_CYCLIC, DISTRIBUTE_NONE]))
     if kind == DISTRIBUTE_NONE:
@@ -35,7 +35,7 @@ def dimensions(draw: st.DrawFn) -> tuple[int, int, int, int]:
 
 
 def owner(index: int, size: int, kind: int, block: int, processes: int) -> int:
-    """Which process of a dimension has an index."""
+    """The process of a dimension that has an index."""
     if kind == DISTRIBUTE_NONE:
         return 0
     if kind == DISTRIBUTE_BLOCK:
@@ -46,7 +46,7 @@ def owner(index: int, size: int, kind: int, block: int, processes: int) -> int:
 @given(dims=st.lists(dimensions(), min_size=1, max_size=3), order=st.sampled_from([ORDER_C, ORDER_FORTRAN]))
 @settings(max_examples=60, deadline=None)
 def test_everybody_has_the_own_elements(dims: list[tuple[int, int, int, int]], order: int) -> None:
-    """Each rank packs just the elements that it owns, in the order of the array; together these are all."""
+    """Each rank packs just the elements that it owns, in the array's order; together these are all."""
     sizes, kinds, blocks, grid = (list(values) for values in zip(*dims, strict=True))
     total = 1
     for size in sizes:

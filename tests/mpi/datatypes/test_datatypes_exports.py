@@ -1,4 +1,4 @@
-"""Buffers of buffers in circles of garbage, on which CPython's collector can crash (see `exports`)."""
+"""Buffers of buffers in reference cycles, on which CPython's collector can crash (see `exports`)."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ KINDS = ("bytearray", "bytes", "view", "read-only", "fortran", "array", "buffer"
 
 
 def run(code: str) -> subprocess.CompletedProcess[str]:
-    """In a process of its own, which may crash."""
+    """Run code in a process of its own, which may crash."""
     command = [sys.executable, "-X", "faulthandler", "-c", textwrap.dedent(code)]
     return subprocess.run(command, capture_output=True, text=True, timeout=600, check=False)
 
@@ -54,7 +54,7 @@ def run(code: str) -> subprocess.CompletedProcess[str]:
 @pytest.mark.parametrize("make", ["buffer(thing)", "raw(thing)"])
 @pytest.mark.parametrize("again", [True, False], ids=["looked at", "alone"])
 def test_circles_are_collected(kind: str, make: str, again: bool) -> None:
-    """Without a crash, without a word, and without a leak."""
+    """The program ends without a crash, a message or a leak."""
     if kind == "fortran" and make == "buffer(thing)":
         make = "buffer(raw(thing))"
     done = run(PROLOGUE + CIRCLES.format(kind=kind, make=make, again=again))
@@ -83,7 +83,7 @@ def test_the_care_is_still_needed() -> None:
 
 @pytest.mark.parametrize("kind", ["bytearray", "view"])
 def test_memory_can_grow_again(kind: str) -> None:
-    """A bytearray is not kept from growing by a buffer that is gone."""
+    """A bytearray can grow once its buffer is gone."""
     code = """
         from mpi_actors.mpi.datatypes import buffer
         memory = bytearray(100)

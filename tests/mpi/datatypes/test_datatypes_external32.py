@@ -27,7 +27,7 @@ def fails(error_class: int, call: Any, *args: Any) -> None:
 
 
 def test_pack_and_unpack() -> None:
-    """One after the other into a buffer, and out of it."""
+    """Items are packed one after the other into a buffer, and unpacked."""
     numbers, reals, packed = array.array("i", [1, 2, 3]), array.array("d", [0.5, 1.5]), bytearray(64)
     place = DOUBLE.Pack(reals, packed, INT.Pack(numbers, packed, 4, None), None)
     assert place == 4 + INT.Pack_size(3, None) + DOUBLE.Pack_size(2, None)
@@ -38,7 +38,7 @@ def test_pack_and_unpack() -> None:
 
 
 def test_what_does_not_fit() -> None:
-    """ERR_TRUNCATE; other errors of arguments."""
+    """A buffer that is too small is ERR_TRUNCATE; other wrong arguments have their classes."""
     numbers = array.array("i", [1, 2, 3])
     fails(ERR_TRUNCATE, INT.Pack, numbers, bytearray(11), 0, None)
     fails(ERR_TRUNCATE, INT.Pack, numbers, bytearray(16), -1, None)
@@ -51,7 +51,7 @@ def test_what_does_not_fit() -> None:
 
 
 def test_external32_is_big_endian() -> None:
-    """Of the standard's sizes: a long has four bytes, and must have room in them."""
+    """Elements have the standard's sizes: a long has four bytes, and must fit into them."""
     mixed = Datatype.Create_struct([1, 1], [0, 8], [INT, DOUBLE]).Commit()
     out = bytearray(12)
     assert mixed.Pack_external(EXT32, struct.pack("@id", 258, 1.5), out, 0) == 12
@@ -68,7 +68,7 @@ def test_external32_is_big_endian() -> None:
 
 
 def test_long_doubles_are_quadruple_precision() -> None:
-    """As numpy computes with them: sign, exponent and fraction of IEEE 754's numbers of sixteen bytes."""
+    """Sign, exponent and fraction of the 16-byte numbers are those that numpy computes."""
     numpy = pytest.importorskip("numpy")
     values = numpy.array([0, 1, -1.5, 2**100, 2.0**-1000, numpy.inf, -numpy.inf, numpy.nan], "g")
     out = bytearray(16 * len(values))
@@ -87,7 +87,7 @@ PORTABLE = [name for name in NAMED if name not in OTHER_SIZES and "LONG_DOUBLE" 
 @given(name=st.sampled_from(PORTABLE), data=st.data())
 @settings(max_examples=60, deadline=None)
 def test_external32_and_back(name: str, data: st.DataObject) -> None:
-    """Any bytes of a type of the same size here and there come back."""
+    """Any bytes of a type that has the same size in both come back."""
     datatype = NAMED[name]
     size = datatype.extent
     memory = bytes(data.draw(st.lists(st.integers(0, 255), min_size=2 * size, max_size=2 * size)))
@@ -99,7 +99,7 @@ def test_external32_and_back(name: str, data: st.DataObject) -> None:
 
 
 def model_elements(made: Made, nbytes: int) -> int:
-    """Elements in the first bytes of items, one by one."""
+    """Count the elements in the first bytes of items, one by one."""
     sizes = basic_sizes(made.datatype)
     total = 0
     while nbytes > 0:
@@ -112,7 +112,7 @@ def model_elements(made: Made, nbytes: int) -> int:
 
 
 def basic_sizes(datatype: Datatype) -> list[int]:
-    """The sizes of the basic elements of an item, by decoding it."""
+    """Return the sizes of an item's basic elements, by decoding the datatype."""
     if datatype.is_named:
         return [datatype.size]
     old, kind, params = datatype.decode()
@@ -126,7 +126,7 @@ def basic_sizes(datatype: Datatype) -> list[int]:
 @given(made=datatypes, received=st.integers(0, 100))
 @settings(max_examples=150, deadline=None)
 def test_elements_of_a_partial_item(made: Made, received: int) -> None:
-    """Counting elements is as counting them one by one; complete items are counted by `count`."""
+    """`elements` counts as one by one; `count` counts complete items."""
     datatype = made.datatype
     if datatype.size == 0:
         assert (count(datatype, 0), elements(datatype, 0)) == (0, 0)

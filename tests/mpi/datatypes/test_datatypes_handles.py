@@ -22,7 +22,7 @@ INT, DOUBLE, BYTE = NAMED["INT"], NAMED["DOUBLE"], NAMED["BYTE"]
 
 @pytest.fixture
 def importable(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Pickles find constants in the module that the class says it is from: in programs, that is MPI."""
+    """Let pickles find the constants in the module that the class names; in programs that is MPI."""
     monkeypatch.setattr(Datatype, "__module__", home.__name__)
     for name, constant in {**NAMED, "DATATYPE_NULL": DATATYPE_NULL}.items():
         monkeypatch.setattr(home, name, constant, raising=False)
@@ -36,7 +36,7 @@ def fails(error_class: int, call: Any, *args: Any) -> None:
 
 
 def test_constants_cannot_be_freed() -> None:
-    """Free raises ERR_TYPE and leaves them; free does nothing to them, and makes other handles null."""
+    """Free raises ERR_TYPE for constants; free leaves them as they are, and makes other handles null."""
     for datatype in NAMED.values():
         fails(ERR_TYPE, datatype.Free)
         datatype.free()
@@ -65,7 +65,7 @@ def test_handles() -> None:
 
 
 def test_null_datatypes() -> None:
-    """Nothing can be asked of a null datatype but its name."""
+    """All methods of a null datatype raise, except the one for its name."""
     for call in (DATATYPE_NULL.Dup, DATATYPE_NULL.Commit, DATATYPE_NULL.Get_size, DATATYPE_NULL.Get_envelope):
         fails(ERR_TYPE, call)
     fails(ERR_TYPE, DATATYPE_NULL.Create_contiguous, 2)
@@ -76,7 +76,7 @@ def test_null_datatypes() -> None:
 
 
 def test_wrong_arguments() -> None:
-    """Negative counts, other lengths, types that are none."""
+    """Negative counts, wrong lengths and objects that are not datatypes raise."""
     fails(ERR_COUNT, INT.Create_contiguous, -1)
     fails(ERR_COUNT, INT.Create_vector, 1, -1, 1)
     fails(ERR_COUNT, INT.Create_indexed, [1, -1], [0, 1])
@@ -94,7 +94,7 @@ def test_wrong_arguments() -> None:
 
 
 def test_names() -> None:
-    """Names can be set, also those of predefined ones; a long one is cut."""
+    """Programs can set names, also of predefined datatypes; a long name is cut."""
     assert INT.Get_name() == "MPI_INT"
     assert NAMED["TWOINT"].name == "MPI_2INT"
     own = INT.Dup()
@@ -106,7 +106,7 @@ def test_names() -> None:
 @given(made=datatypes)
 @settings(max_examples=60, deadline=None)
 def test_decode_tells_how_to_make_it_again(made: Made) -> None:
-    """What is made from a decoded datatype has the same bytes and the same contents."""
+    """A datatype made again from what `decode` returned has the same bytes and contents."""
     datatype = made.datatype
     old, combiner, params = datatype.decode()
     if datatype.is_named:
@@ -153,11 +153,11 @@ def test_pickled_constants_and_subclasses() -> None:
 
 
 class Own(Datatype):
-    """A subclass, as programs write them."""
+    """A subclass, as programs may write one."""
 
 
 def test_codes() -> None:
-    """Characters and type strings, and back."""
+    """Characters and type strings lead to datatypes and back."""
     for code in "?bhilqBHILQefdgFDGc":
         assert Datatype.fromcode(code).typechar == code
     for code in ("b1", "i1", "u2", "i4", "u8", "f2", "f4", "f8", "f16", "c8", "c16", "c32", "S1", "U1"):
@@ -182,7 +182,7 @@ def test_codes() -> None:
 
 
 def test_fortran() -> None:
-    """Types by what they hold are one object for one question; by size they are the named ones."""
+    """Equal questions for what a type holds give one object; sizes give the named types."""
     assert Datatype.Create_f90_integer(9) == Datatype.Create_f90_integer(9)
     assert [Datatype.Create_f90_integer(r).size for r in (2, 4, 9, 18, 38)] == [1, 2, 4, 8, 16]
     assert [Datatype.Create_f90_real(p, UNDEFINED).size for p in (3, 6, 7, 15, 33)] == [2, 4, 8, 8, 16]
@@ -199,7 +199,7 @@ def test_fortran() -> None:
 
 
 def test_pairs() -> None:
-    """The pairs of a value and an int, which lie as in C."""
+    """The pairs of a value and an int have the layout of C."""
     assert Datatype.Get_value_index(DOUBLE, INT) == NAMED["DOUBLE_INT"]
     assert Datatype.Get_value_index(DOUBLE, DOUBLE) == DATATYPE_NULL
     fails(ERR_TYPE, Datatype.Get_value_index, DATATYPE_NULL, INT)
@@ -208,7 +208,7 @@ def test_pairs() -> None:
 
 
 def test_what_everybody_uses() -> None:
-    """The basic type, whether items are contiguous, and the character, for the other parts of the library."""
+    """Other parts of the library see the basic type, whether items are contiguous, and the character."""
     vector = DOUBLE.Create_vector(2, 1, 3)
     assert vector._basic is DOUBLE
     assert (vector._contiguous, DOUBLE.Create_contiguous(4)._contiguous) == (False, True)
@@ -234,7 +234,7 @@ def test_numpy_agrees_on_structs() -> None:
 
 
 def test_attributes() -> None:
-    """Values are kept by key, given to duplicates as their key says, and deleted with the datatype."""
+    """Values belong to keys, get to duplicates as their key says, and are deleted with the datatype."""
     deleted: list[Any] = []
     key = Datatype.Create_keyval(
         lambda datatype, key, value: [*value, "copied"], lambda datatype, key, value: deleted.append(value)
@@ -254,7 +254,7 @@ def test_attributes() -> None:
 
 
 def test_attributes_stay_until_the_last_handle_is_freed() -> None:
-    """Handles that the contents give are to be freed, and the datatype stays."""
+    """Programs free the handles that the contents gave; the datatype stays."""
     deleted: list[Any] = []
     key = Datatype.Create_keyval(None, lambda datatype, key, value: deleted.append(value))
     inner = INT.Create_contiguous(2)

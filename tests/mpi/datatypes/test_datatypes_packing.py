@@ -17,7 +17,7 @@ MARGIN = 8
 
 
 def copies(by_numpy: bool) -> mock._patch[int]:
-    """Force one of the two ways to copy."""
+    """Force one of the two ways to copy: slices, or numpy."""
     if by_numpy:
         pytest.importorskip("numpy")
         return mock.patch.multiple(packing, FEWEST_RUNS_FOR_NUMPY=0, GAIN_FOR_NUMPY=0)
@@ -25,7 +25,7 @@ def copies(by_numpy: bool) -> mock._patch[int]:
 
 
 def layout_of(made: Made, count: int) -> tuple[list[int], bytearray, int]:
-    """Where the bytes of some items are in a memory, that memory, and the offset of the first item."""
+    """Return the places of the bytes of some items, a memory for them, and the first item's offset."""
     model = made.model
     places = [item * (model.ub - model.lb) + place for item in range(count) for place in model.places]
     low = min(places, default=0)
@@ -39,7 +39,7 @@ def layout_of(made: Made, count: int) -> tuple[list[int], bytearray, int]:
 @given(made=datatypes, count=st.integers(0, 3), by_numpy=st.booleans())
 @settings(max_examples=150, deadline=None)
 def test_pack(made: Made, count: int, by_numpy: bool) -> None:
-    """What is packed are the bytes at the model's places, in its order."""
+    """The packed bytes are those at the model's places, in its order."""
     places, memory, offset = layout_of(made, count)
     with copies(by_numpy):
         packed = made.datatype._pack(memoryview(memory), count, offset)
@@ -79,7 +79,7 @@ def test_bounds(made: Made) -> None:
 @given(made=datatypes, count=st.integers(1, 3), short=st.integers(1, 3), before=st.booleans())
 @settings(max_examples=60, deadline=None)
 def test_nothing_outside(made: Made, count: int, short: int, before: bool) -> None:
-    """Items that are partly outside of the memory are refused, both ways."""
+    """Items partly outside the memory raise, when packing and unpacking."""
     places, memory, offset = layout_of(made, count)
     assume(places)
     if before:
@@ -108,7 +108,7 @@ def test_a_column_by_numpy_and_by_slices() -> None:
 
 
 def test_no_copy_of_contiguous_bytes() -> None:
-    """What is contiguous is packed without a copy: also one item whose extent is larger."""
+    """Contiguous items are packed without a copy, also one item whose extent is larger."""
     memory = bytearray(64)
     for datatype in (NAMED["INT"], NAMED["INT"].Create_contiguous(3), NAMED["INT"].Create_resized(0, 20)):
         packed = datatype._pack(memoryview(memory), 1, 4)

@@ -32,7 +32,7 @@ class Cuda:
 
 
 def test_cuda_arrays() -> None:
-    """Their memory, with the datatype of their elements."""
+    """Messages get the memory and the datatype of the elements."""
     message = parse_send(Cuda("i", "i4", [1, 2, 3]))
     assert (message.datatype.Get_name(), message.count) == ("MPI_INT", 3)
     assert array.array("i", bytes(message.packed())).tolist() == [1, 2, 3]
@@ -62,13 +62,13 @@ def test_cuda_arrays() -> None:
     ],
 )
 def test_wrong_cuda_arrays(changes: dict[str, Any], error: type[Exception]) -> None:
-    """What is wrong is said; also that memory cannot be reached, which would end the process else."""
+    """Errors say what is wrong, also that memory cannot be read, where reading it would crash."""
     with pytest.raises(error):
         parse_send(Cuda("i", "i4", [1, 2, 3], **changes))
 
 
 def test_cuda_arrays_that_lack_something() -> None:
-    """KeyError for a key that must be there, TypeError for no dict; receivers need writable memory."""
+    """A missing key is KeyError, another object than a dict TypeError; receivers need writable memory."""
     for key in ("data", "typestr", "shape"):
         one = Cuda("i", "i4", [1])
         del one.__cuda_array_interface__[key]
@@ -86,7 +86,7 @@ def test_cuda_arrays_that_lack_something() -> None:
 
 
 class Packed:
-    """An object with the methods of DLPack, around an array of numpy."""
+    """An object with the methods of DLPack, around a numpy array."""
 
     def __init__(self, numbers: Any, device: Any = (1, 0), old: bool = False) -> None:
         self.array = numbers
@@ -123,7 +123,7 @@ def test_dlpack(old: bool, device: tuple[int, int]) -> None:
 
 
 def test_dlpack_of_read_only_memory() -> None:
-    """It can be sent, and not received into."""
+    """Programs can send read-only memory, and not receive into it."""
     numpy = pytest.importorskip("numpy")
     fixed = numpy.ones(3)
     fixed.flags.writeable = False
@@ -143,14 +143,14 @@ def test_dlpack_of_read_only_memory() -> None:
     ],
 )
 def test_wrong_devices(device: Any, error: type[Exception]) -> None:
-    """A device is two integers."""
+    """A device that is not two integers is TypeError."""
     numpy = pytest.importorskip("numpy")
     with pytest.raises(error):
         Get_address(Packed(numpy.ones(3), device))
 
 
 def test_the_owner_lives_as_long_as_the_message() -> None:
-    """A view of memory by its address keeps the object that owns it, and nothing longer."""
+    """A view by address keeps the owner of the memory alive, and no longer than itself."""
     owner = Cuda("i", "i4", [1, 2, 3])
     ended = weakref.ref(owner)
     view = parse_send(owner).packed()

@@ -1,4 +1,4 @@
-"""Specifications of messages in all their forms, and what is wrong with others."""
+"""Specifications of messages in all their forms, and the errors of wrong ones."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def what(message: BufferMessage) -> tuple[list[int], int, str]:
     ],
 )
 def test_forms(spec: Any, numbers: Any) -> None:
-    """Each form says which items of the buffer are meant."""
+    """Each form gives the items of the buffer that it describes."""
     if numbers is None:
         with pytest.raises(ValueError, match="2 to 4 items"):
             parse_send(spec)
@@ -112,7 +112,7 @@ def test_what_is_wrong(spec: Any, error: type[Exception]) -> None:
 
 
 def test_mpi_errors() -> None:
-    """Null and uncommitted types are ERR_TYPE, memory that is too small is ERR_BUFFER, IN_PLACE too."""
+    """Null and uncommitted types are ERR_TYPE; too little memory and IN_PLACE are ERR_BUFFER."""
     for spec, error_class in (
         ([FIVE, 0, Datatype()], ERR_TYPE),
         ([FIVE, 1, INT.Create_contiguous(1)], ERR_TYPE),
@@ -128,7 +128,7 @@ def test_mpi_errors() -> None:
 
 
 def test_blocks() -> None:
-    """A count that is not given is that of each block."""
+    """Without a count, the message has the items of one block."""
     message = parse_send([INTS, INT], blocks=5)
     assert message.count == 2
     assert what(message.block(3))[0] == [6, 7]
@@ -138,13 +138,13 @@ def test_blocks() -> None:
 
 
 def test_nothing_for_proc_null() -> None:
-    """What goes nowhere is not looked at."""
+    """A specification for PROC_NULL is not looked at."""
     assert parse_send(object(), rank=PROC_NULL).nbytes == 0
     assert len(parse_recv(object(), rank=PROC_NULL).target()[0]) == 0
 
 
 def test_receiving() -> None:
-    """The target is the memory itself, or is unpacked to it afterwards, as far as was received."""
+    """The target is the memory itself, or the received bytes are unpacked into the memory afterwards."""
     memory = bytearray(16)
     view, after = parse_recv([memory, (2, 1), INT]).target()
     assert after is None
@@ -180,7 +180,7 @@ def test_absolute_addresses() -> None:
 
 
 def test_the_fast_way() -> None:
-    """The simplest buffers need no parsing; all others are left to the parser."""
+    """The simplest buffers need no parsing; the parser gets all others."""
     for simple in (INTS, bytearray(b"abc"), b"abc", buffer(b"abc"), memoryview(INTS)):
         view = fast_view(simple)
         assert view is not None
@@ -194,7 +194,7 @@ def test_the_fast_way() -> None:
 
 
 def test_numpy_arrays() -> None:
-    """Of both orders, of all element types, dates too; of the other byte order if the type is given."""
+    """Arrays of both orders and all element types work, those of the other byte order with a given type."""
     numpy = pytest.importorskip("numpy")
     for code in "?bhilqBHILQefdgFDG":
         numbers = numpy.arange(3).astype(code)

@@ -42,7 +42,7 @@ INTS = array.array("i", range(10))
     ],
 )
 def test_forms(spec: Any, blocks: list[list[int]]) -> None:
-    """Each form says which items each block has."""
+    """Each form gives the items of each block."""
     message = parse_send_v(spec, 3)
     found = [array.array("i", bytes(message.block(number).packed())).tolist() for number in range(3)]
     assert found == blocks
@@ -75,7 +75,7 @@ def test_what_is_wrong(spec: Any, error: type[Exception]) -> None:
 
 
 def test_numpy_counts() -> None:
-    """Arrays, scalars and arrays without dimensions; not of floating-point numbers."""
+    """Counts may be arrays, scalars and arrays without dimensions, but not floating-point numbers."""
     numpy = pytest.importorskip("numpy")
     for one in (numpy.array([3]), numpy.array([3])[0], numpy.array(3)):
         assert parse_send_v([INTS, one], 1).counts == [3]
@@ -86,7 +86,7 @@ def test_numpy_counts() -> None:
 
 
 def test_receiving() -> None:
-    """Memory that is read-only is refused; what goes nowhere is not looked at."""
+    """Read-only memory raises; a specification for PROC_NULL is not looked at."""
     for parse in (parse_recv_v, lambda spec, blocks: parse_recv_w([spec, [CHAR]], blocks)):
         with pytest.raises(BufferError):
             parse(b"abc", 1)
@@ -94,7 +94,7 @@ def test_receiving() -> None:
 
 
 def test_own_types() -> None:
-    """Blocks of own types, at displacements in bytes."""
+    """Blocks may have types of their own, at displacements in bytes."""
     memory = bytearray(range(16))
     message = parse_send_w([memory, [2, 1], [8, 3], [INT, CHAR]], 2)
     assert [bytes(message.block(number).packed()) for number in (0, 1)] == [bytes(range(8, 16)), b"\3"]
@@ -107,7 +107,7 @@ def test_own_types() -> None:
 
 
 def test_wrong_own_types() -> None:
-    """ValueError and TypeError for the form, ERR_TYPE for types that cannot be used."""
+    """A wrong form is ValueError or TypeError; a type that cannot be used is ERR_TYPE."""
     wrong: list[Any] = [
         [FIVE],
         [FIVE, [0], [0], [CHAR], None],

@@ -12,7 +12,7 @@ from mpi_actors.mpi.datatypes import NAMED, Datatype
 
 
 class Model(NamedTuple):
-    """The displacement of each byte, in the order of packing, and bounds; `marked`: set by a resize."""
+    """A model: each byte's displacement, in the order of packing, and bounds; `marked`: set by a resize."""
 
     places: list[int]
     lb: int
@@ -30,7 +30,7 @@ class Made(NamedTuple):
 
 
 def placed(items: Iterable[tuple[int, Model]], padded: bool = False) -> Model:
-    """Items at displacements, one after the other."""
+    """The model of items at displacements, one after the other."""
     found = list(items)
     places = [disp + place for disp, model in found for place in model.places]
     real = [(disp, model) for disp, model in found if model.align]
@@ -56,7 +56,7 @@ lists = st.lists(st.tuples(few, st.integers(-4, 9)), max_size=4)
 
 @st.composite
 def basics(draw: st.DrawFn) -> Made:
-    """A basic type."""
+    """Draw a basic type."""
     datatype = NAMED[draw(st.sampled_from(BASIC))]
     align = datatype.size // 2 if datatype.Get_name().endswith("COMPLEX") else datatype.size
     return Made(datatype, Model(list(range(datatype.size)), 0, datatype.size, align, False, 1))
@@ -64,7 +64,7 @@ def basics(draw: st.DrawFn) -> Made:
 
 @st.composite
 def derived(draw: st.DrawFn, old: st.SearchStrategy[Made]) -> Made:
-    """A datatype that is made from one or two others."""
+    """Draw a datatype made from one or two others."""
     datatype, model = draw(old)
     extent = model.ub - model.lb
     kind = draw(st.sampled_from(KINDS))

@@ -20,12 +20,12 @@ PREDEFINED = [getattr(module, name) for name in NAMES]
 
 
 def concatenate(x: Any, y: Any, datatype: Any) -> Any:
-    """A user's function, on objects."""
+    """An operation of a program, on objects."""
     return x + y
 
 
 def test_constants() -> None:
-    """They differ, are true but for the null one, cannot be freed, and survive `free`."""
+    """The constants differ, are true except the null one, cannot be freed, and survive `free`."""
     for number, op in enumerate([OP_NULL, *PREDEFINED]):
         assert [other for other in [OP_NULL, *PREDEFINED] if other == op] == [op]
         assert bool(op) is (number > 0)
@@ -38,7 +38,7 @@ def test_constants() -> None:
 
 
 def test_copies() -> None:
-    """Another handle is equal; `free` makes it null, and not the constant."""
+    """Another handle is equal; `free` makes that handle null, and not the constant."""
     other = Op(SUM)
     assert other == SUM
     assert other is not SUM
@@ -48,7 +48,7 @@ def test_copies() -> None:
 
 
 def test_what_is_no_operation() -> None:
-    """Handles are not made of anything else, do not hash, have no order, and equal nothing else."""
+    """Handles cannot be made of other objects, do not hash, have no order, and equal nothing else."""
     for thing in (1234, "abc"):
         with pytest.raises(TypeError):
             Op(thing)  # type: ignore[arg-type]
@@ -62,7 +62,9 @@ def test_what_is_no_operation() -> None:
 
 @pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
 def test_pickling(protocol: int) -> None:
-    """Constants come back themselves, copies equal, the user's as new operations with the same function."""
+    """Pickled constants come back as themselves, copies as equal ones, others as new ones with their
+    function.
+    """
     for op in [OP_NULL, *PREDEFINED]:
         assert pickle.loads(pickle.dumps(op, protocol)) is op
         assert copy.deepcopy(op) is op
@@ -79,7 +81,7 @@ def test_pickling(protocol: int) -> None:
 
 
 def test_handles_as_numbers() -> None:
-    """They lead to the same operation; a user's function is pickled only by those who made it."""
+    """Numbers lead to the same operation; a handle made from a number does not pickle a user's function."""
     mine = Op.Create(concatenate)
     for op in [OP_NULL, *PREDEFINED, mine]:
         assert Op.fromhandle(op.handle) == op
@@ -95,7 +97,7 @@ def test_handles_as_numbers() -> None:
 
 
 def test_freed() -> None:
-    """All handles to a freed operation are of no use."""
+    """Every call with a handle to a freed operation raises."""
     mine = Op.Create(concatenate)
     other = Op(mine)
     mine.Free()
@@ -111,7 +113,7 @@ def test_freed() -> None:
 
 
 def test_bound() -> None:
-    """32 at a time; those that nobody can use any more do not count."""
+    """There may be 32 at a time; operations without handles do not count."""
     ops = [Op.Create(concatenate) for _ in range(MOST_USER_OPERATIONS)]
     with pytest.raises(RuntimeError, match="32"):
         Op.Create(concatenate)
@@ -122,7 +124,7 @@ def test_bound() -> None:
 
 
 def test_commutative() -> None:
-    """As predefined, and as created."""
+    """Predefined operations say it, and created ones as their program said."""
     assert [op for op in PREDEFINED if not op.Is_commutative()] == [REPLACE, NO_OP]
     assert SUM.is_commutative
     for commute in (True, False):
@@ -136,7 +138,7 @@ def test_commutative() -> None:
 
 
 def test_calls_with_objects() -> None:
-    """Two objects, no more and no less."""
+    """A call takes two objects, no more and no less."""
     expected = {
         "MAX": (3, 2, 3), "MIN": (3, 2, 2), "SUM": (3, 2, 5), "PROD": (3, 2, 6), "LAND": (3, 0, False),
         "LOR": (3, 0, True), "LXOR": (3, 2, False), "BAND": (6, 3, 2), "BOR": (6, 3, 7), "BXOR": (6, 3, 5),
@@ -153,7 +155,7 @@ def test_calls_with_objects() -> None:
 
 
 def test_ties() -> None:
-    """Of equal values the lesser location is taken, and the first of equal pairs."""
+    """Of equal values the result has the lesser location; of equal pairs it is the first."""
     for op in (MAXLOC, MINLOC):
         value, other = [1], [1]
         assert op((value, 0), (other, 1))[0] is value
@@ -162,7 +164,7 @@ def test_ties() -> None:
 
 
 def test_subclasses() -> None:
-    """They may be made of operations, and make their own."""
+    """Subclasses may be made of operations, and create operations of their own class."""
 
     class Mine(Op):
         pass

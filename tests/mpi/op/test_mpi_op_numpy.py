@@ -1,4 +1,4 @@
-"""Kernels that use numpy give what those in plain Python give, to the last bit."""
+"""Kernels that use numpy give the results of those in plain Python, to the last bit."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def reduced(reducer: plain.Reducer, inbuf: bytes, inoutbuf: bytes) -> bytes:
 
 
 def same(one: bytes, other: bytes, code: str) -> bool:
-    """Equal to the bit, but for the bits of what is not a number."""
+    """Check that results are equal to the bit, except the bits of not-a-number."""
     size = struct.calcsize(code)
     for at in range(0, len(one), size):
         x, y = one[at : at + size], other[at : at + size]
@@ -39,7 +39,7 @@ def same(one: bytes, other: bytes, code: str) -> bool:
 @some
 @given(st.data(), st.sampled_from("bhiqBHIQ"), st.sampled_from(ALL))
 def test_integers(data: st.DataObject, code: str, operation: str) -> None:
-    """Any bits."""
+    """Elements of any bits give equal results."""
     size = COUNT * struct.calcsize(code)
     left, right = (data.draw(st.binary(min_size=size, max_size=size)) for _ in "lr")
     one = reduced(plain.numbers(operation, code, COUNT), left, right)
@@ -49,7 +49,9 @@ def test_integers(data: st.DataObject, code: str, operation: str) -> None:
 @some
 @given(st.data(), st.sampled_from("efd"), st.sampled_from(["SUM", "PROD", "MAX", "MIN"]))
 def test_floating_point(data: st.DataObject, code: str, operation: str) -> None:
-    """Any bits: also infinities, numbers near to zero, zeros of both signs, and no numbers; no warnings."""
+    """Elements of any bits (infinities, tiny numbers, both zeros, not-a-number) are equal, without
+    warnings.
+    """
     size = COUNT * struct.calcsize(code)
     left, right = (data.draw(st.binary(min_size=size, max_size=size)) for _ in "lr")
     one = reduced(plain.numbers(operation, code, COUNT), left, right)
@@ -59,7 +61,7 @@ def test_floating_point(data: st.DataObject, code: str, operation: str) -> None:
 @pytest.mark.parametrize("operation", ["MAX", "MIN"])
 @pytest.mark.parametrize("code", ["e", "f", "d"])
 def test_zeros_of_both_signs(code: str, operation: str) -> None:
-    """Neither is greater: the second stays, in both."""
+    """Neither zero is greater: both kernels keep the second."""
     layout = f"40{code}"
     plus, minus = struct.pack(layout, *[0.0] * 40), struct.pack(layout, *[-0.0] * 40)
     for left, right in ((plus, minus), (minus, plus)):
@@ -70,7 +72,7 @@ def test_zeros_of_both_signs(code: str, operation: str) -> None:
 @some
 @given(st.data(), st.sampled_from("efd"))
 def test_complex_products(data: st.DataObject, code: str) -> None:
-    """Any bits."""
+    """Elements of any bits give equal results."""
     size = 2 * COUNT * struct.calcsize(code)
     left, right = (data.draw(st.binary(min_size=size, max_size=size)) for _ in "lr")
     one = reduced(plain.complex_products(code), left, right)
@@ -80,7 +82,7 @@ def test_complex_products(data: st.DataObject, code: str) -> None:
 @some
 @given(st.data(), st.sampled_from("hiqfd"), st.sampled_from(["MAXLOC", "MINLOC"]))
 def test_locations(data: st.DataObject, code: str, operation: str) -> None:
-    """Any bits, and few values, so that many are equal."""
+    """Elements of any bits, and of few values so that many are equal, give equal results."""
     layout = struct.Struct(f"={code}i")
     few = st.builds(layout.pack, st.integers(-1, 1), st.integers(0, 2))
     item = st.one_of(few, st.binary(min_size=layout.size, max_size=layout.size))
@@ -91,7 +93,7 @@ def test_locations(data: st.DataObject, code: str, operation: str) -> None:
 
 @pytest.mark.parametrize("count", [1, 5, kernels.FEW + 1])
 def test_long_double(count: int) -> None:
-    """Of any number of items, with numpy."""
+    """Numpy reduces any number of items."""
     if numpy.dtype("g").itemsize != 16:
         pytest.skip("long double has another size here")
     left = (numpy.arange(count, dtype="g") / 3).tobytes()
@@ -106,7 +108,7 @@ def test_long_double(count: int) -> None:
 
 @pytest.mark.parametrize("kind", [INTEGER, COMPLEX])
 def test_many_items(kind: str) -> None:
-    """More than a few are reduced with numpy, and not otherwise than few."""
+    """Numpy reduces more than a few items, with the result of plain Python."""
     code = "i" if kind == INTEGER else "d"
     count = kernels.FEW + 1
     size = count * struct.calcsize(code) * (2 if kind == COMPLEX else 1)
@@ -118,18 +120,18 @@ class TestWhetherToImport:
     """numpy is imported when plain Python has cost about as much."""
 
     def test_it_is_there(self) -> None:
-        """What the program has imported is used at once."""
+        """A numpy that the program has imported is used at once."""
         assert kernels._Numpy().worth(kernels.FEW + 1) is numpy
 
     def test_it_is_not_there_yet(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        """Not for a few thousand items; but then for what is worth it."""
+        """A few thousand items do not import numpy; more of them do."""
         monkeypatch.setattr(kernels, "sys", SimpleNamespace(modules={}))
         rent = kernels._Numpy()
         assert rent.worth(kernels.WORTH_IMPORTING - 1) is None
         assert rent.worth(1) is numpy
 
     def test_it_is_not_installed(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        """Then never, and without trying again."""
+        """Without numpy plain Python reduces everything, and the import is tried once."""
         tries = []
 
         def missing(name: str) -> None:

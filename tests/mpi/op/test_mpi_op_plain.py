@@ -1,4 +1,4 @@
-"""Kernels in plain Python, against what C does to numbers of so many bits."""
+"""Kernels in plain Python, against the results of C for numbers of their bits."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ some = settings(max_examples=60, deadline=None)
 
 
 def reduced(reducer: plain.Reducer, inbuf: bytes, inoutbuf: bytes) -> bytes:
-    """What a reducer makes of the second; the first is read-only."""
+    """The second buffer after a reduction; the first is read-only."""
     out = bytearray(inoutbuf)
     reducer(memoryview(inbuf), memoryview(out))
     return bytes(out)
@@ -46,7 +46,7 @@ def as_c(value: int, code: str) -> int:
 @some
 @given(st.data(), st.sampled_from(INTEGERS), st.sampled_from(sorted(BINARY)), st.integers(1, 5))
 def test_integers(data: st.DataObject, code: str, operation: str, count: int) -> None:
-    """They wrap around."""
+    """Integers wrap around."""
     size = struct.calcsize(code)
     left, right = (data.draw(st.binary(min_size=size * count, max_size=size * count)) for _ in "lr")
     layout = f"{count}{code}"
@@ -59,7 +59,7 @@ def test_integers(data: st.DataObject, code: str, operation: str, count: int) ->
 
 
 def test_wrapping_around() -> None:
-    """The corners, by hand."""
+    """The least and greatest integers wrap around as worked out by hand."""
     assert reduced(plain.numbers("SUM", "b", 1), b"\x7f", b"\x01") == b"\x80"
     assert reduced(plain.numbers("PROD", "B", 2), b"\x10\xff", b"\x10\xff") == b"\x00\x01"
     assert reduced(plain.numbers("SUM", "q", 1), b"\xff" * 8, b"\xff" * 8) == b"\xfe" + b"\xff" * 7
@@ -71,7 +71,7 @@ numbers = {"e": st.floats(width=16), "f": st.floats(width=32), "d": st.floats()}
 @some
 @given(st.data(), st.sampled_from("efd"), st.sampled_from(["SUM", "PROD"]), st.integers(1, 5))
 def test_floating_point(data: st.DataObject, code: str, operation: str, count: int) -> None:
-    """Each result is the exact one, rounded once; too great ones are infinite."""
+    """Each result is the exact one, rounded once; too great results are infinite."""
     items = st.lists(numbers[code], min_size=count, max_size=count)
     left, right = data.draw(items), data.draw(items)
     layout = f"{count}{code}"
@@ -90,7 +90,7 @@ def test_floating_point(data: st.DataObject, code: str, operation: str, count: i
 @pytest.mark.parametrize("code", ["e", "f", "d"])
 @pytest.mark.parametrize("operation", ["MAX", "MIN"])
 def test_what_is_no_number_wins(code: str, operation: str) -> None:
-    """On either side, as in numpy."""
+    """Not-a-number wins on either side, as in numpy."""
     nan, one = struct.pack(code, math.nan), struct.pack(code, 1.0)
     for left, right in ((nan, one), (one, nan)):
         result = reduced(plain.numbers(operation, code, 1), left, right)
@@ -100,7 +100,7 @@ def test_what_is_no_number_wins(code: str, operation: str) -> None:
 @some
 @given(st.lists(st.complex_numbers(), min_size=1, max_size=4), st.data())
 def test_complex_products(left: list[complex], data: st.DataObject) -> None:
-    """Every product and sum of parts is rounded by itself."""
+    """Each product and sum of parts is rounded by itself."""
     right = data.draw(st.lists(st.complex_numbers(), min_size=len(left), max_size=len(left)))
     layout = f"{2 * len(left)}d"
 
@@ -134,7 +134,7 @@ pairs = st.lists(
 @some
 @given(pairs, st.sampled_from("hiqfd"))
 def test_locations(items: list[tuple[int, int, int, int]], code: str) -> None:
-    """The best value with its index, and the lesser index of equal values; pairs have no padding."""
+    """The best value stays with its index, of equal values with the lesser; packed pairs have no padding."""
     layout = struct.Struct(f"={code}i")
     left = b"".join(layout.pack(value, index) for value, index, _, _ in items)
     right = b"".join(layout.pack(value, index) for _, _, value, index in items)

@@ -43,7 +43,7 @@ TABLE: dict[str, set[str]] = {
 
 @pytest.mark.parametrize("name", TABLE)
 def test_what_is_defined(name: str) -> None:
-    """The tables of the standard; all else is ERR_OP, whatever the count."""
+    """The tables of the standard hold; all other pairs raise ERR_OP, for any count."""
     for operation in ARITHMETIC | BITWISE | LOGIC | {"MAXLOC", "MINLOC"}:
         op: Op = getattr(module, operation)
         for count in (0, 1, 50):
@@ -56,7 +56,7 @@ def test_what_is_defined(name: str) -> None:
 
 
 def test_derived_datatypes() -> None:
-    """Duplicates are what they are made of; other derived datatypes are for users' operations only."""
+    """Duplicates work as the original; other derived datatypes work with users' operations only."""
     twin = DOUBLE.Dup()
     twin.Set_name("MPI_INT")
     buf = array("d", [1.5])
@@ -69,7 +69,7 @@ def test_derived_datatypes() -> None:
 
 
 def test_null() -> None:
-    """A null operation or datatype is refused."""
+    """A null operation or datatype raises."""
     for op, datatype, error in ((OP_NULL, INT, ERR_OP), (SUM, DATATYPE_NULL, ERR_TYPE)):
         with pytest.raises(MPIException) as caught:
             op._reducer(datatype, 1)
@@ -78,7 +78,7 @@ def test_null() -> None:
 
 @pytest.mark.parametrize("count", [0, 1, 2, 7, 64])
 def test_reduce_local(count: int) -> None:
-    """Of any number of items."""
+    """Sums of any number of items are right."""
     left, right = array("d", range(count)), array("d", [0.5] * count)
     SUM.Reduce_local(left, right)
     assert right.tolist() == [index + 0.5 for index in range(count)]
@@ -88,7 +88,7 @@ def test_reduce_local(count: int) -> None:
 
 
 def test_mismatches() -> None:
-    """Buffers of different datatypes or counts are refused before anything is done."""
+    """Buffers of different datatypes or counts raise, and are as before."""
     one, two = array("i", [1, 2]), array("i", [3])
     for left, right in (([one, 2, INT], [two, 1, INT]), ([one, 1, INT], [two, 1, BYTE])):
         with pytest.raises(ValueError, match="buffers"):
@@ -97,7 +97,7 @@ def test_mismatches() -> None:
 
 
 def test_replace_and_no_operation() -> None:
-    """The second stays; the first is taken."""
+    """REPLACE keeps the second buffer; NO_OP copies the first into it."""
     left, right = array("i", [1]), array("i", [2])
     REPLACE.Reduce_local(left, right)
     assert right[0] == 2
@@ -106,7 +106,7 @@ def test_replace_and_no_operation() -> None:
 
 
 def test_pairs_with_padding() -> None:
-    """Pairs lie in memory with gaps, which are left alone."""
+    """Pairs have gaps in memory, which stay as they are."""
     pair = NAMED["DOUBLE_INT"]
     layout = struct.Struct("di4x")
     left = bytearray(layout.pack(2.0, 7) + layout.pack(1.0, 7))
@@ -118,7 +118,7 @@ def test_pairs_with_padding() -> None:
 
 
 def test_booleans() -> None:
-    """True is 1."""
+    """The result for true is 1."""
     left, right = bytearray([1, 1, 0, 0]), bytearray([1, 0, 1, 0])
     module.LXOR.Reduce_local([left, NAMED["C_BOOL"]], [right, NAMED["C_BOOL"]])
     assert list(right) == [0, 1, 1, 0]
@@ -135,7 +135,7 @@ def test_wide_logical() -> None:
 
 
 def test_users_functions_see_buffers() -> None:
-    """With the datatype, and as many bytes as there are."""
+    """The function gets the datatype, and buffers of all items."""
     seen: list[Any] = []
 
     def function(x: Any, y: Any, datatype: Any) -> None:
@@ -156,7 +156,7 @@ def test_users_functions_see_buffers() -> None:
 
 
 def test_users_functions_see_the_layout_of_the_datatype() -> None:
-    """What came packed is laid out with its gaps, and packed again."""
+    """The function gets packed data laid out with its gaps; its result is packed again."""
     spaced = INT.Create_resized(0, 8).Commit()
 
     def function(x: Any, y: Any, datatype: Any) -> None:
@@ -176,7 +176,7 @@ def test_users_functions_see_the_layout_of_the_datatype() -> None:
 
 
 def test_users_functions_that_raise() -> None:
-    """The error comes out of the reduction."""
+    """The reduction raises the function's error."""
 
     def function(x: Any, y: Any, datatype: Any) -> None:
         raise LookupError("of the program")
@@ -188,7 +188,7 @@ def test_users_functions_that_raise() -> None:
 
 
 def test_without_numpy(monkeypatch: pytest.MonkeyPatch) -> None:
-    """All works in plain Python but long double, which says why."""
+    """Plain Python reduces everything but long double, whose error says why."""
     monkeypatch.setattr(kernels.numpy, "get", lambda: None)
     monkeypatch.setattr(kernels.numpy, "worth", lambda count: None)
     monkeypatch.setattr(kernels, "_single", {})
