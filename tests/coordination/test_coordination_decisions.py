@@ -1,4 +1,4 @@
-"""The coordinator's decisions: whatever happens, in whatever order, its promises hold."""
+"""The coordinator's decisions: its promises hold whatever happens, in whatever order."""
 
 from __future__ import annotations
 
@@ -53,11 +53,11 @@ def view(
     )
 
 
-class LedgerMachine(RuleBasedStateMachine):
+class DecisionsMachine(RuleBasedStateMachine):
     """A coordinator's decisions next to a model of the pool that knows who is where and why.
 
-    The model is told of actions only, and says which are wrong. Time passes as in the coordinator's loop: no
-    deadline is slept over.
+    The model sees only the actions, and says which of them are wrong. Time passes as in the coordinator's loop,
+    which stops at each deadline.
     """
 
     def __init__(self) -> None:
@@ -189,7 +189,7 @@ class LedgerMachine(RuleBasedStateMachine):
 
     @rule(data=st.data(), code=st.integers(1, 255))
     def go_after_the_end(self, data: st.DataObject, code: int) -> None:
-        """The process of a rank that has ended well goes too, before the job's end."""
+        """Lose the process of a rank that has ended well, before the job's end."""
         rank, incarnation = self.draw_live(data, Phase.ENDED)
         known = self.end is None and rank in self.live
         assert (
@@ -258,7 +258,7 @@ class LedgerMachine(RuleBasedStateMachine):
         self.now = until
 
     def late(self, rank: int) -> float:
-        """When a host has taken too long to start a rank."""
+        """Let the time pass after which a host has taken too long to start a rank."""
         most = self.preparing[rank] + LIMITS.prepare if rank in self.preparing else float("inf")
         return min(self.heard[rank] + PATIENCE, most)
 
@@ -272,7 +272,7 @@ class LedgerMachine(RuleBasedStateMachine):
             self.take(self.decisions.on_rank_broke(rank, self.live[rank][0], "it diverged"))
 
     def draw_live(self, data: st.DataObject, phase: Phase) -> tuple[int, int]:
-        """A seat in that phase if there is one; else one that the decisions must not know."""
+        """Return a seat in that phase if there is one; else a seat that the decisions must ignore."""
         ranks = [seat.rank for seat in self.decisions.seats if seat.phase is phase]
         if not ranks:
             return 99, 0
@@ -283,7 +283,7 @@ class LedgerMachine(RuleBasedStateMachine):
 
     def take(self, actions: Iterable[Action]) -> None:
         for action in actions:
-            assert self.end is None, "nothing is done after the end"
+            assert self.end is None, "no action follows the end"
             match action:
                 case PlaceRank(rank, incarnation, peer):
                     self.check_place(rank, incarnation, peer)
@@ -294,24 +294,26 @@ class LedgerMachine(RuleBasedStateMachine):
                 case Preparing(rank, incarnation, peer):
                     assert self.live[rank] == (incarnation, peer)
                 case Fence(rank, incarnation, peer):
-                    assert self.live.pop(rank) == (incarnation, peer), "only who sits there is fenced, once"
+                    assert self.live.pop(rank) == (incarnation, peer), (
+                        "only the present incarnation is fenced, once"
+                    )
                     self.fenced.append((rank, incarnation))
                     self.tried.add((rank, peer))
-                    assert rank not in self.choices, "who made a choice is not replaced"
+                    assert rank not in self.choices, "a rank that made a choice is not replaced"
                 case Announce(rank, incarnation, peer) | ChoiceRecorded(rank, incarnation, peer):
                     assert self.live[rank] == (incarnation, peer)
                 case End():
                     self.end = action
 
     def check_place(self, rank: int, incarnation: int, peer: PeerId) -> None:
-        assert rank not in self.live, "never two live incarnations of one rank"
+        assert rank not in self.live, "a rank has at most one live incarnation"
         assert incarnation > self.newest[rank], "incarnations increase"
         able = self.able(rank)
         assert peer in able
         if rank == 0 and HOME in able:
             assert peer == HOME, "rank 0 prefers home"
         elif (rank, peer) in self.tried:
-            assert all((rank, other) in self.tried for other in able), "those tried come last"
+            assert all((rank, other) in self.tried for other in able), "peers that were tried come last"
 
     def able(self, rank: int) -> set[PeerId]:
         return {
@@ -341,8 +343,8 @@ class LedgerMachine(RuleBasedStateMachine):
             assert (self.end is not None and self.end.ok) == all_ended
 
 
-TestLedger = LedgerMachine.TestCase
-TestLedger.settings = settings(max_examples=100, stateful_step_count=40, deadline=None)
+TestDecisions = DecisionsMachine.TestCase
+TestDecisions.settings = settings(max_examples=100, stateful_step_count=40, deadline=None)
 
 
 # --- one rule at a time -----------------------------------------------------------------------------------
@@ -356,7 +358,7 @@ def begun(
 
 
 def test_rank_0_stays_at_home_and_the_others_spread() -> None:
-    """Rank 0 sits with the person who started the job; the others where there is room."""
+    """Rank 0 gets the peer that started the job; the other ranks get peers with free slots."""
     _, actions = begun(4, view(OTHERS[0], slots=8), view(OTHERS[1], slots=8))
     assert [action.peer for action in actions] == [HOME, OTHERS[0], OTHERS[1], OTHERS[0]]
 
@@ -385,7 +387,7 @@ def test_a_rank_that_chose_is_not_replaced(how: str) -> None:
 
 
 def test_a_new_incarnation_has_not_chosen_yet() -> None:
-    """It may be lost before its choice is recorded: it has done nothing yet that depends on it."""
+    """It may be lost before its choice is recorded: nothing has left it that depends on the choice."""
     decisions, _ = begun(1)
     assert decisions.on_rank_chose(0, 0, "ANY_SOURCE") == [], "it has not started"
     decisions.on_rank_started(0, 0, 1.0)
@@ -399,7 +401,7 @@ def test_a_new_incarnation_has_not_chosen_yet() -> None:
 
 
 def test_rank_0_comes_home_again_after_a_failure() -> None:
-    """A failure of rank 0 does not move it elsewhere."""
+    """A failure of rank 0 does not move rank 0 elsewhere."""
     decisions, _ = begun(1, view(OTHERS[0]))
     decisions.on_rank_started(0, 0, 1.0)
     actions = decisions.on_rank_exited(0, 0, killed=False, code=1, text="exit code 1", now=2.0)
@@ -407,7 +409,7 @@ def test_rank_0_comes_home_again_after_a_failure() -> None:
 
 
 def test_a_peer_that_lost_a_rank_is_tried_last() -> None:
-    """The next incarnation goes to a peer that has not lost this rank, even if it is busy."""
+    """The next incarnation goes to a peer that has not lost this rank, even if that peer is busy."""
     decisions, actions = begun(2, view(OTHERS[0]), view(OTHERS[1], running=2))
     assert actions[1] == PlaceRank(1, 0, OTHERS[0])
     decisions.on_rank_started(1, 0, 1.0)
@@ -419,7 +421,7 @@ def test_a_peer_that_lost_a_rank_is_tried_last() -> None:
 
 
 def test_it_waits_and_then_names_each_peer_and_its_reason() -> None:
-    """When nobody takes a rank, the job waits its time, and says who did not take it and why."""
+    """When no peer takes a rank, the job waits its time, and then says why each peer did not."""
     full, bare, other = (PeerId("12D3Koo" + name) for name in ("fullpeer", "barepeer", "thirdone"))
     decisions = JobDecisions(spec(1))
     views = [view(HOME, able=False), view(full, full=True), view(bare, able=False), view(other)]
@@ -437,8 +439,8 @@ def test_it_waits_and_then_names_each_peer_and_its_reason() -> None:
     assert "…thirdone refused: no disk" in end.reason
 
 
-def test_who_refused_for_want_of_room_is_asked_again_when_there_is_room() -> None:
-    """A refusal holds for what the peer offered then; other news of it change nothing."""
+def test_a_peer_that_refused_for_lack_of_room_is_asked_again_when_it_has_room() -> None:
+    """A refusal holds for what the peer offered then. Other news of that peer do not change it."""
     decisions = JobDecisions(spec(1))
     decisions.begin([view(HOME)], 0.0)
     decisions.on_rank_refused(0, 0, "it hosts 9 ranks and takes no more", 0.1)
@@ -448,7 +450,7 @@ def test_who_refused_for_want_of_room_is_asked_again_when_there_is_room() -> Non
 
 
 def test_refusals_without_end_do_not_keep_a_job_waiting_for_ever() -> None:
-    """The time to wait for a host runs from when the rank last ran, whatever is tried meanwhile."""
+    """The time to wait for a host runs from the end of the last run, whatever is tried meanwhile."""
     decisions = JobDecisions(spec(1))
     decisions.begin([view(HOME)], 0.0)
     for number in range(8):
@@ -463,7 +465,7 @@ def test_refusals_without_end_do_not_keep_a_job_waiting_for_ever() -> None:
 
 
 def test_a_peer_that_comes_takes_what_waits() -> None:
-    """A rank that waits is placed as soon as somebody can take it."""
+    """A waiting rank is placed as soon as a peer can take it."""
     decisions = JobDecisions(spec(1))
     assert decisions.begin([view(HOME, full=True)], 0.0) == []
     assert decisions.on_peer_changed(view(OTHERS[0]), 4.9) == [PlaceRank(0, 0, OTHERS[0])]
@@ -471,7 +473,7 @@ def test_a_peer_that_comes_takes_what_waits() -> None:
 
 
 def test_a_host_that_does_not_start_a_rank_is_passed_over() -> None:
-    """A peer that takes an order and does nothing is fenced, and not asked again for this rank."""
+    """A peer that takes an order and does not start the rank is fenced, and not asked again for this rank."""
     decisions, _ = begun(2, view(OTHERS[0]))
     decisions.on_rank_started(0, 0, 0.0)
     assert decisions.on_time_passed(PATIENCE, PATIENCE) == [
@@ -502,7 +504,7 @@ def test_a_script_that_fails_ends_the_job_with_its_exit_code(code: int) -> None:
 def test_what_a_failure_means_is_up_to_the_job_or_else_the_program(
     restart: RestartPolicy | None, mpi: bool, ends: bool
 ) -> None:
-    """If nobody says so, a program that uses MPI is not started again when it fails by itself."""
+    """If the job does not say so, a program that uses MPI is not started again when it fails by itself."""
     decisions, _ = begun(2, restart=restart)
     decisions.on_rank_started(1, 0, 1.0, mpi=mpi)
     decisions.on_rank_exited(1, 0, killed=False, code=1, text="x", now=2.0)
@@ -510,7 +512,7 @@ def test_what_a_failure_means_is_up_to_the_job_or_else_the_program(
 
 
 def test_failures_are_forgiven_after_their_period() -> None:
-    """Two failures in ten seconds may happen again and again; a third one is too many."""
+    """Two failures within ten seconds may happen any number of times; a third one is too many."""
     decisions, _ = begun(1)
     for number, now in enumerate([0.0, 5.0, 11.0, 16.0]):
         decisions.on_rank_started(0, number, now)
@@ -523,7 +525,7 @@ def test_failures_are_forgiven_after_their_period() -> None:
 
 
 def test_failures_and_losses_are_counted_apart_and_by_rank() -> None:
-    """What one rank suffers does not use up what another may."""
+    """Failures of one rank do not count for another rank, nor do they count as losses."""
     decisions, _ = begun(2)
     for rank in (0, 1):
         for number, killed in enumerate([True, False, True, False, True]):
@@ -533,7 +535,7 @@ def test_failures_and_losses_are_counted_apart_and_by_rank() -> None:
 
 
 def test_a_rank_that_has_ended_well_is_started_again_when_its_peer_goes() -> None:
-    """Others may yet need its messages again, and they went with its peer."""
+    """Other ranks may still need its messages again, and those were lost with its peer."""
     decisions, _ = begun(2, view(OTHERS[0]))
     decisions.on_rank_started(1, 0, 1.0)
     assert decisions.on_rank_exited(1, 0, killed=False, code=0, text="", now=2.0) == []
@@ -542,7 +544,7 @@ def test_a_rank_that_has_ended_well_is_started_again_when_its_peer_goes() -> Non
 
 
 def test_a_reset_blames_nobody_and_moves_on() -> None:
-    """Who is asked to hand a rank over has done nothing wrong, but another takes it if there is one."""
+    """The peer of a rank that is reset is not to blame, but another peer gets the rank if there is one."""
     decisions, _ = begun(2, view(OTHERS[0]))
     decisions.on_rank_started(1, 0, 1.0)
     assert decisions.reset(1, 0, 2.0) == [Fence(1, 0, OTHERS[0], "reset by rank 0"), PlaceRank(1, 1, HOME)]
@@ -550,22 +552,22 @@ def test_a_reset_blames_nobody_and_moves_on() -> None:
 
 
 @pytest.mark.parametrize("rank", [2, 99, -1])
-def test_a_reset_of_a_rank_that_is_none_ends_the_job(rank: int) -> None:
-    """A program that asks for the impossible is told; the coordinator does not break."""
+def test_a_reset_of_a_rank_that_does_not_exist_ends_the_job(rank: int) -> None:
+    """A program that asks to reset a rank that does not exist is told so; the coordinator does not break."""
     decisions, _ = begun(2)
     (end,) = decisions.reset(rank, 1, 1.0)
     assert end.reason == f"rank 1 asked to reset rank {rank}, but the ranks are 0 to 1"
 
 
 def test_what_a_peer_has_been_given_counts_before_it_says_so() -> None:
-    """Many ranks at once do not all go to the peer that looked idle when the job began."""
+    """Not all ranks of a large job go to the peer that was idle when the job began."""
     _, actions = begun(9, *(view(peer, slots=2) for peer in OTHERS))
     hosts = [action.peer for action in actions]
     assert sorted(hosts.count(peer) for peer in set(hosts)) == [2, 2, 2, 3]
 
 
 def test_the_newest_view_of_a_peer_is_kept() -> None:
-    """What a peer offers is replaced by what it offers now."""
+    """What a peer offered is replaced by what it offers now."""
     decisions, _ = begun(1)
     decisions.on_peer_changed(view(OTHERS[0], full=True), 1.0)
     decisions.on_peer_changed(attrs.evolve(view(OTHERS[0]), latency=0.1), 2.0)
@@ -576,14 +578,14 @@ def test_the_newest_view_of_a_peer_is_kept() -> None:
 
 
 def test_a_peer_that_could_install_it_is_used_rather_than_waited_for() -> None:
-    """A rank that nobody has the program for goes to who would install it."""
+    """A rank whose program no peer has goes to a peer that would install the program."""
     decisions = JobDecisions(spec(1))
     lazy = view(OTHERS[0], able=False, lazy=True)
     assert decisions.begin([view(HOME, able=False), lazy], 0.0) == [PlaceRank(0, 0, OTHERS[0])]
 
 
 def test_news_of_preparation_give_a_host_more_time() -> None:
-    """The time to start a rank runs from the last news; the first news are told."""
+    """The time to start a rank runs from the last news; people see the first news."""
     decisions = JobDecisions(spec(1))
     decisions.begin([view(HOME, able=False, lazy=True)], 0.0)
     assert decisions.on_rank_preparing(0, 0, "installing echo", 1.0) == [Preparing(0, 0, HOME)]
@@ -595,7 +597,7 @@ def test_news_of_preparation_give_a_host_more_time() -> None:
 
 
 def test_news_of_preparation_do_not_help_for_ever() -> None:
-    """A host that prepares for too long is passed over, and the reason says what it did."""
+    """A host that prepares for too long loses the rank, and the reason says what the host did."""
     decisions = JobDecisions(spec(1))
     decisions.begin([view(HOME, able=False, lazy=True), view(OTHERS[0], able=False, lazy=True)], 0.0)
     for second in range(1, 10):
@@ -607,8 +609,8 @@ def test_news_of_preparation_do_not_help_for_ever() -> None:
     ]
 
 
-def test_preparation_is_no_waiting_for_a_host() -> None:
-    """After an installation that failed late, the job still waits its time for somebody else."""
+def test_preparing_does_not_count_as_waiting_for_a_host() -> None:
+    """After an installation that failed late, the job still waits its whole time for another host."""
     decisions = JobDecisions(spec(1))
     decisions.begin([view(HOME, able=False, lazy=True)], 0.0)
     decisions.on_rank_preparing(0, 0, "installing echo", 0.0)
@@ -620,7 +622,7 @@ def test_preparation_is_no_waiting_for_a_host() -> None:
 
 
 def test_preparations_without_end_do_not_keep_a_job_waiting_for_ever() -> None:
-    """What hosts prepared in vain gives no more time than one of them may take."""
+    """All preparations that failed give, together, no more time than one of them may take."""
     decisions = JobDecisions(spec(1))
     decisions.begin([view(HOME, able=False, lazy=True)], 0.0)
     for number in range(3):
@@ -636,7 +638,7 @@ def test_preparations_without_end_do_not_keep_a_job_waiting_for_ever() -> None:
 
 
 def test_who_could_not_install_it_is_asked_again_when_it_has_it() -> None:
-    """An installation that a person brought to its end counts, though the peer always said that it could."""
+    """A peer that refused is asked again when a person has installed the program there."""
     decisions = JobDecisions(spec(1))
     decisions.begin([view(HOME, able=False, lazy=True)], 0.0)
     decisions.on_rank_refused(0, 0, "InstallFailed: no", 0.1)

@@ -1,4 +1,4 @@
-"""Whom a daemon asks for content, and for how long it waits for them, in virtual time."""
+"""Whom a daemon asks for content, and how long it waits for providers, in virtual time."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ NODE = PeerId("node")
 
 
 class World:
-    """Daemons of one pool, which find each other, and IPFS nodes that are no peers."""
+    """Daemons of one pool, which find each other, and IPFS nodes outside the pool."""
 
     def __init__(self, nursery: trio.Nursery) -> None:
         self.network = MemoryNetwork()
@@ -39,7 +39,7 @@ class World:
         self._bootstrap: list[str] = []
 
     async def daemon(self, name: str, stock: Stock = Stock()) -> Daemon:  # noqa: B008 - it is frozen
-        """A new peer."""
+        """Start a new peer."""
         daemon = Daemon(
             transport=self.network.transport(PeerId(name)),
             launcher=FunctionLauncher(PROGRAMS),
@@ -53,7 +53,7 @@ class World:
         return daemon
 
     async def node(self) -> str:
-        """An IPFS node; returns its address. Its life can be ended with `network.kill`."""
+        """Start an IPFS node and return its address. `network.kill` ends it."""
 
         async def hang_up(_: ByteStream) -> None:
             await trio.lowlevel.checkpoint()
@@ -63,7 +63,7 @@ class World:
         return transport.addresses[0]
 
     def peers(self, daemon: Daemon, *addresses: str) -> Providers:
-        """Whom a daemon may ask, kept up to date."""
+        """Return the providers of a daemon, kept up to date."""
         peers = Providers(daemon, addresses)
         daemon.stock_bus.listen(peers.on_change)
         self.nursery.start_soon(peers.run, None)
@@ -72,14 +72,14 @@ class World:
 
 @asynccontextmanager
 async def world() -> AsyncIterator[World]:
-    """Some peers and nodes."""
+    """Yield a world without daemons and nodes."""
     async with trio.open_nursery() as nursery:
         yield World(nursery)
         nursery.cancel_scope.cancel()
 
 
 async def test_who_says_that_it_has_it_is_asked_first(autojump_clock) -> None:
-    """Then the other peers of the pool, then whoever else there is a connection to."""
+    """Other peers of the pool come next, and then everything else that there is a connection to."""
     async with world() as on:
         ann = await on.daemon("ann")
         await on.daemon("bob")
@@ -92,7 +92,7 @@ async def test_who_says_that_it_has_it_is_asked_first(autojump_clock) -> None:
 
 
 async def test_nodes_are_dialled_until_they_answer(autojump_clock) -> None:
-    """A node that a person named is reached once it is there, and again when it has come back."""
+    """A node that a person named is connected when it starts, and again when it comes back."""
     async with world() as on:
         ann = await on.daemon("ann")
         address = await on.node()
@@ -111,7 +111,7 @@ async def test_nodes_are_dialled_until_they_answer(autojump_clock) -> None:
 
 
 async def test_nodes_that_peers_tell_of_are_dialled(autojump_clock) -> None:
-    """As long as somebody tells of them; an address that is none harms nobody."""
+    """They are dialled as long as a peer names them. A text that is not an address does no harm."""
     async with world() as on:
         address = await on.node()
         ann = await on.daemon("ann")
@@ -123,7 +123,7 @@ async def test_nodes_that_peers_tell_of_are_dialled(autojump_clock) -> None:
 
 
 async def test_at_first_there_is_patience(autojump_clock, tmp_path: Path) -> None:
-    """What nobody has is waited for while a daemon starts, and later on is missing at once."""
+    """While a daemon starts, it waits for providers; later on, missing content fails at once."""
     async with world() as on:
         ann = await on.daemon("ann")
         peers = on.peers(ann)
@@ -153,7 +153,7 @@ async def _bring(on: World, blocks: BlockStore) -> None:
 
 
 async def test_without_news_nobody_waits(autojump_clock, tmp_path: Path) -> None:
-    """A command that ends when it is done asks who there is, and no more."""
+    """A fetcher without news of providers asks those that there are, and does not wait for others."""
     async with world() as on:
         ann = await on.daemon("ann")
         here = BlockStore(tmp_path / "here")

@@ -1,4 +1,4 @@
-"""Jobs whose program is not installed everywhere: who could install it does so when a rank needs it."""
+"""Jobs whose program is not installed everywhere: peers install it when a rank needs it."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ assert Timing().start_rank < SLOW
 
 
 class LazyLauncher(FunctionLauncher):
-    """Installs programs as a depot does: one at a time, for a while, and in vain if they have a flaw."""
+    """Installs programs as a depot does: one at a time, slowly, and without success if they have a flaw."""
 
     def __init__(self, *installed: str, seconds: float = SLOW, flaw: str = "") -> None:
         super().__init__(PROGRAMS)
@@ -85,7 +85,7 @@ class LazyLauncher(FunctionLauncher):
 
 @asynccontextmanager
 async def lazy_pool(*launchers: LazyLauncher, settings: Settings = ONE_SLOT) -> AsyncIterator[MemoryPool]:
-    """Peers that know what each of them could install; at the end nothing of any job is left."""
+    """Yield a pool of peers that could install programs; at the end, nothing of any job is left."""
     async with open_memory_pool(
         {}, peers=len(launchers), launcher=launchers.__getitem__, settings=settings
     ) as pool:
@@ -107,12 +107,12 @@ async def lazy_pool(*launchers: LazyLauncher, settings: Settings = ONE_SLOT) -> 
 
 
 def ring_of(ranks: int) -> tuple[str, ...]:
-    """What rank 0 of a `ring` of so many ranks logs."""
+    """Return what rank 0 of a `ring` of that size logs."""
     return tuple(str(ranks * (ranks - 1) // 2 * (lap + 1)) for lap in range(10))
 
 
 async def test_who_could_install_it_does_so_for_a_rank(autojump_clock) -> None:
-    """It takes longer than a start may, is told, and costs nothing but time; who has it is taken first."""
+    """It may take longer than a start, and people see it; peers that have the program are taken first."""
     launchers = (LazyLauncher(), LazyLauncher("ring"), LazyLauncher())
     async with lazy_pool(*launchers) as pool:
         events = listen(pool.peer(0).daemon)
@@ -135,7 +135,7 @@ async def test_who_could_install_it_does_so_for_a_rank(autojump_clock) -> None:
 
 
 async def test_many_ranks_wait_for_one_installation(autojump_clock) -> None:
-    """A peer installs a program once, however many ranks need it; the job is as good as any."""
+    """A peer installs a program once, however many ranks need it, and the job ends as any other."""
     launcher = LazyLauncher()
     async with lazy_pool(launcher) as pool:
         job = await pool.start("ring", 3)
@@ -147,7 +147,7 @@ async def test_many_ranks_wait_for_one_installation(autojump_clock) -> None:
 
 
 async def test_what_cannot_be_installed_on_one_peer_is_on_another(autojump_clock) -> None:
-    """The coordinator is told why and elects another; the peer no longer says that it could."""
+    """The coordinator learns why and elects another peer; the first one no longer offers to install it."""
     launchers = (LazyLauncher("ring"), LazyLauncher(flaw="init.py wants Windows"), LazyLauncher())
     async with lazy_pool(*launchers) as pool:
         events = listen(pool.peer(0).daemon)
@@ -165,7 +165,7 @@ async def test_what_cannot_be_installed_on_one_peer_is_on_another(autojump_clock
 
 
 async def test_a_job_that_nobody_can_install_fails_with_the_reason(autojump_clock) -> None:
-    """The job waits its time for somebody else after the last installation failed, then says why."""
+    """After the last installation failed, the job waits its time for another peer and then says why."""
     launchers = (LazyLauncher(flaw="init.py wants Windows"), LazyLauncher(flaw="too large"))
     async with lazy_pool(*launchers) as pool:
         began = trio.current_time()
@@ -194,7 +194,7 @@ async def cut(pool: MemoryPool) -> None:
 async def test_a_host_that_is_lost_while_it_installs_is_replaced(
     autojump_clock, lose: Callable[[MemoryPool], Awaitable[None]]
 ) -> None:
-    """News of preparation do not hide that a host is gone: its heartbeats tell, at once or in seconds."""
+    """News of preparation do not hide the loss of a host: it shows at once or within seconds."""
     launchers = (LazyLauncher("ring"), LazyLauncher(seconds=500), LazyLauncher())
     async with lazy_pool(*launchers) as pool:
         events = listen(pool.peer(0).daemon)
@@ -214,7 +214,7 @@ async def test_a_host_that_is_lost_while_it_installs_is_replaced(
 
 
 async def test_a_job_that_is_killed_installs_nothing_more(autojump_clock) -> None:
-    """Its installations are cancelled everywhere, and nothing of them is left; the next job begins anew."""
+    """Its installations are cancelled everywhere without a trace; the next job starts from the beginning."""
     launchers = (LazyLauncher(), LazyLauncher())
     async with lazy_pool(*launchers) as pool:
         job = await pool.start("ring", 4)
@@ -230,7 +230,7 @@ async def test_a_job_that_is_killed_installs_nothing_more(autojump_clock) -> Non
 
 
 async def test_the_loss_of_the_coordinator_cancels_installations(autojump_clock) -> None:
-    """A host does not go on with what nobody waits for."""
+    """A host stops an installation for which no coordinator waits."""
     launchers = (LazyLauncher("ring"), LazyLauncher())
     async with lazy_pool(*launchers) as pool:
         await pool.start("ring", 3)
@@ -242,7 +242,7 @@ async def test_the_loss_of_the_coordinator_cancels_installations(autojump_clock)
 
 
 async def test_an_installation_may_not_take_for_ever(autojump_clock) -> None:
-    """After its time the host is passed over, and told to stop."""
+    """After its time, the host loses the rank and is told to stop."""
     limits = Settings(peer=PeerLimits(slots=1), jobs=JobLimits(prepare=100.0))
     launchers = (LazyLauncher("ring"), LazyLauncher(seconds=1e6), LazyLauncher())
     async with lazy_pool(*launchers, settings=limits) as pool:
@@ -259,7 +259,7 @@ async def test_an_installation_may_not_take_for_ever(autojump_clock) -> None:
 async def test_what_is_removed_before_it_starts_is_installed_again(
     autojump_clock, removals: int, ok: bool
 ) -> None:
-    """Two jobs that need the same room may take it from each other once or twice, not without end."""
+    """Two jobs that need the same room may take it from each other a few times, but not for ever."""
     launcher = LazyLauncher()
     launcher.removals = removals
     async with lazy_pool(launcher) as pool:
@@ -270,7 +270,7 @@ async def test_what_is_removed_before_it_starts_is_installed_again(
 
 
 async def test_a_job_needs_a_program_that_its_peer_has_or_could_install(autojump_clock) -> None:
-    """The error names both; what only others have is of no use, since rank 0 runs here."""
+    """The error names both kinds. What only other peers have does not count, because rank 0 runs here."""
     only = LazyLauncher("chatty")
     only.failed = {"ring"}
     async with lazy_pool(only, LazyLauncher("ring")) as pool:
@@ -282,7 +282,7 @@ async def test_a_job_needs_a_program_that_its_peer_has_or_could_install(autojump
 
 
 async def test_a_coordinator_hears_that_its_order_is_being_prepared(autojump_clock) -> None:
-    """Every second until the rank starts; an order to stop ends the installation."""
+    """It hears so every second until the rank starts. An order to stop ends the installation."""
     launcher = LazyLauncher(seconds=9.5)
     start = StartRank("a" * 16, 1, 0, 2, "idle", (), ())
     async with (
@@ -311,7 +311,7 @@ async def test_a_coordinator_hears_that_its_order_is_being_prepared(autojump_clo
 
 
 async def test_a_host_that_only_says_that_it_prepares_does_not_hold_a_job_for_ever(autojump_clock) -> None:
-    """However often it says so: little of it is even heard, and after its time another takes the rank."""
+    """The coordinator reads few of its many messages, and later gives the rank to another host."""
     limits = Settings(peer=PeerLimits(slots=1), jobs=JobLimits(prepare=60.0))
     async with (
         lazy_pool(LazyLauncher("ring"), settings=limits) as pool,
@@ -347,7 +347,7 @@ async def test_a_host_that_only_says_that_it_prepares_does_not_hold_a_job_for_ev
 
 
 async def run_ring(launchers: list[LazyLauncher], plan: FaultPlan) -> JobResult:
-    """Run a ring while peers install it, under a plan."""
+    """Run a ring under a plan while peers install it, and return the job's result."""
     async with open_memory_pool(
         {}, peers=len(launchers), launcher=launchers.__getitem__, settings=ONE_SLOT
     ) as pool:

@@ -24,7 +24,7 @@ with hold(pathlib.Path(sys.argv[1])):
 
 
 def start_holder(directory: Path) -> subprocess.Popen[str]:
-    """A process that holds `directory` until its standard input ends."""
+    """Start a process that holds `directory` until its standard input ends."""
     command = [sys.executable, "-c", HOLDER, str(directory)]
     holder = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     assert holder.stdout is not None
@@ -44,7 +44,7 @@ def test_a_held_directory_is_refused_to_others(tmp_path: Path) -> None:
 
 
 def test_a_killed_holder_lets_go(tmp_path: Path) -> None:
-    """kill -9 of the holder frees the directory, although the file is still there."""
+    """`kill -9` of the holder frees the directory, although the file still exists."""
     with start_holder(tmp_path) as holder:
         holder.send_signal(signal.SIGKILL)
         holder.wait()
@@ -55,7 +55,7 @@ def test_a_killed_holder_lets_go(tmp_path: Path) -> None:
 
 
 def test_a_program_that_the_holder_started_does_not_hold_it(tmp_path: Path) -> None:
-    """The lock is not inherited: a surviving child does not keep a new daemon out."""
+    """The lock is not inherited: a child that survives does not keep a new daemon out."""
     with hold(tmp_path):
         child = subprocess.Popen(["cat"], stdin=subprocess.PIPE, close_fds=False)
     with child, hold(tmp_path):
@@ -63,7 +63,7 @@ def test_a_program_that_the_holder_started_does_not_hold_it(tmp_path: Path) -> N
 
 
 def test_it_is_let_go_when_the_body_fails(tmp_path: Path) -> None:
-    """An exception frees the directory and passes."""
+    """An exception frees the directory and propagates."""
     with pytest.raises(ZeroDivisionError), hold(tmp_path):
         raise ZeroDivisionError
     with hold(tmp_path):
@@ -77,14 +77,14 @@ def test_the_same_process_cannot_hold_it_twice(tmp_path: Path) -> None:
 
 
 def test_the_directory_is_made(tmp_path: Path) -> None:
-    """A directory that is not there is made, for its owner only."""
+    """A directory that does not exist is made, for its owner only."""
     with hold(tmp_path / "a" / "b"):
         assert stat.S_IMODE((tmp_path / "a" / "b").stat().st_mode) == 0o700
         assert stat.S_IMODE((tmp_path / "a" / "b" / LOCK_NAME).stat().st_mode) == 0o600
 
 
 def test_an_unusable_directory_is_named(tmp_path: Path) -> None:
-    """A path through a file is an error of use, not a crash."""
+    """A path through a file gives a UsageError that names the path."""
     (tmp_path / "file").write_text("")
     directory = tmp_path / "file" / "d"
     with pytest.raises(UsageError, match=rf"cannot use {directory}: Not a directory"), hold(directory):

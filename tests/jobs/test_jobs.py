@@ -1,4 +1,4 @@
-"""Jobs from their start to their end: limits, waiting, resets, much data, and nothing left behind."""
+"""Jobs from start to end: limits, waiting, resets, much data, and nothing left behind."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from mpi_actors.wire.stdio import Reset
 async def clean_pool(
     *more: ProgramFunction, peers: int = 3, settings: Settings | None = None
 ) -> AsyncIterator[MemoryPool]:
-    """A pool that must be as it was when all its jobs have ended."""
+    """Yield a pool of which nothing may be left of any job at the end."""
     programs = PROGRAMS | {program.__name__: program for program in more}
     async with open_memory_pool(programs, peers=peers, settings=settings) as pool:
         yield pool
@@ -37,7 +37,7 @@ async def clean_pool(
 
 
 async def result_of(job: Job, within: float = 100.0) -> JobResult:
-    """How the job ends; within so many virtual seconds it must."""
+    """Return how the job ends; fail if it takes longer than that in virtual time."""
     with trio.fail_after(within):
         return await job.wait()
 
@@ -46,7 +46,7 @@ async def result_of(job: Job, within: float = 100.0) -> JobResult:
 
 
 async def failing(rank: RankContext) -> None:
-    """Rank 1 fails, whenever it runs."""
+    """Rank 1 fails in each of its incarnations."""
     if rank.rank == 1:
         raise ValueError("the cupboard is bare")
     await trio.sleep_forever()
@@ -66,7 +66,7 @@ async def test_a_rank_that_fails_again_and_again_is_given_up(autojump_clock) -> 
 
 
 async def test_a_script_that_fails_ends_with_its_exit_code(autojump_clock) -> None:
-    """With restart="lost" the first failure is the last, and the traceback is shown."""
+    """With restart="lost", the first failure is the last, and the job's log shows the traceback."""
     async with clean_pool(failing) as pool:
         events = listen(pool.peer(0).daemon)
         job = await pool.start("failing", 3, restart="lost")
@@ -80,7 +80,7 @@ async def test_a_script_that_fails_ends_with_its_exit_code(autojump_clock) -> No
 
 
 async def test_a_program_that_is_not_deterministic_is_found_out(autojump_clock) -> None:
-    """After a loss, a rank that says something else than before fails the job, which names it and why."""
+    """A new incarnation that sends something else than the last one fails the job, with the reason."""
     attempts = itertools.count()
 
     async def fickle(rank: RankContext) -> None:
@@ -103,7 +103,7 @@ async def test_a_program_that_is_not_deterministic_is_found_out(autojump_clock) 
 
 
 async def test_a_program_that_says_less_than_before_is_found_out(autojump_clock) -> None:
-    """A restarted rank that ends early must not make the job end as if all were well."""
+    """When a new incarnation ends too early, the job must not end as if all were well."""
     attempts = itertools.count()
 
     async def tired(rank: RankContext) -> None:
@@ -129,7 +129,7 @@ ONE_EACH = Settings(peer=PeerLimits(max_ranks=1, slots=1))
 
 
 async def test_a_job_waits_visibly_and_then_fails(autojump_clock) -> None:
-    """The event, `why` and the reason at the end say what it waits for."""
+    """The event, `why` and the reason at the end say what the job waits for."""
     async with clean_pool(settings=ONE_EACH, peers=2) as pool:
         events = listen(pool.peer(0).daemon)
         began = trio.current_time()
@@ -149,7 +149,7 @@ async def test_a_job_waits_visibly_and_then_fails(autojump_clock) -> None:
 
 
 async def test_a_peer_that_comes_in_time_takes_the_rank(autojump_clock) -> None:
-    """A job that waits goes on as soon as there is somebody."""
+    """A waiting job goes on as soon as a peer can take the rank."""
     async with clean_pool(settings=ONE_EACH, peers=2) as pool:
         job = await pool.start("ring", 3)
         await trio.sleep(20)
@@ -159,7 +159,7 @@ async def test_a_peer_that_comes_in_time_takes_the_rank(autojump_clock) -> None:
 
 
 async def test_a_rank_that_ends_elsewhere_makes_room(autojump_clock) -> None:
-    """A job that waits is told when another job has ended."""
+    """A waiting job learns that another job has ended."""
     async with clean_pool(settings=ONE_EACH, peers=2) as pool:
         first = await pool.start("ring", 2, at=1)
         await trio.sleep(1)
@@ -170,7 +170,7 @@ async def test_a_rank_that_ends_elsewhere_makes_room(autojump_clock) -> None:
 
 
 async def test_a_peer_that_refused_is_asked_again_when_it_has_room(autojump_clock) -> None:
-    """Two jobs that compete for the last place both come to their end."""
+    """Two jobs that compete for the last slot both end well."""
     async with clean_pool(settings=ONE_EACH, peers=3) as pool:
         jobs = [await pool.start("ring", 2, at=at) for at in (0, 1)]
         for job in jobs:
@@ -181,7 +181,7 @@ async def test_a_peer_that_refused_is_asked_again_when_it_has_room(autojump_cloc
 
 
 async def test_a_job_can_be_killed(autojump_clock) -> None:
-    """It ends at once, with the reason that was given, and is gone from all its hosts."""
+    """The job ends at once, with the reason that was given, and every host drops it."""
     async with clean_pool() as pool:
         job = await pool.start("idle", 6)
         await trio.sleep(1)
@@ -192,7 +192,7 @@ async def test_a_job_can_be_killed(autojump_clock) -> None:
 
 
 async def test_a_reset_changes_nothing_but_the_incarnation(autojump_clock) -> None:
-    """A rank may have another replaced in the middle of its work."""
+    """A rank may have another rank replaced in the middle of its work."""
 
     async def reset_ring(rank: RankContext) -> None:
         if rank.rank == 0:
@@ -209,7 +209,7 @@ async def test_a_reset_changes_nothing_but_the_incarnation(autojump_clock) -> No
 
 
 async def telling(rank: RankContext) -> None:
-    """Each rank sends rank 0 the name of its host; rank 2 is reset once all know that it runs."""
+    """Each rank sends rank 0 the name of its host; rank 2 is reset when all know that it runs."""
     if rank.rank == 0:
         names = [await rank.receive(other) for other in range(1, rank.size)]
         await rank.log(" ".join(names))
@@ -222,7 +222,7 @@ async def telling(rank: RankContext) -> None:
 
 
 async def test_a_rank_keeps_the_name_of_its_host(autojump_clock, monkeypatch) -> None:
-    """Programs send it: one that is run again elsewhere must send what it has sent before."""
+    """Programs send that name, and a new incarnation elsewhere must send what the first one sent."""
     machines = (f"machine-{number}" for number in itertools.count())
     real = os.uname()
     monkeypatch.setattr(
@@ -242,7 +242,7 @@ async def test_a_rank_keeps_the_name_of_its_host(autojump_clock, monkeypatch) ->
 
 @pytest.mark.parametrize("rank", [0, 1])
 async def test_a_rank_that_resets_itself_does_so_once(autojump_clock, rank: int) -> None:
-    """Its next incarnation says the same again, and is not reset again."""
+    """Its next incarnation repeats the request, and is not reset again."""
 
     async def again(context: RankContext) -> None:
         await context.log("before")
@@ -263,10 +263,10 @@ async def test_a_rank_that_resets_itself_does_so_once(autojump_clock, rank: int)
 
 
 async def test_a_reset_of_nobody_fails_the_job(autojump_clock) -> None:
-    """A program that names a rank that is none is told so."""
+    """A program that names a rank that does not exist is told so."""
 
     async def wild(rank: RankContext) -> None:
-        # past the check at the program's side, as a host that lies would
+        # skip the check at the program's side, as a host that lies would
         rank._said.append(Reset(7))
         rank._speak.set()
         await trio.sleep_forever()
@@ -282,7 +282,7 @@ async def test_a_reset_of_nobody_fails_the_job(autojump_clock) -> None:
     [(0, ()), (4097, ()), (1, ("a" * 70_000,)), (1, ("\udcff",))],
 )
 async def test_a_job_that_cannot_be_is_not_started(autojump_clock, size: int, args: tuple[str, ...]) -> None:
-    """The person is told at once."""
+    """The caller gets the error at once."""
     async with clean_pool(peers=1) as pool:
         with pytest.raises(UsageError):
             await pool.start("ring", size, *args)
@@ -294,7 +294,7 @@ async def test_a_job_that_cannot_be_is_not_started(autojump_clock, size: int, ar
 
 
 async def test_hosts_that_cannot_reach_each_other_are_relayed(autojump_clock) -> None:
-    """Two hosts with nothing but the coordinator between them give the same answer, and nobody is lost."""
+    """Two hosts that are linked only with the coordinator give the same answer, and no rank is lost."""
 
     async def swap(rank: RankContext) -> None:
         if rank.rank:
@@ -320,7 +320,7 @@ async def test_hosts_that_cannot_reach_each_other_are_relayed(autojump_clock) ->
 
 @pytest.mark.parametrize("peers", [1, 2])
 async def test_a_large_message_arrives_whole(autojump_clock, peers: int) -> None:
-    """Eight MiB, larger than any window, there and back."""
+    """A message of 8 MiB, larger than any window, goes there and comes back."""
 
     async def large(rank: RankContext) -> None:
         if rank.rank == 0:
@@ -336,7 +336,7 @@ async def test_a_large_message_arrives_whole(autojump_clock, peers: int) -> None
 
 
 async def test_many_small_messages_arrive_in_order(autojump_clock) -> None:
-    """Five thousand each way at once."""
+    """Five thousand messages go each way at the same time."""
 
     async def small(rank: RankContext) -> None:
         other = 1 - rank.rank
@@ -353,13 +353,13 @@ async def test_many_small_messages_arrive_in_order(autojump_clock) -> None:
 
 @pytest.mark.parametrize("peers", [1, 2])
 async def test_what_nobody_reads_fills_no_memory(autojump_clock, peers: int) -> None:
-    """A rank sends 200 MB to one that takes nothing: it is not held up, and most of it waits on disk."""
+    """A rank sends 200 MB to a rank that reads nothing: it does not wait, and most of it lies on disk."""
     limits = LaneLimits(window=64 * KIB, log_memory=MIB)
 
     async def pour(rank: RankContext) -> None:
         if rank.rank == 0:
             for number in range(2000):
-                # each differs: equal ones would be kept once
+                # each message differs, because equal ones would be stored once
                 await rank.send(1, number.to_bytes(4, "big") * 25_000)
             await rank.log("poured")
         else:
@@ -380,7 +380,7 @@ async def test_what_nobody_reads_fills_no_memory(autojump_clock, peers: int) -> 
 
 
 async def test_a_slow_receiver_delays_its_senders_only(autojump_clock) -> None:
-    """Between the same two peers, others talk at full speed meanwhile."""
+    """Meanwhile, other ranks of the same two peers talk at full speed."""
 
     async def mixed(rank: RankContext) -> None:
         if rank.rank == 0:
@@ -409,7 +409,7 @@ async def test_a_slow_receiver_delays_its_senders_only(autojump_clock) -> None:
 
 
 async def test_the_log_is_complete_at_the_end(autojump_clock) -> None:
-    """Every line of every rank, in each rank's order, also those that were written last."""
+    """The log has every line of every rank, in each rank's order, including the last ones."""
 
     async def chronicle(rank: RankContext) -> None:
         for number in range(300):
@@ -424,7 +424,7 @@ async def test_the_log_is_complete_at_the_end(autojump_clock) -> None:
 
 
 async def test_a_log_that_is_too_long_keeps_its_end(autojump_clock) -> None:
-    """What is dropped is counted."""
+    """The dropped lines are counted."""
     async with clean_pool(settings=Settings(jobs=JobLimits(log_lines=250))) as pool:
         job = await pool.start("chatty", 3)
         assert (await result_of(job)).ok
@@ -432,7 +432,7 @@ async def test_a_log_that_is_too_long_keeps_its_end(autojump_clock) -> None:
 
 
 async def test_fifty_jobs_at_once(autojump_clock) -> None:
-    """Started at all peers, they end well, and each has its own answer."""
+    """Fifty jobs, started at all peers, end well, and each has its own answer."""
 
     async def add(rank: RankContext) -> None:
         if rank.rank == 0:

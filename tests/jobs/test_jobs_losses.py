@@ -1,4 +1,4 @@
-"""Promise 1 and 2 on generated programs and generated losses, in virtual time."""
+"""Promises 1 and 2 (the same answer, no silence) on generated programs and losses, in virtual time."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ PATIENCE = 100.0
 
 @attrs.frozen
 class Transfer:
-    """In the program's order of steps: `src` sends what it knows to `dst`, after `pause` seconds."""
+    """One step of a program: `src` sends what it knows to `dst`, after `pause` seconds."""
 
     src: int
     dst: int
@@ -42,7 +42,7 @@ class Script:
     transfers: tuple[Transfer, ...]
 
     def answers(self) -> list[list[str]]:
-        """What each rank logs when nothing goes wrong, worked out without any pool."""
+        """Return what each rank logs when nothing goes wrong, computed without a pool."""
         states = [f"rank {rank}" for rank in range(self.ranks)]
         logs: list[list[str]] = [[] for _ in range(self.ranks)]
         for number, transfer in enumerate(self.transfers):
@@ -81,7 +81,7 @@ def scripts(draw: st.DrawFn) -> Script:
 
 
 async def run_script(script: Script, peers: int, plan: FaultPlan) -> tuple[JobResult, list[list[str]]]:
-    """Run a script on a pool under a plan; returns the result and what each rank logged."""
+    """Run a script on a pool under a plan; return the result and what each rank logged."""
     drivers: list[FaultDriver] = []
 
     async def program(rank: RankContext) -> None:

@@ -1,4 +1,4 @@
-"""Brokers of several peers with cables in place of links, and ranks without a process."""
+"""Brokers of several peers with cables instead of links, and ranks without a process."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ HOME, ANN, BOB = (PeerId(name) for name in ("home", "ann", "bob"))
 
 @attrs.define(eq=False)
 class Cable:
-    """One direction of a link. It carries frames while it is not held."""
+    """One direction of a link. It carries frames unless a test holds it."""
 
     fabric: Fabric
     near: Router
@@ -49,7 +49,7 @@ class Cable:
         self.fabric.wake()
 
     def move(self) -> bool:
-        """One frame of whoever has any goes in, one comes out."""
+        """Take one frame of a source that has one, and deliver one."""
         if self.held or self.broken:
             return False
         moved = False
@@ -70,7 +70,7 @@ class Cable:
 
 @attrs.define(eq=False)
 class Seat:
-    """A rank whose channel a test holds: what it was told, and the lanes that it got."""
+    """A rank whose channel the test reads: the messages that it got, and its lanes."""
 
     client: Client
     told: list[ChannelMessage] = attrs.field(factory=list)
@@ -84,7 +84,7 @@ class Seat:
             self.lanes.setdefault(message.rank, []).append(lane)
 
     def lane(self, rank: int) -> socket.socket:
-        """The newest one to that rank."""
+        """Return the newest lane to that rank."""
         return self.lanes[rank][-1]
 
     def heard(self, kind: ChannelKind) -> list[ChannelMessage]:
@@ -97,7 +97,7 @@ class Seat:
 
 
 class Fabric:
-    """Three peers: home coordinates; it is linked with the two others, who are not linked with each other."""
+    """Three peers: home coordinates, and is linked with the two others, which have no link."""
 
     def __init__(self) -> None:
         boxes: dict[PeerId, Mailbox[HostNews]] = {peer: Mailbox(peer) for peer in (HOME, ANN, BOB)}
@@ -126,12 +126,12 @@ class Fabric:
             cable.near.on_link_down(cable)  # type: ignore[arg-type]
 
     def place(self, rank: int, peer: PeerId, incarnation: int = 0) -> None:
-        """Tell everybody where a rank is."""
+        """Tell every peer where a rank is."""
         for router in self.routers.values():
             router.place(JOB, rank, incarnation, peer)
 
     def seat(self, rank: int, peer: PeerId, incarnation: int = 0) -> Seat:
-        """A process of that rank starts there, and everybody is told."""
+        """Start a process of that rank there, and tell every peer."""
         self.place(rank, peer, incarnation)
         client = Client(JOB, rank, incarnation, 8, lambda message, lane: seat.post(message, lane))
         seat = Seat(client)
@@ -158,7 +158,7 @@ class Fabric:
 
 @asynccontextmanager
 async def running_fabric() -> AsyncIterator[Fabric]:
-    """A fabric whose cables carry and whose brokers run."""
+    """Yield a fabric whose cables carry and whose brokers run."""
     fabric = Fabric()
     async with trio.open_nursery() as nursery:
         for peer, lanes in fabric.lanes.items():
@@ -172,7 +172,7 @@ async def running_fabric() -> AsyncIterator[Fabric]:
 
 
 async def receive(sock: socket.socket, most: int = 1 << 20) -> bytes:
-    """Wait for bytes; b"" is the end."""
+    """Wait for bytes; return b"" at the end."""
     while True:
         try:
             return sock.recv(most)
@@ -183,7 +183,7 @@ async def receive(sock: socket.socket, most: int = 1 << 20) -> bytes:
 
 
 async def receive_all(sock: socket.socket, count: int) -> bytes:
-    """That many bytes, or fewer if the end comes before."""
+    """Return that many bytes, or fewer if the stream ends before."""
     data = bytearray()
     while len(data) < count and (piece := await receive(sock, count - len(data))):
         data += piece
@@ -191,7 +191,7 @@ async def receive_all(sock: socket.socket, count: int) -> bytes:
 
 
 async def send_all(sock: socket.socket, data: bytes) -> bool:
-    """Write it all; False when the other end was closed before."""
+    """Write all bytes; return False if the other end was closed before."""
     view = memoryview(data)
     while view:
         try:

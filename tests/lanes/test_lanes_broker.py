@@ -1,4 +1,4 @@
-"""Who gets a lane, when, and how many."""
+"""Which rank gets a lane, when, and how many."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ LANE, PLACED, COMPANY = ChannelKind.LANE, ChannelKind.PLACED, ChannelKind.COMPAN
 
 
 async def test_two_ranks_of_one_peer_get_a_socket_pair(autojump_clock) -> None:
-    """Each is told whose lane it is; bytes go straight from one to the other, and no tunnel is made."""
+    """Each rank learns to whom its lane leads. Bytes go straight from one to the other, without a tunnel."""
     async with running_fabric() as fabric:
         one, two = fabric.seat(1, ANN), fabric.seat(2, ANN)
         fabric.want(one, 2)
@@ -29,7 +29,7 @@ async def test_two_ranks_of_one_peer_get_a_socket_pair(autojump_clock) -> None:
 
 
 async def test_wants_that_cross_give_one_lane(autojump_clock) -> None:
-    """The other rank may have asked before it got the lane. What it asks later is for another one."""
+    """The other rank may have asked before it got the lane. What it asks later is for another lane."""
     async with running_fabric() as fabric:
         one, two = fabric.seat(1, ANN), fabric.seat(2, ANN)
         fabric.want(one, 2)
@@ -40,7 +40,7 @@ async def test_wants_that_cross_give_one_lane(autojump_clock) -> None:
 
 
 async def test_a_broken_lane_is_replaced_whoever_asks(autojump_clock) -> None:
-    """When both ends of a lane ask anew, they get one, though one of them may be thought to be late."""
+    """When both ends ask for a new lane they get one, though one request may look like a late one."""
     async with running_fabric() as fabric:
         one, two = fabric.seat(1, ANN), fabric.seat(2, ANN)
         fabric.want(one, 2)
@@ -53,7 +53,7 @@ async def test_a_broken_lane_is_replaced_whoever_asks(autojump_clock) -> None:
 
 
 async def test_a_want_is_remembered_until_it_can_be_met(autojump_clock) -> None:
-    """Until the other rank is placed, and its process is there."""
+    """The rank gets its lane when the other rank is placed and its process is there."""
     async with running_fabric() as fabric:
         one, four = fabric.seat(1, ANN), fabric.seat(4, ANN)
         for rank in (2, 3):
@@ -72,7 +72,7 @@ async def test_a_want_is_remembered_until_it_can_be_met(autojump_clock) -> None:
 
 @pytest.mark.parametrize("rank", [1, 8, 2**32 - 1])
 async def test_nonsense_is_not_wanted(autojump_clock, rank: int) -> None:
-    """A lane to itself, or to a rank that the job has not."""
+    """A rank gets no lane to itself, nor to a rank that the job does not have."""
     async with running_fabric() as fabric:
         one = fabric.seat(1, ANN)
         fabric.want(one, rank)
@@ -81,7 +81,7 @@ async def test_nonsense_is_not_wanted(autojump_clock, rank: int) -> None:
 
 
 async def test_ranks_of_two_peers_get_a_tunnel(autojump_clock) -> None:
-    """By the coordinator if their hosts are not linked. Both ends get their lane, though one asked."""
+    """It leads by way of the coordinator if their hosts have no link. Both get the lane that one wants."""
     async with running_fabric() as fabric:
         one, two = fabric.seat(1, ANN), fabric.seat(2, BOB)
         fabric.want(one, 2)
@@ -98,7 +98,7 @@ async def test_ranks_of_two_peers_get_a_tunnel(autojump_clock) -> None:
 
 
 async def test_tunnels_that_cross_are_one(autojump_clock) -> None:
-    """Both ranks ask before either daemon has heard of the other."""
+    """Both ranks ask before either daemon has heard of the other's tunnel."""
     async with running_fabric() as fabric:
         fabric.link(ANN, BOB)
         one, two = fabric.seat(1, ANN), fabric.seat(2, BOB)
@@ -114,7 +114,7 @@ async def test_tunnels_that_cross_are_one(autojump_clock) -> None:
 
 
 async def test_news_of_incarnations_come_before_their_lanes(autojump_clock) -> None:
-    """A rank hears of all new incarnations but its own, those from before its start included."""
+    """A rank hears of all new incarnations of others, including those from before its start."""
     async with running_fabric() as fabric:
         one, two = fabric.seat(1, ANN), fabric.seat(2, BOB)
         fabric.want(one, 2)
@@ -144,7 +144,7 @@ async def test_the_past_is_fenced(autojump_clock) -> None:
 
 
 async def test_what_is_gone_has_no_lanes(autojump_clock) -> None:
-    """When a process is gone, the other end of its tunnel gets what was under way, and then the end."""
+    """When a process is gone, the other end of its tunnel gets the bytes under way, and then the end."""
     async with running_fabric() as fabric:
         one, two = fabric.seat(1, ANN), fabric.seat(2, BOB)
         fabric.want(one, 2)
@@ -162,7 +162,7 @@ async def test_what_is_gone_has_no_lanes(autojump_clock) -> None:
 
 
 async def test_the_end_of_a_job_ends_its_lanes(autojump_clock) -> None:
-    """At each peer by itself; to close it twice is harmless."""
+    """Each peer ends its lanes by itself. Closing a job twice is harmless."""
     async with running_fabric() as fabric:
         one, two = fabric.seat(1, ANN), fabric.seat(2, BOB)
         fabric.want(one, 2)
@@ -177,8 +177,8 @@ async def test_the_end_of_a_job_ends_its_lanes(autojump_clock) -> None:
         assert fabric.lanes[ANN].tunnels == 0
 
 
-async def test_ranks_are_told_of_their_company(autojump_clock) -> None:
-    """How many run on the host, whenever that changes, and of how many processors."""
+async def test_ranks_hear_how_many_run_on_their_host(autojump_clock) -> None:
+    """Ranks hear how many ranks run on their host, at each change, and how many processors there are."""
     async with running_fabric() as fabric:
         one = fabric.seat(1, ANN)
         for count in (1, 2, 2, 1):
@@ -187,7 +187,7 @@ async def test_ranks_are_told_of_their_company(autojump_clock) -> None:
 
 
 async def test_without_descriptors_a_lane_comes_later(autojump_clock, monkeypatch, caplog) -> None:
-    """The daemon says so, and tries again."""
+    """The daemon logs that, and tries again."""
 
     def fail() -> tuple[socket.socket, socket.socket]:
         raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))

@@ -1,4 +1,4 @@
-"""The router: frames to endpoints, by whatever way there is, and nobody in another's name."""
+"""The router: frames reach endpoints by whatever way there is, and no peer sends in another's name."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ HOME, ANN, BOB = (PeerId(name) for name in ("home", "ann", "bob"))
 
 @attrs.define(eq=False)
 class Cable:
-    """One direction of a link, which carries frames when it is told to."""
+    """One direction of a link, which carries frames when a test tells it to."""
 
     near: Router
     far: Router
@@ -44,7 +44,7 @@ class Cable:
         self.wire.append(frame)
 
     def load(self) -> bool:
-        """Take one frame of whoever has any."""
+        """Take one frame of a source that has one."""
         while self.ready:
             source = next(iter(self.ready))
             frame = source.next_frame(self, 100)  # type: ignore[arg-type]
@@ -116,7 +116,7 @@ class Fabric:
         self.routers[at].mark_ready(endpoint, endpoint.send(dst, payload))
 
     def settle(self, *taking: tuple[int, int, PeerId]) -> None:
-        """Carry everything until nothing moves, taking messages at the ends that are named."""
+        """Carry everything until nothing moves, and take messages at the ends that are named."""
         busy = True
         while busy:
             busy = sum(cable.load() or cable.arrive() for cable in self.cables.values()) > 0
@@ -146,7 +146,7 @@ def test_without_a_link_frames_go_by_the_coordinator() -> None:
 
 
 def test_with_a_link_frames_go_over_it() -> None:
-    """The coordinator sees nothing of what two linked hosts say to each other."""
+    """The coordinator sees nothing of what two linked hosts send to each other."""
     fabric = Fabric()
     fabric.link(ANN, BOB)
     fabric.settle()
@@ -157,7 +157,7 @@ def test_with_a_link_frames_go_over_it() -> None:
 
 
 def test_frames_on_one_peer_need_no_link() -> None:
-    """Ranks of one peer, and one with itself, exchange messages at once."""
+    """Two ranks of one peer, and a rank with itself, exchange messages at once."""
     fabric = Fabric()
     three = fabric.seat(3, ANN)
     fabric.send(1, 3, b"next door", ANN)
@@ -169,7 +169,7 @@ def test_frames_on_one_peer_need_no_link() -> None:
 
 
 def test_frames_on_one_peer_wait_for_room() -> None:
-    """A receiver that takes nothing holds no more than its window; it gets the rest as it takes."""
+    """A receiver that takes nothing holds at most its window; it gets the rest when it takes messages."""
     fabric = Fabric()
     three = fabric.seat(3, ANN)
     for number in range(50):
@@ -189,7 +189,7 @@ steps = st.lists(
 @given(steps)
 @settings(deadline=None, max_examples=200)
 def test_messages_arrive_once_and_in_order_whatever_way_they_take(plan: list[tuple[str, int]]) -> None:
-    """Links come and go, frames come late, the sender is replaced: the receiver sees none of it."""
+    """Links come and go, frames come late, the sender is replaced: the receiver notices nothing."""
     fabric = Fabric()
     sent, incarnation = 0, 0
     for step, which in plan:
@@ -201,7 +201,7 @@ def test_messages_arrive_once_and_in_order_whatever_way_they_take(plan: list[tup
             fabric.send(1, 2, b"%d" % sent + b"." * (which * 60), ANN)
             sent += 1
         elif step == "replace":
-            # the new incarnation says again what the old one had said
+            # the new incarnation sends again what the old one sent
             old = fabric.members[1].endpoint
             said = [old.log.read(stored) for stored in old.lane(2).outgoing._stored]
             fabric.routers[ANN].detach(old)
@@ -236,7 +236,7 @@ def test_messages_arrive_once_and_in_order_whatever_way_they_take(plan: list[tup
     ids=["job", "source", "incarnation of the source", "incarnation of the receiver", "receiver"],
 )
 def test_what_fits_nowhere_is_counted(what: Frame, reason: str) -> None:
-    """News of a place may come later than its first frames, which are sent again then."""
+    """Frames may come before the news of their rank's place; they are dropped, and sent again then."""
     fabric = Fabric()
     fabric.routers[BOB].route(what, ANN)
     assert fabric.routers[BOB].dropped == {reason: 1}
@@ -244,7 +244,7 @@ def test_what_fits_nowhere_is_counted(what: Frame, reason: str) -> None:
 
 
 def test_the_past_is_fenced() -> None:
-    """Neither frames of an old incarnation nor frames for one are delivered, whoever brings them."""
+    """No frame from an old incarnation, and no frame for one, is delivered, whoever brings it."""
     fabric = Fabric()
     fabric.seat(1, BOB, 1)
     fabric.routers[BOB].route(frame(), ANN)
@@ -256,7 +256,7 @@ def test_the_past_is_fenced() -> None:
 
 @pytest.mark.parametrize("src", [2, COORDINATOR])
 def test_nobody_speaks_for_another(src: int) -> None:
-    """Frames come from the host of the rank they name, or by the coordinator."""
+    """Frames come from the host of the rank that they name, or by way of the coordinator."""
     fabric = Fabric()
     fabric.seat(3, HOME)
     for peer in (ANN, BOB):
@@ -269,7 +269,7 @@ def test_nobody_speaks_for_another(src: int) -> None:
 
 
 def test_a_bad_frame_is_its_hosts_fault() -> None:
-    """Directly it is the sender's offence; by the coordinator, who only passes on, it ends the job."""
+    """If its host sent it, the host broke the protocol; if the coordinator passed it on, the job ends."""
     fabric = Fabric()
     fabric.link(ANN, BOB)
     fabric.settle()
@@ -283,7 +283,7 @@ def test_a_bad_frame_is_its_hosts_fault() -> None:
 
 
 def test_only_the_coordinator_passes_on() -> None:
-    """A host is no relay for others, and the coordinator sends nothing back to where it came from."""
+    """A host relays for no others, and the coordinator sends nothing back to where it came from."""
     fabric = Fabric()
     fabric.seat(3, HOME)
     fabric.routers[ANN].route(frame(src=3, dst=2), HOME)
@@ -298,7 +298,7 @@ def test_only_the_coordinator_passes_on() -> None:
 
 
 def test_a_job_has_one_coordinator() -> None:
-    """The first one; nobody takes a job over by naming it."""
+    """It is the first one; no peer takes a job over by naming it."""
     router = Fabric().routers[ANN]
     router.open_job(JOB, HOME)
     with pytest.raises(Impostor, match="coordinated by home, not by bob"):
@@ -308,7 +308,7 @@ def test_a_job_has_one_coordinator() -> None:
 
 
 def test_old_places_are_no_news() -> None:
-    """What comes late about a place does not undo what is known."""
+    """Late news of an older place change nothing."""
     fabric = Fabric()
     fabric.seat(1, BOB, 2)
     for late in (0, 1, 2):
@@ -319,7 +319,7 @@ def test_old_places_are_no_news() -> None:
 
 
 def test_a_closed_job_is_forgotten() -> None:
-    """Its frames are dropped, its endpoints not reached; to close it again is harmless."""
+    """Its frames are dropped and its endpoints are not reached. Closing it again is harmless."""
     fabric = Fabric()
     router = fabric.routers[BOB]
     router.close_job(JOB)
@@ -331,7 +331,7 @@ def test_a_closed_job_is_forgotten() -> None:
 
 
 def test_orders_come_from_the_coordinator_only() -> None:
-    """Anybody may give orders for a job that is not known (yet); the host decides then."""
+    """Any peer may give orders for a job that is not known yet; the host decides about them."""
     fabric = Fabric()
     router, box = fabric.routers[BOB], fabric.boxes[BOB]
     with pytest.raises(Impostor, match="which home coordinates"):
@@ -345,7 +345,7 @@ def test_orders_come_from_the_coordinator_only() -> None:
 
 
 def test_what_is_for_nobody_is_a_dead_letter() -> None:
-    """Counted, and no crash: a report for a job that has ended, a message to a peer that has gone."""
+    """A report for a job that has ended, or a message to a peer that has gone, is only counted."""
     router = Fabric().routers[HOME]
     router.dispatch(ANN, RankRefused("f" * 16, 0, 0, "no"))
     router.dispatch(ANN, Ping(1))

@@ -26,7 +26,7 @@ from mpi_actors.wire.frame import TUNNEL_KINDS, Frame, FrameKind
 
 
 async def test_a_slow_rank_holds_up_only_its_own_tunnel(autojump_clock) -> None:
-    """No more than a window waits for it; others of the same host get all of theirs meanwhile."""
+    """No more than a window waits for it. Other ranks of the same host get all their bytes meanwhile."""
     data = random.Random(1).randbytes(3 * WINDOW)
     async with running_fabric() as fabric, trio.open_nursery() as nursery:
         fabric.link(ANN, BOB)
@@ -45,7 +45,7 @@ async def test_a_slow_rank_holds_up_only_its_own_tunnel(autojump_clock) -> None:
 
 
 async def test_a_stream_ends_where_its_writer_ended(autojump_clock) -> None:
-    """Everything that was written before the end arrives, however slowly it is read."""
+    """Everything that was written before the end arrives, however slowly the rank reads."""
     data = random.Random(2).randbytes(WINDOW // 2)
     async with running_fabric() as fabric:
         one, two = fabric.seat(1, ANN), fabric.seat(2, BOB)
@@ -58,7 +58,7 @@ async def test_a_stream_ends_where_its_writer_ended(autojump_clock) -> None:
 
 @pytest.mark.parametrize("relayed", [False, True], ids=["direct", "by the coordinator"])
 async def test_another_way_ends_a_tunnel(autojump_clock, relayed: bool) -> None:
-    """What goes by two ways could overtake itself: both ends are closed, and begin anew when asked."""
+    """Bytes on two ways could overtake each other: both ends are closed, and new ones begin on request."""
     async with running_fabric() as fabric:
         one, two = fabric.seat(1, ANN), fabric.seat(2, BOB)
         if relayed:
@@ -78,7 +78,7 @@ async def test_another_way_ends_a_tunnel(autojump_clock, relayed: bool) -> None:
 
 
 async def test_a_host_that_does_not_know_the_rank_yet_is_told_again(autojump_clock) -> None:
-    """An opening that comes before the news of its rank's place is dropped, and said again."""
+    """An OPEN frame that comes before the news of its rank's place is dropped, and sent again."""
     async with running_fabric() as fabric:
         fabric.link(ANN, BOB)
         two = fabric.seat(2, BOB)
@@ -107,7 +107,7 @@ _PIECE = 20_000
 
 
 def pieces(rank: int, number: int) -> Iterator[bytes]:
-    """What a rank writes into its lane of that number: who it is, and bytes of its own, for ever."""
+    """Return what a rank writes into its lane of that number: its name, and bytes of its own, for ever."""
     yield _ID.pack(rank, number)
     generator = random.Random(rank * 1000 + number)
     while True:
@@ -161,7 +161,7 @@ EVENTS = st.sampled_from(["link", "unlink", "close 1", "close 2", "hold", "relea
 @given(st.lists(EVENTS, max_size=12), st.integers(0, 40))
 @settings(max_examples=25, deadline=None)
 def test_streams_survive_their_links(events: list[str], pause: int) -> None:
-    """What comes out is a beginning of what went in; and bytes pass both ways after whatever has happened."""
+    """What comes out is a beginning of what went in. Afterwards, bytes pass both ways again."""
 
     async def main() -> None:
         async with running_fabric() as fabric, trio.open_nursery() as nursery:
@@ -245,7 +245,7 @@ hostile = st.builds(
 @given(st.lists(st.tuples(hostile, st.sampled_from([HOME, ANN])), max_size=20), st.booleans())
 @settings(max_examples=100, deadline=None)
 def test_no_frame_harms_a_daemon(frames: list[tuple[Frame, PeerId]], opened: bool) -> None:
-    """Whatever a host or a coordinator sends, it is taken, dropped, or an offence; the broker goes on."""
+    """The broker takes or drops any frame of a host or coordinator, or raises BadFrame, and goes on."""
 
     async def main() -> None:
         async with running_fabric() as fabric:
@@ -286,7 +286,7 @@ async def opened(fabric: Fabric) -> _Open:
 
 
 async def test_bytes_without_credit_are_an_offence(autojump_clock) -> None:
-    """Of the host that sends them; brought by the coordinator, who only passes on, they end the tunnel."""
+    """The host that sends them is to blame. If the coordinator passed them on, they end the tunnel only."""
     async with running_fabric() as fabric:
         frame = (await opened(fabric)).frame
         router = fabric.routers[BOB]
@@ -302,7 +302,7 @@ async def test_bytes_without_credit_are_an_offence(autojump_clock) -> None:
 
 
 async def test_an_empty_piece_is_an_offence(autojump_clock) -> None:
-    """Nobody sends it, so it could only keep a daemon busy."""
+    """No daemon sends one, so it could only keep another daemon busy."""
     async with running_fabric() as fabric:
         frame = (await opened(fabric)).frame
         with pytest.raises(BadFrame, match="has no byte"):
@@ -312,7 +312,7 @@ async def test_an_empty_piece_is_an_offence(autojump_clock) -> None:
 
 
 async def test_the_coordinator_is_no_rank(autojump_clock) -> None:
-    """A tunnel leads to another rank of the job, whatever else may send frames."""
+    """A tunnel leads to another rank of the job, and to nothing else that may send frames."""
     async with running_fabric() as fabric:
         frame = attrs.evolve((await opened(fabric)).frame, kind=FrameKind.TUNNEL_OPEN, total=0)
         router = fabric.routers[BOB]
@@ -323,7 +323,7 @@ async def test_the_coordinator_is_no_rank(autojump_clock) -> None:
 
 
 async def test_nobody_opens_a_tunnel_for_another(autojump_clock) -> None:
-    """Frames come from the host of the rank they name, or by the coordinator."""
+    """Frames come from the host of the rank that they name, or by way of the coordinator."""
     async with running_fabric() as fabric:
         frame = (await opened(fabric)).frame
         with pytest.raises(Impostor, match="does not host"):
@@ -331,7 +331,7 @@ async def test_nobody_opens_a_tunnel_for_another(autojump_clock) -> None:
 
 
 async def test_a_gap_ends_the_tunnel(autojump_clock) -> None:
-    """A stream in which something is missing is of no use; both ends are told."""
+    """A stream with missing bytes is broken; both ends learn of its end."""
     async with running_fabric() as fabric:
         scene = await opened(fabric)
         fabric.routers[BOB].route(attrs.evolve(scene.frame, offset=7), ANN)

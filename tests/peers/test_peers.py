@@ -1,4 +1,4 @@
-"""Peers that meet: at once, again, after a cut, under a known name. Each pair ends up with one link."""
+"""Peers that meet: at once, again, after a cut, under a known name. Each pair gets one link."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from mpi_actors.programs.functions import FunctionLauncher, ProgramFunction
 
 
 def greetings(events: list[Event]) -> list[tuple[str, PeerId]]:
-    """Who came and went."""
+    """Return which peers joined and left."""
     return [(event.name, event.peer) for event in events if isinstance(event, PeerJoined | PeerLost)]
 
 
 @asynccontextmanager
 async def daemons(network: MemoryNetwork, *names: str, meet: bool = True) -> AsyncIterator[list[Daemon]]:
-    """Daemons that know each other's addresses from the start, and all dial at once."""
+    """Yield daemons that know each other's addresses from the start, and all dial at once."""
     transports = [network.transport(PeerId(name)) for name in names]
     addresses = [transport.life.address for transport in transports]
     made = [
@@ -47,7 +47,7 @@ async def daemons(network: MemoryNetwork, *names: str, meet: bool = True) -> Asy
 
 @pytest.mark.parametrize("seed", range(20))
 async def test_two_peers_that_dial_each_other_at_once_have_one_link(autojump_clock, seed: int) -> None:
-    """With any delays, each sees the other come exactly once, and nothing flaps afterwards."""
+    """With any delays, each peer sees the other join exactly once, and the link stays."""
     rng = Random(seed)
     network = MemoryNetwork(latency=lambda _a, _b: rng.uniform(0.0, 0.08), seed=seed)
     async with daemons(network, "left", "right") as (left, right):
@@ -62,7 +62,7 @@ async def test_two_peers_that_dial_each_other_at_once_have_one_link(autojump_clo
 
 
 async def test_many_peers_that_start_at_once_all_meet(autojump_clock) -> None:
-    """Everybody is linked with everybody, once."""
+    """Each peer is linked once with each other peer."""
     rng = Random(5)
     network = MemoryNetwork(latency=lambda _a, _b: rng.uniform(0.0, 0.02))
     names = [f"peer-{number:02}" for number in range(8)]
@@ -77,7 +77,7 @@ async def test_many_peers_that_start_at_once_all_meet(autojump_clock) -> None:
 
 
 async def test_peers_learn_of_each_other(autojump_clock) -> None:
-    """Who knows one peer of a pool soon knows all."""
+    """A peer that knows one peer of a pool soon knows all of them."""
     network = MemoryNetwork()
     async with daemons(network, "one", "two", "three", "four", meet=False) as made:
         one = made[0]
@@ -89,7 +89,7 @@ async def test_peers_learn_of_each_other(autojump_clock) -> None:
 
 @pytest.mark.parametrize("seconds", [1.0, 30.0])
 async def test_a_cut_between_two_peers_heals(autojump_clock, seconds: float) -> None:
-    """A short one is not even noticed; after a long one they find each other again, once."""
+    """A short cut is not even noticed; after a long one the peers find each other again, once."""
     async with daemons(MemoryNetwork(), "left", "right") as (left, right):
         await trio.sleep(5)
         seen = [listen(left), listen(right)]
@@ -107,7 +107,7 @@ async def test_a_cut_between_two_peers_heals(autojump_clock, seconds: float) -> 
 
 @pytest.mark.parametrize("name", ["left", "right"])
 async def test_a_daemon_that_is_started_again_is_the_same_peer(autojump_clock, name: str) -> None:
-    """Killed and started under its identity, it is linked again soon, and jobs run on both."""
+    """Killed and started again with its identity, it is linked again soon, and jobs run on both peers."""
     network = MemoryNetwork()
     async with daemons(network, "left", "right") as pair, trio.open_nursery() as nursery:
         old, stays = sorted(pair, key=lambda daemon: daemon.local != name)
@@ -132,7 +132,7 @@ async def test_a_daemon_that_is_started_again_is_the_same_peer(autojump_clock, n
 
 
 async def test_a_peer_that_leaves_says_goodbye(autojump_clock) -> None:
-    """The others know why, and what it hosted goes on elsewhere."""
+    """The other peers know why it left, and the ranks that it hosted go on elsewhere."""
     async with open_memory_pool(PROGRAMS, peers=3) as pool:
         events = listen(pool.peer(0).daemon)
         job = await pool.start("ring", 3)
@@ -145,7 +145,7 @@ async def test_a_peer_that_leaves_says_goodbye(autojump_clock) -> None:
 
 
 async def test_named_by_a_person_outlasts_named_by_others(autojump_clock) -> None:
-    """A peer that was first heard of from others, and then named by a person, is tried for ever."""
+    """A peer that other peers named first, and a person later, is tried for ever."""
     network = MemoryNetwork()
     async with daemons(network, "left", "right", meet=False) as (left, right):
         await eventually(lambda: right.transport.addresses)
@@ -161,7 +161,7 @@ async def test_named_by_a_person_outlasts_named_by_others(autojump_clock) -> Non
 
 @pytest.mark.parametrize("after_ms", range(0, 500, 10))
 async def test_an_offer_that_changes_while_two_peers_meet_is_told(autojump_clock, after_ms: int) -> None:
-    """What is offered after the greeting was written and before the link counts is not lost."""
+    """A change between the greeting and the start of the session is not lost."""
     network = MemoryNetwork(latency=0.05)
     offers: dict[str, dict[str, ProgramFunction]] = {"left": {}, "right": {}}
 

@@ -249,7 +249,7 @@ FORGERIES = {
 async def test_an_offender_loses_its_connection_and_nobody_else_notices(
     autojump_clock, caplog, attack: Attack, error: str
 ) -> None:
-    """The connection is closed, the error counted by its name and logged; the others' job ends well."""
+    """The connection is closed, the error is counted by name and logged; the others' job ends well."""
     caplog.set_level(logging.WARNING)
     async with under_attack() as scene:
         with trio.fail_after(HELLO + 5):
@@ -267,7 +267,7 @@ async def test_an_offender_loses_its_connection_and_nobody_else_notices(
 
 
 async def test_frames_for_unknown_jobs_are_counted_and_dropped(autojump_clock) -> None:
-    """A job may have ended here while its frames were on their way: that is no offence."""
+    """A job may have ended here while its frames were on their way, so they do not break the protocol."""
     async with under_attack() as scene:
         link = await scene.stranger.greeted(scene.home)
         await link.send(
@@ -279,8 +279,8 @@ async def test_frames_for_unknown_jobs_are_counted_and_dropped(autojump_clock) -
         assert not scene.home.protocol_errors()
 
 
-async def test_news_of_incarnations_that_are_not_are_dropped(autojump_clock) -> None:
-    """Neither a future nor a past incarnation's frames and messages reach the job."""
+async def test_news_of_incarnations_that_do_not_exist_are_dropped(autojump_clock) -> None:
+    """Frames and messages of a future or a past incarnation do not reach the job."""
     async with under_attack() as scene:
         link = await scene.stranger.greeted(scene.home)
         job, early = scene.job.id, scene.home.router.dropped["early"]
@@ -299,7 +299,7 @@ async def test_news_of_incarnations_that_are_not_are_dropped(autojump_clock) -> 
 
 
 async def test_a_forged_end_does_not_hide_the_true_one(autojump_clock) -> None:
-    """While a rank's last lines are on their way, others cannot take back that it has ended."""
+    """While a rank's last lines are on their way, other peers cannot take back that it has ended."""
     network = MemoryNetwork(bandwidth=1_000_000)
     async with under_attack(network=network) as scene, trio.open_nursery() as nursery:
         link = await scene.stranger.greeted(scene.home)
@@ -320,7 +320,7 @@ async def test_a_forged_end_does_not_hide_the_true_one(autojump_clock) -> None:
 
 
 async def test_answers_of_others_are_not_shown(autojump_clock) -> None:
-    """`why` shows what a rank's host says of it, and no guess of anybody else."""
+    """`why` shows what a rank's host says of the rank, and nothing that another peer says."""
     async with under_attack() as scene:
         link = await scene.stranger.greeted(scene.home)
         scene.pool.network.delay(scene.home.local, scene.host.local, 0.1)
@@ -333,8 +333,8 @@ async def test_answers_of_others_are_not_shown(autojump_clock) -> None:
         assert not scene.home.protocol_errors()
 
 
-async def test_made_up_pongs_make_nobody_nearer(autojump_clock) -> None:
-    """A latency comes from heartbeats that were sent, not from answers to none."""
+async def test_invented_pongs_do_not_change_the_latency(autojump_clock) -> None:
+    """Only answers to pings that were sent change the latency."""
     async with under_attack() as scene:
         scene.pool.network.delay(scene.home.local, scene.stranger.transport.local, 0.05)
         link = await scene.stranger.greeted(scene.home)
@@ -348,7 +348,7 @@ async def test_made_up_pongs_make_nobody_nearer(autojump_clock) -> None:
 
 
 async def test_a_flood_of_streams_leaves_room_for_others(autojump_clock) -> None:
-    """A stranger with more silent streams than are allowed loses the rest at once; newcomers get in."""
+    """Silent streams of one stranger beyond the limit are closed at once, and new peers get in."""
     settings = Settings(peer=PeerLimits(max_pending=40))
     async with under_attack(settings=settings) as scene, trio.open_nursery() as nursery:
         streams = [await scene.stranger.stream(scene.home) for _ in range(100)]
@@ -364,7 +364,7 @@ async def test_a_flood_of_streams_leaves_room_for_others(autojump_clock) -> None
 
 
 async def test_a_flood_of_links_leaves_room_for_others(autojump_clock) -> None:
-    """A stranger with many links on which it says nothing has few of them; newcomers get in."""
+    """Silent links of one stranger beyond the limit are closed at once, and new peers get in."""
     async with under_attack() as scene:
         links = []
         for _ in range(30):
@@ -379,7 +379,7 @@ async def test_a_flood_of_links_leaves_room_for_others(autojump_clock) -> None:
 
 
 async def test_a_stranger_of_another_pool_that_takes_no_goodbye_is_cut_off(autojump_clock) -> None:
-    """It neither gets in by accepting itself, nor stays by being alive without reading."""
+    """It does not get in by sending Accepted, nor stay by sending heartbeats without reading."""
     async with under_attack("another", network=MemoryNetwork(capacity=64)) as scene:
         link = await scene.stranger.link(scene.home)
         await link.say(scene.stranger.hello(scene.home, pool="bafyother"), Accepted())
@@ -398,7 +398,7 @@ async def test_a_stranger_of_another_pool_that_takes_no_goodbye_is_cut_off(autoj
 
 
 async def test_gossip_of_any_size_can_be_passed_on(autojump_clock) -> None:
-    """Many peers with as many and long addresses as they may have do not cost a newcomer its link."""
+    """Many peers with as many and as long addresses as allowed do not cost a new peer its link."""
     async with under_attack() as scene, AsyncExitStack() as stack:
         addresses = tuple(f"/memory/9/{n:02}{'é' * 500}" for n in range(32))
         others = [
@@ -415,7 +415,7 @@ async def test_gossip_of_any_size_can_be_passed_on(autojump_clock) -> None:
 
 
 async def test_gossip_about_nobody_is_harmless(autojump_clock) -> None:
-    """Addresses that lead nowhere, to others or to ourselves are tried or dropped, and nothing is lost."""
+    """Addresses that lead nowhere, to other peers or to this one are tried or dropped, without harm."""
     async with under_attack() as scene:
         link = await scene.stranger.greeted(scene.home)
         for batch in range(20):
@@ -434,7 +434,7 @@ async def test_gossip_about_nobody_is_harmless(autojump_clock) -> None:
 
 
 async def test_orders_that_are_refused_leave_nothing_behind(autojump_clock) -> None:
-    """A host forgets a job of which it hosts nothing."""
+    """A host forgets a job of which it hosts no rank."""
     async with under_attack() as scene:
         link = await scene.stranger.greeted(scene.host)
         places = tuple(Placement(rank, 0, "somebody") for rank in range(100))
@@ -445,7 +445,7 @@ async def test_orders_that_are_refused_leave_nothing_behind(autojump_clock) -> N
 
 
 async def test_an_own_job_of_a_stranger_ends_with_its_link(autojump_clock) -> None:
-    """What a coordinator has started is stopped when it has gone."""
+    """Ranks that a coordinator has started are stopped when the coordinator is gone."""
     async with under_attack() as scene:
         link = await scene.stranger.greeted(scene.host)
         await link.say(StartRank(FOREIGN, 0, 0, 1, "idle", (), ()))
@@ -457,7 +457,7 @@ async def test_an_own_job_of_a_stranger_ends_with_its_link(autojump_clock) -> No
 
 
 async def test_an_order_that_overtakes_the_true_coordinators_is_not_obeyed(autojump_clock) -> None:
-    """Orders for a job that is not yet known wait in the mailbox with those that make it known."""
+    """Orders for an unknown job wait in the mailbox, together with those that make the job known."""
     async with under_attack() as scene:
         await scene.stranger.greeted(scene.host)
         dispatch, stranger = scene.host.router.dispatch, scene.stranger.transport.local
@@ -470,7 +470,7 @@ async def test_an_order_that_overtakes_the_true_coordinators_is_not_obeyed(autoj
 
 
 async def test_what_is_sent_without_credit_costs_the_connection(autojump_clock) -> None:
-    """A host that fills a receiver beyond what was granted is cut off; memory stays bounded."""
+    """A host that sends more than a receiver granted is cut off, and memory stays bounded."""
     async with under_attack() as scene:
         link = await scene.stranger.greeted(scene.host)
         await link.say(StartRank(FOREIGN, 0, 0, 2, "idle", (), (Placement(1, 0, "stranger"),)))
@@ -495,7 +495,7 @@ async def test_what_is_sent_without_credit_costs_the_connection(autojump_clock) 
 
 @pytest.mark.parametrize("name", ["another", "stranger"])
 async def test_a_goodbye_is_no_offence(autojump_clock, name: str) -> None:
-    """Who says goodbye has left, with the reason it gave, and may come again."""
+    """A peer that says goodbye has left, for the reason that it gave, and may come again."""
     async with under_attack(name) as scene:
         events = listen(scene.home)
         for _ in range(2):
@@ -511,7 +511,7 @@ async def test_a_goodbye_is_no_offence(autojump_clock, name: str) -> None:
 
 @pytest.mark.parametrize("name", ["another", "stranger"])
 async def test_a_peer_that_was_started_anew_replaces_its_old_self(autojump_clock, name: str) -> None:
-    """A new instance under a known identity means that the old one is dead, whatever its link looks like."""
+    """A new instance with a known identity means that the old one is dead, whatever the state of its link."""
     async with under_attack(name) as scene:
         old = await scene.stranger.greeted(scene.home)
         events = listen(scene.home)
@@ -532,7 +532,7 @@ async def test_a_peer_that_was_started_anew_replaces_its_old_self(autojump_clock
 
 
 async def test_a_second_link_of_the_same_instance_is_turned_away(autojump_clock) -> None:
-    """One link is enough: the second is closed with a goodbye, and the first goes on."""
+    """One link is enough: the second one is closed with a goodbye, and the first one goes on."""
     async with under_attack() as scene:
         first = await scene.stranger.greeted(scene.home)
         second = await scene.stranger.link(scene.home)
@@ -545,7 +545,7 @@ async def test_a_second_link_of_the_same_instance_is_turned_away(autojump_clock)
 
 
 async def test_a_peer_that_reads_nothing_is_cut_off(autojump_clock) -> None:
-    """It may be as lively as it likes: what waits for it is bounded."""
+    """Even if it sends heartbeats, what waits for it is bounded."""
     async with under_attack() as scene:
         link = await scene.stranger.greeted(scene.home)
         record = scene.home.roster.get(scene.stranger.transport.local)
@@ -561,8 +561,8 @@ async def test_a_peer_that_reads_nothing_is_cut_off(autojump_clock) -> None:
         await eventually(lambda: scene.home.roster.get(scene.stranger.transport.local) is None, within=1)
 
 
-async def test_whom_nobody_answers_cannot_be_connected(autojump_clock) -> None:
-    """A stranger that takes streams and never greets is no peer, and the person is told."""
+async def test_a_stranger_that_never_greets_cannot_be_connected(autojump_clock) -> None:
+    """A stranger that takes streams and never greets is no peer, and `connect` fails."""
     async with under_attack() as scene:
         (address,) = scene.stranger.transport.addresses
         with pytest.raises(ConnectionLost, match="no greeting within"):

@@ -1,4 +1,4 @@
-"""What content peers have: told to others when they meet and when it changes, and never believed blindly."""
+"""What content peers have: they tell it when they meet and at each change, and trust little."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ OTHER = "QmUNLLsPACCz1vLxQVkXqqLX5R1X345qqfHbsf67hvA3Nn"
 
 @attrs.define(eq=False)
 class Keeper:
-    """A daemon, and what content it has."""
+    """A daemon, and the content that it has."""
 
     daemon: Daemon
     stock: Stock
     looked: int = 0
 
     def has(self, *holds: str, addresses: tuple[str, ...] = ()) -> None:
-        """From now on it has this."""
+        """Have this content from now on."""
         self.stock = Stock((), holds, addresses)
         self.daemon.on_stock_changed()
 
@@ -41,7 +41,7 @@ class Keeper:
 async def keepers(
     stock: dict[str, Stock | None], network: MemoryNetwork | None = None
 ) -> AsyncIterator[list[Keeper]]:
-    """Daemons of these names that all know each other; those without a stock have nobody to ask for it."""
+    """Yield daemons of these names that all know each other; those without a stock have no content."""
     network = network or MemoryNetwork()
     made: list[Keeper] = []
 
@@ -72,7 +72,7 @@ async def keepers(
 
 
 async def test_who_comes_says_what_it_has(autojump_clock) -> None:
-    """Both sides of a new link know it soon; who has nothing says nothing of it."""
+    """Both sides of a new link soon know the other's content; a peer without content sends nothing."""
     kubo = "/ip4/127.0.0.1/tcp/4001/p2p/12D3KooWkubo"
     async with keepers({"ann": Stock((), (ROOT,), (kubo,)), "bob": Stock(), "cid": None}) as (ann, bob, cid):
         for other in (bob, cid):
@@ -85,7 +85,7 @@ async def test_who_comes_says_what_it_has(autojump_clock) -> None:
 
 
 async def test_what_changes_is_told_and_wakes_who_listens(autojump_clock) -> None:
-    """New content, content that is gone, a peer that comes and one that goes: each is news, once."""
+    """New content, removed content, a peer that joins and a peer that leaves are each told once."""
     async with keepers({"ann": Stock(), "bob": Stock()}) as (ann, bob):
         news: list[tuple[PeerId, ...]] = []
         end = bob.daemon.stock_bus.listen(lambda: news.append(bob.daemon.holders(ROOT)))
@@ -105,7 +105,7 @@ async def test_what_changes_is_told_and_wakes_who_listens(autojump_clock) -> Non
 
 
 async def test_a_listener_that_fails_harms_nobody(autojump_clock, caplog) -> None:
-    """It is logged; the session that brought the news and the other listeners go on."""
+    """The failure is logged; the session that brought the news and the other listeners go on."""
     async with keepers({"ann": Stock(), "bob": Stock()}) as (ann, bob):
         heard = trio.Event()
 
@@ -122,7 +122,7 @@ async def test_a_listener_that_fails_harms_nobody(autojump_clock, caplog) -> Non
 
 
 async def test_the_nearest_holder_comes_first(autojump_clock) -> None:
-    """Latencies as heartbeats measure them decide, then names."""
+    """The latencies that heartbeats measure decide, and then the names."""
     far = {"ann": 0.08, "bob": 0.02, "cid": 0.05}
     network = MemoryNetwork(latency=lambda a, b: far.get(a, 0.0) + far.get(b, 0.0))
     names: dict[str, Stock | None] = dict.fromkeys([*far, "zoe"], Stock((), (ROOT,)))
@@ -132,7 +132,7 @@ async def test_the_nearest_holder_comes_first(autojump_clock) -> None:
 
 
 async def test_ranks_that_start_and_end_tell_nothing_of_content(autojump_clock) -> None:
-    """They change the capacity, and neither the stock is looked up nor said again."""
+    """They change the capacity; the stock is neither looked up nor sent again."""
     async with keepers({"ann": Stock((), (ROOT,))}) as (ann,):
         network = ann.daemon.transport._network  # type: ignore[attr-defined]
         async with running_transport(network, "stranger") as transport, trio.open_nursery() as nursery:
@@ -151,7 +151,7 @@ async def test_ranks_that_start_and_end_tell_nothing_of_content(autojump_clock) 
 
 
 async def test_more_than_a_message_holds_is_cut(autojump_clock) -> None:
-    """Too many names, or names and addresses that are too long, do not cost us our links."""
+    """Too many names, or names and addresses that are too long, do not cost this peer its links."""
     async with keepers({"ann": Stock(), "bob": Stock()}) as (ann, bob):
         names = tuple(f"{number:0250}" for number in range(9000))
         ann.has(ROOT, "x" * 300, *names, addresses=("y" * 600, *(f"/dns4/{n}" for n in range(99))))
@@ -165,14 +165,14 @@ async def test_more_than_a_message_holds_is_cut(autojump_clock) -> None:
 
 
 async def beat(link: RawLink) -> None:
-    """A sign of life now and then."""
+    """Send a heartbeat now and then."""
     while True:
         await link.say(Ping(0))
         await trio.sleep(0.2)
 
 
 async def test_a_stranger_may_lie_and_is_forgotten_when_it_goes(autojump_clock) -> None:
-    """What it says is told to nobody else and counts as long as it is there."""
+    """What it claims is told to no other peer, and counts only as long as it is connected."""
     async with keepers({"ann": Stock(), "bob": Stock()}) as (ann, bob):
         network = ann.daemon.transport._network  # type: ignore[attr-defined]
         async with running_transport(network, "stranger") as transport:
@@ -197,7 +197,7 @@ async def test_a_stranger_may_lie_and_is_forgotten_when_it_goes(autojump_clock) 
     ids=["many", "many to install", "a long name", "many addresses", "a long address", "no list"],
 )
 async def test_a_stock_over_its_limits_costs_the_link(autojump_clock, body: dict[str, object]) -> None:
-    """It is refused by the codec, before anything of it is kept."""
+    """The codec refuses it before anything of it is kept."""
     async with keepers({"ann": None}) as (ann,):
         network = ann.daemon.transport._network  # type: ignore[attr-defined]
         async with running_transport(network, "stranger") as transport:

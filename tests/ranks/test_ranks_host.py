@@ -1,4 +1,4 @@
-"""A peer as a host, seen by a coordinator that speaks by hand: what it takes, refuses, stops and reports."""
+"""A peer as a host, seen by a coordinator that a test plays: what it takes, refuses, stops and reports."""
 
 from __future__ import annotations
 
@@ -38,17 +38,17 @@ START = StartRank(JOB, 1, 0, 2, "idle", (), ())
 
 
 async def loud(rank: RankContext) -> None:
-    """It fails with more to say than one message holds."""
+    """Fail with more to say than one message holds."""
     raise RuntimeError(chr(233) * 300_000)
 
 
 async def done(rank: RankContext) -> None:
-    """It ends at once."""
+    """End at once."""
 
 
 @attrs.frozen
 class Hosting:
-    """A daemon, and the link of a coordinator to it."""
+    """A daemon, and a coordinator's link to it."""
 
     daemon: Daemon
     link: RawLink
@@ -66,7 +66,7 @@ class Hosting:
 
 @asynccontextmanager
 async def hosting(settings: Settings | None = None) -> AsyncIterator[Hosting]:
-    """A pool of one peer, and a stranger who coordinates a job there."""
+    """Yield a pool of one peer, and a stranger that coordinates a job there."""
     programs = PROGRAMS | {"loud": loud, "done": done}
     async with (
         open_memory_pool(programs, peers=1, settings=settings) as pool,
@@ -88,7 +88,7 @@ async def hosting(settings: Settings | None = None) -> AsyncIterator[Hosting]:
 
 
 async def test_an_order_is_carried_out_and_reported(autojump_clock) -> None:
-    """The process is started, and its end told with its exit code and the number of its reports."""
+    """The process is started. The report of its end has the exit code and the number of its reports."""
     async with hosting() as scene:
         assert isinstance(await scene.order(attrs.evolve(START, program="done")), RankIsUp)
         exited = await scene.link.hear(RankExited)
@@ -103,7 +103,7 @@ async def test_an_order_is_carried_out_and_reported(autojump_clock) -> None:
     ],
 )
 async def test_what_cannot_be_started_is_refused(autojump_clock, order: StartRank, why: str) -> None:
-    """The coordinator is told why, and nothing of the job stays."""
+    """The coordinator learns why, and nothing of the job stays."""
     async with hosting() as scene:
         answer = await scene.order(order)
         assert isinstance(answer, RankRefused)
@@ -112,7 +112,7 @@ async def test_what_cannot_be_started_is_refused(autojump_clock, order: StartRan
 
 
 async def test_a_full_peer_refuses(autojump_clock) -> None:
-    """It takes no more than it is told to, says so to all, and takes more when there is room."""
+    """It takes no more ranks than its limit, tells all peers so, and takes more when there is room."""
     async with hosting(Settings(peer=PeerLimits(max_ranks=2))) as scene:
         for rank in (0, 1):
             assert isinstance(await scene.order(attrs.evolve(START, rank=rank)), RankIsUp)
@@ -125,7 +125,7 @@ async def test_a_full_peer_refuses(autojump_clock) -> None:
 
 
 async def test_a_new_incarnation_replaces_the_old_one(autojump_clock) -> None:
-    """Never two of one rank: the old one is stopped first, and an order that comes late is refused."""
+    """Two incarnations never run at once: the old one is stopped first, and a late order is refused."""
     async with hosting() as scene:
         for incarnation in (0, 1, 5):
             answer = await scene.order(attrs.evolve(START, incarnation=incarnation))
@@ -138,7 +138,7 @@ async def test_a_new_incarnation_replaces_the_old_one(autojump_clock) -> None:
 
 
 async def test_stopping_an_older_incarnation_spares_the_newer(autojump_clock) -> None:
-    """What is fenced is stopped; what took its place is not."""
+    """The fenced incarnation is stopped; the one that took its place goes on."""
     async with hosting() as scene:
         await scene.order(attrs.evolve(START, incarnation=3))
         await scene.link.say(StopRank(JOB, 1, 2), Placed(JOB, Placement(1, 2, "elsewhere")))
@@ -150,7 +150,7 @@ async def test_stopping_an_older_incarnation_spares_the_newer(autojump_clock) ->
 
 
 async def test_the_end_of_a_job_leaves_nothing(autojump_clock) -> None:
-    """All its ranks are stopped, and it is forgotten; others go on."""
+    """All its ranks are stopped, and it is forgotten; other jobs go on."""
     async with hosting() as scene:
         for rank in (0, 1):
             await scene.order(attrs.evolve(START, rank=rank))
@@ -173,7 +173,7 @@ async def test_a_long_last_word_arrives_in_parts(autojump_clock) -> None:
 
 
 async def test_what_goes_wrong_here_is_told_there(autojump_clock, monkeypatch, caplog) -> None:
-    """Even an error that nobody thought of does not leave the coordinator waiting."""
+    """Even an unexpected error of the host is reported, so that the coordinator does not wait."""
 
     def launch(order: Order) -> object:
         raise OSError(28, "no space left on device")
@@ -187,7 +187,7 @@ async def test_what_goes_wrong_here_is_told_there(autojump_clock, monkeypatch, c
 
 
 async def test_what_a_rank_does_is_told(autojump_clock) -> None:
-    """The answer names the question; a rank that is not here is said not to be."""
+    """The answer names the question. For a rank that is not here, the answer says so."""
     async with hosting() as scene:
         await scene.order(START)
         await scene.link.say(AskRank(JOB, 1, 7))
@@ -199,7 +199,7 @@ async def test_what_a_rank_does_is_told(autojump_clock) -> None:
 
 
 async def test_what_runs_here_is_told_to_all(autojump_clock) -> None:
-    """A peer's capacity follows what it hosts."""
+    """A peer's capacity follows the ranks that it hosts."""
     async with hosting() as scene:
         await scene.order(START)
         capacity = await scene.link.hear(Capacity)

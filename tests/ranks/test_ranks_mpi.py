@@ -1,4 +1,4 @@
-"""Jobs of programs that speak MPI: their lanes, their output, their ends, and what is lost of them."""
+"""Jobs of programs that speak MPI: their lanes, output, ends and losses."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from mpi_actors.wire.channel import ChannelKind, ChannelMessage
 async def running(
     puppet: Puppet, ranks: int, peers: int = 1, **options: object
 ) -> AsyncIterator[tuple[MemoryPool, Job]]:
-    """A pool in which every rank of a job is that puppet; only killed ones are started again."""
+    """Yield a pool in which every rank of a job is that puppet; only killed ranks are started again."""
     async with open_memory_pool(
         {}, peers=peers, launcher=lambda _: PuppetLauncher({"puppet": puppet})
     ) as pool:
@@ -37,7 +37,7 @@ def lines(job: Job, rank: int) -> list[str]:
 
 @pytest.mark.parametrize("peers", [1, 2, 3])
 async def test_ranks_talk_over_lanes(autojump_clock, peers: int) -> None:
-    """On one peer and on several; what they print is the job's log."""
+    """They do so on one peer and on several. What they print is the job's log."""
 
     async def puppet(rank: PuppetRank) -> None:
         if rank.rank == 0:
@@ -84,7 +84,7 @@ async def test_a_rank_that_has_ended_stays_until_the_jobs_end(autojump_clock) ->
 
 
 async def test_the_end_comes_after_the_last_line(autojump_clock) -> None:
-    """What is printed just before the end is in the log when the job is over."""
+    """What a program prints just before its end is in the log when the job is over."""
 
     async def puppet(rank: PuppetRank) -> None:
         for number in range(1000):
@@ -96,7 +96,7 @@ async def test_the_end_comes_after_the_last_line(autojump_clock) -> None:
 
 
 async def test_a_killed_rank_is_started_again_and_its_repeats_are_dropped(autojump_clock) -> None:
-    """The log has each line once; others are told of the new incarnation and get lanes to it."""
+    """The log has each line once. Other ranks hear of the new incarnation and get lanes to it."""
     incarnations: list[int] = []
 
     async def puppet(rank: PuppetRank) -> None:
@@ -166,7 +166,7 @@ async def test_a_process_that_goes_after_its_end_is_replaced(autojump_clock, kil
 async def test_a_rank_can_end_the_job(
     autojump_clock, kind: ChannelKind, number: int, text: str, code: int, reason: str, traceback: str
 ) -> None:
-    """With the code that it says, and what it had printed before; nobody waits for the others."""
+    """The job ends with the rank's exit code and the lines it printed before, and waits for no other rank."""
 
     async def puppet(rank: PuppetRank) -> None:
         if rank.rank == 1:
@@ -185,7 +185,7 @@ async def test_a_rank_can_end_the_job(
         await eventually(lambda: all(peer.daemon.host.running == 0 for peer in pool.peers))
 
 
-async def test_an_exit_without_a_word_is_as_it_always_was(autojump_clock) -> None:
+async def test_an_exit_without_a_word_counts_by_its_code(autojump_clock) -> None:
     """The exit code decides; with 0 the rank has ended well, and its process is gone."""
 
     async def puppet(rank: PuppetRank) -> None:
@@ -210,7 +210,7 @@ async def test_an_exit_without_a_word_is_as_it_always_was(autojump_clock) -> Non
 
 
 def choosing(gate: trio.Event, *, ending: bool = False) -> Puppet:
-    """Rank 1 chooses. All end when the gate opens; if `ending`, rank 1 does at once."""
+    """Rank 1 makes a choice. All ranks end when the gate opens; if `ending`, rank 1 ends at once."""
 
     async def puppet(rank: PuppetRank) -> None:
         if rank.rank == 1:
@@ -245,7 +245,7 @@ async def test_a_rank_that_chose_cannot_be_replaced(autojump_clock, how: str) ->
 
 
 async def test_others_that_are_lost_are_replaced_all_the_same(autojump_clock) -> None:
-    """A rank that chose lives on, and needs no new incarnation."""
+    """The rank that chose lives on, and needs no new incarnation."""
     gate = trio.Event()
     async with running(choosing(gate), 3, 2) as (pool, job):
         await eventually(lambda: lines(job, 1) == ["chose"])
@@ -259,7 +259,7 @@ async def test_others_that_are_lost_are_replaced_all_the_same(autojump_clock) ->
 
 
 async def test_a_choice_waits_for_its_record(autojump_clock) -> None:
-    """What a rank may have chosen before the coordinator knows of it, it has not told anybody."""
+    """Until the coordinator knows that a rank chooses, the rank sends nothing that depends on its choice."""
     gate, said, noted = trio.Event(), trio.Event(), trio.Event()
 
     async def puppet(rank: PuppetRank) -> None:
@@ -289,7 +289,7 @@ async def test_a_choice_waits_for_its_record(autojump_clock) -> None:
 
 
 async def test_why_shows_what_ranks_say(autojump_clock) -> None:
-    """In their own words; of one that does not answer, that it computes."""
+    """It shows a rank's own words; for a rank that does not answer, that it computes."""
 
     async def puppet(rank: PuppetRank) -> None:
         if rank.rank == 1:

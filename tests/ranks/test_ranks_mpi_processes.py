@@ -47,7 +47,7 @@ print("end", sum(cells) % 1000)
 
 
 class NoDepot:
-    """There are no interpreters, only scripts."""
+    """A depot without interpreters: there are only scripts."""
 
     def interpreters(self) -> tuple[str, ...]:
         return ()
@@ -64,7 +64,7 @@ class NoDepot:
 
 @attrs.define
 class Running:
-    """A job, and the news of it."""
+    """A job, and its events so far."""
 
     job: Job
     events: list[Event]
@@ -89,7 +89,7 @@ class Running:
             await trio.sleep(0.01)
 
     async def until_lost(self, rank: int) -> None:
-        """Wait until a rank is lost that was not."""
+        """Wait until a rank is lost that was not lost before."""
         while rank not in self.lost:  # noqa: ASYNC110 - nobody tells a test
             await trio.sleep(0.01)
 
@@ -98,7 +98,7 @@ class Running:
 async def running(
     directory: Path, script: ScriptProgram, ranks: int, peers: int, *args: str
 ) -> AsyncIterator[Running]:
-    """A job of that script, on daemons of this process with the memory network between them."""
+    """Yield a job of that script, on daemons of this process with the memory network between them."""
 
     def launcher(index: int) -> ProcessLauncher:
         scratch = directory / f"scratch-{index}"
@@ -116,7 +116,7 @@ async def running(
 
 
 def by_hand(directory: Path) -> ScriptProgram:
-    """The hand-made rank, without the rank library."""
+    """Return the script of the hand-made rank, which does without the rank library."""
     python = directory / "python"
     python.write_text(f'#!/bin/sh\nshift 2\nexec {sys.executable} "$@"\n')
     python.chmod(0o700)
@@ -125,7 +125,7 @@ def by_hand(directory: Path) -> ScriptProgram:
 
 
 def stencil(directory: Path) -> ScriptProgram:
-    """An mpi4py program that prints the same whenever it is run."""
+    """Return an mpi4py program that prints the same whenever it runs."""
     path = directory / "stencil.py"
     path.write_text(STENCIL)
     env = {"PATH": os.environ["PATH"]}
@@ -142,7 +142,7 @@ async def test_a_ring_of_hand_made_ranks(tmp_path: Path, peers: int) -> None:
 
 
 async def test_a_process_killed_after_its_end_is_replaced(tmp_path: Path) -> None:
-    """What its next incarnation prints again is not shown again."""
+    """The lines that its next incarnation prints again are not shown again."""
     async with running(tmp_path, by_hand(tmp_path), 2, 2, "grave") as scene:
         while scene.job.decisions.seats[1].phase is not Phase.ENDED:  # noqa: ASYNC110 - nobody tells a test
             await trio.sleep(0.01)
@@ -155,7 +155,7 @@ async def test_a_process_killed_after_its_end_is_replaced(tmp_path: Path) -> Non
 
 @pytest.mark.parametrize("peers", [1, 2])
 async def test_an_mpi4py_program_survives_kill_9(tmp_path: Path, peers: int) -> None:
-    """Two of its three ranks are killed, one of them twice: it prints what it prints undisturbed."""
+    """Two of its three ranks are killed, one of them twice, and it prints the same as without losses."""
     script = stencil(tmp_path)
     async with running(tmp_path, script, 3, 1) as scene:
         result = await scene.job.wait()
