@@ -1,4 +1,4 @@
-"""The settings that have defaults: times in seconds, sizes in bytes."""
+"""Settings and their defaults. Times are in seconds, sizes in bytes."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ from typing import Literal
 import attrs
 
 KIB = 1024
+"""Bytes in a kibibyte."""
 MIB = 1024 * KIB
+"""Bytes in a mebibyte."""
 
 DEFAULT_MAX_SIZE = 10_000_000
 """Bytes that the installed interpreters of one peer may take: enough for a few dozen small programs."""
@@ -27,87 +29,89 @@ RestartPolicy = Literal["lost", "failed"]
 
 @attrs.frozen(kw_only=True)
 class Timing:
-    """How long to wait for others."""
+    """How long a peer waits for others."""
 
     heartbeat: float = 0.2
-    """Between two heartbeats on a link."""
+    """From one heartbeat on a link to the next."""
     dead_after: float = 2.0
-    """Silence after which a peer counts as lost, on a quiet machine."""
+    """Silence after which a peer counts as lost, while its heartbeats are regular …"""
     dead_after_most: float = 8.0
-    """The same on the busiest: the detector adapts between the two."""
+    """… and at most, however irregular they are: the detector adapts between the two."""
     hello: float = 5.0
-    """For a new stream to say what it is, and for a new link to be accepted."""
+    """For a new stream to send its preamble, and for a new link to be accepted."""
     redial_first: float = 0.25
-    """Before the first new attempt to reach a peer; doubled each time …"""
+    """Before the second attempt to reach a peer. Each further wait is twice as long …"""
     redial_most: float = 15.0
-    """… up to this."""
+    """… up to this one."""
     forget_after: float = 600.0
-    """Attempts to reach a peer that nobody asked for in person end after this time."""
+    """After this time attempts to reach a peer end, unless a person asked for the peer."""
     start_rank: float = 20.0
     """For a host to start a rank."""
     flush: float = 5.0
-    """For the last log lines of a rank that has ended to arrive."""
+    """For the last log lines of an ended rank to reach the coordinator."""
     shutdown: float = 2.0
-    """For the whole daemon to stop before what is left is cancelled."""
+    """For the whole daemon to stop in good order, before the rest is cancelled."""
 
 
 @attrs.frozen(kw_only=True)
 class LaneLimits:
-    """What one rank's endpoint may hold."""
+    """What the endpoint of one rank may hold."""
 
     message: int = 64 * MIB
     """The largest message."""
     window: int = 4 * MIB
-    """Bytes in flight from one rank to another; a single larger message may exceed it."""
+    """Bytes in flight from one rank to another. A single larger message may exceed it."""
     log_memory: int = 256 * MIB
-    """Of the sender's log, in memory; beyond it is spilled to an unnamed temporary file."""
+    """Of a rank's log in memory. Beyond that, the log goes to an unnamed temporary file."""
     log_total: int = 8 * KIB * MIB
-    """Of the sender's log, in all; beyond it the job fails with SendLogFull."""
+    """Of a rank's log in all. Beyond that, the job fails with SendLogFull."""
     log_messages: int = 20_000_000
-    """Messages in the sender's log: each takes some 200 bytes of memory, wherever its payload lies."""
+    """Messages in a rank's log. Each takes some 200 bytes of memory besides its payload."""
     requests: int = 100_000
-    """Unanswered requests for messages."""
+    """Requests of a program for messages that are not answered yet."""
 
 
 @attrs.frozen(kw_only=True)
 class JobLimits:
-    """When a job is given up."""
+    """When the coordinator gives up a job, and what it keeps of the job's log."""
 
     failures: int = 10
-    """Times that one rank may fail by itself within `failures_period` when it is started again."""
+    """Times that a rank which is restarted may fail by itself within `failures_period`."""
     failures_period: float = 60.0
+    """The period for `failures`."""
     losses: int = 200
-    """Times that one rank may lose its process on a living peer within `losses_period`."""
+    """Times that a rank may lose its process, on a living peer, within `losses_period`."""
     losses_period: float = 600.0
+    """The period for `losses`."""
     wait_for_host: float = 30.0
-    """How long a rank may wait for a peer that can take it."""
+    """How long a rank may wait for a peer that can host it."""
     prepare: float = 600.0
-    """How long a host may take to install what a rank needs."""
+    """How long a host may take to install the program of a rank."""
     log_lines: int = 10_000
-    """Lines of a job's log that its peer keeps for `logs JOB`; older ones are dropped and counted."""
+    """Lines of a job's log that the coordinator keeps for `logs JOB`. Older ones are dropped and counted."""
     log_bytes: int = 16 * MIB
-    """The same in characters; the last line is kept whatever its size."""
+    """The same in characters. The last line is kept, whatever its size."""
 
 
 @attrs.frozen(kw_only=True)
 class PeerLimits:
-    """What one peer takes."""
+    """What one peer takes on."""
 
     slots: int = attrs.field(factory=lambda: os.cpu_count() or 1)
-    """Ranks that it hosts before others are preferred."""
+    """Ranks that the peer hosts before coordinators prefer other peers."""
     cores: int = attrs.field(factory=lambda: len(os.sched_getaffinity(0)))
-    """Processors that its ranks may keep busy while they wait: fewer where other daemons share the host."""
+    """Processors that its ranks may keep busy while they wait; fewer if other daemons share the machine."""
     max_ranks: int = 256
-    """Ranks that it hosts at most."""
+    """Ranks that the peer hosts at most."""
     max_links: int = 512
-    """Peers that it is connected to at most."""
+    """Peers to which the peer is linked at most."""
     max_pending: int = 64
-    """Streams that have not yet said what they are, or whose other half is missing."""
+    """Streams that may wait for their preamble, or for the other stream of their link."""
 
 
 @attrs.frozen(kw_only=True)
 class Settings:
-    """All of them."""
+    """All settings of a peer."""
 
     timing: Timing = attrs.field(factory=Timing)
     lanes: LaneLimits = attrs.field(factory=LaneLimits)
@@ -116,6 +120,6 @@ class Settings:
 
 
 def settings_of_one_of(peers: int) -> Settings:
-    """The settings of one of several peers on this machine: its ranks may use their share of it."""
+    """Return settings for one of `peers` peers on this machine: its ranks may use their share of it."""
     whole = PeerLimits()
     return Settings(peer=attrs.evolve(whole, cores=max(1, whole.cores // peers)))

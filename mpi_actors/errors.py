@@ -1,6 +1,6 @@
 """Every error that mpi_actors raises on purpose.
 
-All derive from `MpiActorsError`, are named after what happened, and carry a text that says what to do next.
+Each error derives from `MpiActorsError` and is named after what happened. Its text says what to do next.
 """
 
 from __future__ import annotations
@@ -10,92 +10,92 @@ from typing import overload
 
 
 class MpiActorsError(Exception):
-    """The root: catch this to catch whatever mpi_actors raises on purpose."""
+    """The root of all: catch this to catch whatever mpi_actors raises on purpose."""
 
 
 class UsageError(MpiActorsError):
-    """What a person typed, or a program passed, cannot be used. Commands end with exit code 2."""
+    """A person typed, or a program passed, something that cannot be used. Commands end with exit code 2."""
 
 
 # --- the wire ---------------------------------------------------------------------------------------------
 
 
 class ProtocolError(MpiActorsError):
-    """The other side broke the protocol. Its connection is closed; nobody else notices."""
+    """The other side broke the protocol. Its connection is closed; other connections do not suffer."""
 
 
 class BadPreamble(ProtocolError):
-    """A stream did not begin with the bytes that open one of ours."""
+    """A stream does not begin with the bytes of this protocol. Another program connected; ignore it."""
 
 
 class VersionMismatch(ProtocolError):
-    """The other side speaks another protocol version. Install the same release on both."""
+    """The other side speaks another version of the protocol. Install the same release on both sides."""
 
 
 class FrameTooLarge(ProtocolError):
-    """A length field exceeds its limit; nothing was allocated for it."""
+    """A length on the wire exceeds its limit. No memory was allocated for it."""
 
 
 class BadFrame(ProtocolError):
-    """A frame's header makes no sense."""
+    """The header of a frame, or a report, has values that cannot be."""
 
 
 class BadMessage(ProtocolError):
-    """A control message is of no known type, or a field is missing, of the wrong type or too large."""
+    """A message has an unknown type, or a field is missing, of the wrong type or too large."""
 
 
 class OutOfTurn(ProtocolError):
-    """A control message that is good in itself, but not at this point of the conversation."""
+    """A peer sent a valid message at a point of the conversation where it is not allowed."""
 
 
 class TooManyStreams(ProtocolError):
-    """More streams than allowed that have not become a link yet, of one peer or of all."""
+    """Too many streams, of one peer or of all, wait to become links. The newest is refused; dial again."""
 
 
 class HelloTimeout(ProtocolError):
-    """A connected peer did not say hello in time."""
+    """A connected peer did not say hello, or complete its streams, in time. It may dial again."""
 
 
 class DifferentPool(ProtocolError):
-    """The other peer serves another interpreter store, so it is of another pool."""
+    """The other peer serves another interpreter store, so it belongs to another pool. Give both one store."""
 
 
 class TooMuchRelayed(ProtocolError):
-    """A host sends more by way of the coordinator than credit allows. Its link is closed, and begins anew."""
+    """A host sent more through this peer than credit allows. Its link is closed; the host connects again."""
 
 
 class Impostor(ProtocolError):
-    """A peer sent something in the name of a rank or job that is not its own."""
+    """A peer sent something in the name of a rank or job that is not its own. Its link is closed."""
 
 
 # --- connections ------------------------------------------------------------------------------------------
 
 
 class ConnectionLost(MpiActorsError):
-    """A stream ended, was reset, or could not be written."""
+    """A stream ended, was reset or cannot be written. Open another, if the peer still lives."""
 
 
 class DialFailed(MpiActorsError):
-    """No connection to that address. Check that the peer runs there and the address is the one it printed."""
+    """No connection to that address. Check that the peer runs, and that it printed this address."""
 
 
 class BadAddress(UsageError):
-    """That text is no usable address."""
+    """A text is not an address that can be used. The error shows an example of a good one."""
 
 
 class CannotListen(UsageError):
-    """The listening address cannot be used: taken by another program, or not of this machine."""
+    """This machine cannot listen on an address. Choose another port, or an address of this machine."""
 
 
 # --- identity and directories -----------------------------------------------------------------------------
 
 
 class BadIdentity(UsageError):
-    """The identity file is corrupt, or readable by others."""
+    """The identity file is corrupt, or others can read it. The error says how to mend it."""
 
 
 class PathInUse(UsageError):
-    """Another daemon works in that directory."""
+    """Another daemon works in that directory. Stop it, or choose another directory."""
 
 
 class BadStore(UsageError):
@@ -110,128 +110,128 @@ class DepotUnusable(UsageError):
 
 
 class BadCid(UsageError):
-    """That text or those bytes are no content identifier that can be used here (CIDv0 or v1, SHA-256)."""
+    """A text, or bytes, are not a content identifier that can be used here (CIDv0 or v1, SHA-256)."""
 
 
 class BadBlock(MpiActorsError):
-    """A block is not what its identifier says, or makes no sense as a piece of a file or directory."""
+    """A block does not match its identifier, or is not a valid piece of a file or directory."""
 
 
 class ContentError(MpiActorsError):
-    """Something in IPFS cannot be had; the subclasses say why."""
+    """Content of IPFS cannot be had. Each subclass is a reason."""
 
 
 class ContentMissing(ContentError):
-    """Nobody who was asked has it, or there is no such path in it."""
+    """No provider that was asked has the content, or the content has no such path."""
 
 
 class ContentRefused(ContentError):
-    """It can be had, but goes over a limit, or has a name or a link that would leave its directory."""
+    """Content exceeds a limit, or has a name or a link that would leave its directory."""
 
 
 class NotADirectory(ContentError):
-    """A directory is needed, and that content is a file, or a file and it is a directory."""
+    """Content is a file where a directory is needed, or the other way round."""
 
 
 class NoProvider(ContentMissing):
-    """There is nobody to ask: no connected peer is known to have it."""
+    """No connected peer is known to have the content. Connect to one that has it."""
 
 
 class ProviderFailed(ContentError):
-    """One provider lied, stalled, sent what nobody asked for or hung up. Another is tried."""
+    """A provider lied, stalled, sent what nobody asked for or hung up. The fetcher tries another."""
 
 
 class BackendUnavailable(ContentError):
-    """The IPFS daemon is absent, too slow, of a wrong version, or ended in the middle of a call."""
+    """The IPFS daemon is absent, too slow, of a wrong version, or ended during a call. Start it again."""
 
 
 class DiskFull(ContentError):
-    """The disk that holds this peer's directory is full, or its quota is."""
+    """The disk that holds this peer's directory is full, or its quota is. Free some space."""
 
 
 class StoreBusy(ContentError):
-    """Somebody else adds to this peer's blocks, or removes some, and did not end in time. Try again later."""
+    """Another task or process changes this peer's blocks, and did not finish in time. Try again later."""
 
 
 class StoreDamaged(UsageError):
-    """The database of this peer's store, or its blocks, cannot be read or written."""
+    """The database of this peer's store, or one of its blocks, cannot be read or written."""
 
 
 # --- actors -----------------------------------------------------------------------------------------------
 
 
 class MailboxClosed(MpiActorsError):
-    """The mailbox's owner has gone for good; the message was counted as a dead letter."""
+    """The actor behind a mailbox has gone for good. The message was counted as a dead letter."""
 
 
 class NoReply(MpiActorsError):
-    """An asked actor did not answer in time, or dropped the question."""
+    """An actor did not answer a question in time, or dropped it. The text says which; ask again."""
 
 
 class RestartIntensityExceeded(MpiActorsError):
-    """A supervisor's children failed more often than its intensity allows; it fails upwards."""
+    """A supervisor's children failed more often than its intensity allows, so the supervisor fails, too."""
 
 
 class UnknownChild(MpiActorsError):
-    """The supervisor has no child of that id, or has it no longer."""
+    """A supervisor has no child of that id, or no longer."""
 
 
 class DuplicateChild(MpiActorsError):
-    """The supervisor already has a child of that id, or one that owns that mailbox. Stop it first."""
+    """A supervisor already has a child of that id, or with that mailbox. Stop that child first."""
 
 
 class SupervisorStopped(MpiActorsError):
-    """The supervisor does not run, or is about to end; it starts no more children."""
+    """A supervisor that does not run, or is about to end, was asked to start a child."""
 
 
 # --- replay -----------------------------------------------------------------------------------------------
 
 
 class ReplayDivergence(MpiActorsError):
-    """A restarted rank sent something else than it had sent before.
+    """A restarted rank sent something else than its last incarnation had sent.
 
-    The program is not deterministic between its receives: it uses the time, unseeded randomness, or the
-    order of a set. Fix that, or run the job without replay.
+    So the program is not deterministic between its receives: it uses the time, unseeded randomness, or the
+    order of a set. Correct that, or run the job without replay.
     """
 
 
 class NotReplayable(MpiActorsError):
-    """A rank was lost after a choice that was not its own, such as which message matched ANY_SOURCE.
+    """A rank was lost after a choice that its program did not make, such as which message matched ANY_SOURCE.
 
-    Another incarnation could choose otherwise, and what the choice was is not recorded yet. Name the source
-    and the tag of each message that is received, and do not probe or test.
+    The choice is not recorded, so the next incarnation could choose otherwise. Name the source and the tag of
+    each message to receive, and do not probe or test.
     """
 
 
 class SendLogFull(MpiActorsError):
-    """A rank's sender log reached its limit. Send less, or raise the limit."""
+    """The log of a rank's sent messages reached its limit. Send less, or raise the limit (`LaneLimits`)."""
 
 
 # --- programs and jobs ------------------------------------------------------------------------------------
 
 
 class BadProgramLine(MpiActorsError):
-    """A program wrote a line that is none of Log, Send, Req and Reset."""
+    """A program wrote a line that is not a Log, Send, Req or Reset. Correct the program."""
 
 
 class LineTooLong(BadProgramLine):
-    """A program wrote a line longer than the limit."""
+    """A program wrote a line longer than the limit. Split the message."""
 
 
 class CannotSpawn(MpiActorsError):
-    """The operating system refused to start a program."""
+    """The operating system refused to start a program. The text has its reason."""
 
 
 class WardenLost(MpiActorsError):
-    """The helper process that owns the rank processes ended; the ranks that it held are lost."""
+    """The warden process, parent of all rank processes of a daemon, has ended, and its programs with it."""
 
 
 class UnknownInterpreter(UsageError):
-    """No interpreter of that name is installed on this peer. `list` shows those that are."""
+    """The peer has no interpreter of that name. The command `list` shows those that it has."""
 
 
 class InstallFailed(MpiActorsError):
-    """An interpreter could not be installed: not found, too large, or its init.py refused."""
+    """An interpreter could not be installed: not found, too large, or refused by its init.py."""
 
 
 class InterpreterInUse(UsageError):
@@ -239,26 +239,26 @@ class InterpreterInUse(UsageError):
 
 
 class BadManifest(UsageError):
-    """An interpreter's `mpi-actors.toml` cannot be used: the only line that it may have is `protocol`."""
+    """The file `mpi-actors.toml` of an interpreter has another line than `protocol`, the only one allowed."""
 
 
 class UnknownJob(UsageError):
-    """No job of that name is known to this peer. `jobs` shows those that are."""
+    """This peer knows no job of that name. The command `jobs` shows those that it knows."""
 
 
 class UnknownPeer(UsageError):
-    """No peer of that name is known. `peers` shows those that are."""
+    """No peer of that name is known. The command `peers` shows those that are."""
 
 
 class JobFailed(MpiActorsError):
-    """A job ended without an answer; the text says which rank, where and why."""
+    """A job ended without an answer. The text says which rank failed, where and why."""
 
 
 # --- pools on one machine ---------------------------------------------------------------------------------
 
 
 class DaemonEnded(MpiActorsError):
-    """A daemon of a local pool has ended, or did not come up; the text has the last of what it said."""
+    """A daemon of a local pool has ended or did not come up. The text has the end of its standard error."""
 
 
 class PoolNotReady(MpiActorsError):
@@ -266,21 +266,21 @@ class PoolNotReady(MpiActorsError):
 
 
 class UnsupportedFault(UsageError):
-    """That cannot be done to daemons of this sort; use a pool in memory."""
+    """Real daemons cannot suffer that fault. Use a pool in memory."""
 
 
 # --- the console ------------------------------------------------------------------------------------------
 
 
 class OutputLost(MpiActorsError):
-    """Standard output or standard error cannot be written any more, so the console has ended."""
+    """Standard output or standard error can no longer be written, so the console has ended."""
 
 
 # --- fault plans ------------------------------------------------------------------------------------------
 
 
 class BadFaultPlan(UsageError):
-    """A fault plan's text, or a value in it, makes no sense."""
+    """The text of a fault plan, or a value in it, is not valid. The error names it."""
 
 
 # --- errors in groups -------------------------------------------------------------------------------------
@@ -291,15 +291,15 @@ def leaf(error: Exception) -> Exception: ...
 @overload
 def leaf(error: BaseException) -> BaseException: ...
 def leaf(error: BaseException) -> BaseException:
-    """Return the first error that is in a group, in a group in it, and so on; an error in no group as it is.
+    """Return the first error in a group, also within groups in it; return an error that is no group as it is.
 
-    Nurseries wrap each error in an `ExceptionGroup`. Use this where only one error can be told to others.
+    Nurseries wrap each error in an `ExceptionGroup`. Use this where only one error can be reported.
     """
     return next(leaves(error))
 
 
 def leaves(error: BaseException) -> Iterator[BaseException]:
-    """Yield all errors that `leaf` chooses from: those in a group, in the groups in it, and so on."""
+    """Yield all errors in a group, also within groups in it; of an error that is no group, itself."""
     if isinstance(error, BaseExceptionGroup):
         for inner in error.exceptions:
             yield from leaves(inner)
@@ -311,7 +311,7 @@ class Ungrouped:
     """Carries an error out of a nursery as it is, not in a group.
 
     `with` keeps an `Exception` that its body raises; after the end of the nursery, `reraise` raises it again.
-    What other tasks of the nursery raise still comes out in a group, and takes precedence:
+    An error of another task of the nursery still comes out in a group, and hides the kept one:
 
         body = Ungrouped()
         async with trio.open_nursery() as nursery:

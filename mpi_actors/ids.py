@@ -8,26 +8,26 @@ from typing import NewType
 import attrs
 
 PeerId = NewType("PeerId", str)
-"""A peer's libp2p identity, base58 (`12D3Koo…`); it contains the public key."""
+"""The libp2p identity of a peer in base58 (`12D3Koo…`); it contains the peer's public key."""
 
 JobId = NewType("JobId", str)
-"""A job's name: 16 hexadecimal digits, made at random by the peer that starts it."""
+"""The name of a job: 16 random hexadecimal digits, made by the peer that starts it."""
 
 Rank = int
-"""A place in a job: 0 … n-1."""
+"""A place in a job with n ranks: 0 … n-1."""
 
 Incarnation = int
-"""Which attempt at a place: 0, 1, 2 …"""
+"""Which attempt at a rank: 0, 1, 2 …"""
 
 COORDINATOR: Rank = 0xFFFF_FFFF
-"""The rank number under which a job's coordinator receives what ranks report to it."""
+"""The rank number of a job's coordinator, to which ranks send their reports: the largest in 32 bits."""
 
 MAX_RANKS = 4096
-"""The largest job."""
+"""Ranks in a job at most. This bounds the memory that a peer sets aside for a job that another names."""
 
 
 def new_job_id() -> JobId:
-    """A fresh job id, from the system's randomness."""
+    """Make a new job id from the system's randomness."""
     return JobId(secrets.token_hex(8))
 
 
@@ -38,7 +38,7 @@ def short_peer(peer: str | None) -> str:
 
 @attrs.frozen(order=True)
 class Seat:
-    """A place in one job: the address of whoever sits there now."""
+    """A rank of one job: the address of its current incarnation."""
 
     job: JobId
     rank: Rank

@@ -1,4 +1,4 @@
-"""Loading many modules at once, sooner."""
+"""Imports many modules at once, in less time."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from contextlib import contextmanager
 
 @contextmanager
 def loading() -> Iterator[None]:
-    """Import inside: what modules make stays, so looking for garbage meanwhile is in vain.
+    """Import modules in this block without garbage collection: nearly all that modules make stays.
 
-    Measured: 0.25 s of the 2.1 s that libp2p and all else take. What was loaded is left out of later
-    collections too.
+    Measured: this saves 0.25 s of the 2.1 s that libp2p and all else take. Later collections leave out what
+    was loaded here, too.
     """
     was_enabled = gc.isenabled()
     gc.disable()
