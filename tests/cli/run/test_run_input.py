@@ -24,17 +24,20 @@ READ = """if True:
 """
 
 IN_THE_BACKGROUND = """if True:
-    import fcntl, os, signal, subprocess, sys, termios
+    import fcntl, os, signal, subprocess, sys, termios, time
     fcntl.ioctl(0, termios.TIOCSCTTY, 0)
     signal.signal(signal.SIGTTOU, signal.SIG_IGN)
     reader = subprocess.Popen([sys.executable, "-c", sys.argv[1]], stdout=subprocess.PIPE, process_group=0)
     ignored = 0
-    while not ignored >> signal.SIGTTIN - 1 & 1:  # it has begun to read
+    while not ignored >> signal.SIGTTIN - 1 & 1:  # the reader has not begun to read
+        if reader.poll() is not None:
+            sys.exit(f"the reader ended with exit code {reader.returncode}")
+        time.sleep(0.01)
         status = open(f"/proc/{reader.pid}/status").read()
         ignored = int(status.partition("SigIgn:")[2].split()[0], 16)
     print("typed for us:", input(), flush=True)
     if os.waitid(os.P_PID, reader.pid, os.WSTOPPED | os.WEXITED | os.WNOHANG):
-        sys.exit("it was stopped, or has ended")
+        sys.exit("the reader was stopped, or has ended")
     os.tcsetpgrp(0, reader.pid)
     print("in front", flush=True)
     print("read:", reader.stdout.readline().decode().strip(), flush=True)
