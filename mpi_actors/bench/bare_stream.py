@@ -1,7 +1,7 @@
-"""How fast a bare py-libp2p stream is between two processes: the yardstick for what the project relays.
+"""The speed of a bare py-libp2p stream between two processes: the yardstick for messages that daemons relay.
 
 Both hosts come from `mpi_actors.net.libp2p.transport.build_host`, so they have the same settings and
-work-arounds as the project's own transport; nothing else of the project is between them and the bytes.
+work-arounds as the project's own transport. Nothing else of the project touches the bytes.
 
     python -m mpi_actors.bench.bare_stream [--mib 64] [--runs 5]
 
@@ -34,29 +34,37 @@ from ..net.libp2p.quirks import MAX_WRITE
 from ..net.libp2p.transport import build_host
 
 PROTOCOL = TProtocol("/mpi-actors/bench/bare")
+"""The libp2p protocol of the measured stream."""
 MESSAGE = 1 << 20
-"""Bytes in a message."""
-
+"""Bytes of a message, as in `relay`."""
 ORDER_SIZE = 8
+"""Bytes of the number, big endian, that tells the reader how many bytes a run has."""
 _MODULE = "mpi_actors.bench.bare_stream"
 
 
 @attrs.frozen
 class Result:
-    """What was measured."""
+    """The speeds of several runs."""
 
     mb_per_s: float
-    """The median of `runs`."""
+    """The median of `runs`, in 10^6 bytes a second."""
     runs: tuple[float, ...]
+    """The speed of each run."""
     message_bytes: int
+    """Bytes of a message."""
     write_bytes: int
+    """Bytes of each write to the stream."""
     bytes_per_run: int
+    """Bytes of all messages of a run."""
 
 
 async def measure(mib: int = 64, runs: int = 5) -> Result:
-    """Send `mib` messages of 1 MiB to a host in another process, `runs` times after one to warm up.
+    """Send `mib` messages of 1 MiB to a host in another process: once to warm up, then `runs` times.
 
-    A run lasts from the first write until the other side has said that it has read the last byte.
+    A run lasts from the first write until the other side confirms that it has read the last byte.
+
+    Raises:
+        RuntimeError: the other process ended too early.
     """
     async with trio.open_nursery() as nursery:
         command = [sys.executable, "-m", _MODULE, "--serve"]
@@ -102,7 +110,7 @@ async def _send(address: str, mib: int, runs: int) -> list[float]:
 
 
 async def _swallow(stream: INetStream) -> None:
-    """Read as many bytes as the first eight say, answer with one, and so on until the end."""
+    """Serve runs: read their number of bytes, read the bytes, confirm with one byte."""
     try:
         while True:
             order = b""
@@ -117,7 +125,7 @@ async def _swallow(stream: INetStream) -> None:
 
 
 async def _serve() -> None:
-    """Serve until standard input ends."""
+    """Print an address and serve there, until standard input ends."""
     host = build_host(identity.ephemeral())
     host.set_stream_handler(PROTOCOL, _swallow)
     async with host.run([Multiaddr("/ip4/127.0.0.1/tcp/0")]):
@@ -130,7 +138,7 @@ async def _serve() -> None:
 
 
 def main() -> None:
-    """The command line."""
+    """Run the command line above."""
     parser = argparse.ArgumentParser(description="Speed of a bare py-libp2p stream between two processes.")
     parser.add_argument("--mib", type=int, default=64, help="messages of 1 MiB in a run")
     parser.add_argument("--runs", type=int, default=5)

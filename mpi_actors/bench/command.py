@@ -1,4 +1,4 @@
-"""`python -m mpi_actors bench`: measure, next to a yardstick where there is one."""
+"""The command `bench`: measurements by name, in text or in JSON."""
 
 from __future__ import annotations
 
@@ -16,26 +16,33 @@ from ..errors import UsageError
 
 _EXAMPLES = """\
 examples:
-  mpi-actors bench                      all of them, a few minutes
-  mpi-actors bench relay                messages between two daemons, next to a bare libp2p stream
-  mpi-actors bench fetch                a file from a peer, next to py-libp2p's own bitswap client
-  mpi-actors bench recovery --runs 20   kill -9 a daemon, 20 times
-  mpi-actors bench mpi                  mpi4py programs, next to Open MPI, a pipe and a socket
-  mpi-actors bench mpi-faults           kill -9 ranks and daemons of mpi4py programs, 20 times each
+  mpi-actors bench
+      run all benchmarks; this takes some minutes
+  mpi-actors bench relay
+      measure messages between two daemons, next to a bare libp2p stream
+  mpi-actors bench fetch
+      fetch a file from a peer, next to py-libp2p's own bitswap client
+  mpi-actors bench recovery --runs 20
+      kill -9 a daemon 20 times, and measure when its ranks run again
+  mpi-actors bench mpi
+      run mpi4py programs, next to Open MPI, a pipe and a socket
+  mpi-actors bench mpi-faults
+      kill -9 ranks and daemons of mpi4py programs, 20 times each
   mpi-actors bench --json >figures.json
+      write all figures to a file
 """
 
 Figures = dict[str, Any]
-"""What machines read."""
+"""The figures of one benchmark, for `--json`."""
 Tell = Callable[..., None]
-"""Takes lines that people read, as soon as they are known."""
+"""Takes lines for people as soon as they are known."""
 
 
 def bench(argv: Sequence[str]) -> int:
-    """Run the command; returns the exit code.
+    """Run the benchmarks that the command line names; return the exit code.
 
     Raises:
-        UsageError: the interpreters that it needs are not there.
+        UsageError: the store lacks the interpreters that the benchmarks run.
     """
     parser = argparse.ArgumentParser(
         prog="mpi-actors bench",
@@ -43,10 +50,17 @@ def bench(argv: Sequence[str]) -> int:
         epilog=_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("what", nargs="*", metavar="WHAT", help=f"any of: {', '.join(_ALL)} (default: all)")
-    parser.add_argument("--runs", type=int, help="runs of each (default: as suits it)")
-    parser.add_argument("--store", type=Path, default=Path("example"), help="the examples (default: example)")
-    parser.add_argument("--json", action="store_true", help="one JSON object instead of text")
+    parser.add_argument(
+        "what", nargs="*", metavar="WHAT", help=f"a benchmark: {', '.join(_ALL)} (default: all)"
+    )
+    parser.add_argument("--runs", type=int, help="the number of runs of each benchmark (default: its own)")
+    parser.add_argument(
+        "--store",
+        type=Path,
+        default=Path("example"),
+        help="the directory of the example interpreters (default: example)",
+    )
+    parser.add_argument("--json", action="store_true", help="print one JSON object instead of text")
     options = parser.parse_args(argv)
     unknown = [what for what in options.what if what not in _ALL]
     if unknown:
@@ -54,12 +68,14 @@ def bench(argv: Sequence[str]) -> int:
     if options.runs is not None and options.runs < 1:
         parser.error("--runs must be at least 1")
     if not (options.store / "echo" / "run.py").is_file():
-        raise UsageError(f"{options.store} has no interpreter echo: give the examples' directory as --store")
+        raise UsageError(
+            f"{options.store} has no interpreter echo: name the directory of the examples with --store"
+        )
     figures = {}
     for what in options.what or _ALL:
         if not options.json:
             print(what, flush=True)
-        figures[what] = _ALL[what](options.store, options.runs, _nobody if options.json else _show)
+        figures[what] = _ALL[what](options.store, options.runs, _ignore if options.json else _show)
     if options.json:
         print(json.dumps(figures))
     return 0
@@ -70,7 +86,7 @@ def _show(*lines: str) -> None:
         print(f"  {line}".rstrip(), flush=True)
 
 
-def _nobody(*_: str) -> None:
+def _ignore(*_: str) -> None:
     pass
 
 

@@ -1,6 +1,7 @@
-"""A file from a peer on this machine: ours, from disk to disk, next to py-libp2p's own bitswap client.
+"""Fetches a file from a peer on this machine: with our client, and with that of py-libp2p.
 
-Two processes over loopback, new ones for each fetch, so that each finds nothing and its memory is its own.
+Our client fetches from disk to disk, the other one in memory. Each fetch has two new processes over loopback,
+so that no block is there yet and the memory figures are its own.
 """
 
 from __future__ import annotations
@@ -32,39 +33,46 @@ from ..net.transport import ByteStream
 from . import fetch_stock
 
 Kind = Literal["ours", "stock"]
+"""Our client, or the one that py-libp2p brings along."""
 Announce = Callable[[str, str], Awaitable[None]]
+"""Takes the address and the root once a process serves."""
 
 _MODULE = "mpi_actors.bench.fetch"
 _MB = 1e6
+"""Bytes of a megabyte."""
 
 
 @attrs.frozen
 class Side:
-    """Several fetches of one kind. Memory is the most that was resident, above that before the fetch."""
+    """Several fetches with one client. Memory is the peak of resident memory above that before the fetch."""
 
     mb_per_s: float
     """The median of `runs`, in 10^6 bytes a second."""
     runs: tuple[float, ...]
+    """The speed of each fetch."""
     fetcher_mb: float
+    """Memory of the process that fetches, in 10^6 bytes."""
     server_mb: float
+    """Memory of the process that serves, in 10^6 bytes."""
 
 
 @attrs.frozen
 class FetchResult:
-    """What was measured."""
+    """The fetches of one file size with both clients."""
 
     mib: int
+    """The size of the file in MiB."""
     ours: Side
     stock: Side
 
     @property
     def ratio(self) -> float:
-        """How many times as fast ours is."""
+        """Our speed divided by that of the other client."""
         return self.ours.mb_per_s / self.stock.mb_per_s
 
 
 async def measure(mib: int = 32, runs: int = 3) -> FetchResult:
-    """Fetch a file of `mib` MiB `runs` times with each, in turns."""
+    """Fetch a file of `mib` MiB `runs` times with each client, in turns."""
     with tempfile.TemporaryDirectory(prefix="mpi-actors-bench-") as name:
         scratch = Path(name)
         _make_file(scratch / "tree", mib)
@@ -104,7 +112,7 @@ async def _one(kind: Kind, scratch: Path, size: int, run: int) -> tuple[float, f
 
 
 class _Lines:
-    """JSON objects that a process prints."""
+    """The JSON objects that a process prints, one a line."""
 
     def __init__(self, stream: trio.abc.ReceiveStream) -> None:
         self._stream = stream
@@ -128,11 +136,11 @@ def _resident(field: str) -> float:
     for line in Path("/proc/self/status").read_text().splitlines():
         if line.startswith(field):
             return int(line.split()[1]) * 1024 / _MB
-    raise MpiActorsError("this system tells no memory figures")
+    raise MpiActorsError("this system has no memory figures in /proc")
 
 
 class _Memory:
-    """The most that is resident from now on, above what is resident now; in 10^6 bytes."""
+    """The peak of this process's resident memory from now on, above the present value, in 10^6 bytes."""
 
     def __init__(self) -> None:
         Path("/proc/self/clear_refs").write_text("5")
@@ -143,7 +151,7 @@ class _Memory:
 
 
 async def _serve(kind: Kind, scratch: Path) -> None:
-    """Serve until standard input ends."""
+    """Serve until standard input ends, then print the memory."""
     memory: list[_Memory] = []
 
     async def announce(address: str, root: str) -> None:
@@ -203,7 +211,7 @@ async def _fetch(kind: Kind, address: str, root: str, directory: Path, size: int
 
 
 def main(kind: Kind, role: str, *arguments: str) -> None:
-    """What the benchmark starts."""
+    """Run one of the two processes of a fetch: `kind` is the client, `role` is `serve` or `fetch`."""
     if role == "serve":
         trio.run(_serve, kind, Path(arguments[0]))
     else:

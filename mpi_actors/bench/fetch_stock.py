@@ -1,7 +1,6 @@
-"""The yardstick for fetches: the bitswap client that py-libp2p brings along, with its files and its trees.
+"""The yardstick of `fetch`: the bitswap client of py-libp2p, with its own files and trees.
 
-It runs on hosts with the same settings and work-arounds as the project's own, and keeps blocks in memory,
-where it is fastest.
+Its hosts have the same settings and work-arounds as ours. It keeps blocks in memory, where it is fastest.
 """
 
 from __future__ import annotations
@@ -24,6 +23,7 @@ from ..net.libp2p.dial import dial
 from ..net.libp2p.transport import build_host
 
 _PATIENCE = 60.0
+"""Seconds that the client waits for a file: a multiple of what the largest one takes."""
 
 
 def _client(host: Any) -> Any:
@@ -33,7 +33,7 @@ def _client(host: Any) -> Any:
 
 
 async def serve(file: Path, announce: Callable[[str, str], Awaitable[None]]) -> None:
-    """Serve a file until cancelled, and `announce(address, root)`."""
+    """Serve a file until cancelled; call `announce(address, root)` when it can be fetched."""
     from libp2p.bitswap.dag import MerkleDag
 
     host = build_host(identity.ephemeral())
@@ -53,7 +53,11 @@ async def serve(file: Path, announce: Callable[[str, str], Awaitable[None]]) -> 
 
 
 async def fetch(address: str, root: str, size: int) -> float:
-    """Fetch the file of `size` bytes; returns how many seconds it took."""
+    """Fetch the file; return the seconds that this took.
+
+    Raises:
+        MpiActorsError: the file does not have `size` bytes.
+    """
     from libp2p.bitswap.dag import MerkleDag
 
     key_pair = identity.ephemeral()

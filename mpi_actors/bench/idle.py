@@ -1,4 +1,4 @@
-"""A daemon that does nothing: how soon it is there, and what it costs."""
+"""A daemon that does nothing: how fast it starts, and what it costs."""
 
 from __future__ import annotations
 
@@ -16,22 +16,25 @@ import trio
 from .soak import rss_mb
 
 _SETTLE = 3.0
+"""Seconds from the start until the daemon is idle: it installs interpreters first."""
 
 
 @attrs.frozen
 class IdleResult:
-    """What was measured."""
+    """The costs of one idle daemon."""
 
     start_s: float
     """Seconds from the command to its first output, the peer's addresses."""
     rss_mb: float
+    """Resident memory in 10^6 bytes."""
     cpu_percent: float
-    """Of one core, over `seconds`."""
+    """Processor time over `seconds`, in per cent of one core."""
     seconds: float
+    """Seconds for which the daemon was watched."""
 
 
 async def measure(store: Path, seconds: float = 10.0) -> IdleResult:
-    """Start a console without input on `store`, and watch it."""
+    """Start a console on `store` without input, and watch it for `seconds`."""
     with tempfile.TemporaryDirectory(prefix="mpi-actors-bench-") as path:
         command = [sys.executable, "-m", "mpi_actors", "-path", path, "-ipfs-store", str(store)]
         async with trio.open_nursery() as nursery:
@@ -43,7 +46,6 @@ async def measure(store: Path, seconds: float = 10.0) -> IdleResult:
                 seen += await daemon.stdout.receive_some()
             took = perf_counter() - begin
             nursery.start_soon(_drain, daemon.stdout)
-            # the interpreters are being installed meanwhile
             await trio.sleep(_SETTLE)
             before = _cpu(daemon.pid)
             await trio.sleep(seconds)
@@ -59,6 +61,6 @@ async def _drain(stream: trio.abc.ReceiveStream) -> None:
 
 
 def _cpu(pid: int) -> float:
-    """Seconds of processor time so far."""
+    """Return the processor time of a process so far, in seconds."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")

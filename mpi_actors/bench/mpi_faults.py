@@ -1,8 +1,8 @@
-"""Unchanged mpi4py programs whose ranks or daemons are killed: is the output the same, and how long it takes.
+"""Unchanged mpi4py programs whose ranks or daemons are killed: is the output the same, and how late is it?
 
-Real daemons; `kill -9` of a rank's process, or of a daemon that has not started the job, at a random moment
-of the program's run. Measured from the signal to the start of the last lost rank's replacement, and to the
-next line that the program prints, which it had not printed before: by then all ranks have caught up.
+The benchmark runs real daemons. At a random moment it kills with `kill -9` the process of a rank, or a daemon
+that does not coordinate the job. It measures the time from the signal to the start of the last replacement,
+and to the next new line of the program: by then all ranks have caught up.
 """
 
 from __future__ import annotations
@@ -24,28 +24,35 @@ from ..pool.local.job import LocalJob
 from ..pool.local.pool import LocalPool, open_local_pool
 
 Loss = Literal["process", "daemon"]
+"""What is killed."""
 
 RANKS = 4
+"""Ranks of each job: more than daemons, so that some share a daemon."""
 PEERS = 3
+"""Daemons: one coordinates, one is killed, one is left."""
 PROGRAMS = {"stencil": ("80", "500"), "mpi_collectives": ("2500", "120")}
-"""Examples and their arguments: some seconds each, with a line every now and then."""
+"""Examples and their arguments: they run some seconds each, and print lines all the time."""
 _DEADLINE = 120.0
-_LATEST = 0.85
-"""The part of its lines that a program has printed, at the most, when something is lost."""
+"""Seconds that a job may take: ten times what it takes without a loss."""
+_LATEST_LOSS = 0.85
+"""The latest loss, as a part of the program's lines: lines must follow it."""
 
 
 @attrs.frozen
 class FaultsResult:
-    """What was measured."""
+    """The losses in one program."""
 
     program: str
+    """The name of the example."""
     loss: Loss
     seed: int
+    """The seed of the random choices."""
     runs: int
+    """All runs with a loss."""
     right: int
     """Runs that printed what the undisturbed one printed."""
     failures: tuple[str, ...]
-    """What happened in the others."""
+    """What happened in the other runs."""
     started_s: tuple[float, ...]
     """Seconds from each loss to the start of its replacement."""
     went_on_s: tuple[float, ...]
@@ -56,8 +63,14 @@ async def measure(store: Path, program: str, runs: int, loss: Loss, seed: int = 
     """Run a program `runs` times with a loss in each.
 
     Args:
-        store: a directory with the program, one of `PROGRAMS`.
-        seed: decides who is lost when.
+        store: a directory with the program.
+        program: one of `PROGRAMS`.
+        runs: the number of runs.
+        loss: what to kill.
+        seed: decides what is killed and when.
+
+    Raises:
+        MpiActorsError: the program fails even without a loss.
     """
     rng = random.Random(seed)
     failures: list[str] = []
@@ -73,14 +86,14 @@ async def measure(store: Path, program: str, runs: int, loss: Loss, seed: int = 
         while (number := len(started) + len(failures)) < runs:
             job = await _start(pool, program)
             await _moment(job, rng, lines, duration)
-            mended, on = await _lose_one(pool, job, loss, rng)
+            mended, resumed = await _lose_one(pool, job, loss, rng)
             result = await _outcome(job)
             if not (result.ok and result.output == undisturbed.output):
                 failures.append(f"run {number} of seed {seed}: {result.reason or 'another output'}")
             elif mended is not None:
                 started.append(mended)
-                if on is not None:
-                    went_on.append(on)
+                if resumed is not None:
+                    went_on.append(resumed)
             await _refill(pool)
     right = runs - len(failures)
     return FaultsResult(program, loss, seed, runs, right, tuple(failures), tuple(started), tuple(went_on))
@@ -102,8 +115,8 @@ async def _refill(pool: LocalPool) -> None:
 
 
 async def _moment(job: LocalJob, rng: random.Random, lines: int, duration: float) -> None:
-    """Wait for a random moment of the job: a number of lines, then a part of the time between two."""
-    wanted, started = rng.randrange(int(lines * _LATEST)), False
+    """Wait for a random moment of the job: a number of lines, then a part of the time between two lines."""
+    wanted, started = rng.randrange(int(lines * _LATEST_LOSS)), False
     async for seen in job.events():
         started = started or (isinstance(seen.event, RankStarted) and len(job.ranks) == RANKS)
         wanted -= isinstance(seen.event, Log) and seen.event.rank == 0
@@ -115,11 +128,11 @@ async def _moment(job: LocalJob, rng: random.Random, lines: int, duration: float
 async def _lose_one(
     pool: LocalPool, job: LocalJob, loss: Loss, rng: random.Random
 ) -> tuple[float | None, float | None]:
-    """Cause a loss.
+    """Kill a process or a daemon.
 
     Returns:
-        The seconds until the last lost rank was started again, None if the job was over before; and until the
-        next line, None if the program had printed its last one.
+        The seconds until the last lost rank started again, None if the job ended before; and the seconds
+        until the next new line, None if the program had printed its last line.
     """
     if loss == "process":
         before = time.time()
@@ -147,7 +160,7 @@ def _index(pool: LocalPool, peer: PeerId) -> int:
 
 
 def report(result: FaultsResult) -> list[str]:
-    """A line for people, and one for each run that went wrong."""
+    """Return a line for people, and a line for each run that went wrong."""
     loss = {"process": "rank process, kill -9", "daemon": "daemon, kill -9"}[result.loss]
     text = f"{result.program}, {loss}, seed {result.seed}: {result.right} of {result.runs} right"
     for what, times in (("replaced", result.started_s), ("went on", result.went_on_s)):

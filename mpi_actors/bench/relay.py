@@ -1,8 +1,8 @@
-"""Messages from a rank to another through both their daemons, next to a bare libp2p stream in the same run.
+"""Messages from rank to rank through two daemons.
 
-Two processes, one daemon each, real libp2p between them. The ranks are async functions in the daemons, so
-what is measured is the way of a message from endpoint to endpoint: numbering, log, frames, links, streams,
-credit.
+Two processes hold one daemon each, with real libp2p between them. The ranks are async functions in the
+daemons: the benchmark measures the way of a message from endpoint to endpoint, with numbering, log, frames,
+links, streams and credit.
 """
 
 from __future__ import annotations
@@ -26,22 +26,31 @@ from ..programs.functions import FunctionLauncher, ProgramFunction, RankContext
 
 _POOL = "bench"
 _READY = 30.0
+"""Seconds that the daemons may take to connect: loading libp2p takes some on a busy machine."""
+_TRIPS = 200
+"""Round trips of one byte: enough for a median."""
+_WARM_UP_TRIPS = 20
+"""Round trips that do not count."""
 
 
 @attrs.frozen
 class RelayResult:
-    """What was measured."""
+    """The speed of messages, and the time of a round trip."""
 
     message_bytes: int
     mb_per_s: float
     """The median of `runs`, in 10^6 bytes a second."""
     runs: tuple[float, ...]
     round_trip_us: float
-    """The median time of a 1-byte message there and back, in microseconds."""
+    """The median time of a message of one byte there and back, in microseconds."""
 
 
 async def measure(size: int = 1 << 20, count: int = 64, runs: int = 5) -> RelayResult:
-    """Send `count` messages of `size` bytes to a rank in another process, `runs` times after a warm-up."""
+    """Send `count` messages of `size` bytes to a rank in another process: once to warm up, then `runs` times.
+
+    Raises:
+        MpiActorsError: the job failed, or the other process ended too early.
+    """
     speeds: list[float] = []
     trips: list[float] = []
 
@@ -53,7 +62,7 @@ async def measure(size: int = 1 << 20, count: int = 64, runs: int = 5) -> RelayR
                 await rank.send(1, payload)
             await rank.receive_bytes(1)
             speeds.append(size * count / 1e6 / (perf_counter() - start))
-        for _ in range(200):
+        for _ in range(_TRIPS):
             start = perf_counter()
             await rank.send(1, b".")
             await rank.receive_bytes(1)
@@ -74,7 +83,9 @@ async def measure(size: int = 1 << 20, count: int = 64, runs: int = 5) -> RelayR
         daemon.stop()
     if not result.ok:
         raise MpiActorsError(f"the benchmark's job failed: {result.reason}")
-    return RelayResult(size, statistics.median(speeds[1:]), tuple(speeds[1:]), statistics.median(trips[20:]))
+    return RelayResult(
+        size, statistics.median(speeds[1:]), tuple(speeds[1:]), statistics.median(trips[_WARM_UP_TRIPS:])
+    )
 
 
 def _daemon(program: ProgramFunction) -> Daemon:
@@ -82,7 +93,7 @@ def _daemon(program: ProgramFunction) -> Daemon:
         transport=Libp2pTransport(ephemeral()),
         launcher=FunctionLauncher({"stream": program}),
         pool=_POOL,
-        # one slot: so the second rank goes to the other peer
+        # one slot, so that the second rank goes to the other peer
         settings=Settings(peer=PeerLimits(slots=1)),
     )
 
@@ -99,14 +110,14 @@ async def _first_line(stream: trio.abc.ReceiveStream | None) -> str:
 
 
 async def _serve(count: int, runs: int) -> None:
-    """The other side: runs rank 1, until standard input ends."""
+    """Run the daemon of rank 1, until standard input ends."""
 
     async def sink(rank: RankContext) -> None:
         for _ in range(1 + runs):
             for _ in range(count):
                 await rank.receive_bytes(0)
             await rank.send(0, b"k")
-        for _ in range(200):
+        for _ in range(_TRIPS):
             await rank.send(0, await rank.receive_bytes(0))
 
     daemon = _daemon(sink)

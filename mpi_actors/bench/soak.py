@@ -1,4 +1,4 @@
-"""Many jobs in a row on two daemons: what grows?"""
+"""Many jobs in a row on two daemons: does anything grow?"""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from ..pool.local.peer import LocalPeer
 from ..pool.local.pool import open_local_pool
 
 _WARM_UP = 10
+"""Jobs before the first look at the daemons: caches and tables then have their size."""
 
 
 @attrs.frozen
@@ -21,23 +22,32 @@ class Footprint:
     """What a daemon holds."""
 
     rss_mb: float
+    """Resident memory in 10^6 bytes."""
     descriptors: int
+    """Open file descriptors."""
     tasks: int
+    """Living trio tasks."""
 
 
 @attrs.frozen
 class SoakResult:
-    """What was measured: each peer before (after some jobs to warm up) and after."""
+    """What each daemon held before the jobs and after them."""
 
     jobs: int
     median_s: float
-    """Seconds from a job's start to its end."""
+    """The median of the seconds from a job's start to its end."""
     before: tuple[Footprint, ...]
+    """By daemon, after the warm-up."""
     after: tuple[Footprint, ...]
+    """By daemon, after all jobs."""
 
 
 async def measure(store: Path, jobs: int = 200) -> SoakResult:
-    """Run `jobs` jobs of `echo` with two ranks on two daemons, one after the other."""
+    """Run `jobs` jobs of `echo` with two ranks on two daemons, one after the other.
+
+    Raises:
+        MpiActorsError: a job gave a wrong answer.
+    """
     times = []
     async with open_local_pool(store, peers=2) as pool:
         for number in range(_WARM_UP + jobs):
@@ -53,14 +63,18 @@ async def measure(store: Path, jobs: int = 200) -> SoakResult:
 
 
 async def footprint(peer: LocalPeer) -> Footprint:
-    """What that daemon holds now."""
+    """Return what a daemon holds now."""
     status = await peer.status()
     return Footprint(rss_mb(peer.pid), len(os.listdir(f"/proc/{peer.pid}/fd")), status.tasks)
 
 
 def rss_mb(pid: int) -> float:
-    """Resident memory of a process, in 10^6 bytes."""
+    """Return the resident memory of a process, in 10^6 bytes.
+
+    Raises:
+        MpiActorsError: /proc does not tell.
+    """
     for line in Path(f"/proc/{pid}/status").read_text().splitlines():
         if line.startswith("VmRSS:"):
             return int(line.split()[1]) * 1024 / 1e6
-    raise MpiActorsError(f"no memory figures for process {pid}")
+    raise MpiActorsError(f"/proc has no memory figures for process {pid}")

@@ -117,7 +117,11 @@ class TerminalFront:
                 return
 
     async def write(self, pieces: list[OutputPiece]) -> None:
-        """See `Front.write`."""
+        """See `Front.write`.
+
+        Raises:
+            OSError: the terminal cannot be written to; BrokenPipeError if it is gone.
+        """
         token = trio.lowlevel.current_trio_token()
         shown = trio.Event()
         failures: list[OSError] = []
