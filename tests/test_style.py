@@ -8,8 +8,7 @@ from collections.abc import Iterator
 import pytest
 from package_graph import MODULES, tree
 
-WORKING = [
-]
+WORKING: list[str] = []
 """Packages whose texts are being rewritten: these tests do not look there yet. `root` is what lies in no
 folder."""
 
