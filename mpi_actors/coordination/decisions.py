@@ -204,7 +204,7 @@ class JobDecisions:
         return self._end(False, EXIT_JOB_FAILED, text)
 
     def kill(self, reason: str) -> list[Action]:
-        """End the job, as somebody wants."""
+        """End the job, as somebody asked."""
         return self._end(False, EXIT_JOB_FAILED, reason)
 
     def on_time_passed(self, now: float, patience: float) -> list[Action]:

@@ -14,7 +14,7 @@ from ..wire.messages import RankExited
 
 @attrs.define
 class PendingEnds:
-    """Ends of ranks that hosts have told, and about which the coordinator has not yet decided.
+    """Ends of ranks that hosts have reported, and about which the coordinator has not yet decided.
 
     A host's message that a program has ended may overtake the program's last reports, which travel on a lane.
     The coordinator decides when it has both.

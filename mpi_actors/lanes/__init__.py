@@ -1,5 +1,5 @@
-"""How messages travel between ranks. This package knows links, not peers: who is in the pool, what a job
-decides and what a rank's process is are known elsewhere.
+"""How messages travel between ranks. This package knows links, not peers: it may not import `peers`, `ranks`
+or `jobs`.
 
 `router` knows where each rank sits and moves the frames of line programs; `broker` gives MPI ranks connected
 byte streams. Two ranks on one host get a socket pair, of which the daemon keeps no end; two ranks on two

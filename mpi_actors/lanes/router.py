@@ -149,7 +149,7 @@ class Router:
     # --- links --------------------------------------------------------------------------------------------
 
     def on_link_up(self, link: Link) -> None:
-        """There is a link to a peer: start the lanes that lead there anew on it."""
+        """There is a link to a peer: restart the lanes that lead there on it."""
         self._links[link.remote] = link
         self._path_changed(link.remote)
 
@@ -312,7 +312,7 @@ class Router:
         self._schedule(view, endpoint, lane)
 
     def _path_changed(self, peer: PeerId) -> None:
-        """The link to `peer` has come up or gone down: start the lanes anew that use it or used it."""
+        """The link to `peer` has come up or gone down: restart the lanes that use it or used it."""
         for view in self._jobs.values():
             for rank, place in view.places.items():
                 relayed = view.coordinator == peer and place.peer not in self._links
@@ -333,7 +333,7 @@ class Router:
             self._local_ready.append(outlet)
         elif (link := self.link_for(view, lane.there)) is not None:
             link.mark_ready(outlet)
-        # without a path the lane waits: `on_link_up` or `place` starts it anew
+        # without a path the lane waits: `on_link_up` or `place` restarts it
 
     def _flush(self) -> None:
         """Move frames between endpoints of this peer until none is left that may be sent."""

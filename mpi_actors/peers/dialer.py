@@ -21,7 +21,7 @@ logger = logging.getLogger(__name__)
 _MAX_ADDRESSES = 64
 """Addresses tried for one peer: twice what an honest peer has; other peers may invent any number of them."""
 _MAX_PURSUED = 2048
-"""Peers that the dialer tries to reach at a time: far more than a daemon may be connected to."""
+"""Peers that the dialer tries to reach at a time: four times as many as it may be connected to."""
 
 
 @attrs.frozen
@@ -67,7 +67,7 @@ class Dialer:
         """Those that a person named."""
 
     async def run(self, mailbox: Mailbox[Found]) -> None:
-        """The actor: pursue each peer of which it is told."""
+        """The actor: try to reach each found peer until it is reached or forgotten."""
         async with trio.open_nursery() as nursery:
             async for found in mailbox:
                 self._on_found(found, nursery)

@@ -214,20 +214,20 @@ class PeerSession:
         if self._hello is not None:
             raise OutOfTurn("a second hello")
         self._hello = hello
-        ours = self._own_hello
         remote = self._link.remote
-        if hello.pool != ours.pool:
-            error = DifferentPool(f"it is of the pool {hello.pool}, this peer of {ours.pool}")
+        if hello.pool != self._own_hello.pool:
+            pool = self._own_hello.pool
+            error = DifferentPool(f"it belongs to the pool {hello.pool}, this peer to {pool}")
             self._owner.on_protocol_error(remote, error)
-            self._link.goodbye(f"different pools: yours is {hello.pool}, mine {ours.pool}", retry=False)
-            self._part(str(error), retry=False, ours=True)
+            self._link.goodbye(f"different pools: yours is {hello.pool}, mine {pool}", retry=False)
+            self._part(str(error), retry=False, by_us=True)
             return
         if self._owner.local > remote:
             return  # the peer with the smaller id decides
         present = self._owner.present(remote)
         if present is not None and present.instance == hello.instance:
             self._link.goodbye("there is a link between us already")
-            self._part("there was a link already", ours=True)
+            self._part("there was a link already", by_us=True)
             return
         self._link.send_control(Accepted())
         self._begin(hello, present)
@@ -241,7 +241,7 @@ class PeerSession:
         """The session is up; `old` is the record of an earlier one that this peer believes to be up."""
         if old is not None:
             # the other side lost the old link or was started again, and this side has not noticed
-            self._owner.on_peer_down(old, "it connected anew")
+            self._owner.on_peer_down(old, "it connected again")
             old.link.abort(ConnectionLost("replaced by a new link"))
         self._record = PeerRecord(
             peer=self._link.remote,
@@ -257,11 +257,12 @@ class PeerSession:
         self.settled.set()
         self._owner.on_peer_up(self._record)
 
-    def _part(self, reason: str, *, retry: bool = True, ours: bool = False) -> None:
+    def _part(self, reason: str, *, retry: bool = True, by_us: bool = False) -> None:
+        """One side closes the link on purpose: this one if `by_us`."""
         self._parting = reason
         self.retry = retry
         self.settled.set()
-        if not ours:
+        if not by_us:
             # a link that this side closes goes on until its goodbye is written
             self._link.abort(None)
 

@@ -56,8 +56,8 @@ def view(
 class DecisionsMachine(RuleBasedStateMachine):
     """A coordinator's decisions next to a model of the pool that knows who is where and why.
 
-    The model sees only the actions, and says which of them are wrong. Time passes as in the coordinator's loop,
-    which stops at each deadline.
+    The model sees only the actions, and says which of them are wrong. Time passes as in the coordinator's
+    loop, which stops at each deadline.
     """
 
     def __init__(self) -> None:
@@ -294,9 +294,7 @@ class DecisionsMachine(RuleBasedStateMachine):
                 case Preparing(rank, incarnation, peer):
                     assert self.live[rank] == (incarnation, peer)
                 case Fence(rank, incarnation, peer):
-                    assert self.live.pop(rank) == (incarnation, peer), (
-                        "only the present incarnation is fenced, once"
-                    )
+                    assert self.live.pop(rank) == (incarnation, peer), "only what runs is fenced, once"
                     self.fenced.append((rank, incarnation))
                     self.tried.add((rank, peer))
                     assert rank not in self.choices, "a rank that made a choice is not replaced"
