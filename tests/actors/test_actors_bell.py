@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import trio
 import trio.testing
+from trio.testing import MockClock
 
 from mpi_actors.actors import Bell
 
 
-async def test_a_ring_wakes_all_who_wait(nursery: trio.Nursery, autojump_clock) -> None:
+async def test_a_ring_wakes_all_who_wait(nursery: trio.Nursery, autojump_clock: MockClock) -> None:
     bell, woken = Bell(), []
 
     async def wait(name: str) -> None:
@@ -25,7 +26,7 @@ async def test_a_ring_wakes_all_who_wait(nursery: trio.Nursery, autojump_clock) 
     assert sorted(woken) == ["a", "b"]
 
 
-async def test_a_ring_before_the_wait_does_not_count(autojump_clock) -> None:
+async def test_a_ring_before_the_wait_does_not_count(autojump_clock: MockClock) -> None:
     bell = Bell()
     bell.ring()
     with trio.move_on_after(10) as waiting:
@@ -33,7 +34,7 @@ async def test_a_ring_before_the_wait_does_not_count(autojump_clock) -> None:
     assert waiting.cancelled_caught
 
 
-async def test_each_wait_takes_a_ring_of_its_own(nursery: trio.Nursery, autojump_clock) -> None:
+async def test_each_wait_takes_a_ring_of_its_own(nursery: trio.Nursery, autojump_clock: MockClock) -> None:
     bell, rings = Bell(), []
 
     async def count() -> None:
@@ -52,7 +53,9 @@ async def test_each_wait_takes_a_ring_of_its_own(nursery: trio.Nursery, autojump
     nursery.cancel_scope.cancel()
 
 
-async def test_a_cancelled_wait_leaves_the_bell_to_the_others(nursery: trio.Nursery, autojump_clock) -> None:
+async def test_a_cancelled_wait_leaves_the_bell_to_the_others(
+    nursery: trio.Nursery, autojump_clock: MockClock
+) -> None:
     bell, woken = Bell(), trio.Event()
 
     async def wait() -> None:

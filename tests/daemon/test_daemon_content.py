@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import trio
 from pool_scenes import PROGRAMS, eventually
+from trio.testing import MockClock
 
 from mpi_actors.content.bitswap.exchange import Exchange
 from mpi_actors.content.fetcher import PROVIDER_WAIT, PeerFetcher
@@ -78,7 +79,7 @@ async def world() -> AsyncIterator[World]:
         nursery.cancel_scope.cancel()
 
 
-async def test_who_says_that_it_has_it_is_asked_first(autojump_clock) -> None:
+async def test_who_says_that_it_has_it_is_asked_first(autojump_clock: MockClock) -> None:
     """Other peers of the pool come next, and then everything else that there is a connection to."""
     async with world() as on:
         ann = await on.daemon("ann")
@@ -91,7 +92,7 @@ async def test_who_says_that_it_has_it_is_asked_first(autojump_clock) -> None:
         await eventually(lambda: peers.of(CID) == ("cid", "bob", NODE), within=5)
 
 
-async def test_nodes_are_dialled_until_they_answer(autojump_clock) -> None:
+async def test_nodes_are_dialled_until_they_answer(autojump_clock: MockClock) -> None:
     """A node that a person named is connected when it starts, and again when it comes back."""
     async with world() as on:
         ann = await on.daemon("ann")
@@ -110,7 +111,7 @@ async def test_nodes_are_dialled_until_they_answer(autojump_clock) -> None:
             await eventually(lambda: peers.of(CID) == (), within=100)
 
 
-async def test_nodes_that_peers_tell_of_are_dialled(autojump_clock) -> None:
+async def test_nodes_that_peers_tell_of_are_dialled(autojump_clock: MockClock) -> None:
     """They are dialled as long as a peer names them. A text that is not an address does no harm."""
     async with world() as on:
         address = await on.node()
@@ -122,7 +123,7 @@ async def test_nodes_that_peers_tell_of_are_dialled(autojump_clock) -> None:
         await eventually(lambda: "bob" not in peers.of(CID), within=20)
 
 
-async def test_at_first_there_is_patience(autojump_clock, tmp_path: Path) -> None:
+async def test_at_first_there_is_patience(autojump_clock: MockClock, tmp_path: Path) -> None:
     """While a daemon starts, it waits for providers; later on, missing content fails at once."""
     async with world() as on:
         ann = await on.daemon("ann")
@@ -152,7 +153,7 @@ async def _bring(on: World, blocks: BlockStore) -> None:
     await Exchange(bob.transport, blocks, offload=Offload(0)).run()
 
 
-async def test_without_news_nobody_waits(autojump_clock, tmp_path: Path) -> None:
+async def test_without_news_nobody_waits(autojump_clock: MockClock, tmp_path: Path) -> None:
     """A fetcher without news of providers asks those that there are, and does not wait for others."""
     async with world() as on:
         ann = await on.daemon("ann")

@@ -12,6 +12,7 @@ from hypothesis import given, note, settings
 from hypothesis import strategies as st
 from pool_scenes import PROGRAMS, RING, Stranger, children, eventually, listen, running_transport
 from strategies import fault_plans
+from trio.testing import MockClock
 
 from mpi_actors.config import JobLimits, PeerLimits, Settings, Timing
 from mpi_actors.coordination.result import JobResult
@@ -111,7 +112,7 @@ def ring_of(ranks: int) -> tuple[str, ...]:
     return tuple(str(ranks * (ranks - 1) // 2 * (lap + 1)) for lap in range(10))
 
 
-async def test_who_could_install_it_does_so_for_a_rank(autojump_clock) -> None:
+async def test_who_could_install_it_does_so_for_a_rank(autojump_clock: MockClock) -> None:
     """It may take longer than a start, and people see it; peers that have the program are taken first."""
     launchers = (LazyLauncher(), LazyLauncher("ring"), LazyLauncher())
     async with lazy_pool(*launchers) as pool:
@@ -134,7 +135,7 @@ async def test_who_could_install_it_does_so_for_a_rank(autojump_clock) -> None:
         assert [launcher.installations for launcher in launchers] == [1, 0, 1]
 
 
-async def test_many_ranks_wait_for_one_installation(autojump_clock) -> None:
+async def test_many_ranks_wait_for_one_installation(autojump_clock: MockClock) -> None:
     """A peer installs a program once, however many ranks need it, and the job ends as any other."""
     launcher = LazyLauncher()
     async with lazy_pool(launcher) as pool:
@@ -146,7 +147,7 @@ async def test_many_ranks_wait_for_one_installation(autojump_clock) -> None:
         assert (await (await pool.start("ring", 3)).wait()).seconds < SLOW
 
 
-async def test_what_cannot_be_installed_on_one_peer_is_on_another(autojump_clock) -> None:
+async def test_what_cannot_be_installed_on_one_peer_is_on_another(autojump_clock: MockClock) -> None:
     """The coordinator learns why and elects another peer; the first one no longer offers to install it."""
     launchers = (LazyLauncher("ring"), LazyLauncher(flaw="init.py wants Windows"), LazyLauncher())
     async with lazy_pool(*launchers) as pool:
@@ -164,7 +165,7 @@ async def test_what_cannot_be_installed_on_one_peer_is_on_another(autojump_clock
             assert "idle" in record.stock.installable
 
 
-async def test_a_job_that_nobody_can_install_fails_with_the_reason(autojump_clock) -> None:
+async def test_a_job_that_nobody_can_install_fails_with_the_reason(autojump_clock: MockClock) -> None:
     """After the last installation failed, the job waits its time for another peer and then says why."""
     launchers = (LazyLauncher(flaw="init.py wants Windows"), LazyLauncher(flaw="too large"))
     async with lazy_pool(*launchers) as pool:
@@ -192,7 +193,7 @@ async def cut(pool: MemoryPool) -> None:
 
 @pytest.mark.parametrize("lose", [kill, freeze, cut])
 async def test_a_host_that_is_lost_while_it_installs_is_replaced(
-    autojump_clock, lose: Callable[[MemoryPool], Awaitable[None]]
+    autojump_clock: MockClock, lose: Callable[[MemoryPool], Awaitable[None]]
 ) -> None:
     """News of preparation do not hide the loss of a host: it shows at once or within seconds."""
     launchers = (LazyLauncher("ring"), LazyLauncher(seconds=500), LazyLauncher())
@@ -213,7 +214,7 @@ async def test_a_host_that_is_lost_while_it_installs_is_replaced(
         pool.network.heal(pool.peer(0).id, pool.peer(1).id)
 
 
-async def test_a_job_that_is_killed_installs_nothing_more(autojump_clock) -> None:
+async def test_a_job_that_is_killed_installs_nothing_more(autojump_clock: MockClock) -> None:
     """Its installations are cancelled everywhere without a trace; the next job starts from the beginning."""
     launchers = (LazyLauncher(), LazyLauncher())
     async with lazy_pool(*launchers) as pool:
@@ -229,7 +230,7 @@ async def test_a_job_that_is_killed_installs_nothing_more(autojump_clock) -> Non
             assert (await (await pool.start("ring", 3)).wait()).check().output == RING
 
 
-async def test_the_loss_of_the_coordinator_cancels_installations(autojump_clock) -> None:
+async def test_the_loss_of_the_coordinator_cancels_installations(autojump_clock: MockClock) -> None:
     """A host stops an installation for which no coordinator waits."""
     launchers = (LazyLauncher("ring"), LazyLauncher())
     async with lazy_pool(*launchers) as pool:
@@ -241,7 +242,7 @@ async def test_the_loss_of_the_coordinator_cancels_installations(autojump_clock)
         assert pool.peer(1).daemon.host.running == 0
 
 
-async def test_an_installation_may_not_take_for_ever(autojump_clock) -> None:
+async def test_an_installation_may_not_take_for_ever(autojump_clock: MockClock) -> None:
     """After its time, the host loses the rank and is told to stop."""
     limits = Settings(peer=PeerLimits(slots=1), jobs=JobLimits(prepare=100.0))
     launchers = (LazyLauncher("ring"), LazyLauncher(seconds=1e6), LazyLauncher())
@@ -257,7 +258,7 @@ async def test_an_installation_may_not_take_for_ever(autojump_clock) -> None:
 
 @pytest.mark.parametrize(("removals", "ok"), [(1, True), (2, True), (3, False)])
 async def test_what_is_removed_before_it_starts_is_installed_again(
-    autojump_clock, removals: int, ok: bool
+    autojump_clock: MockClock, removals: int, ok: bool
 ) -> None:
     """Two jobs that need the same room may take it from each other a few times, but not for ever."""
     launcher = LazyLauncher()
@@ -269,7 +270,7 @@ async def test_what_is_removed_before_it_starts_is_installed_again(
         assert ok or "no interpreter 'ring' is installed here" in result.reason
 
 
-async def test_a_job_needs_a_program_that_its_peer_has_or_could_install(autojump_clock) -> None:
+async def test_a_job_needs_a_program_that_its_peer_has_or_could_install(autojump_clock: MockClock) -> None:
     """The error names both kinds. What only other peers have does not count, because rank 0 runs here."""
     only = LazyLauncher("chatty")
     only.failed = {"ring"}
@@ -281,7 +282,7 @@ async def test_a_job_needs_a_program_that_its_peer_has_or_could_install(autojump
         )
 
 
-async def test_a_coordinator_hears_that_its_order_is_being_prepared(autojump_clock) -> None:
+async def test_a_coordinator_hears_that_its_order_is_being_prepared(autojump_clock: MockClock) -> None:
     """It hears so every second until the rank starts. An order to stop ends the installation."""
     launcher = LazyLauncher(seconds=9.5)
     start = StartRank("a" * 16, 1, 0, 2, "idle", (), ())
@@ -310,7 +311,9 @@ async def test_a_coordinator_hears_that_its_order_is_being_prepared(autojump_clo
         nursery.cancel_scope.cancel()
 
 
-async def test_a_host_that_only_says_that_it_prepares_does_not_hold_a_job_for_ever(autojump_clock) -> None:
+async def test_a_host_that_only_says_that_it_prepares_does_not_hold_a_job_for_ever(
+    autojump_clock: MockClock,
+) -> None:
     """The coordinator reads few of its many messages, and later gives the rank to another host."""
     limits = Settings(peer=PeerLimits(slots=1), jobs=JobLimits(prepare=60.0))
     async with (

@@ -9,6 +9,7 @@ from typing import Any
 import attrs
 import trio
 from pool_scenes import eventually
+from trio.testing import MockClock
 
 from mpi_actors.daemon.introducer import Introducer
 from mpi_actors.errors import ContentError, DialFailed
@@ -82,7 +83,7 @@ async def running(node: Node) -> AsyncIterator[Scene]:
         nursery.cancel_scope.cancel()
 
 
-async def test_each_address_of_a_peer_is_tried_until_one_answers(autojump_clock) -> None:
+async def test_each_address_of_a_peer_is_tried_until_one_answers(autojump_clock: MockClock) -> None:
     """A peer that was reached is not dialled again."""
     node = Node(reachable={"b"})
     async with running(node) as scene:
@@ -92,7 +93,7 @@ async def test_each_address_of_a_peer_is_tried_until_one_answers(autojump_clock)
         assert node.dialled == ["a", "b"]
 
 
-async def test_a_peer_that_cannot_be_reached_is_tried_again(autojump_clock) -> None:
+async def test_a_peer_that_cannot_be_reached_is_tried_again(autojump_clock: MockClock) -> None:
     """Every minute, without any news."""
     node = Node()
     async with running(node) as scene:
@@ -104,7 +105,7 @@ async def test_a_peer_that_cannot_be_reached_is_tried_again(autojump_clock) -> N
         assert node.dialled == ["a", "a", "a"]
 
 
-async def test_new_addresses_are_told_once(autojump_clock) -> None:
+async def test_new_addresses_are_told_once(autojump_clock: MockClock) -> None:
     """And when the IPFS daemon does not say where it is, the last that it said still count."""
     node = Node()
     async with running(node) as scene:

@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 import pytest
 import trio
 from pool_scenes import PROGRAMS, RING, children, eventually, listen
+from trio.testing import MockClock
 
 from mpi_actors.config import KIB, MIB, JobLimits, LaneLimits, PeerLimits, Settings
 from mpi_actors.coordination.result import EXIT_JOB_FAILED, JobResult
@@ -52,7 +53,7 @@ async def failing(rank: RankContext) -> None:
     await trio.sleep_forever()
 
 
-async def test_a_rank_that_fails_again_and_again_is_given_up(autojump_clock) -> None:
+async def test_a_rank_that_fails_again_and_again_is_given_up(autojump_clock: MockClock) -> None:
     """Ten failures within a minute are forgiven; the reason of the eleventh names rank, peer and error."""
     async with clean_pool(failing) as pool:
         events = listen(pool.peer(0).daemon)
@@ -65,7 +66,7 @@ async def test_a_rank_that_fails_again_and_again_is_given_up(autojump_clock) -> 
         assert lost == [(1, n) for n in range(10)]
 
 
-async def test_a_script_that_fails_ends_with_its_exit_code(autojump_clock) -> None:
+async def test_a_script_that_fails_ends_with_its_exit_code(autojump_clock: MockClock) -> None:
     """With restart="lost", the first failure is the last, and the job's log shows the traceback."""
     async with clean_pool(failing) as pool:
         events = listen(pool.peer(0).daemon)
@@ -79,7 +80,7 @@ async def test_a_script_that_fails_ends_with_its_exit_code(autojump_clock) -> No
         assert (finished.ok, finished.exit_code, finished.reason) == (False, 1, result.reason)
 
 
-async def test_a_program_that_is_not_deterministic_is_found_out(autojump_clock) -> None:
+async def test_a_program_that_is_not_deterministic_is_found_out(autojump_clock: MockClock) -> None:
     """A new incarnation that sends something else than the last one fails the job, with the reason."""
     attempts = itertools.count()
 
@@ -102,7 +103,7 @@ async def test_a_program_that_is_not_deterministic_is_found_out(autojump_clock) 
         assert "message number 0 to rank 0 is not what it had sent before" in result.reason
 
 
-async def test_a_program_that_says_less_than_before_is_found_out(autojump_clock) -> None:
+async def test_a_program_that_says_less_than_before_is_found_out(autojump_clock: MockClock) -> None:
     """When a new incarnation ends too early, the job must not end as if all were well."""
     attempts = itertools.count()
 
@@ -128,7 +129,7 @@ async def test_a_program_that_says_less_than_before_is_found_out(autojump_clock)
 ONE_EACH = Settings(peer=PeerLimits(max_ranks=1, slots=1))
 
 
-async def test_a_job_waits_visibly_and_then_fails(autojump_clock) -> None:
+async def test_a_job_waits_visibly_and_then_fails(autojump_clock: MockClock) -> None:
     """The event, `why` and the reason at the end say what the job waits for."""
     async with clean_pool(settings=ONE_EACH, peers=2) as pool:
         events = listen(pool.peer(0).daemon)
@@ -148,7 +149,7 @@ async def test_a_job_waits_visibly_and_then_fails(autojump_clock) -> None:
         assert await job.why() == [f"job {job.id} is over: {result.reason}"]
 
 
-async def test_a_peer_that_comes_in_time_takes_the_rank(autojump_clock) -> None:
+async def test_a_peer_that_comes_in_time_takes_the_rank(autojump_clock: MockClock) -> None:
     """A waiting job goes on as soon as a peer can take the rank."""
     async with clean_pool(settings=ONE_EACH, peers=2) as pool:
         job = await pool.start("ring", 3)
@@ -158,7 +159,7 @@ async def test_a_peer_that_comes_in_time_takes_the_rank(autojump_clock) -> None:
         assert result.output == RING
 
 
-async def test_a_rank_that_ends_elsewhere_makes_room(autojump_clock) -> None:
+async def test_a_rank_that_ends_elsewhere_makes_room(autojump_clock: MockClock) -> None:
     """A waiting job learns that another job has ended."""
     async with clean_pool(settings=ONE_EACH, peers=2) as pool:
         first = await pool.start("ring", 2, at=1)
@@ -169,7 +170,7 @@ async def test_a_rank_that_ends_elsewhere_makes_room(autojump_clock) -> None:
         assert (await result_of(second)).ok
 
 
-async def test_a_peer_that_refused_is_asked_again_when_it_has_room(autojump_clock) -> None:
+async def test_a_peer_that_refused_is_asked_again_when_it_has_room(autojump_clock: MockClock) -> None:
     """Two jobs that compete for the last slot both end well."""
     async with clean_pool(settings=ONE_EACH, peers=3) as pool:
         jobs = [await pool.start("ring", 2, at=at) for at in (0, 1)]
@@ -180,7 +181,7 @@ async def test_a_peer_that_refused_is_asked_again_when_it_has_room(autojump_cloc
 # --- ends that somebody wants -----------------------------------------------------------------------------
 
 
-async def test_a_job_can_be_killed(autojump_clock) -> None:
+async def test_a_job_can_be_killed(autojump_clock: MockClock) -> None:
     """The job ends at once, with the reason that was given, and every host drops it."""
     async with clean_pool() as pool:
         job = await pool.start("idle", 6)
@@ -191,7 +192,7 @@ async def test_a_job_can_be_killed(autojump_clock) -> None:
         assert (result.ok, result.exit_code, result.reason) == (False, EXIT_JOB_FAILED, "enough")
 
 
-async def test_a_reset_changes_nothing_but_the_incarnation(autojump_clock) -> None:
+async def test_a_reset_changes_nothing_but_the_incarnation(autojump_clock: MockClock) -> None:
     """A rank may have another rank replaced in the middle of its work."""
 
     async def reset_ring(rank: RankContext) -> None:
@@ -221,7 +222,9 @@ async def telling(rank: RankContext) -> None:
         await rank.send(0, rank.order.processor)
 
 
-async def test_a_rank_keeps_the_name_of_its_host(autojump_clock, monkeypatch) -> None:
+async def test_a_rank_keeps_the_name_of_its_host(
+    autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Programs send that name, and a new incarnation elsewhere must send what the first one sent."""
     machines = (f"machine-{number}" for number in itertools.count())
     real = os.uname()
@@ -241,7 +244,7 @@ async def test_a_rank_keeps_the_name_of_its_host(autojump_clock, monkeypatch) ->
 
 
 @pytest.mark.parametrize("rank", [0, 1])
-async def test_a_rank_that_resets_itself_does_so_once(autojump_clock, rank: int) -> None:
+async def test_a_rank_that_resets_itself_does_so_once(autojump_clock: MockClock, rank: int) -> None:
     """Its next incarnation repeats the request, and is not reset again."""
 
     async def again(context: RankContext) -> None:
@@ -262,7 +265,7 @@ async def test_a_rank_that_resets_itself_does_so_once(autojump_clock, rank: int)
             assert [line.text for line in job.log if line.rank == each] == ["before", "after"]
 
 
-async def test_a_reset_of_nobody_fails_the_job(autojump_clock) -> None:
+async def test_a_reset_of_nobody_fails_the_job(autojump_clock: MockClock) -> None:
     """A program that names a rank that does not exist is told so."""
 
     async def wild(rank: RankContext) -> None:
@@ -281,7 +284,9 @@ async def test_a_reset_of_nobody_fails_the_job(autojump_clock) -> None:
     ("size", "args"),
     [(0, ()), (4097, ()), (1, ("a" * 70_000,)), (1, ("\udcff",))],
 )
-async def test_a_job_that_cannot_be_is_not_started(autojump_clock, size: int, args: tuple[str, ...]) -> None:
+async def test_a_job_that_cannot_be_is_not_started(
+    autojump_clock: MockClock, size: int, args: tuple[str, ...]
+) -> None:
     """The caller gets the error at once."""
     async with clean_pool(peers=1) as pool:
         with pytest.raises(UsageError):
@@ -293,7 +298,7 @@ async def test_a_job_that_cannot_be_is_not_started(autojump_clock, size: int, ar
 # --- much data --------------------------------------------------------------------------------------------
 
 
-async def test_hosts_that_cannot_reach_each_other_are_relayed(autojump_clock) -> None:
+async def test_hosts_that_cannot_reach_each_other_are_relayed(autojump_clock: MockClock) -> None:
     """Two hosts that are linked only with the coordinator give the same answer, and no rank is lost."""
 
     async def swap(rank: RankContext) -> None:
@@ -319,7 +324,7 @@ async def test_hosts_that_cannot_reach_each_other_are_relayed(autojump_clock) ->
 
 
 @pytest.mark.parametrize("peers", [1, 2])
-async def test_a_large_message_arrives_whole(autojump_clock, peers: int) -> None:
+async def test_a_large_message_arrives_whole(autojump_clock: MockClock, peers: int) -> None:
     """A message of 8 MiB, larger than any window, goes there and comes back."""
 
     async def large(rank: RankContext) -> None:
@@ -335,7 +340,7 @@ async def test_a_large_message_arrives_whole(autojump_clock, peers: int) -> None
         assert (await result_of(await pool.start("large", 2))).output == ("True",)
 
 
-async def test_many_small_messages_arrive_in_order(autojump_clock) -> None:
+async def test_many_small_messages_arrive_in_order(autojump_clock: MockClock) -> None:
     """Five thousand messages go each way at the same time."""
 
     async def small(rank: RankContext) -> None:
@@ -352,7 +357,7 @@ async def test_many_small_messages_arrive_in_order(autojump_clock) -> None:
 
 
 @pytest.mark.parametrize("peers", [1, 2])
-async def test_what_nobody_reads_fills_no_memory(autojump_clock, peers: int) -> None:
+async def test_what_nobody_reads_fills_no_memory(autojump_clock: MockClock, peers: int) -> None:
     """A rank sends 200 MB to a rank that reads nothing: it does not wait, and most of it lies on disk."""
     limits = LaneLimits(window=64 * KIB, log_memory=MIB)
 
@@ -379,7 +384,7 @@ async def test_what_nobody_reads_fills_no_memory(autojump_clock, peers: int) -> 
         assert (await result_of(job)).output == ("poured",)
 
 
-async def test_a_slow_receiver_delays_its_senders_only(autojump_clock) -> None:
+async def test_a_slow_receiver_delays_its_senders_only(autojump_clock: MockClock) -> None:
     """Meanwhile, other ranks of the same two peers talk at full speed."""
 
     async def mixed(rank: RankContext) -> None:
@@ -408,7 +413,7 @@ async def test_a_slow_receiver_delays_its_senders_only(autojump_clock) -> None:
         assert trio.current_time() - began >= 40
 
 
-async def test_the_log_is_complete_at_the_end(autojump_clock) -> None:
+async def test_the_log_is_complete_at_the_end(autojump_clock: MockClock) -> None:
     """The log has every line of every rank, in each rank's order, including the last ones."""
 
     async def chronicle(rank: RankContext) -> None:
@@ -423,7 +428,7 @@ async def test_the_log_is_complete_at_the_end(autojump_clock) -> None:
             assert [int(line.partition(":")[0]) for line in lines] == list(range(300))
 
 
-async def test_a_log_that_is_too_long_keeps_its_end(autojump_clock) -> None:
+async def test_a_log_that_is_too_long_keeps_its_end(autojump_clock: MockClock) -> None:
     """The dropped lines are counted."""
     async with clean_pool(settings=Settings(jobs=JobLimits(log_lines=250))) as pool:
         job = await pool.start("chatty", 3)
@@ -431,7 +436,7 @@ async def test_a_log_that_is_too_long_keeps_its_end(autojump_clock) -> None:
         assert (len(job.log), job.log.dropped) == (250, 50)
 
 
-async def test_fifty_jobs_at_once(autojump_clock) -> None:
+async def test_fifty_jobs_at_once(autojump_clock: MockClock) -> None:
     """Fifty jobs, started at all peers, end well, and each has its own answer."""
 
     async def add(rank: RankContext) -> None:

@@ -9,6 +9,7 @@ import socket
 import pytest
 import trio
 from lane_fabric import ANN, BOB, HOME, JOB, receive, receive_all, running_fabric, send_all
+from trio.testing import MockClock
 
 from mpi_actors.wire.channel import ChannelKind, ChannelMessage
 from mpi_actors.wire.frame import FrameKind
@@ -16,7 +17,7 @@ from mpi_actors.wire.frame import FrameKind
 LANE, PLACED, COMPANY = ChannelKind.LANE, ChannelKind.PLACED, ChannelKind.COMPANY
 
 
-async def test_two_ranks_of_one_peer_get_a_socket_pair(autojump_clock) -> None:
+async def test_two_ranks_of_one_peer_get_a_socket_pair(autojump_clock: MockClock) -> None:
     """Each rank learns to whom its lane leads. Bytes go straight from one to the other, without a tunnel."""
     async with running_fabric() as fabric:
         one, two = fabric.seat(1, ANN), fabric.seat(2, ANN)
@@ -28,7 +29,7 @@ async def test_two_ranks_of_one_peer_get_a_socket_pair(autojump_clock) -> None:
         assert fabric.lanes[ANN].tunnels == 0
 
 
-async def test_wants_that_cross_give_one_lane(autojump_clock) -> None:
+async def test_wants_that_cross_give_one_lane(autojump_clock: MockClock) -> None:
     """The other rank may have asked before it got the lane. What it asks later is for another lane."""
     async with running_fabric() as fabric:
         one, two = fabric.seat(1, ANN), fabric.seat(2, ANN)
@@ -39,7 +40,7 @@ async def test_wants_that_cross_give_one_lane(autojump_clock) -> None:
         assert (len(one.lanes[2]), len(two.lanes[1])) == (2, 2)
 
 
-async def test_a_broken_lane_is_replaced_whoever_asks(autojump_clock) -> None:
+async def test_a_broken_lane_is_replaced_whoever_asks(autojump_clock: MockClock) -> None:
     """When both ends ask for a new lane they get one, though one request may look like a late one."""
     async with running_fabric() as fabric:
         one, two = fabric.seat(1, ANN), fabric.seat(2, ANN)
@@ -52,7 +53,7 @@ async def test_a_broken_lane_is_replaced_whoever_asks(autojump_clock) -> None:
         assert await receive(two.lane(1)) == b"again"
 
 
-async def test_a_want_is_remembered_until_it_can_be_met(autojump_clock) -> None:
+async def test_a_want_is_remembered_until_it_can_be_met(autojump_clock: MockClock) -> None:
     """The rank gets its lane when the other rank is placed and its process is there."""
     async with running_fabric() as fabric:
         one, four = fabric.seat(1, ANN), fabric.seat(4, ANN)
@@ -71,7 +72,7 @@ async def test_a_want_is_remembered_until_it_can_be_met(autojump_clock) -> None:
 
 
 @pytest.mark.parametrize("rank", [1, 8, 2**32 - 1])
-async def test_nonsense_is_not_wanted(autojump_clock, rank: int) -> None:
+async def test_nonsense_is_not_wanted(autojump_clock: MockClock, rank: int) -> None:
     """A rank gets no lane to itself, nor to a rank that the job does not have."""
     async with running_fabric() as fabric:
         one = fabric.seat(1, ANN)
@@ -80,7 +81,7 @@ async def test_nonsense_is_not_wanted(autojump_clock, rank: int) -> None:
         assert one.told == [ChannelMessage(COMPANY, 0, number=4)]
 
 
-async def test_ranks_of_two_peers_get_a_tunnel(autojump_clock) -> None:
+async def test_ranks_of_two_peers_get_a_tunnel(autojump_clock: MockClock) -> None:
     """It leads by way of the coordinator if their hosts have no link. Both get the lane that one wants."""
     async with running_fabric() as fabric:
         one, two = fabric.seat(1, ANN), fabric.seat(2, BOB)
@@ -97,7 +98,7 @@ async def test_ranks_of_two_peers_get_a_tunnel(autojump_clock) -> None:
         assert len(two.lanes[1]) == 1
 
 
-async def test_tunnels_that_cross_are_one(autojump_clock) -> None:
+async def test_tunnels_that_cross_are_one(autojump_clock: MockClock) -> None:
     """Both ranks ask before either daemon has heard of the other's tunnel."""
     async with running_fabric() as fabric:
         fabric.link(ANN, BOB)
@@ -113,7 +114,7 @@ async def test_tunnels_that_cross_are_one(autojump_clock) -> None:
         assert len(opened) <= 3, "once both know each other, neither says its number again"
 
 
-async def test_news_of_incarnations_come_before_their_lanes(autojump_clock) -> None:
+async def test_news_of_incarnations_come_before_their_lanes(autojump_clock: MockClock) -> None:
     """A rank hears of all new incarnations of others, including those from before its start."""
     async with running_fabric() as fabric:
         one, two = fabric.seat(1, ANN), fabric.seat(2, BOB)
@@ -129,7 +130,7 @@ async def test_news_of_incarnations_come_before_their_lanes(autojump_clock) -> N
         assert not [m for m in two.told if m.kind is PLACED and m.rank == 2]
 
 
-async def test_the_past_is_fenced(autojump_clock) -> None:
+async def test_the_past_is_fenced(autojump_clock: MockClock) -> None:
     """Tunnels to an older incarnation end at once, whatever its host still sends."""
     async with running_fabric() as fabric:
         one, two = fabric.seat(1, ANN), fabric.seat(2, BOB)
@@ -143,7 +144,7 @@ async def test_the_past_is_fenced(autojump_clock) -> None:
         assert fabric.routers[ANN].dropped["fenced"] + fabric.routers[HOME].dropped["fenced"] > 0
 
 
-async def test_what_is_gone_has_no_lanes(autojump_clock) -> None:
+async def test_what_is_gone_has_no_lanes(autojump_clock: MockClock) -> None:
     """When a process is gone, the other end of its tunnel gets the bytes under way, and then the end."""
     async with running_fabric() as fabric:
         one, two = fabric.seat(1, ANN), fabric.seat(2, BOB)
@@ -161,7 +162,7 @@ async def test_what_is_gone_has_no_lanes(autojump_clock) -> None:
         assert (fabric.lanes[ANN].tunnels, fabric.lanes[BOB].tunnels) == (0, 0)
 
 
-async def test_the_end_of_a_job_ends_its_lanes(autojump_clock) -> None:
+async def test_the_end_of_a_job_ends_its_lanes(autojump_clock: MockClock) -> None:
     """Each peer ends its lanes by itself. Closing a job twice is harmless."""
     async with running_fabric() as fabric:
         one, two = fabric.seat(1, ANN), fabric.seat(2, BOB)
@@ -177,7 +178,7 @@ async def test_the_end_of_a_job_ends_its_lanes(autojump_clock) -> None:
         assert fabric.lanes[ANN].tunnels == 0
 
 
-async def test_ranks_hear_how_many_run_on_their_host(autojump_clock) -> None:
+async def test_ranks_hear_how_many_run_on_their_host(autojump_clock: MockClock) -> None:
     """Ranks hear how many ranks run on their host, at each change, and how many processors there are."""
     async with running_fabric() as fabric:
         one = fabric.seat(1, ANN)
@@ -186,7 +187,9 @@ async def test_ranks_hear_how_many_run_on_their_host(autojump_clock) -> None:
         assert [(m.rank, m.number) for m in one.heard(COMPANY)] == [(0, 4), (1, 4), (2, 4), (1, 4)]
 
 
-async def test_without_descriptors_a_lane_comes_later(autojump_clock, monkeypatch, caplog) -> None:
+async def test_without_descriptors_a_lane_comes_later(
+    autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     """The daemon logs that, and tries again."""
 
     def fail() -> tuple[socket.socket, socket.socket]:

@@ -25,7 +25,7 @@ from mpi_actors.lanes.flow import WINDOW
 from mpi_actors.wire.frame import TUNNEL_KINDS, Frame, FrameKind
 
 
-async def test_a_slow_rank_holds_up_only_its_own_tunnel(autojump_clock) -> None:
+async def test_a_slow_rank_holds_up_only_its_own_tunnel(autojump_clock: MockClock) -> None:
     """No more than a window waits for it. Other ranks of the same host get all their bytes meanwhile."""
     data = random.Random(1).randbytes(3 * WINDOW)
     async with running_fabric() as fabric, trio.open_nursery() as nursery:
@@ -44,7 +44,7 @@ async def test_a_slow_rank_holds_up_only_its_own_tunnel(autojump_clock) -> None:
         assert await receive_all(slow.lane(1), len(data)) == data
 
 
-async def test_a_stream_ends_where_its_writer_ended(autojump_clock) -> None:
+async def test_a_stream_ends_where_its_writer_ended(autojump_clock: MockClock) -> None:
     """Everything that was written before the end arrives, however slowly the rank reads."""
     data = random.Random(2).randbytes(WINDOW // 2)
     async with running_fabric() as fabric:
@@ -57,7 +57,7 @@ async def test_a_stream_ends_where_its_writer_ended(autojump_clock) -> None:
 
 
 @pytest.mark.parametrize("relayed", [False, True], ids=["direct", "by the coordinator"])
-async def test_another_way_ends_a_tunnel(autojump_clock, relayed: bool) -> None:
+async def test_another_way_ends_a_tunnel(autojump_clock: MockClock, relayed: bool) -> None:
     """Bytes on two ways could overtake each other: both ends are closed, and new ones begin on request."""
     async with running_fabric() as fabric:
         one, two = fabric.seat(1, ANN), fabric.seat(2, BOB)
@@ -77,7 +77,7 @@ async def test_another_way_ends_a_tunnel(autojump_clock, relayed: bool) -> None:
         assert bool(fabric.cables[HOME, BOB].carried) == (not relayed) or relayed
 
 
-async def test_a_host_that_does_not_know_the_rank_yet_is_told_again(autojump_clock) -> None:
+async def test_a_host_that_does_not_know_the_rank_yet_is_told_again(autojump_clock: MockClock) -> None:
     """An OPEN frame that comes before the news of its rank's place is dropped, and sent again."""
     async with running_fabric() as fabric:
         fabric.link(ANN, BOB)
@@ -285,7 +285,7 @@ async def opened(fabric: Fabric) -> _Open:
     return _Open(fabric, attrs.evolve(first, kind=FrameKind.TUNNEL_DATA, offset=0, payload=b"x"))
 
 
-async def test_bytes_without_credit_are_an_offence(autojump_clock) -> None:
+async def test_bytes_without_credit_are_an_offence(autojump_clock: MockClock) -> None:
     """The host that sends them is to blame. If the coordinator passed them on, they end the tunnel only."""
     async with running_fabric() as fabric:
         frame = (await opened(fabric)).frame
@@ -301,7 +301,7 @@ async def test_bytes_without_credit_are_an_offence(autojump_clock) -> None:
         assert fabric.lanes[BOB].tunnels == 0
 
 
-async def test_an_empty_piece_is_an_offence(autojump_clock) -> None:
+async def test_an_empty_piece_is_an_offence(autojump_clock: MockClock) -> None:
     """No daemon sends one, so it could only keep another daemon busy."""
     async with running_fabric() as fabric:
         frame = (await opened(fabric)).frame
@@ -311,7 +311,7 @@ async def test_an_empty_piece_is_an_offence(autojump_clock) -> None:
             fabric.routers[BOB].route(attrs.evolve(frame, kind=FrameKind.TUNNEL_OPEN, seq=0), ANN)
 
 
-async def test_the_coordinator_is_no_rank(autojump_clock) -> None:
+async def test_the_coordinator_is_no_rank(autojump_clock: MockClock) -> None:
     """A tunnel leads to another rank of the job, and to nothing else that may send frames."""
     async with running_fabric() as fabric:
         frame = attrs.evolve((await opened(fabric)).frame, kind=FrameKind.TUNNEL_OPEN, total=0)
@@ -322,7 +322,7 @@ async def test_the_coordinator_is_no_rank(autojump_clock) -> None:
         assert fabric.lanes[BOB].tunnels == 1
 
 
-async def test_nobody_opens_a_tunnel_for_another(autojump_clock) -> None:
+async def test_nobody_opens_a_tunnel_for_another(autojump_clock: MockClock) -> None:
     """Frames come from the host of the rank that they name, or by way of the coordinator."""
     async with running_fabric() as fabric:
         frame = (await opened(fabric)).frame
@@ -330,7 +330,7 @@ async def test_nobody_opens_a_tunnel_for_another(autojump_clock) -> None:
             fabric.routers[BOB].route(frame, PeerId("mallory"))
 
 
-async def test_a_gap_ends_the_tunnel(autojump_clock) -> None:
+async def test_a_gap_ends_the_tunnel(autojump_clock: MockClock) -> None:
     """A stream with missing bytes is broken; both ends learn of its end."""
     async with running_fabric() as fabric:
         scene = await opened(fabric)

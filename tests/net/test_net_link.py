@@ -10,6 +10,7 @@ import attrs
 import pytest
 import trio
 from net_pairs import accepting
+from trio.testing import MockClock
 
 from mpi_actors.errors import BadFrame, BadMessage, ConnectionLost, FrameTooLarge, Impostor, TooMuchRelayed
 from mpi_actors.ids import JobId, PeerId
@@ -82,7 +83,7 @@ async def settle(condition: Callable[[], object]) -> None:
             await trio.sleep(0.01)
 
 
-async def test_control_messages_arrive_in_order(autojump_clock) -> None:
+async def test_control_messages_arrive_in_order(autojump_clock: MockClock) -> None:
     """All of them, both ways, large ones too."""
     async with linked(MemoryNetwork(short_reads=0.5)) as (a, b, _):
         messages = [Ping(0), BIG, *map(Ping, range(1000)), EndJob(JOB)]
@@ -93,7 +94,7 @@ async def test_control_messages_arrive_in_order(autojump_clock) -> None:
         assert a.control == b.control == messages
 
 
-async def test_small_frames_share_a_write(autojump_clock) -> None:
+async def test_small_frames_share_a_write(autojump_clock: MockClock) -> None:
     """A thousand small frames of many ranks take few writes, none of them larger than fits."""
     async with linked() as (a, b, _):
         for src in range(100):
@@ -105,7 +106,7 @@ async def test_small_frames_share_a_write(autojump_clock) -> None:
             assert [f.payload for f in b.frames if f.src == src] == [b"%d" % n for n in range(10)]
 
 
-async def test_sources_take_turns(autojump_clock) -> None:
+async def test_sources_take_turns(autojump_clock: MockClock) -> None:
     """A rank with much to send does not hold up one with little."""
     async with linked() as (a, b, _):
         a.link.mark_ready(Source(deque(frame(bytes(MAX_CHUNK), 0) for _ in range(50))))
@@ -114,7 +115,7 @@ async def test_sources_take_turns(autojump_clock) -> None:
         assert [f.src for f in b.frames].index(1) <= 2
 
 
-async def test_frames_of_others_go_by_whole(autojump_clock) -> None:
+async def test_frames_of_others_go_by_whole(autojump_clock: MockClock) -> None:
     """What is passed on between two other peers keeps its order and its pieces, whatever else is sent."""
     async with linked() as (a, b, _):
         a.link.mark_ready(Source(deque(frame(bytes(9000), 0) for _ in range(50))))
@@ -125,7 +126,7 @@ async def test_frames_of_others_go_by_whole(autojump_clock) -> None:
         assert [len(f.payload) for f in b.frames if f.src == 7] == sizes
 
 
-async def test_heartbeats_do_not_wait_behind_data(autojump_clock) -> None:
+async def test_heartbeats_do_not_wait_behind_data(autojump_clock: MockClock) -> None:
     """With minutes of data to send, a control message waits only for what is on the wire already."""
     async with linked(MemoryNetwork(capacity=100_000, bandwidth=100_000)) as (a, b, _):
         a.link.mark_ready(Source(deque(frame(bytes(MAX_CHUNK)) for _ in range(200))))
@@ -136,7 +137,7 @@ async def test_heartbeats_do_not_wait_behind_data(autojump_clock) -> None:
         assert len(b.frames) < 10
 
 
-async def test_a_goodbye_is_the_last_word(autojump_clock) -> None:
+async def test_a_goodbye_is_the_last_word(autojump_clock: MockClock) -> None:
     """What was queued before it arrives, then the goodbye, then the end, which is no failure here."""
     async with linked() as (a, b, _):
         a.link.send_control(BIG)
@@ -149,7 +150,7 @@ async def test_a_goodbye_is_the_last_word(autojump_clock) -> None:
 
 
 @pytest.mark.parametrize("how", ["control", "data"])
-async def test_what_a_reader_refuses_ends_the_link(autojump_clock, how: str) -> None:
+async def test_what_a_reader_refuses_ends_the_link(autojump_clock: MockClock, how: str) -> None:
     """An error of whoever is told is the link's end, and nothing more is delivered."""
     async with linked() as (a, b, _):
         b.refuse = Impostor("that is not yours")
@@ -184,7 +185,9 @@ async def raw() -> AsyncIterator[tuple[StreamPair, Side]]:
         ("data", frame(b"").header()[:-4] + b"\xff" * 4, FrameTooLarge),
     ],
 )
-async def test_garbage_ends_the_link(autojump_clock, stream: str, data: bytes, error: type) -> None:
+async def test_garbage_ends_the_link(
+    autojump_clock: MockClock, stream: str, data: bytes, error: type
+) -> None:
     """Both streams are closed, whichever it came on."""
     async with raw() as (near, side):
         await getattr(near, stream).send_all(data)
@@ -194,7 +197,7 @@ async def test_garbage_ends_the_link(autojump_clock, stream: str, data: bytes, e
 
 
 @pytest.mark.parametrize("stream", ["control", "data"])
-async def test_the_end_of_either_stream_is_the_end_of_both(autojump_clock, stream: str) -> None:
+async def test_the_end_of_either_stream_is_the_end_of_both(autojump_clock: MockClock, stream: str) -> None:
     """A link with one stream is none."""
     async with raw() as (near, side):
         await getattr(near, stream).aclose()
@@ -204,7 +207,7 @@ async def test_the_end_of_either_stream_is_the_end_of_both(autojump_clock, strea
         assert await other.receive_some() == b""
 
 
-async def test_a_peer_that_takes_nothing_is_cut_off(autojump_clock) -> None:
+async def test_a_peer_that_takes_nothing_is_cut_off(autojump_clock: MockClock) -> None:
     """What waits to be written is bounded."""
     async with accepting(MemoryNetwork(capacity=1000)) as acceptor, trio.open_nursery() as nursery:
         _, far = await acceptor.pairs()
@@ -216,7 +219,7 @@ async def test_a_peer_that_takes_nothing_is_cut_off(autojump_clock) -> None:
         nursery.cancel_scope.cancel()
 
 
-async def test_what_is_relayed_is_bounded(autojump_clock) -> None:
+async def test_what_is_relayed_is_bounded(autojump_clock: MockClock) -> None:
     """Frames of another link that nobody takes are refused by name when there are too many."""
     async with accepting(MemoryNetwork()) as acceptor:
         _, far = await acceptor.pairs()
@@ -229,7 +232,7 @@ async def test_what_is_relayed_is_bounded(autojump_clock) -> None:
 
 
 @pytest.mark.parametrize("how", ["read", "abort", "cancel"])
-async def test_who_waits_for_room_is_woken(autojump_clock, how: str) -> None:
+async def test_who_waits_for_room_is_woken(autojump_clock: MockClock, how: str) -> None:
     """By room, by the link's end, and by the end of whoever ran it."""
     async with accepting(MemoryNetwork(capacity=1000)) as acceptor, trio.open_nursery() as nursery:
         near, far = await acceptor.pairs()
@@ -265,7 +268,7 @@ async def test_who_waits_for_room_is_woken(autojump_clock, how: str) -> None:
         nursery.cancel_scope.cancel()
 
 
-async def test_a_link_that_is_cut_by_its_owner_ends_both_sides(autojump_clock) -> None:
+async def test_a_link_that_is_cut_by_its_owner_ends_both_sides(autojump_clock: MockClock) -> None:
     """`abort` keeps the first reason, and the other side sees an end without a goodbye."""
     async with linked() as (a, b, _):
         a.link.abort(ConnectionLost("first"))

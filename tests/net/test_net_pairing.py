@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 import trio
 from net_pairs import accepting
+from trio.testing import MockClock
 
 from mpi_actors.config import PeerLimits, Timing
 from mpi_actors.errors import DialFailed, TooManyStreams
@@ -20,7 +21,7 @@ def preamble(kind: StreamKind = StreamKind.DATA, token: int = 0) -> bytes:
     return Preamble(kind, token.to_bytes(TOKEN_SIZE)).encode()
 
 
-async def test_both_sides_have_the_same_pair(autojump_clock) -> None:
+async def test_both_sides_have_the_same_pair(autojump_clock: MockClock) -> None:
     """What goes into one side's control stream comes out of the other's, and so for data."""
     async with accepting() as acceptor:
         near, far = await acceptor.pairs()
@@ -32,7 +33,7 @@ async def test_both_sides_have_the_same_pair(autojump_clock) -> None:
 
 
 @pytest.mark.parametrize("order", [tuple(StreamKind), tuple(StreamKind)[::-1]])
-async def test_the_order_of_the_streams_does_not_matter(autojump_clock, order) -> None:
+async def test_the_order_of_the_streams_does_not_matter(autojump_clock: MockClock, order) -> None:
     """Either half may come first, in pieces of any size, and bytes behind the preamble stay in the stream."""
     async with accepting(MemoryNetwork(short_reads=1.0)) as acceptor:
         streams = {}
@@ -45,7 +46,7 @@ async def test_the_order_of_the_streams_does_not_matter(autojump_clock, order) -
         assert (await pair.data.receive_some()).startswith(b"D")
 
 
-async def test_many_pairs_at_once_are_not_mixed_up(autojump_clock) -> None:
+async def test_many_pairs_at_once_are_not_mixed_up(autojump_clock: MockClock) -> None:
     """Halves find each other by their token."""
     async with accepting() as acceptor, trio.open_nursery() as nursery:
         near = []
@@ -63,7 +64,7 @@ async def test_many_pairs_at_once_are_not_mixed_up(autojump_clock) -> None:
             assert await pair.control.receive_some() == await pair.data.receive_some()
 
 
-async def test_closing_a_pair_closes_both_streams(autojump_clock) -> None:
+async def test_closing_a_pair_closes_both_streams(autojump_clock: MockClock) -> None:
     """Whichever side closes, the other sees the end of both."""
     async with accepting() as acceptor:
         for closing, watching in (await acceptor.pairs(), tuple(reversed(await acceptor.pairs()))):
@@ -83,7 +84,9 @@ async def test_closing_a_pair_closes_both_streams(autojump_clock) -> None:
     ],
     ids=["nothing", "a part", "garbage", "one half", "another version"],
 )
-async def test_a_stream_that_becomes_no_link_is_closed(autojump_clock, said: bytes, error: str) -> None:
+async def test_a_stream_that_becomes_no_link_is_closed(
+    autojump_clock: MockClock, said: bytes, error: str
+) -> None:
     """At once if it is wrong, else when its time is over."""
     async with accepting() as acceptor:
         stream = await acceptor.stream()
@@ -95,7 +98,7 @@ async def test_a_stream_that_becomes_no_link_is_closed(autojump_clock, said: byt
         assert acceptor.pairing.errors == {error: 1}
 
 
-async def test_a_stream_that_ends_early_is_counted(autojump_clock) -> None:
+async def test_a_stream_that_ends_early_is_counted(autojump_clock: MockClock) -> None:
     """A stream that is closed before it says what it is."""
     async with accepting() as acceptor:
         stream = await acceptor.stream()
@@ -105,7 +108,7 @@ async def test_a_stream_that_ends_early_is_counted(autojump_clock) -> None:
         assert acceptor.pairing.errors == {"ConnectionLost": 1}
 
 
-async def test_two_halves_of_the_same_kind_are_both_refused(autojump_clock) -> None:
+async def test_two_halves_of_the_same_kind_are_both_refused(autojump_clock: MockClock) -> None:
     """Neither is kept, and the token can be used again."""
     async with accepting() as acceptor:
         streams = [await acceptor.stream() for _ in range(2)]
@@ -120,7 +123,7 @@ async def test_two_halves_of_the_same_kind_are_both_refused(autojump_clock) -> N
         await acceptor.accepted.receive()
 
 
-async def test_one_peer_has_a_share_of_the_waiting_room(autojump_clock) -> None:
+async def test_one_peer_has_a_share_of_the_waiting_room(autojump_clock: MockClock) -> None:
     """Streams beyond it are refused at once, and the place is free again when the others' time is over."""
     async with accepting() as acceptor:
         for round in (1, 2):
@@ -132,7 +135,7 @@ async def test_one_peer_has_a_share_of_the_waiting_room(autojump_clock) -> None:
         await acceptor.pairs()
 
 
-async def test_all_peers_share_the_waiting_room(autojump_clock) -> None:
+async def test_all_peers_share_the_waiting_room(autojump_clock: MockClock) -> None:
     """The limit of all holds, too; pairs that are complete do not count."""
     async with accepting(limits=PeerLimits(max_pending=4)) as acceptor:
         for _ in range(10):
@@ -161,7 +164,7 @@ def test_links_that_are_not_greeted_are_limited() -> None:
 
 
 @pytest.mark.parametrize("after", [0, 1], ids=["the first stream", "the second stream"])
-async def test_no_half_pair_stays_open(autojump_clock, after: int) -> None:
+async def test_no_half_pair_stays_open(autojump_clock: MockClock, after: int) -> None:
     """When the other side goes away while a pair is opened, nothing of it is left here."""
     async with accepting(MemoryNetwork(latency=0.1)) as acceptor:
         before = len(acceptor.client.life.ends)
@@ -178,7 +181,7 @@ async def test_no_half_pair_stays_open(autojump_clock, after: int) -> None:
         assert len(acceptor.client.life.ends) <= before
 
 
-async def test_an_opening_that_is_given_up_leaves_nothing(autojump_clock) -> None:
+async def test_an_opening_that_is_given_up_leaves_nothing(autojump_clock: MockClock) -> None:
     """Cancelled between its streams, it closes the first one."""
     async with accepting(MemoryNetwork(latency=0.1)) as acceptor:
         before = len(acceptor.client.life.ends)

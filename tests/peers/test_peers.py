@@ -9,6 +9,7 @@ from random import Random
 import pytest
 import trio
 from pool_scenes import PROGRAMS, RING, children, eventually, listen
+from trio.testing import MockClock
 
 from mpi_actors.daemon.tree import Daemon
 from mpi_actors.events import Event, PeerJoined, PeerLost
@@ -46,7 +47,9 @@ async def daemons(network: MemoryNetwork, *names: str, meet: bool = True) -> Asy
 
 
 @pytest.mark.parametrize("seed", range(20))
-async def test_two_peers_that_dial_each_other_at_once_have_one_link(autojump_clock, seed: int) -> None:
+async def test_two_peers_that_dial_each_other_at_once_have_one_link(
+    autojump_clock: MockClock, seed: int
+) -> None:
     """With any delays, each peer sees the other join exactly once, and the link stays."""
     rng = Random(seed)
     network = MemoryNetwork(latency=lambda _a, _b: rng.uniform(0.0, 0.08), seed=seed)
@@ -61,7 +64,7 @@ async def test_two_peers_that_dial_each_other_at_once_have_one_link(autojump_clo
         assert not left.protocol_errors() + right.protocol_errors()
 
 
-async def test_many_peers_that_start_at_once_all_meet(autojump_clock) -> None:
+async def test_many_peers_that_start_at_once_all_meet(autojump_clock: MockClock) -> None:
     """Each peer is linked once with each other peer."""
     rng = Random(5)
     network = MemoryNetwork(latency=lambda _a, _b: rng.uniform(0.0, 0.02))
@@ -76,7 +79,7 @@ async def test_many_peers_that_start_at_once_all_meet(autojump_clock) -> None:
             assert not daemon.protocol_errors()
 
 
-async def test_peers_learn_of_each_other(autojump_clock) -> None:
+async def test_peers_learn_of_each_other(autojump_clock: MockClock) -> None:
     """A peer that knows one peer of a pool soon knows all of them."""
     network = MemoryNetwork()
     async with daemons(network, "one", "two", "three", "four", meet=False) as made:
@@ -88,7 +91,7 @@ async def test_peers_learn_of_each_other(autojump_clock) -> None:
 
 
 @pytest.mark.parametrize("seconds", [1.0, 30.0])
-async def test_a_cut_between_two_peers_heals(autojump_clock, seconds: float) -> None:
+async def test_a_cut_between_two_peers_heals(autojump_clock: MockClock, seconds: float) -> None:
     """A short cut is not even noticed; after a long one the peers find each other again, once."""
     async with daemons(MemoryNetwork(), "left", "right") as (left, right):
         await trio.sleep(5)
@@ -106,7 +109,7 @@ async def test_a_cut_between_two_peers_heals(autojump_clock, seconds: float) -> 
 
 
 @pytest.mark.parametrize("name", ["left", "right"])
-async def test_a_daemon_that_is_started_again_is_the_same_peer(autojump_clock, name: str) -> None:
+async def test_a_daemon_that_is_started_again_is_the_same_peer(autojump_clock: MockClock, name: str) -> None:
     """Killed and started again with its identity, it is linked again soon, and jobs run on both peers."""
     network = MemoryNetwork()
     async with daemons(network, "left", "right") as pair, trio.open_nursery() as nursery:
@@ -131,7 +134,7 @@ async def test_a_daemon_that_is_started_again_is_the_same_peer(autojump_clock, n
         nursery.cancel_scope.cancel()
 
 
-async def test_a_peer_that_leaves_says_goodbye(autojump_clock) -> None:
+async def test_a_peer_that_leaves_says_goodbye(autojump_clock: MockClock) -> None:
     """The other peers know why it left, and the ranks that it hosted go on elsewhere."""
     async with open_memory_pool(PROGRAMS, peers=3) as pool:
         events = listen(pool.peer(0).daemon)
@@ -144,7 +147,7 @@ async def test_a_peer_that_leaves_says_goodbye(autojump_clock) -> None:
         assert (lost.peer, lost.reason) == (pool.peer(1).id, "it said goodbye: it leaves the pool")
 
 
-async def test_named_by_a_person_outlasts_named_by_others(autojump_clock) -> None:
+async def test_named_by_a_person_outlasts_named_by_others(autojump_clock: MockClock) -> None:
     """A peer that other peers named first, and a person later, is tried for ever."""
     network = MemoryNetwork()
     async with daemons(network, "left", "right", meet=False) as (left, right):
@@ -160,7 +163,9 @@ async def test_named_by_a_person_outlasts_named_by_others(autojump_clock) -> Non
 
 
 @pytest.mark.parametrize("after_ms", range(0, 500, 10))
-async def test_an_offer_that_changes_while_two_peers_meet_is_told(autojump_clock, after_ms: int) -> None:
+async def test_an_offer_that_changes_while_two_peers_meet_is_told(
+    autojump_clock: MockClock, after_ms: int
+) -> None:
     """A change between the greeting and the start of the session is not lost."""
     network = MemoryNetwork(latency=0.05)
     offers: dict[str, dict[str, ProgramFunction]] = {"left": {}, "right": {}}

@@ -13,6 +13,7 @@ import attrs
 import pytest
 import trio
 from pool_scenes import Scene, Stranger, children, ended, eventually, listen, running_transport, under_attack
+from trio.testing import MockClock
 
 from mpi_actors.config import PeerLimits, Settings
 from mpi_actors.errors import ConnectionLost
@@ -247,7 +248,7 @@ FORGERIES = {
     + [pytest.param(attack, "Impostor", id=f"forges {name}") for name, attack in FORGERIES.items()],
 )
 async def test_an_offender_loses_its_connection_and_nobody_else_notices(
-    autojump_clock, caplog, attack: Attack, error: str
+    autojump_clock: MockClock, caplog: pytest.LogCaptureFixture, attack: Attack, error: str
 ) -> None:
     """The connection is closed, the error is counted by name and logged; the others' job ends well."""
     caplog.set_level(logging.WARNING)
@@ -266,7 +267,7 @@ async def test_an_offender_loses_its_connection_and_nobody_else_notices(
 # --- what is no offence, and what nobody needs to know ------------------------------------------------------
 
 
-async def test_frames_for_unknown_jobs_are_counted_and_dropped(autojump_clock) -> None:
+async def test_frames_for_unknown_jobs_are_counted_and_dropped(autojump_clock: MockClock) -> None:
     """A job may have ended here while its frames were on their way, so they do not break the protocol."""
     async with under_attack() as scene:
         link = await scene.stranger.greeted(scene.home)
@@ -279,7 +280,7 @@ async def test_frames_for_unknown_jobs_are_counted_and_dropped(autojump_clock) -
         assert not scene.home.protocol_errors()
 
 
-async def test_news_of_incarnations_that_do_not_exist_are_dropped(autojump_clock) -> None:
+async def test_news_of_incarnations_that_do_not_exist_are_dropped(autojump_clock: MockClock) -> None:
     """Frames and messages of a future or a past incarnation do not reach the job."""
     async with under_attack() as scene:
         link = await scene.stranger.greeted(scene.home)
@@ -298,7 +299,7 @@ async def test_news_of_incarnations_that_do_not_exist_are_dropped(autojump_clock
         assert scene.home.router.dropped["early"] == early + 1
 
 
-async def test_a_forged_end_does_not_hide_the_true_one(autojump_clock) -> None:
+async def test_a_forged_end_does_not_hide_the_true_one(autojump_clock: MockClock) -> None:
     """While a rank's last lines are on their way, other peers cannot take back that it has ended."""
     network = MemoryNetwork(bandwidth=1_000_000)
     async with under_attack(network=network) as scene, trio.open_nursery() as nursery:
@@ -319,7 +320,7 @@ async def test_a_forged_end_does_not_hide_the_true_one(autojump_clock) -> None:
         nursery.cancel_scope.cancel()
 
 
-async def test_answers_of_others_are_not_shown(autojump_clock) -> None:
+async def test_answers_of_others_are_not_shown(autojump_clock: MockClock) -> None:
     """`why` shows what a rank's host says of the rank, and nothing that another peer says."""
     async with under_attack() as scene:
         link = await scene.stranger.greeted(scene.home)
@@ -333,7 +334,7 @@ async def test_answers_of_others_are_not_shown(autojump_clock) -> None:
         assert not scene.home.protocol_errors()
 
 
-async def test_invented_pongs_do_not_change_the_latency(autojump_clock) -> None:
+async def test_invented_pongs_do_not_change_the_latency(autojump_clock: MockClock) -> None:
     """Only answers to pings that were sent change the latency."""
     async with under_attack() as scene:
         scene.pool.network.delay(scene.home.local, scene.stranger.transport.local, 0.05)
@@ -347,7 +348,7 @@ async def test_invented_pongs_do_not_change_the_latency(autojump_clock) -> None:
         assert record.latency >= 0.1
 
 
-async def test_a_flood_of_streams_leaves_room_for_others(autojump_clock) -> None:
+async def test_a_flood_of_streams_leaves_room_for_others(autojump_clock: MockClock) -> None:
     """Silent streams of one stranger beyond the limit are closed at once, and new peers get in."""
     settings = Settings(peer=PeerLimits(max_pending=40))
     async with under_attack(settings=settings) as scene, trio.open_nursery() as nursery:
@@ -363,7 +364,7 @@ async def test_a_flood_of_streams_leaves_room_for_others(autojump_clock) -> None
     assert scene.home.protocol_errors().total() == 100
 
 
-async def test_a_flood_of_links_leaves_room_for_others(autojump_clock) -> None:
+async def test_a_flood_of_links_leaves_room_for_others(autojump_clock: MockClock) -> None:
     """Silent links of one stranger beyond the limit are closed at once, and new peers get in."""
     async with under_attack() as scene:
         links = []
@@ -378,7 +379,7 @@ async def test_a_flood_of_links_leaves_room_for_others(autojump_clock) -> None:
         assert scene.home.protocol_errors() == {"TooManyStreams": 22, "HelloTimeout": 8}
 
 
-async def test_a_stranger_of_another_pool_that_takes_no_goodbye_is_cut_off(autojump_clock) -> None:
+async def test_a_stranger_of_another_pool_that_takes_no_goodbye_is_cut_off(autojump_clock: MockClock) -> None:
     """It does not get in by sending Accepted, nor stay by sending heartbeats without reading."""
     async with under_attack("another", network=MemoryNetwork(capacity=64)) as scene:
         link = await scene.stranger.link(scene.home)
@@ -397,7 +398,7 @@ async def test_a_stranger_of_another_pool_that_takes_no_goodbye_is_cut_off(autoj
         assert children(scene.home, "peers") == 1
 
 
-async def test_gossip_of_any_size_can_be_passed_on(autojump_clock) -> None:
+async def test_gossip_of_any_size_can_be_passed_on(autojump_clock: MockClock) -> None:
     """Many peers with as many and as long addresses as allowed do not cost a new peer its link."""
     async with under_attack() as scene, AsyncExitStack() as stack:
         addresses = tuple(f"/memory/9/{n:02}{'é' * 500}" for n in range(32))
@@ -414,7 +415,7 @@ async def test_gossip_of_any_size_can_be_passed_on(autojump_clock) -> None:
         assert not scene.home.protocol_errors()
 
 
-async def test_gossip_about_nobody_is_harmless(autojump_clock) -> None:
+async def test_gossip_about_nobody_is_harmless(autojump_clock: MockClock) -> None:
     """Addresses that lead nowhere, to other peers or to this one are tried or dropped, without harm."""
     async with under_attack() as scene:
         link = await scene.stranger.greeted(scene.home)
@@ -433,7 +434,7 @@ async def test_gossip_about_nobody_is_harmless(autojump_clock) -> None:
 # --- strangers that give orders of their own ------------------------------------------------------------
 
 
-async def test_orders_that_are_refused_leave_nothing_behind(autojump_clock) -> None:
+async def test_orders_that_are_refused_leave_nothing_behind(autojump_clock: MockClock) -> None:
     """A host forgets a job of which it hosts no rank."""
     async with under_attack() as scene:
         link = await scene.stranger.greeted(scene.host)
@@ -444,7 +445,7 @@ async def test_orders_that_are_refused_leave_nothing_behind(autojump_clock) -> N
         await eventually(lambda: set(scene.host.router._jobs) == {scene.job.id}, within=1)
 
 
-async def test_an_own_job_of_a_stranger_ends_with_its_link(autojump_clock) -> None:
+async def test_an_own_job_of_a_stranger_ends_with_its_link(autojump_clock: MockClock) -> None:
     """Ranks that a coordinator has started are stopped when the coordinator is gone."""
     async with under_attack() as scene:
         link = await scene.stranger.greeted(scene.host)
@@ -456,7 +457,7 @@ async def test_an_own_job_of_a_stranger_ends_with_its_link(autojump_clock) -> No
         assert not scene.host.protocol_errors()
 
 
-async def test_an_order_that_overtakes_the_true_coordinators_is_not_obeyed(autojump_clock) -> None:
+async def test_an_order_that_overtakes_the_true_coordinators_is_not_obeyed(autojump_clock: MockClock) -> None:
     """Orders for an unknown job wait in the mailbox, together with those that make the job known."""
     async with under_attack() as scene:
         await scene.stranger.greeted(scene.host)
@@ -469,7 +470,7 @@ async def test_an_order_that_overtakes_the_true_coordinators_is_not_obeyed(autoj
         assert FOREIGN in {key[0] for key in scene.host.host._hosted}
 
 
-async def test_what_is_sent_without_credit_costs_the_connection(autojump_clock) -> None:
+async def test_what_is_sent_without_credit_costs_the_connection(autojump_clock: MockClock) -> None:
     """A host that sends more than a receiver granted is cut off, and memory stays bounded."""
     async with under_attack() as scene:
         link = await scene.stranger.greeted(scene.host)
@@ -494,7 +495,7 @@ async def test_what_is_sent_without_credit_costs_the_connection(autojump_clock) 
 
 
 @pytest.mark.parametrize("name", ["another", "stranger"])
-async def test_a_goodbye_is_no_offence(autojump_clock, name: str) -> None:
+async def test_a_goodbye_is_no_offence(autojump_clock: MockClock, name: str) -> None:
     """A peer that says goodbye has left, for the reason that it gave, and may come again."""
     async with under_attack(name) as scene:
         events = listen(scene.home)
@@ -510,7 +511,9 @@ async def test_a_goodbye_is_no_offence(autojump_clock, name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["another", "stranger"])
-async def test_a_peer_that_was_started_anew_replaces_its_old_self(autojump_clock, name: str) -> None:
+async def test_a_peer_that_was_started_anew_replaces_its_old_self(
+    autojump_clock: MockClock, name: str
+) -> None:
     """A new instance with a known identity means that the old one is dead, whatever the state of its link."""
     async with under_attack(name) as scene:
         old = await scene.stranger.greeted(scene.home)
@@ -531,7 +534,7 @@ async def test_a_peer_that_was_started_anew_replaces_its_old_self(autojump_clock
         assert not scene.home.protocol_errors()
 
 
-async def test_a_second_link_of_the_same_instance_is_turned_away(autojump_clock) -> None:
+async def test_a_second_link_of_the_same_instance_is_turned_away(autojump_clock: MockClock) -> None:
     """One link is enough: the second one is closed with a goodbye, and the first one goes on."""
     async with under_attack() as scene:
         first = await scene.stranger.greeted(scene.home)
@@ -544,7 +547,7 @@ async def test_a_second_link_of_the_same_instance_is_turned_away(autojump_clock)
         assert not scene.home.protocol_errors()
 
 
-async def test_a_peer_that_reads_nothing_is_cut_off(autojump_clock) -> None:
+async def test_a_peer_that_reads_nothing_is_cut_off(autojump_clock: MockClock) -> None:
     """Even if it sends heartbeats, what waits for it is bounded."""
     async with under_attack() as scene:
         link = await scene.stranger.greeted(scene.home)
@@ -561,7 +564,7 @@ async def test_a_peer_that_reads_nothing_is_cut_off(autojump_clock) -> None:
         await eventually(lambda: scene.home.roster.get(scene.stranger.transport.local) is None, within=1)
 
 
-async def test_a_stranger_that_never_greets_cannot_be_connected(autojump_clock) -> None:
+async def test_a_stranger_that_never_greets_cannot_be_connected(autojump_clock: MockClock) -> None:
     """A stranger that takes streams and never greets is no peer, and `connect` fails."""
     async with under_attack() as scene:
         (address,) = scene.stranger.transport.addresses

@@ -11,6 +11,7 @@ import pytest
 import trio
 import trio.testing
 from pool_scenes import PROGRAMS, RawLink, Stranger, eventually, running_transport
+from trio.testing import MockClock
 
 from mpi_actors.daemon.tree import Daemon
 from mpi_actors.ids import PeerId
@@ -71,7 +72,7 @@ async def keepers(
         nursery.cancel_scope.cancel()
 
 
-async def test_who_comes_says_what_it_has(autojump_clock) -> None:
+async def test_who_comes_says_what_it_has(autojump_clock: MockClock) -> None:
     """Both sides of a new link soon know the other's content; a peer without content sends nothing."""
     kubo = "/ip4/127.0.0.1/tcp/4001/p2p/12D3KooWkubo"
     async with keepers({"ann": Stock((), (ROOT,), (kubo,)), "bob": Stock(), "cid": None}) as (ann, bob, cid):
@@ -84,7 +85,7 @@ async def test_who_comes_says_what_it_has(autojump_clock) -> None:
         assert bob.daemon.holders(OTHER) == ()
 
 
-async def test_what_changes_is_told_and_wakes_who_listens(autojump_clock) -> None:
+async def test_what_changes_is_told_and_wakes_who_listens(autojump_clock: MockClock) -> None:
     """New content, removed content, a peer that joins and a peer that leaves are each told once."""
     async with keepers({"ann": Stock(), "bob": Stock()}) as (ann, bob):
         news: list[tuple[PeerId, ...]] = []
@@ -104,7 +105,9 @@ async def test_what_changes_is_told_and_wakes_who_listens(autojump_clock) -> Non
         assert len(news) == 3
 
 
-async def test_a_listener_that_fails_harms_nobody(autojump_clock, caplog) -> None:
+async def test_a_listener_that_fails_harms_nobody(
+    autojump_clock: MockClock, caplog: pytest.LogCaptureFixture
+) -> None:
     """The failure is logged; the session that brought the news and the other listeners go on."""
     async with keepers({"ann": Stock(), "bob": Stock()}) as (ann, bob):
         heard = trio.Event()
@@ -121,7 +124,7 @@ async def test_a_listener_that_fails_harms_nobody(autojump_clock, caplog) -> Non
         assert bob.daemon.holders(ROOT) == ("ann",)
 
 
-async def test_the_nearest_holder_comes_first(autojump_clock) -> None:
+async def test_the_nearest_holder_comes_first(autojump_clock: MockClock) -> None:
     """The latencies that heartbeats measure decide, and then the names."""
     far = {"ann": 0.08, "bob": 0.02, "cid": 0.05}
     network = MemoryNetwork(latency=lambda a, b: far.get(a, 0.0) + far.get(b, 0.0))
@@ -131,7 +134,7 @@ async def test_the_nearest_holder_comes_first(autojump_clock) -> None:
         assert zoe.daemon.holders(ROOT) == ("bob", "cid", "ann")
 
 
-async def test_ranks_that_start_and_end_tell_nothing_of_content(autojump_clock) -> None:
+async def test_ranks_that_start_and_end_tell_nothing_of_content(autojump_clock: MockClock) -> None:
     """They change the capacity; the stock is neither looked up nor sent again."""
     async with keepers({"ann": Stock((), (ROOT,))}) as (ann,):
         network = ann.daemon.transport._network  # type: ignore[attr-defined]
@@ -150,7 +153,7 @@ async def test_ranks_that_start_and_end_tell_nothing_of_content(autojump_clock) 
             nursery.cancel_scope.cancel()
 
 
-async def test_more_than_a_message_holds_is_cut(autojump_clock) -> None:
+async def test_more_than_a_message_holds_is_cut(autojump_clock: MockClock) -> None:
     """Too many names, or names and addresses that are too long, do not cost this peer its links."""
     async with keepers({"ann": Stock(), "bob": Stock()}) as (ann, bob):
         names = tuple(f"{number:0250}" for number in range(9000))
@@ -171,7 +174,7 @@ async def beat(link: RawLink) -> None:
         await trio.sleep(0.2)
 
 
-async def test_a_stranger_may_lie_and_is_forgotten_when_it_goes(autojump_clock) -> None:
+async def test_a_stranger_may_lie_and_is_forgotten_when_it_goes(autojump_clock: MockClock) -> None:
     """What it claims is told to no other peer, and counts only as long as it is connected."""
     async with keepers({"ann": Stock(), "bob": Stock()}) as (ann, bob):
         network = ann.daemon.transport._network  # type: ignore[attr-defined]
@@ -196,7 +199,9 @@ async def test_a_stranger_may_lie_and_is_forgotten_when_it_goes(autojump_clock) 
     ],
     ids=["many", "many to install", "a long name", "many addresses", "a long address", "no list"],
 )
-async def test_a_stock_over_its_limits_costs_the_link(autojump_clock, body: dict[str, object]) -> None:
+async def test_a_stock_over_its_limits_costs_the_link(
+    autojump_clock: MockClock, body: dict[str, object]
+) -> None:
     """The codec refuses it before anything of it is kept."""
     async with keepers({"ann": None}) as (ann,):
         network = ann.daemon.transport._network  # type: ignore[attr-defined]

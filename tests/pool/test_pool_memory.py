@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 import trio
 from pool_scenes import RING, ring
+from trio.testing import MockClock
 
 from mpi_actors.errors import JobFailed
 from mpi_actors.pool.memory import open_memory_pool
@@ -26,7 +27,7 @@ PROGRAMS = {"echo": echo, "ring": ring}
 
 
 @pytest.mark.parametrize(("peers", "size"), [(1, 1), (1, 3), (2, 2), (3, 2), (3, 7)])
-async def test_a_job_gives_its_answer(autojump_clock, peers: int, size: int) -> None:
+async def test_a_job_gives_its_answer(autojump_clock: MockClock, peers: int, size: int) -> None:
     """Any number of ranks on any number of peers."""
     async with open_memory_pool(PROGRAMS, peers=peers) as pool:
         job = await pool.start("echo", size, "hello", "there")
@@ -35,7 +36,7 @@ async def test_a_job_gives_its_answer(autojump_clock, peers: int, size: int) -> 
 
 
 @pytest.mark.parametrize("fault", ["none", "kill", "process", "freeze", "cut"])
-async def test_a_loss_in_the_middle_changes_nothing(autojump_clock, fault: str) -> None:
+async def test_a_loss_in_the_middle_changes_nothing(autojump_clock: MockClock, fault: str) -> None:
     """The ring's answer is the same whatever happens to the peer or process of rank 1."""
     async with open_memory_pool(PROGRAMS, peers=3) as pool:
         job = await pool.start("ring", 3)
@@ -53,7 +54,7 @@ async def test_a_loss_in_the_middle_changes_nothing(autojump_clock, fault: str) 
     assert result.check().output == RING
 
 
-async def test_a_failed_job_is_an_error_for_whoever_checks(autojump_clock) -> None:
+async def test_a_failed_job_is_an_error_for_whoever_checks(autojump_clock: MockClock) -> None:
     """`check` raises what went wrong, by name."""
     async with open_memory_pool(PROGRAMS, peers=1) as pool:
         job = await pool.start("ring", 2)

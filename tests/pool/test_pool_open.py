@@ -7,6 +7,7 @@ import sys
 from typing import Any
 
 import pytest
+from trio.testing import MockClock
 
 import mpi_actors
 from mpi_actors.errors import UsageError
@@ -44,7 +45,7 @@ async def hello(rank: Any) -> None:
         await rank.log(rank.args[0])
 
 
-async def test_a_pool_in_memory_runs_functions(autojump_clock) -> None:
+async def test_a_pool_in_memory_runs_functions(autojump_clock: MockClock) -> None:
     """As it stands in the documentation."""
     async with mpi_actors.open_pool(peers=2, memory=True, programs={"hello": hello}) as pool:
         job = await pool.start("hello", 2, "hi")

@@ -46,7 +46,7 @@ async def read(far: socket.socket, count: int, most: int = HEADER_SIZE) -> Heard
     return found
 
 
-async def test_each_lane_comes_with_its_own_message(ends, nursery) -> None:
+async def test_each_lane_comes_with_its_own_message(ends, nursery: trio.Nursery) -> None:
     """A descriptor comes with the first byte of a LANE, none with others; the daemon keeps no copy."""
     channel, far = ends
     before = len(os.listdir("/proc/self/fd"))
@@ -67,7 +67,7 @@ async def test_each_lane_comes_with_its_own_message(ends, nursery) -> None:
     assert len(os.listdir("/proc/self/fd")) == before
 
 
-async def test_of_what_is_overtaken_only_the_newest_is_kept(ends, nursery) -> None:
+async def test_of_what_is_overtaken_only_the_newest_is_kept(ends, nursery: trio.Nursery) -> None:
     """Of lanes to one rank, and of COMPANY, the channel drops an unsent older one, and closes that lane."""
     channel, far = ends
     pairs = [socket.socketpair() for _ in range(3)]
@@ -96,7 +96,7 @@ async def test_what_is_left_unread_is_bounded(ends) -> None:
         channel.post(ChannelMessage(PLACED, 1, 1))
 
 
-async def test_more_than_a_socket_holds_is_written_as_it_is_read(ends, nursery) -> None:
+async def test_more_than_a_socket_holds_is_written_as_it_is_read(ends, nursery: trio.Nursery) -> None:
     """A full socket does not tear messages."""
     channel, far = ends
     sent = [ChannelMessage(ChannelKind.ASK, number=n, text="x" * 100_000) for n in range(20)]
@@ -107,7 +107,7 @@ async def test_more_than_a_socket_holds_is_written_as_it_is_read(ends, nursery) 
     assert [message for message, _ in await read(far, 20, 1 << 16)] == sent
 
 
-async def test_a_closed_channel_takes_and_says_nothing(ends, nursery) -> None:
+async def test_a_closed_channel_takes_and_says_nothing(ends, nursery: trio.Nursery) -> None:
     """Closing wakes the tasks that wait; a lane that is posted later is closed."""
     channel, far = ends
     results: list[list[ChannelMessage]] = []
@@ -162,7 +162,7 @@ class Pipe:
         self.stream.close()
 
 
-async def test_settle_waits_for_all_that_was_written(nursery) -> None:
+async def test_settle_waits_for_all_that_was_written(nursery: trio.Nursery) -> None:
     """`next` returns whole lines, and at last the beginning of one; afterwards reading goes on."""
     pipe = Pipe()
     nursery.start_soon(pipe.run)

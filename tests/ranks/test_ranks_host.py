@@ -9,6 +9,7 @@ import attrs
 import pytest
 import trio
 from pool_scenes import PROGRAMS, RawLink, Stranger, children, eventually, running_transport
+from trio.testing import MockClock
 
 from mpi_actors.config import PeerLimits, Settings
 from mpi_actors.daemon.tree import Daemon
@@ -87,7 +88,7 @@ async def hosting(settings: Settings | None = None) -> AsyncIterator[Hosting]:
         nursery.cancel_scope.cancel()
 
 
-async def test_an_order_is_carried_out_and_reported(autojump_clock) -> None:
+async def test_an_order_is_carried_out_and_reported(autojump_clock: MockClock) -> None:
     """The process is started. The report of its end has the exit code and the number of its reports."""
     async with hosting() as scene:
         assert isinstance(await scene.order(attrs.evolve(START, program="done")), RankIsUp)
@@ -102,7 +103,9 @@ async def test_an_order_is_carried_out_and_reported(autojump_clock) -> None:
         (attrs.evolve(START, rank=2), "the job has 2 ranks: there is no rank 2"),
     ],
 )
-async def test_what_cannot_be_started_is_refused(autojump_clock, order: StartRank, why: str) -> None:
+async def test_what_cannot_be_started_is_refused(
+    autojump_clock: MockClock, order: StartRank, why: str
+) -> None:
     """The coordinator learns why, and nothing of the job stays."""
     async with hosting() as scene:
         answer = await scene.order(order)
@@ -111,7 +114,7 @@ async def test_what_cannot_be_started_is_refused(autojump_clock, order: StartRan
         assert scene.daemon.router.coordinator_of(JOB) is None
 
 
-async def test_a_full_peer_refuses(autojump_clock) -> None:
+async def test_a_full_peer_refuses(autojump_clock: MockClock) -> None:
     """It takes no more ranks than its limit, tells all peers so, and takes more when there is room."""
     async with hosting(Settings(peer=PeerLimits(max_ranks=2))) as scene:
         for rank in (0, 1):
@@ -124,7 +127,7 @@ async def test_a_full_peer_refuses(autojump_clock) -> None:
         assert isinstance(await scene.order(other), RankIsUp)
 
 
-async def test_a_new_incarnation_replaces_the_old_one(autojump_clock) -> None:
+async def test_a_new_incarnation_replaces_the_old_one(autojump_clock: MockClock) -> None:
     """Two incarnations never run at once: the old one is stopped first, and a late order is refused."""
     async with hosting() as scene:
         for incarnation in (0, 1, 5):
@@ -137,7 +140,7 @@ async def test_a_new_incarnation_replaces_the_old_one(autojump_clock) -> None:
         assert scene.daemon.router.coordinator_of(JOB) == "stranger"
 
 
-async def test_stopping_an_older_incarnation_spares_the_newer(autojump_clock) -> None:
+async def test_stopping_an_older_incarnation_spares_the_newer(autojump_clock: MockClock) -> None:
     """The fenced incarnation is stopped; the one that took its place goes on."""
     async with hosting() as scene:
         await scene.order(attrs.evolve(START, incarnation=3))
@@ -149,7 +152,7 @@ async def test_stopping_an_older_incarnation_spares_the_newer(autojump_clock) ->
         assert scene.daemon.host.running == 0
 
 
-async def test_the_end_of_a_job_leaves_nothing(autojump_clock) -> None:
+async def test_the_end_of_a_job_leaves_nothing(autojump_clock: MockClock) -> None:
     """All its ranks are stopped, and it is forgotten; other jobs go on."""
     async with hosting() as scene:
         for rank in (0, 1):
@@ -161,7 +164,7 @@ async def test_the_end_of_a_job_leaves_nothing(autojump_clock) -> None:
         assert scene.daemon.router.coordinator_of(JobId("b" * 16)) == "stranger"
 
 
-async def test_a_long_last_word_arrives_in_parts(autojump_clock) -> None:
+async def test_a_long_last_word_arrives_in_parts(autojump_clock: MockClock) -> None:
     """Whatever a program writes to standard error, it does not cost its host the link."""
     async with hosting() as scene:
         await scene.order(attrs.evolve(START, program="loud"))
@@ -172,7 +175,9 @@ async def test_a_long_last_word_arrives_in_parts(autojump_clock) -> None:
         await scene.link.hear(Pong)
 
 
-async def test_what_goes_wrong_here_is_told_there(autojump_clock, monkeypatch, caplog) -> None:
+async def test_what_goes_wrong_here_is_told_there(
+    autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     """Even an unexpected error of the host is reported, so that the coordinator does not wait."""
 
     def launch(order: Order) -> object:
@@ -186,7 +191,7 @@ async def test_what_goes_wrong_here_is_told_there(autojump_clock, monkeypatch, c
         assert "failed on this peer" in caplog.text
 
 
-async def test_what_a_rank_does_is_told(autojump_clock) -> None:
+async def test_what_a_rank_does_is_told(autojump_clock: MockClock) -> None:
     """The answer names the question. For a rank that is not here, the answer says so."""
     async with hosting() as scene:
         await scene.order(START)
@@ -198,7 +203,7 @@ async def test_what_a_rank_does_is_told(autojump_clock) -> None:
         assert told == RankState(JOB, 0, 0, 8, "is not here any more")
 
 
-async def test_what_runs_here_is_told_to_all(autojump_clock) -> None:
+async def test_what_runs_here_is_told_to_all(autojump_clock: MockClock) -> None:
     """A peer's capacity follows the ranks that it hosts."""
     async with hosting() as scene:
         await scene.order(START)

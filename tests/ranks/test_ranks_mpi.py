@@ -9,6 +9,7 @@ import pytest
 import trio
 from mpi_puppets import Puppet, PuppetLauncher, PuppetRank
 from pool_scenes import eventually, listen
+from trio.testing import MockClock
 
 from mpi_actors.coordination.result import EXIT_JOB_FAILED
 from mpi_actors.coordination.seats import Phase
@@ -36,7 +37,7 @@ def lines(job: Job, rank: int) -> list[str]:
 
 
 @pytest.mark.parametrize("peers", [1, 2, 3])
-async def test_ranks_talk_over_lanes(autojump_clock, peers: int) -> None:
+async def test_ranks_talk_over_lanes(autojump_clock: MockClock, peers: int) -> None:
     """They do so on one peer and on several. What they print is the job's log."""
 
     async def puppet(rank: PuppetRank) -> None:
@@ -57,7 +58,7 @@ async def test_ranks_talk_over_lanes(autojump_clock, peers: int) -> None:
         assert result.output == ("from 1", "from 2")
 
 
-async def test_a_rank_that_has_ended_stays_until_the_jobs_end(autojump_clock) -> None:
+async def test_a_rank_that_has_ended_stays_until_the_jobs_end(autojump_clock: MockClock) -> None:
     """Its process lives on, does not count as running, and still gets lanes."""
     gate = trio.Event()
 
@@ -83,7 +84,7 @@ async def test_a_rank_that_has_ended_stays_until_the_jobs_end(autojump_clock) ->
         assert (await job.wait()).output == ("done", "from the log")
 
 
-async def test_the_end_comes_after_the_last_line(autojump_clock) -> None:
+async def test_the_end_comes_after_the_last_line(autojump_clock: MockClock) -> None:
     """What a program prints just before its end is in the log when the job is over."""
 
     async def puppet(rank: PuppetRank) -> None:
@@ -95,7 +96,7 @@ async def test_the_end_comes_after_the_last_line(autojump_clock) -> None:
         assert (await job.wait()).output == tuple(map(str, range(1000)))
 
 
-async def test_a_killed_rank_is_started_again_and_its_repeats_are_dropped(autojump_clock) -> None:
+async def test_a_killed_rank_is_started_again_and_its_repeats_are_dropped(autojump_clock: MockClock) -> None:
     """The log has each line once. Other ranks hear of the new incarnation and get lanes to it."""
     incarnations: list[int] = []
 
@@ -123,7 +124,7 @@ async def test_a_killed_rank_is_started_again_and_its_repeats_are_dropped(autoju
 
 
 @pytest.mark.parametrize("killed", [True, False], ids=["killed", "by itself"])
-async def test_a_process_that_goes_after_its_end_is_replaced(autojump_clock, killed: bool) -> None:
+async def test_a_process_that_goes_after_its_end_is_replaced(autojump_clock: MockClock, killed: bool) -> None:
     """Before the job's end its messages may still be needed: another incarnation takes its place."""
     gate = trio.Event()
 
@@ -164,7 +165,13 @@ async def test_a_process_that_goes_after_its_end_is_replaced(autojump_clock, kil
     ids=["exception", "code 256", "exit", "abort", "abort 0", "broke", "nonsense"],
 )
 async def test_a_rank_can_end_the_job(
-    autojump_clock, kind: ChannelKind, number: int, text: str, code: int, reason: str, traceback: str
+    autojump_clock: MockClock,
+    kind: ChannelKind,
+    number: int,
+    text: str,
+    code: int,
+    reason: str,
+    traceback: str,
 ) -> None:
     """The job ends with the rank's exit code and the lines it printed before, and waits for no other rank."""
 
@@ -185,7 +192,7 @@ async def test_a_rank_can_end_the_job(
         await eventually(lambda: all(peer.daemon.host.running == 0 for peer in pool.peers))
 
 
-async def test_an_exit_without_a_word_counts_by_its_code(autojump_clock) -> None:
+async def test_an_exit_without_a_word_counts_by_its_code(autojump_clock: MockClock) -> None:
     """The exit code decides; with 0 the rank has ended well, and its process is gone."""
 
     async def puppet(rank: PuppetRank) -> None:
@@ -226,7 +233,7 @@ def choosing(gate: trio.Event, *, ending: bool = False) -> Puppet:
 
 
 @pytest.mark.parametrize("how", ["process", "peer", "after its end"])
-async def test_a_rank_that_chose_cannot_be_replaced(autojump_clock, how: str) -> None:
+async def test_a_rank_that_chose_cannot_be_replaced(autojump_clock: MockClock, how: str) -> None:
     """The job fails with an error that names the rank, what it used, and what to do."""
     gate = trio.Event()
     async with running(choosing(gate, ending=how == "after its end"), 3, 2) as (pool, job):
@@ -244,7 +251,7 @@ async def test_a_rank_that_chose_cannot_be_replaced(autojump_clock, how: str) ->
         assert "is not recorded" in result.reason
 
 
-async def test_others_that_are_lost_are_replaced_all_the_same(autojump_clock) -> None:
+async def test_others_that_are_lost_are_replaced_all_the_same(autojump_clock: MockClock) -> None:
     """The rank that chose lives on, and needs no new incarnation."""
     gate = trio.Event()
     async with running(choosing(gate), 3, 2) as (pool, job):
@@ -258,7 +265,7 @@ async def test_others_that_are_lost_are_replaced_all_the_same(autojump_clock) ->
         assert (await job.wait()).ok
 
 
-async def test_a_choice_waits_for_its_record(autojump_clock) -> None:
+async def test_a_choice_waits_for_its_record(autojump_clock: MockClock) -> None:
     """Until the coordinator knows that a rank chooses, the rank sends nothing that depends on its choice."""
     gate, said, noted = trio.Event(), trio.Event(), trio.Event()
 
@@ -288,7 +295,7 @@ async def test_a_choice_waits_for_its_record(autojump_clock) -> None:
 # --- questions ----------------------------------------------------------------------------------------------
 
 
-async def test_why_shows_what_ranks_say(autojump_clock) -> None:
+async def test_why_shows_what_ranks_say(autojump_clock: MockClock) -> None:
     """It shows a rank's own words; for a rank that does not answer, that it computes."""
 
     async def puppet(rank: PuppetRank) -> None:
@@ -307,7 +314,7 @@ async def test_why_shows_what_ranks_say(autojump_clock) -> None:
             assert one.endswith("computes: it makes no call of MPI that could answer")
 
 
-async def test_a_rank_that_reads_nothing_is_broken_off(autojump_clock) -> None:
+async def test_a_rank_that_reads_nothing_is_broken_off(autojump_clock: MockClock) -> None:
     """What waits for it is bounded."""
 
     async def puppet(rank: PuppetRank) -> None:

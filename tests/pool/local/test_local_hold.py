@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import trio
+from trio.testing import MockClock
 
 from mpi_actors.events import Event, Log
 from mpi_actors.pool.memory import open_memory_pool
@@ -30,7 +31,7 @@ def _is_line(event: Event) -> bool:
 PROGRAMS = {"chatter": chatter, "chatter_and_fail": chatter_and_fail}
 
 
-async def test_a_held_bus_takes_no_lines_and_loses_none(autojump_clock) -> None:
+async def test_a_held_bus_takes_no_lines_and_loses_none(autojump_clock: MockClock) -> None:
     """While the bus is held, the log does not grow and the job does not end; then all of it comes."""
     async with open_memory_pool(PROGRAMS, peers=2) as pool:
         let_go = pool.peers[0].daemon.bus.hold()
@@ -45,7 +46,7 @@ async def test_a_held_bus_takes_no_lines_and_loses_none(autojump_clock) -> None:
     assert result.output == tuple(map(str, range(LINES)))
 
 
-async def test_the_lines_before_a_failure_are_not_lost(autojump_clock) -> None:
+async def test_the_lines_before_a_failure_are_not_lost(autojump_clock: MockClock) -> None:
     """A rank that failed is judged only when its lines have been taken, however long that takes."""
     async with open_memory_pool(PROGRAMS, peers=1) as pool:
         bus = pool.peers[0].daemon.bus

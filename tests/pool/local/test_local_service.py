@@ -7,6 +7,7 @@ import pytest
 import trio
 from hypothesis import given
 from hypothesis import strategies as st
+from trio.testing import MockClock
 
 from mpi_actors.config import Settings, Timing
 from mpi_actors.errors import BadMessage, MpiActorsError, UnknownJob
@@ -141,7 +142,7 @@ async def test_a_slow_reader_holds_the_bus() -> None:
     assert "1 lines of standard error" in seen[10].text  # type: ignore[attr-defined]
 
 
-async def test_events_wait_for_nobody_when_there_is_room(autojump_clock) -> None:
+async def test_events_wait_for_nobody_when_there_is_room(autojump_clock: MockClock) -> None:
     """The outbox gives events in order, many at once, and waits when there is none."""
     bus = EventBus()
     outbox = EventOutbox(bus)
