@@ -1,4 +1,4 @@
-"""The yardstick runs."""
+"""The yardstick of a bare libp2p stream runs."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ from mpi_actors.cli.main import main
 
 
 def test_version(capsys: pytest.CaptureFixture[str]) -> None:
-    """It ends well, with the version."""
+    """`--version` prints the version and succeeds."""
     assert main(["--version"]) == 0
     assert capsys.readouterr().out == f"mpi-actors {__version__}\n"
 
@@ -36,7 +36,7 @@ def test_version(capsys: pytest.CaptureFixture[str]) -> None:
 def test_usage_errors_are_one_line_and_exit_code_2(
     argv: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Nothing goes to standard output."""
+    """The error is one line on standard error; standard output stays empty."""
     assert main(argv) == 2
     out, err = capsys.readouterr()
     assert out == ""
@@ -48,7 +48,7 @@ def test_usage_errors_are_one_line_and_exit_code_2(
     "argv", [["--help"], ["--version"], ["-bogus"], ["publish", "--help"], ["get", "x", "y"]]
 )
 def test_help_and_usage_errors_load_neither_trio_nor_libp2p(argv: list[str]) -> None:
-    """So they are instant."""
+    """Help and usage errors are instant: they load neither an event loop nor a network."""
     code = (
         "import sys; from mpi_actors.cli.main import main; main(sys.argv[1:]);"
         "print(sorted({'trio', 'libp2p', 'prompt_toolkit'} & set(sys.modules)))"
@@ -60,7 +60,7 @@ def test_help_and_usage_errors_load_neither_trio_nor_libp2p(argv: list[str]) -> 
 
 
 def test_a_usage_error_is_found_inside_of_groups(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Whoever raises it, among whatever tasks: the address is not of this machine."""
+    """The daemon's tasks wrap the error in groups; here the address belongs to another machine."""
     argv = ["-path", str(tmp_path), "--no-mdns", "--listen", "/ip4/203.0.113.77/tcp/0"]
     assert main(argv) == 2
     err = capsys.readouterr().err

@@ -64,9 +64,7 @@ class FakeBackend(ContentBackend):
         self.versions: list[int] = []
         self.removed = Collected(3, 786432)
         self.busy = 0
-        """Calls that are under way."""
-        self.most = 2**63
-        """Bytes there is room for."""
+        """The number of running transfers."""
 
     async def publish(
         self,
@@ -150,7 +148,7 @@ class FakeBackend(ContentBackend):
 
 
 class FakeContent(Content):
-    """Content on a fake backend, with interpreters that are only named."""
+    """Content on a fake backend; its interpreters are only names."""
 
     def __init__(self, interpreters: Iterable[Interpreter] = INTERPRETERS) -> None:
         self._backend = FakeBackend()

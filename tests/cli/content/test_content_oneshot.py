@@ -17,7 +17,7 @@ from mpi_actors.errors import BackendUnavailable, MpiActorsError, StoreDamaged
 
 @pytest.fixture
 def content(monkeypatch: pytest.MonkeyPatch) -> FakeContent:
-    """What the commands work on."""
+    """Put fake content in the place of the peer's, and return it."""
     made = FakeContent()
     monkeypatch.setattr(command, "real_content", lambda _: made.open)
     return made
@@ -32,7 +32,7 @@ class Done:
 
     @property
     def json(self) -> list[dict[str, object]]:
-        """What it printed, read as lines of JSON."""
+        """The objects that the command printed, one a line; it succeeded and wrote nothing else."""
         assert (self.code, self.err) == (0, "")
         return [json.loads(line) for line in self.out.splitlines()]
 
@@ -43,7 +43,7 @@ class Done:
 def test_publish_prints_each_entry_and_the_root_last(
     content: FakeContent, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    """As `ipfs add -r` does, and nothing on standard error that is no terminal."""
+    """The lines are those of `ipfs add -r`; standard error, which is no terminal, stays empty."""
     done = Done(["publish", "store"], capfd)
     assert (done.code, done.err) == (0, "")
     assert done.out == f"added {RUN} store/echo/run.py\nadded {ECHO} store/echo\nadded {ROOT} store\n"
@@ -52,7 +52,7 @@ def test_publish_prints_each_entry_and_the_root_last(
 
 
 def test_publish_as_json_and_quietly(content: FakeContent, capfd: pytest.CaptureFixture[str]) -> None:
-    """The root is the last line in any case, and the only one when quiet."""
+    """The root is the last line, and with `-q` the only one."""
     assert Done(["publish", "--json", "store"], capfd).json == [
         {"cid": str(RUN), "path": "store/echo/run.py", "size": 1234},
         {"cid": str(ECHO), "path": "store/echo", "size": 1234},
@@ -69,7 +69,7 @@ def test_publish_as_json_and_quietly(content: FakeContent, capfd: pytest.Capture
 def test_get_makes_what_is_not_there(
     content: FakeContent, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    """At exactly the place that was named."""
+    """The content appears at exactly the place that the person named."""
     done = Done(["get", f"{ROOT}/echo", str(tmp_path / "new")], capfd)
     assert (done.code, done.out, done.err) == (0, f"fetched /ipfs/{ROOT}/echo to {tmp_path}/new\n", "")
     assert (tmp_path / "new").is_dir()
@@ -79,7 +79,7 @@ def test_get_makes_what_is_not_there(
 def test_get_puts_into_a_directory_that_is_there(
     content: FakeContent, path: str, name: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    """Under the last name of the path, or under the CID."""
+    """The content gets the last name of its path, or else its CID."""
     [told] = Done(["get", "--json", path, str(tmp_path)], capfd).json
     assert told == {"cid": str(ROOT if name == str(ROOT) else RUN), "path": str(tmp_path / name)}
     assert (tmp_path / name).exists()
@@ -95,7 +95,7 @@ def test_get_puts_into_a_directory_that_is_there(
 def test_get_does_not_touch_what_is_there(
     content: FakeContent, to: str, part: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    """It is a usage error, told before anything is fetched."""
+    """A taken or missing place is a usage error, before the command fetches anything."""
     (tmp_path / "file").write_text("mine")
     (tmp_path / "full" / "echo").mkdir(parents=True)
     (tmp_path / "dangling").symlink_to("nowhere")
@@ -109,7 +109,7 @@ def test_get_does_not_touch_what_is_there(
 def test_get_of_what_nobody_has_fails(
     content: FakeContent, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    """With exit code 1, and nothing is left."""
+    """The exit code is 1, and no file is left."""
     for path in (f"{ROOT}/nothing", str(Cid.of(b"unknown"))):
         done = Done(["get", path, str(tmp_path / "x")], capfd)
         assert (done.code, done.out) == (1, "")
@@ -122,7 +122,7 @@ def test_get_of_what_nobody_has_fails(
 
 
 def test_list_shows_the_interpreters(content: FakeContent, capfd: pytest.CaptureFixture[str]) -> None:
-    """As the console does."""
+    """The table is the one of the console."""
     done = Done(["list"], capfd)
     assert (done.code, done.err) == (0, "")
     assert done.out.splitlines() == [
@@ -135,7 +135,7 @@ def test_list_shows_the_interpreters(content: FakeContent, capfd: pytest.Capture
 
 
 def test_list_of_interpreters_as_json(content: FakeContent, capfd: pytest.CaptureFixture[str]) -> None:
-    """With all that is known, unrounded."""
+    """Each line of JSON has all fields, unrounded."""
     echo, words = Done(["list", "--json"], capfd).json
     assert echo == {
         "name": "echo", "size": 1234, "state": "installed", "last_use": USED, "pinned": True,
@@ -148,14 +148,14 @@ def test_list_of_interpreters_as_json(content: FakeContent, capfd: pytest.Captur
 def test_list_without_interpreters(
     monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    """A person is told what to do, a program reads no lines."""
+    """A person reads what to do; a program reads no lines."""
     monkeypatch.setattr(command, "real_content", lambda _: FakeContent([]).open)
     assert "-ipfs-store" in Done(["list"], capfd).out
     assert Done(["list", "--json"], capfd).json == []
 
 
 def test_list_shows_a_directory(content: FakeContent, capfd: pytest.CaptureFixture[str]) -> None:
-    """By its identifier, by a path, or as the store."""
+    """The directory is named by its CID, by a path, or as the store."""
     link = Cid.of(b"link")
     assert Done(["list", str(ROOT)], capfd).out.splitlines() == [
         f"{'cid':46}  size    name",
@@ -171,7 +171,7 @@ def test_list_shows_a_directory(content: FakeContent, capfd: pytest.CaptureFixtu
 
 
 def test_list_of_a_file_fails(content: FakeContent, capfd: pytest.CaptureFixture[str]) -> None:
-    """With exit code 1."""
+    """A file has no entries: the exit code is 1."""
     done = Done(["list", str(RUN)], capfd)
     assert (done.code, done.out, done.err) == (1, "", f"mpi-actors: {RUN} is a file\n")
 
@@ -182,7 +182,7 @@ def test_list_of_a_file_fails(content: FakeContent, capfd: pytest.CaptureFixture
 def test_interpreters_and_content_are_pinned_and_unpinned(
     content: FakeContent, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    """Each by its own sort of name, in one command."""
+    """One command takes names of interpreters and CIDs."""
     done = Done(["pin", "echo", f"{ROOT}/echo"], capfd)
     assert (done.code, done.out) == (0, f"pinned echo\npinned /ipfs/{ROOT}/echo\n")
     assert content.pinned == ["echo"]
@@ -198,7 +198,7 @@ def test_interpreters_and_content_are_pinned_and_unpinned(
 def test_unpin_ends_what_publish_began_but_not_what_is_installed(
     content: FakeContent, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    """An installed interpreter is kept for the sake of those who fetch it from here."""
+    """An installed interpreter stays: other peers fetch it from this one."""
     Done(["publish", "store"], capfd)
     content.backend.owners[ROOT].add(INSTALLED)
     assert Done(["unpin", str(ROOT)], capfd).code == 0
@@ -218,7 +218,7 @@ def test_unpin_ends_what_publish_began_but_not_what_is_installed(
 def test_what_does_not_work_is_one_line(
     content: FakeContent, argv: list[str], code: int, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    """On standard error, with the exit code that belongs to it."""
+    """Each error is one line on standard error, with its exit code."""
     done = Done(argv, capfd)
     assert (done.code, done.out) == (code, "")
     assert done.err.startswith("mpi-actors: ")
@@ -228,14 +228,14 @@ def test_what_does_not_work_is_one_line(
 def test_what_was_done_before_a_failure_is_told(
     content: FakeContent, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    """The rest is not tried."""
+    """The command reports the targets before the error, and does not try those after it."""
     done = Done(["pin", "echo", "nothing", str(ROOT)], capfd)
     assert (done.code, done.out) == (2, "pinned echo\n")
     assert content.backend.owners == {}
 
 
 def test_gc_tells_what_it_removed(content: FakeContent, capfd: pytest.CaptureFixture[str]) -> None:
-    """Interpreters by name, blocks by number and size, or that there was nothing."""
+    """It names interpreters, counts blocks, or says that there was nothing to remove."""
     done = Done(["gc"], capfd)
     assert (done.code, done.err) == (0, "")
     assert done.out == "removed the interpreter old\nremoved 3 blocks, 786.4 kB\n"
@@ -262,7 +262,7 @@ def test_content_that_cannot_be_opened_is_one_line(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Whatever was asked for."""
+    """Each command reports the error in one line."""
     monkeypatch.chdir(tmp_path)
     content.failure = failure
     done = Done(argv, capfd)
@@ -270,5 +270,5 @@ def test_content_that_cannot_be_opened_is_one_line(
 
 
 def test_debug_tells_which_backend_it_is(content: FakeContent, capfd: pytest.CaptureFixture[str]) -> None:
-    """And why, on standard error."""
+    """With `-debug`, standard error says which backend it is, and why."""
     assert "because of the tests" in Done(["gc", "-debug"], capfd).err

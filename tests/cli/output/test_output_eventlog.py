@@ -15,7 +15,7 @@ from mpi_actors.events import Notice
 
 
 def test_each_event_is_a_line_at_once(tmp_path: Path) -> None:
-    """It is there before the file is closed, with the time of the day, after what was there before."""
+    """The line is in the file at once, after the old content, with the time of the event."""
     path = tmp_path / "events"
     path.write_text("before\n")
     log = EventLog(path)
@@ -30,7 +30,7 @@ def test_each_event_is_a_line_at_once(tmp_path: Path) -> None:
 
 
 def test_closed_it_takes_no_more(tmp_path: Path) -> None:
-    """Closing twice is harmless, events after it are not written."""
+    """Closing again does nothing; later events are not written."""
     log = EventLog(tmp_path / "events")
     log.close()
     log.close()
@@ -40,21 +40,21 @@ def test_closed_it_takes_no_more(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["", "missing/events", "file/events", "a\0b"])
 def test_an_unusable_file_is_a_usage_error(tmp_path: Path, name: str) -> None:
-    """A directory, a missing one, a file in its place, no name at all."""
+    """A directory, a path through a missing directory or through a file, and a bad name are refused."""
     (tmp_path / "file").touch()
     with pytest.raises(UsageError, match="cannot write events"):
         EventLog(tmp_path / name)
 
 
 def test_a_pipe_that_nobody_reads_does_not_stop_us(tmp_path: Path) -> None:
-    """It is refused at once."""
+    """Opening the pipe does not wait for a reader: it fails."""
     os.mkfifo(tmp_path / "pipe")
     with pytest.raises(UsageError, match="nobody reads"):
         EventLog(tmp_path / "pipe")
 
 
 def test_a_full_disk_is_told_once_and_raises_nothing(caplog: pytest.LogCaptureFixture) -> None:
-    """Events are told inside of jobs, which must go on."""
+    """Jobs go on when the disk is full: one warning, no error."""
     log = EventLog(Path("/dev/full"))
     log.on_event(Notice(text="one"))
     log.on_event(Notice(text="two"))
@@ -64,7 +64,7 @@ def test_a_full_disk_is_told_once_and_raises_nothing(caplog: pytest.LogCaptureFi
 
 
 async def test_an_event_of_another_process_keeps_its_time(tmp_path: Path) -> None:
-    """`run` hears of events after they have happened. A long line is written whole."""
+    """`run` hears of events later than they happen. A long line is written whole."""
     log = EventLog(tmp_path / "events")
     await log.append(Notice(text="one"), 12.5)
     await log.append(Notice(text="x" * 100_000), 13.0)
@@ -74,7 +74,7 @@ async def test_an_event_of_another_process_keeps_its_time(tmp_path: Path) -> Non
 
 
 async def test_a_full_disk_does_not_end_a_run() -> None:
-    """It is told once, to whoever asked for it."""
+    """The complaint goes once to the callable that was given."""
     complaints: list[str] = []
     log = EventLog(Path("/dev/full"), complaints.append)
     await log.append(Notice(text="one"), 1.0)

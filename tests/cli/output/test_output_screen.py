@@ -1,4 +1,4 @@
-"""What commands show on a terminal, with a bar, and without one."""
+"""What commands show on a terminal, with and without a bar."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from console_content import ECHO, ROOT, RUN
 
 CHILD = Path(__file__).parents[2] / "support" / "console_content.py"
 PATIENCE = 600.0
-"""Seconds after which a test fails for want of progress, on the busiest machine."""
+"""Seconds without progress after which a test fails, even on the busiest machine."""
 ADDED = [f"added {RUN} store/echo/run.py", f"added {ECHO} store/echo", f"added {ROOT} store"]
 _TERMINAL = (
     "import fcntl, os, struct, sys, termios; fcntl.ioctl(2, termios.TIOCSCTTY, 0);"
@@ -31,11 +31,11 @@ class Running:
     def __init__(self, process: subprocess.Popen[bytes], reading: int) -> None:
         self.process = process
         self.shown = ""
-        """All that the terminal was sent."""
+        """Everything that the command sent to the terminal."""
         self._reading = reading
 
     def type(self, text: str) -> None:
-        """As a person does."""
+        """Type a text at the terminal, as a person does."""
         os.write(self._reading, text.encode())
 
     def until(self, text: str) -> None:
@@ -44,13 +44,13 @@ class Running:
             assert self._read(), f"it ended before {text!r}: {self.shown!r}"
 
     def end(self) -> int:
-        """Wait for the end; the exit code."""
+        """Wait for the command's end; return its exit code."""
         while self._read():
             pass
         return self.process.wait(PATIENCE)
 
     def lines(self) -> list[str]:
-        """What a person sees at the end."""
+        """Return the lines that a person sees at the end."""
         found = []
         for line in self.shown.split("\n"):
             seen = ""
@@ -72,7 +72,7 @@ class Running:
 
 @contextmanager
 def running(*argv: str, width: int = 80, stdout: int | None = None) -> Iterator[Running]:
-    """A command; its standard output is the same terminal, or what `stdout` says."""
+    """Run a command; its standard output is the same terminal, or `stdout`."""
     ours, theirs = os.openpty()
     try:
         process = subprocess.Popen(
@@ -94,7 +94,7 @@ def running(*argv: str, width: int = 80, stdout: int | None = None) -> Iterator[
 
 @pytest.mark.parametrize("width", [20, 80, 200])
 def test_a_bar_is_drawn_on_a_terminal_and_removed_when_stopped(width: int) -> None:
-    """It never reaches the last column; Ctrl-C is exit code 130, and nothing of the bar is left."""
+    """The bar never reaches the last column; after Ctrl-C the exit code is 130 and the bar is gone."""
     with running("publish", "stuck", width=width) as command:
         command.until("50%")
         command.until("B/s")
@@ -107,7 +107,7 @@ def test_a_bar_is_drawn_on_a_terminal_and_removed_when_stopped(width: int) -> No
 
 
 def test_a_typed_ctrl_c_ends_a_command_too(tmp_path: Path) -> None:
-    """As it comes from a person: through the terminal, which echoes it."""
+    """Here Ctrl-C comes from a person through the terminal, which echoes it."""
     with running("get", str(ROOT), str(tmp_path / "stuck")) as command:
         command.until("50%")
         command.type("\x03")
@@ -116,14 +116,14 @@ def test_a_typed_ctrl_c_ends_a_command_too(tmp_path: Path) -> None:
 
 
 def test_lines_stand_above_the_bar_and_only_they_stay() -> None:
-    """Of a publication that comes to its end."""
+    """After a publication that ends well, only its lines are left."""
     with running("publish", "store") as command:
         assert command.end() == 0
         assert command.lines() == [*ADDED, ""]
 
 
 def test_the_bar_is_drawn_when_only_standard_error_is_a_terminal() -> None:
-    """So that the output can go into a file; the file has the lines and nothing else."""
+    """The output can go into a file, which has the lines and nothing else."""
     with running("publish", "stuck", stdout=subprocess.PIPE) as command:
         command.until("50%")
         command.process.send_signal(signal.SIGTERM)
@@ -134,7 +134,7 @@ def test_the_bar_is_drawn_when_only_standard_error_is_a_terminal() -> None:
 
 @pytest.mark.parametrize("flags", [["-q"], ["-q", "--json"]])
 def test_a_quiet_publication_has_no_bar(flags: list[str]) -> None:
-    """Only the root is shown."""
+    """With `-q`, only the root is shown."""
     with running("publish", *flags, "store") as command:
         assert command.end() == 0
         assert "%" not in command.shown
@@ -143,7 +143,7 @@ def test_a_quiet_publication_has_no_bar(flags: list[str]) -> None:
 
 
 def test_there_is_no_bar_without_a_terminal() -> None:
-    """Standard error stays empty, and a signal ends it all the same."""
+    """Standard error stays empty, and a signal still ends the command."""
     done = subprocess.run(
         [sys.executable, str(CHILD), "publish", "store"],
         capture_output=True, text=True, timeout=PATIENCE, check=False,
@@ -152,7 +152,7 @@ def test_there_is_no_bar_without_a_terminal() -> None:
 
 
 def test_an_error_is_shown_where_the_bar_was() -> None:
-    """One line, which begins at the left edge."""
+    """The error is one line, which begins at the left edge."""
     with running("get", f"{ROOT}/nothing", "x") as command:
         assert command.end() == 1
         [line, rest] = command.lines()
@@ -161,7 +161,7 @@ def test_an_error_is_shown_where_the_bar_was() -> None:
 
 
 def test_a_reader_that_goes_ends_a_command() -> None:
-    """As `| head` does: quietly, with exit code 1."""
+    """A reader such as `head` goes: the command ends quietly with exit code 1."""
     reading, writing = os.pipe()
     os.close(reading)
     try:
@@ -175,7 +175,7 @@ def test_a_reader_that_goes_ends_a_command() -> None:
 
 
 def test_a_full_disk_is_told() -> None:
-    """When standard output cannot be written."""
+    """The command says that standard output cannot be written."""
     with Path("/dev/full").open("wb") as full:
         done = subprocess.run(
             [sys.executable, str(CHILD), "list"],

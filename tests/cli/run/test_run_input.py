@@ -1,4 +1,4 @@
-"""Standard input of `run`, from whatever it may be."""
+"""Standard input of `run`: files, devices, terminals."""
 
 from __future__ import annotations
 
@@ -53,21 +53,21 @@ def read(stdin: int) -> bytes:
 
 
 def test_a_file_is_read(tmp_path: Path) -> None:
-    """To its end, although nothing can wait for a file."""
+    """A file is read to its end, although no event loop can wait for a file."""
     (tmp_path / "data").write_bytes(bytes(range(256)) * 1000)
     with open(tmp_path / "data", "rb") as file:
         assert read(file.fileno()) == bytes(range(256)) * 1000 + b"END\n"
 
 
 def test_nothing_is_read_of_nothing() -> None:
-    """/dev/null ends at once; so does what can only be written."""
+    """/dev/null ends at once, and so does a descriptor that can only be written."""
     assert read(subprocess.DEVNULL) == b"END\n"
     with open("/dev/null", "wb") as file:
         assert read(file.fileno()) == b"END\n"
 
 
 def until(master: int, text: bytes) -> bytes:
-    """What a terminal shows until it shows that."""
+    """Return what the terminal shows, up to a text."""
     shown = b""
     while text not in shown:
         try:
@@ -78,7 +78,7 @@ def until(master: int, text: bytes) -> bytes:
 
 
 def test_a_terminal_is_left_to_who_is_in_front() -> None:
-    """In the background nothing is read, and nobody is stopped; what is typed later is read in front."""
+    """In the background the process reads nothing and is not stopped; in the foreground it reads on."""
     master, slave = pty.openpty()
     process = subprocess.Popen(
         [sys.executable, "-c", IN_THE_BACKGROUND, READ],

@@ -63,7 +63,7 @@ def test_what_is_none_is_said(here: Path, program: str, store: str | None, text:
 def test_a_script_has_its_callers_directory_and_environment(
     here: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """And the path that was typed, as with Python."""
+    """The script keeps the path that was typed, as with Python."""
     monkeypatch.setenv("COLOUR", "blue")
     found = script("script.py")
     assert (found.name, found.argv, found.module) == ("script.py", ("script.py",), False)
@@ -76,7 +76,7 @@ def test_a_script_has_its_callers_directory_and_environment(
 
 
 def test_a_script_can_have_others(here: Path) -> None:
-    """Then its path leads there from anywhere."""
+    """With another directory or environment, the script's path is absolute."""
     found = script("script.py", cwd=here / "none", env={"A": "b"}, python="/usr/bin/python3")
     assert (found.argv, found.cwd) == ((str(here / "script.py"),), str(here / "none"))
     assert (dict(found.env), found.python) == ({"A": "b"}, "/usr/bin/python3")
@@ -91,13 +91,13 @@ def test_a_script_can_have_others(here: Path) -> None:
     ],
 )
 def test_a_script_that_is_none(here: Path, path: str, cwd: str | None, text: str) -> None:
-    """Neither a file nor a directory is made up."""
+    """A missing script or working directory is an error."""
     with pytest.raises(UsageError, match=text):
         script(path, cwd=cwd)
 
 
 def test_modules_are_named() -> None:
-    """As after `python -m`; what cannot be a name is refused at once."""
+    """A module is named as for `python -m`; a text that is no module's name is refused."""
     found = module("package.module")
     assert (found.name, found.argv, found.module) == ("package.module", ("package.module",), True)
     for name in ("", "a b", "a..b", "script.py/", "-x"):
@@ -106,7 +106,7 @@ def test_modules_are_named() -> None:
 
 
 def test_two_scripts_have_two_names(here: Path) -> None:
-    """The first its own; very long names are cut to what peers may be told."""
+    """The first script keeps its name; very long names are cut to what peers accept."""
     first = script("script.py")
     assert under_other_name(first, {}) == first
     second = under_other_name(first, {"script.py"})

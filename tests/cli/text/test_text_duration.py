@@ -22,7 +22,7 @@ from mpi_actors.errors import UsageError
     ],
 )  # fmt: skip
 def test_durations_are_read(text: str, seconds: float) -> None:
-    """Each unit, decimals, spaces, letters of either case, and the words for never."""
+    """All units, decimals, spaces, both cases and the words for no end are understood."""
     assert parse_duration(text) == seconds
 
 
@@ -31,14 +31,14 @@ def test_durations_are_read(text: str, seconds: float) -> None:
     ["", "3", "-1d", "d", "1y", "1d2h", "٣d", "1e3s", "365001d", "9" * 30 + "d", "1..5h", "nan", "inf"],
 )
 def test_what_is_no_duration_is_refused(text: str) -> None:
-    """With examples of what could have been meant."""
+    """The error has examples of durations."""
     with pytest.raises(UsageError, match="30d"):
         parse_duration(text)
 
 
 @given(st.text(max_size=20))
 def test_any_text_is_read_or_refused(text: str) -> None:
-    """Nothing else comes of it."""
+    """Any text gives a duration or the one error."""
     with contextlib.suppress(UsageError):
         assert parse_duration(text) > 0
 
@@ -52,5 +52,5 @@ def test_any_text_is_read_or_refused(text: str) -> None:
     ],
 )  # fmt: skip
 def test_times_past_are_told(seconds: float, text: str) -> None:
-    """In the largest unit of which there is one, rounded down."""
+    """A time is told in the largest unit that fits, rounded down."""
     assert format_ago(seconds) == text

@@ -12,7 +12,7 @@ DAY = 86400.0
 
 
 def test_interpreters_are_a_table_with_the_details_below() -> None:
-    """Sizes and times as people read them; nothing trails."""
+    """Sizes and times are for people; no line ends with a space."""
     output = "init.py ended with exit code 1:\n" + "\n".join(f"line {number}" for number in range(20))
     interpreters = [
         InterpreterEntry("echo", 1234, "installed", in_use=2, pinned=True, last_use=NOW - 3 * DAY),
@@ -41,7 +41,7 @@ def test_interpreters_are_a_table_with_the_details_below() -> None:
 
 
 def test_a_directory_is_a_table_with_marks() -> None:
-    """A slash for directories, an @ for links, nothing for files."""
+    """Directories end with a slash, links with an @, files with nothing."""
     entries = [
         ContentEntry("echo", Cid.of(b"1"), "directory", 1234),
         ContentEntry("link", Cid.of(b"2"), "link", 4),
@@ -56,7 +56,7 @@ def test_a_directory_is_a_table_with_marks() -> None:
 
 
 def test_what_was_removed_is_told() -> None:
-    """Or that there was nothing."""
+    """The lines name what was removed, or say that there was nothing to remove."""
     assert collected_lines(("echo", "pi"), 1, 262144) == [
         "removed the interpreter echo",
         "removed the interpreter pi",

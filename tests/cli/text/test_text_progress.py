@@ -1,4 +1,4 @@
-"""How far something is, as a line."""
+"""How far a transfer is, as a line."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ SPEED = 2.5 * MB
     ],
 )
 def test_as_much_as_fits_is_shown(width: int, line: str) -> None:
-    """The percentage last of all gives way."""
+    """On a narrow terminal the percentage is the last to go."""
     assert render("fetching", HALF, SPEED, width) == line
 
 
@@ -52,7 +52,7 @@ def test_as_much_as_fits_is_shown(width: int, line: str) -> None:
     ],
 )
 def test_what_is_not_known_is_left_out(progress: TransferProgress, speed: float | None, line: str) -> None:
-    """The total, the speed, the time that is left; and 100 % is only said of all."""
+    """An unknown total, speed or time is not shown; 100 % means complete."""
     assert describe("fetching", progress, speed) == line
 
 
@@ -60,7 +60,7 @@ def test_what_is_not_known_is_left_out(progress: TransferProgress, speed: float 
     ("width", "line"), [(40, "fetching  5 MB  2.5 MB/s"), (20, "5 MB  2.5 MB/s"), (10, "5 MB"), (1, "5")]
 )
 def test_without_a_total_there_is_no_bar(width: int, line: str) -> None:
-    """How much there is gives way last."""
+    """Without a total, the number of bytes is the last to go."""
     assert render("fetching", TransferProgress(5 * MB), SPEED, width) == line
 
 
@@ -73,7 +73,7 @@ def test_without_a_total_there_is_no_bar(width: int, line: str) -> None:
 def test_it_always_fits_and_says_how_far_it_is(
     done: int, total: int | None, speed: float | None, width: int
 ) -> None:
-    """On any terminal, with any numbers."""
+    """This holds on any terminal, with any numbers."""
     line = render("publishing", TransferProgress(done, total), speed, width)
     assert 0 < len(line) <= width
     assert ("%" in line) == (total is not None)
@@ -84,7 +84,7 @@ def test_it_always_fits_and_says_how_far_it_is(
 
 
 def test_the_bar_grows() -> None:
-    """From nothing to all, with the line's length unchanged but for the numbers."""
+    """The bar goes from empty to full, and the line keeps its length except for the numbers."""
     bars = [
         render("x", TransferProgress(done, 10), None, 80).split("[")[1].split("]")[0] for done in range(11)
     ]
@@ -95,7 +95,7 @@ def test_the_bar_grows() -> None:
 
 
 def test_speed_is_that_of_the_last_seconds() -> None:
-    """Unknown at first, the mean while it is young, zero after a stall, and anew when bytes begin anew."""
+    """The speed is unknown at first, then a mean; it is zero in a stall, and starts again with the bytes."""
     speed = Speed(100.0)
     assert speed.tell(100.1, 1000) is None
     assert speed.tell(101.0, 10_000) == 10_000

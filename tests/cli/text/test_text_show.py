@@ -14,7 +14,7 @@ PEER = PeerId("12D3KooWD3eckifWpRn9wQpMG9R9hX3sD158z7EqHWmweQAJU5SA")
 
 
 def log(rank: int, stream: str = "log") -> events.Log:
-    """A line that says hi."""
+    """Return an event of a logged line."""
     return events.Log(job=JOB, rank=rank, text="hi", stream=stream)
 
 
@@ -32,7 +32,7 @@ def log(rank: int, stream: str = "log") -> events.Log:
 def test_logs_are_plain_for_rank_0_and_marked_for_others(
     event: events.Log, several: bool, expected: Shown
 ) -> None:
-    """Side by side, each line says whose it is."""
+    """When jobs run side by side, each line names its job."""
     assert show(event, several=several) == expected
 
 
@@ -68,19 +68,19 @@ def test_logs_are_plain_for_rank_0_and_marked_for_others(
     ],
 )
 def test_news(event: events.Event, text: str) -> None:
-    """What a quiet console leaves out."""
+    """News are what a quiet console leaves out."""
     assert show(event) == Shown(text, TextKind.NEWS)
 
 
 def test_a_failure_is_shown_with_the_rest_of_its_reason_indented() -> None:
-    """It goes to standard error, even in a quiet console."""
+    """A failure goes to standard error, even from a quiet console."""
     event = events.JobFinished(job=JOB, ok=False, exit_code=1, reason="rank 1\nTrace\n", seconds=0.5)
     assert show(event) == Shown(f"job {JOB} failed after 0.500 s: rank 1\n    Trace", TextKind.FAILURE)
     assert TextKind.FAILURE.is_error
 
 
 def test_first_incarnations_are_not_shown() -> None:
-    """They would only be noise."""
+    """Only replacements are news."""
     assert show(events.RankStarted(job=JOB, rank=1, incarnation=0, peer=PEER, pid=1, daemon_pid=1)) is None
 
 
@@ -90,7 +90,7 @@ def test_strangers_do_not_control_the_terminal() -> None:
 
 
 def test_tables_line_up() -> None:
-    """Each column is as wide as its widest text; nothing trails."""
+    """Each column is as wide as its widest text; no line ends with a space."""
     assert table(("a", "b"), [("long", ""), ("x", "y")]) == ["a     b", "long", "x     y"]
 
 
@@ -99,12 +99,12 @@ def test_tables_line_up() -> None:
     [(0.0457, "0.046 s"), (12.34, "12.3 s"), (200.0, "3 min 20 s"), (7500.0, "2 h 5 min")],
 )
 def test_durations(seconds: float, text: str) -> None:
-    """As precise as is of use."""
+    """A duration has as many digits as a person can use."""
     assert seconds_text(seconds) == text
 
 
 def test_one_line_is_one_and_not_too_long() -> None:
-    """White space is flattened, the rest is cut."""
+    """White space becomes single spaces, and a long text is cut."""
     assert one_line("a\n  b\tc") == "a b c"
     assert one_line("abcdef", 4) == "abc…"
 
@@ -115,7 +115,7 @@ def test_a_notice_is_always_shown() -> None:
 
 
 def test_what_a_program_wrote_is_not_repeated_when_its_rank_is_lost() -> None:
-    """It was shown as it came; a run of one job does not name the job."""
+    """The console has shown standard error already; `run` has one job and does not name it."""
     reason = f"exit code 1{events.STDERR_FOLLOWS}Traceback\nError"
     lost = events.RankLost(job=JOB, rank=1, incarnation=0, peer=PEER, reason=reason)
     assert describe(lost) == "rank 1 on …eQAJU5SA is lost: exit code 1"

@@ -36,13 +36,13 @@ def test_sizes(text: str, size: int) -> None:
     "text", ["", "MB", "-1", "1e6", "10M", "1,5MB", "1.MB", ".5MB", "0x10", "10 M B", "१MB", "1_000", "inf"]
 )
 def test_no_sizes(text: str) -> None:
-    """What is no size is refused, with examples."""
+    """A text that is no size is refused, with examples."""
     with pytest.raises(UsageError, match=r"10MB, 1\.5GiB or 1000"):
         parse_size(text)
 
 
 def test_largest() -> None:
-    """There is a largest size."""
+    """A size above the largest is refused."""
     assert parse_size(str(LARGEST)) == LARGEST
     with pytest.raises(UsageError, match="too large"):
         parse_size(str(LARGEST + 1))
@@ -74,14 +74,14 @@ def test_no_negative_size() -> None:
 
 @given(st.text())
 def test_any_text_is_a_size_or_refused(text: str) -> None:
-    """Whatever is typed gives a size within bounds, or the one error."""
+    """Any text gives a size within bounds, or the one error."""
     with contextlib.suppress(UsageError):
         assert 0 <= parse_size(text) <= LARGEST
 
 
 @given(st.integers(0, 10**17))
 def test_round_trip(size: int) -> None:
-    """What is written can be read again, and is right to a tenth of its unit."""
+    """A written size can be read again, and is right to a tenth of its unit."""
     text = format_size(size)
     unit = parse_size(f"1{text.split()[1]}")
     assert abs(parse_size(text) - size) * 20 <= unit + 20
