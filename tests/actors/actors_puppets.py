@@ -13,7 +13,7 @@ from mpi_actors.actors import ChildSpec, Exited, Mailbox, Supervisor, current_ac
 
 
 class Boom(Exception):
-    """What a puppet fails with."""
+    """The error with which a puppet fails."""
 
 
 class Puppets:
@@ -29,33 +29,33 @@ class Puppets:
         """Seconds that a puppet takes to end when it is asked to stop."""
 
     def spec(self, id: str, **settings: Any) -> ChildSpec[Any]:
-        """A spec of a puppet of that id."""
+        """Make the spec of a puppet of that id."""
         spec: ChildSpec[str] = ChildSpec(id=id, run=self._run, **settings)
         self.boxes[id] = spec.mailbox
         self.made.append(spec)
         return spec
 
     def specs(self, ids: str, **settings: Any) -> list[ChildSpec[Any]]:
-        """One spec for each letter."""
+        """Make a spec for each letter."""
         return [self.spec(id, **settings) for id in ids]
 
     def open_boxes(self) -> set[str]:
-        """Whose mailbox is open."""
+        """Return the ids of puppets whose mailbox is open."""
         return {id for id, box in self.boxes.items() if not box.closed}
 
     def order(self, id: str, order: str) -> None:
-        """Tell a puppet what to do."""
+        """Give a puppet an order."""
         assert self.boxes[id].post(order)
 
     async def do(self, orders: str, what: str = "crash") -> str:
-        """Give each of those puppets the same order in one go; what happened until all was quiet again."""
+        """Give each of those puppets the same order at once; return what happened until all was quiet."""
         self.events.clear()
         for id in orders:
             self.order(id, what)
         return await self.quiet()
 
     async def quiet(self) -> str:
-        """The events since last asked, after all tasks have come to rest; in one line."""
+        """Wait until all tasks have come to rest; return the events since the last call, in one line."""
         await wait_all_tasks_blocked()
         seen = " ".join(self.events)
         self.events.clear()
@@ -81,7 +81,7 @@ class Puppets:
 
 @asynccontextmanager
 async def running(supervisor: Supervisor) -> AsyncIterator[trio.Nursery]:
-    """The supervisor runs inside the block, and stops in an orderly way at its end."""
+    """Run the supervisor during the block, and stop it in an orderly way at its end."""
     async with trio.open_nursery() as nursery:
         await nursery.start(supervisor.run)
         yield nursery
@@ -89,12 +89,12 @@ async def running(supervisor: Supervisor) -> AsyncIterator[trio.Nursery]:
 
 
 def note(exited: Exited) -> Exited:
-    """A death-watch message that is the notice itself."""
+    """Return the notice itself as the death-watch message."""
     return exited
 
 
 def read(box: Mailbox[Exited]) -> list[tuple[str, int, str, bool]]:
-    """All notices in a watcher's mailbox: id, generation, reason, gone."""
+    """Take all notices from a watcher's mailbox: id, generation, reason, gone."""
     found: list[tuple[str, int, str, bool]] = []
     while True:
         try:

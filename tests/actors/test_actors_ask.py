@@ -1,4 +1,4 @@
-"""Ask and answer."""
+"""`ask` sends a question and returns its answer."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ class Question:
 
 
 async def asked(box: Mailbox[Question], *, control: bool = False) -> str:
-    """Ask with a deadline of 5 virtual seconds."""
+    """Ask, with a deadline of 5 virtual seconds."""
     return await ask(box, lambda reply: Question(1, reply), deadline=5, control=control)
 
 
 @pytest.mark.parametrize("control", [False, True])
 async def test_the_answer_comes_back(autojump_clock: trio.testing.MockClock, control: bool) -> None:
-    """What the actor sends to the reply is what `ask` returns, through the box that was chosen."""
+    """`ask` returns what the actor sends to the reply; the question goes to the chosen box."""
     box: Mailbox[Question] = Mailbox("m")
 
     async def actor() -> None:
@@ -43,7 +43,7 @@ async def test_the_answer_comes_back(autojump_clock: trio.testing.MockClock, con
 
 
 async def test_a_refusal_is_raised_at_the_asker(autojump_clock: trio.testing.MockClock) -> None:
-    """`refuse(error)` raises that very error in `ask`; without one it is NoReply."""
+    """`refuse(error)` makes `ask` raise that very error; `refuse()` makes it raise NoReply."""
     box: Mailbox[Question] = Mailbox("m")
     error = ValueError("bad question")
 
@@ -75,7 +75,7 @@ async def test_no_answer_in_time(autojump_clock: trio.testing.MockClock) -> None
 
 
 async def test_the_deadline_covers_delivery(autojump_clock: trio.testing.MockClock) -> None:
-    """A data box that stays full does not hold the asker longer, and the question is not delivered."""
+    """A full data box does not keep the asker beyond the deadline; the question is not delivered."""
     box: Mailbox[Question] = Mailbox("m", capacity=1)
     filler = Question(0, Reply("nobody", box.dead_letters))
     await box.tell(filler)
@@ -104,7 +104,7 @@ async def test_only_the_first_answer_counts(autojump_clock: trio.testing.MockClo
 async def test_a_dropped_question_is_answered_at_once(
     autojump_clock: trio.testing.MockClock, how: str
 ) -> None:
-    """An asker whose question became a dead letter hears so without waiting for the deadline."""
+    """When a question becomes a dead letter, `ask` raises at once, before the deadline."""
     box: Mailbox[Question] = Mailbox("m", control_capacity=1)
     start = trio.current_time()
 
@@ -130,7 +130,7 @@ async def test_a_dropped_question_is_answered_at_once(
 async def test_an_answer_given_before_the_actor_failed_stands(
     autojump_clock: trio.testing.MockClock,
 ) -> None:
-    """Losing the question after it was answered does not undo the answer."""
+    """An actor that answered and then fails has answered all the same."""
     box: Mailbox[Question] = Mailbox("m")
 
     async def actor() -> None:
@@ -143,7 +143,7 @@ async def test_an_answer_given_before_the_actor_failed_stands(
 
 
 async def test_a_cancelled_asker_leaves_nothing_waiting(autojump_clock: trio.testing.MockClock) -> None:
-    """Cancelling passes through `ask`, and the actor can see that nobody waits."""
+    """A cancelled `ask` ends, and the actor can see that nobody waits for the answer."""
     box: Mailbox[Question] = Mailbox("m")
     with trio.move_on_after(1) as scope:
         await asked(box)

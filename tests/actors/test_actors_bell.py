@@ -1,4 +1,4 @@
-"""A bell wakes all who wait, once, and remembers nothing."""
+"""A bell wakes all tasks that wait, and has no memory."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from mpi_actors.actors import Bell
 
 
 async def test_a_ring_wakes_all_who_wait(nursery: trio.Nursery, autojump_clock: MockClock) -> None:
+    """Each waiting task goes on, after `ring` has returned."""
     bell, woken = Bell(), []
 
     async def wait(name: str) -> None:
@@ -27,6 +28,7 @@ async def test_a_ring_wakes_all_who_wait(nursery: trio.Nursery, autojump_clock: 
 
 
 async def test_a_ring_before_the_wait_does_not_count(autojump_clock: MockClock) -> None:
+    """A task that begins to wait after a ring waits for the next one."""
     bell = Bell()
     bell.ring()
     with trio.move_on_after(10) as waiting:
@@ -35,6 +37,7 @@ async def test_a_ring_before_the_wait_does_not_count(autojump_clock: MockClock) 
 
 
 async def test_each_wait_takes_a_ring_of_its_own(nursery: trio.Nursery, autojump_clock: MockClock) -> None:
+    """Rings while nobody waits are lost, so a task counts one ring per wait."""
     bell, rings = Bell(), []
 
     async def count() -> None:
@@ -56,6 +59,7 @@ async def test_each_wait_takes_a_ring_of_its_own(nursery: trio.Nursery, autojump
 async def test_a_cancelled_wait_leaves_the_bell_to_the_others(
     nursery: trio.Nursery, autojump_clock: MockClock
 ) -> None:
+    """A task that gives up does not take a ring from others."""
     bell, woken = Bell(), trio.Event()
 
     async def wait() -> None:
@@ -71,4 +75,5 @@ async def test_a_cancelled_wait_leaves_the_bell_to_the_others(
 
 
 def test_a_bell_nobody_waits_for_needs_no_event_loop() -> None:
+    """A bell can be made and rung outside of `trio.run`."""
     Bell().ring()

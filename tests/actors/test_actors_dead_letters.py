@@ -1,4 +1,4 @@
-"""Counting what is dropped."""
+"""Dead letters are counted in bounded memory."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def test_counts_by_address_type_and_reason(letters: list[tuple[str, object, str]
 
 @given(LETTERS, st.integers(1, 5), st.integers(1, 5))
 def test_memory_is_bounded(letters: list[tuple[str, object, str]], keep: int, max_keys: int) -> None:
-    """However many keys come along, only so many are kept apart; no letter goes uncounted."""
+    """However many keys there are, only `max_keys` are counted apart, and each letter is counted."""
     dead = DeadLetters(keep=keep, max_keys=max_keys)
     for letter in letters:
         dead.record(*letter)
@@ -41,7 +41,7 @@ def test_memory_is_bounded(letters: list[tuple[str, object, str]], keep: int, ma
 
 
 def test_what_comes_after_the_last_key_shares_one_count() -> None:
-    """The overflow is named as such."""
+    """The count for all further keys has the name `OTHERS`."""
     dead = DeadLetters(max_keys=1)
     for address in "abc":
         dead.record(address, 1, "full")
@@ -49,7 +49,7 @@ def test_what_comes_after_the_last_key_shares_one_count() -> None:
 
 
 def test_messages_are_numbered_and_not_kept() -> None:
-    """The last letters carry their number; no reference to the message is held."""
+    """The last letters have their numbers; no reference to a message is kept."""
     dead = DeadLetters(keep=2)
     for message in (b"1", b"2", b"3"):
         dead.record("a", message, "full")

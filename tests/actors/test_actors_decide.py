@@ -1,4 +1,4 @@
-"""The pure decisions: who is restarted, how often, and how late."""
+"""The pure decisions of supervision: which children restart, how often, and how late."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ ORDERS = st.lists(st.text(max_size=3), min_size=1, max_size=8, unique=True)
 
 @given(st.sampled_from(Strategy), ORDERS, st.data())
 def test_affected_follows_the_strategy(strategy: Strategy, order: list[str], data: st.DataObject) -> None:
-    """One; it and those after it; or all. Always in start order and with the one that ended."""
+    """One child, it and those after it, or all: in start order, with the one that ended."""
     ended = data.draw(st.sampled_from(order))
     ids = affected(strategy, order, ended)
     place = order.index(ended)
@@ -35,7 +35,7 @@ def test_affected_follows_the_strategy(strategy: Strategy, order: list[str], dat
     ],
 )
 def test_who_is_started_again(restart: Restart, reasons: set[ExitReason]) -> None:
-    """Permanent: always; transient: unless it ended normally; temporary: never."""
+    """Permanent children: always. Transient: unless they ended normally. Temporary: never."""
     assert reasons == {reason for reason in ExitReason if restart.applies_to(reason)}
 
 
@@ -45,7 +45,7 @@ def test_who_is_started_again(restart: Restart, reasons: set[ExitReason]) -> Non
     st.lists(st.integers(0, 10), max_size=30),
 )
 def test_the_window_admits_at_most_so_many_in_any_period(limit: int, period: int, gaps: list[int]) -> None:
-    """It refuses exactly the restart with which the last `period` seconds would hold too many."""
+    """A restart is refused exactly when the last `period` seconds would hold too many."""
     window = RestartWindow(Intensity(limit, period))
     times: list[int] = []
     now = 0
@@ -87,14 +87,14 @@ async def _nothing(_: Mailbox[int]) -> None:
     ids=["restarts", "period", "first", "factor", "shutdown", "not a number"],
 )
 def test_senseless_settings_are_refused(make: object) -> None:
-    """A number that makes no sense is a ValueError where it is written."""
+    """A setting out of its range raises ValueError where it is made."""
     assert callable(make)
     with pytest.raises(ValueError, match="must be"):
         make()
 
 
 def test_a_child_has_a_mailbox_of_its_own_by_default() -> None:
-    """The default mailbox is named like the child, and no two specs share one."""
+    """The default mailbox has the child's name, and no two specs share one."""
     one, two = (ChildSpec(id="x", run=_nothing) for _ in range(2))
     assert one.mailbox.name == "x"
     assert one.mailbox is not two.mailbox

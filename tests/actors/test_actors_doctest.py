@@ -1,4 +1,4 @@
-"""The package's example."""
+"""The example in the package's text."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import mpi_actors.actors
 
 
 def test_the_example_runs_as_shown() -> None:
-    """What the package's documentation shows is what happens."""
+    """The example prints what its text shows."""
     failed, attempted = doctest.testmod(mpi_actors.actors)
     assert failed == 0
     assert attempted

@@ -13,7 +13,7 @@ from mpi_actors.errors import MailboxClosed
 
 
 def drain(box: Mailbox[int]) -> list[int]:
-    """All that can be read without waiting."""
+    """Take all messages that can be read without waiting."""
     found = []
     while True:
         try:
@@ -24,7 +24,7 @@ def drain(box: Mailbox[int]) -> list[int]:
 
 @given(st.lists(st.booleans(), max_size=30))
 def test_control_comes_first_and_each_box_keeps_its_order(kinds: list[bool]) -> None:
-    """Whatever was sent in whatever order: all of control, then all of data, each in the order sent."""
+    """The actor reads all of control, then all of data, each in the order sent."""
     box: Mailbox[int] = Mailbox("m")
     for number, is_control in enumerate(kinds):
         assert box.post(number) if is_control else box.tell_nowait(number)
@@ -34,7 +34,7 @@ def test_control_comes_first_and_each_box_keeps_its_order(kinds: list[bool]) -> 
 
 
 async def test_a_full_data_box_makes_tellers_wait_and_serves_them_in_order() -> None:
-    """Tellers who wait are let in first come, first served, and a latecomer does not overtake them."""
+    """Tasks in `tell` are served in the order in which they came; a later one does not overtake."""
     box: Mailbox[int] = Mailbox("m", capacity=1)
     await box.tell(0)
     async with trio.open_nursery() as nursery:
@@ -49,7 +49,7 @@ async def test_a_full_data_box_makes_tellers_wait_and_serves_them_in_order() -> 
 
 
 async def test_a_cancelled_tell_delivers_nothing() -> None:
-    """The message of a teller that was cancelled while it waited never arrives."""
+    """The message of a `tell` that was cancelled while it waited never arrives."""
     box: Mailbox[int] = Mailbox("m", capacity=1)
     await box.tell(0)
     with trio.CancelScope() as scope:
@@ -62,7 +62,7 @@ async def test_a_cancelled_tell_delivers_nothing() -> None:
 
 
 async def test_a_teller_that_was_let_in_is_not_cancelled() -> None:
-    """Delivered or cancelled, never both: once the message is in, `tell` returns."""
+    """A message is delivered or `tell` is cancelled, never both."""
     box: Mailbox[int] = Mailbox("m", capacity=1)
     await box.tell(0)
     told = False
@@ -84,7 +84,7 @@ async def test_a_teller_that_was_let_in_is_not_cancelled() -> None:
 
 @pytest.mark.parametrize("when", ["before", "with"])
 async def test_a_cancelled_next_loses_nothing(when: str) -> None:
-    """A message that comes with the cancellation, or was there before, is taken or stays: never lost."""
+    """A message that arrives at the time of a cancellation is taken or stays in its box."""
     box: Mailbox[int] = Mailbox("m")
     taken: list[int] = []
 
@@ -119,7 +119,7 @@ async def test_every_waiting_reader_gets_one_message() -> None:
 
 
 async def test_the_message_of_a_teller_that_is_let_in_wakes_a_reader() -> None:
-    """With more readers than room, no reader sleeps on while there is a message for it."""
+    """With more readers than room, each message still wakes a reader."""
     box: Mailbox[int] = Mailbox("m", capacity=1)
     taken: list[int] = []
 
@@ -137,7 +137,7 @@ async def test_the_message_of_a_teller_that_is_let_in_wakes_a_reader() -> None:
 
 
 async def test_control_passes_a_full_data_box() -> None:
-    """Data that nobody reads blocks neither posting nor the reading of control."""
+    """Unread data blocks neither `post` nor the reading of control."""
     box: Mailbox[int] = Mailbox("m", capacity=1)
     await box.tell(1)
     assert box.post(2)
@@ -145,7 +145,7 @@ async def test_control_passes_a_full_data_box() -> None:
 
 
 async def test_what_does_not_fit_is_a_dead_letter() -> None:
-    """Without waiting, a full box refuses, and the refusal is counted with address, type and reason."""
+    """A full box refuses at once, and the dead letter has address, type and reason."""
     dead = DeadLetters()
     box: Mailbox[int] = Mailbox("m", capacity=1, control_capacity=1, dead_letters=dead)
     assert [box.tell_nowait(1), box.tell_nowait(2)] == [True, False]
@@ -156,7 +156,7 @@ async def test_what_does_not_fit_is_a_dead_letter() -> None:
 
 
 async def test_closing_wakes_everybody_and_drops_everything() -> None:
-    """Waiting tellers and readers get MailboxClosed; unread messages and theirs are dead letters."""
+    """Waiting `tell` and `next` raise MailboxClosed; unread messages and theirs are dead letters."""
     full: Mailbox[int] = Mailbox("full", capacity=1)
     empty: Mailbox[int] = Mailbox("empty")
     await full.tell(1)
@@ -185,7 +185,7 @@ async def test_closing_wakes_everybody_and_drops_everything() -> None:
 
 
 async def test_iteration_ends_when_the_mailbox_closes() -> None:
-    """`async for` over a mailbox that closes just ends."""
+    """`async for` over a mailbox that closes ends without an error."""
     box: Mailbox[int] = Mailbox("m")
     taken: list[int] = []
 
@@ -201,7 +201,7 @@ async def test_iteration_ends_when_the_mailbox_closes() -> None:
 
 
 async def test_a_halt_ends_iteration_but_not_next_and_keeps_messages() -> None:
-    """Asked to stop, an actor's loop ends at once, while `next` goes on and nothing is dropped."""
+    """After `halt`, `async for` ends at once, `next` still works, and no message is dropped."""
     box: Mailbox[int] = Mailbox("m")
     by_next: list[int] = []
 
@@ -226,7 +226,7 @@ async def test_a_halt_ends_iteration_but_not_next_and_keeps_messages() -> None:
 
 
 async def test_a_reopened_mailbox_takes_messages_again() -> None:
-    """After `reopen`, telling and iterating work as on the first day."""
+    """After `reopen`, `tell` and iteration work as for a new mailbox."""
     box: Mailbox[int] = Mailbox("m")
     box.halt()
     box.close()
@@ -238,7 +238,7 @@ async def test_a_reopened_mailbox_takes_messages_again() -> None:
 
 
 async def test_the_message_in_hand_is_dropped_once_and_only_while_in_hand() -> None:
-    """What was taken is in hand until the next is asked for; a failure then counts it as a dead letter."""
+    """A message is in hand until the next is asked for; a failure makes a dead letter of it."""
     box: Mailbox[int] = Mailbox("m")
     await box.tell(1)
     assert await box.next() == 1
@@ -275,7 +275,7 @@ def test_a_mailbox_holds_at_least_one(sizes: tuple[int, int]) -> None:
 
 @pytest.mark.parametrize("operation", ["tell", "next"])
 async def test_waiting_calls_are_checkpoints(operation: str) -> None:
-    """`tell` and `next` can be cancelled, and let others run, even when they need not wait."""
+    """`tell` and `next` can be cancelled and let other tasks run, even if they need not wait."""
     box: Mailbox[int] = Mailbox("m")
     box.tell_nowait(0)
     with trio.testing.assert_checkpoints():

@@ -28,7 +28,7 @@ class Start:
 
 @attrs.frozen
 class Together:
-    """These children (by place) all crash, return or are stopped in one moment."""
+    """These children (by their places) all crash, return or are stopped at the same moment."""
 
     what: str
     places: frozenset[int]
@@ -50,13 +50,13 @@ STEPS = st.lists(
 
 @attrs.define
 class Model:
-    """What must be: the children in start order, with their kind and generation."""
+    """What must hold: the children in start order, with their kind and generation."""
 
     strategy: Strategy
     children: dict[str, tuple[Restart, int]] = attrs.field(factory=dict)
 
     def end(self, ids: Sequence[str], what: str) -> None:
-        """All of `ids` end in one moment."""
+        """End all of `ids` at one moment."""
         order = list(self.children)
         causes = [id for id in ids if self._comes_back(id, what)]
         for id in set(ids) - set(causes):
@@ -85,7 +85,7 @@ class Model:
 async def play(
     strategy: Strategy, first: Sequence[Restart], steps: Sequence[Start | Together], end: str
 ) -> None:
-    """Run the schedule; after each step the supervisor must be where the model is."""
+    """Run the schedule; after each step the supervisor must be in the state of the model."""
     puppets = Puppets()
     names = iter(f"c{number}" for number in range(1000))
     model = Model(strategy)
@@ -140,7 +140,7 @@ async def play(
 
 
 def in_virtual_time(function: Callable[..., Awaitable[None]], *args: object) -> None:
-    """Run with a clock of its own; no task, and no time, is left when it returns."""
+    """Run with a clock of its own; at the end no task is left."""
     trio.run(function, *args, clock=MockClock(autojump_threshold=0))
 
 
@@ -157,7 +157,7 @@ def test_any_schedule_leaves_what_the_model_says(
 
 @attrs.frozen
 class Kind:
-    """A child in a turbulent schedule."""
+    """What a child of a turbulent schedule is like."""
 
     restart: Restart
     shutdown: float
@@ -181,7 +181,7 @@ ORDERS = st.tuples(
 async def storm(
     strategy: Strategy, kinds: Sequence[Kind], orders: Sequence[tuple[str, int, int]], end: str
 ) -> None:
-    """Orders come whenever they come, into graces and backoffs; then an orderly stop, or quiet."""
+    """Orders come at any time, also during graces and backoffs; then an orderly stop, or quiet."""
     puppets = Puppets()
     names = iter(f"c{number}" for number in range(1000))
 

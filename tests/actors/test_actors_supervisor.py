@@ -35,7 +35,7 @@ MANY = Intensity(1000, 1)
 
 
 async def test_children_start_in_order_and_stop_in_reverse() -> None:
-    """Start order as given, `started()` after the last, stop order the reverse; then all is closed."""
+    """`started()` comes after the last child is up; at the end all mailboxes are closed."""
     puppets = Puppets()
     supervisor = Supervisor("sup", children=puppets.specs("abc"))
     async with running(supervisor):
@@ -57,7 +57,7 @@ async def test_children_start_in_order_and_stop_in_reverse() -> None:
     ids=lambda value: value.value if isinstance(value, Strategy) else "",
 )
 async def test_each_strategy_restarts_its_group(strategy: Strategy, expected: str) -> None:
-    """Exactly the group is stopped in reverse order and started in order, once."""
+    """Exactly the children of the group stop in reverse order and start in order, once."""
     puppets = Puppets()
     async with running(Supervisor("sup", strategy=strategy, children=puppets.specs("abcd"))):
         assert await puppets.do("b") == expected
@@ -65,7 +65,7 @@ async def test_each_strategy_restarts_its_group(strategy: Strategy, expected: st
 
 @pytest.mark.parametrize("strategy", [Strategy.ONE_FOR_ALL, Strategy.REST_FOR_ONE])
 async def test_siblings_that_crash_together_cause_one_restart(strategy: Strategy) -> None:
-    """Each child of the group starts once more, not twice, whoever of the two was first to be noticed."""
+    """Each child of the group starts once more, not twice, whichever crash was noticed first."""
     puppets = Puppets()
     supervisor = Supervisor("sup", strategy=strategy, children=puppets.specs("abc"), intensity=MANY)
     async with running(supervisor):
@@ -75,7 +75,7 @@ async def test_siblings_that_crash_together_cause_one_restart(strategy: Strategy
 
 
 async def test_siblings_that_crash_together_count_as_one_restart() -> None:
-    """In a one-for-all group, the second crash is overtaken by the restart that the first one caused."""
+    """In a one-for-all group, the restart for the first crash covers the second crash."""
     puppets = Puppets()
     supervisor = Supervisor(
         "sup", strategy=Strategy.ONE_FOR_ALL, children=puppets.specs("abc"), intensity=Intensity(1, 1)
@@ -97,7 +97,7 @@ async def test_siblings_that_crash_together_count_as_one_restart() -> None:
     ],
 )
 async def test_the_kind_of_restart(restart: Restart, order: str, again: bool) -> None:
-    """A child is started again as its kind says; one that is not has gone, and its mailbox is closed."""
+    """A child restarts as its kind says; one that does not has gone, and its mailbox is closed."""
     puppets = Puppets()
     supervisor = Supervisor("sup", children=[puppets.spec("a", restart=restart), puppets.spec("b")])
     async with running(supervisor):
@@ -108,7 +108,7 @@ async def test_the_kind_of_restart(restart: Restart, order: str, again: bool) ->
 
 @pytest.mark.parametrize("strategy", [Strategy.ONE_FOR_ALL, Strategy.REST_FOR_ONE])
 async def test_a_group_restart_revives_no_temporary_child(strategy: Strategy) -> None:
-    """A temporary sibling is stopped with its group and has gone, whether it ran or had ended."""
+    """A temporary sibling stops with its group and does not come back, whether it ran or not."""
     puppets = Puppets()
     children = [
         puppets.spec("a"),
@@ -137,7 +137,7 @@ async def test_a_transient_child_that_returns_while_its_group_is_stopped_for_ano
 
 
 async def test_the_address_outlives_a_restart() -> None:
-    """Messages told to a child that failed are read by its next generation, in order."""
+    """The next generation of a failed child reads the messages to it, in order."""
     taken: list[tuple[int, int]] = []
 
     async def actor(box: Mailbox[int]) -> None:
@@ -157,7 +157,7 @@ async def test_the_address_outlives_a_restart() -> None:
 
 
 async def test_a_message_in_hand_when_its_actor_is_cancelled_is_a_dead_letter() -> None:
-    """Cancelled in the middle of its work, an actor's message is counted; one that returned had done it."""
+    """A cancelled actor had not dealt with its message; one that returned had."""
 
     async def actor(box: Mailbox[float]) -> None:
         await trio.sleep(await box.next())
@@ -172,7 +172,7 @@ async def test_a_message_in_hand_when_its_actor_is_cancelled_is_a_dead_letter() 
 
 
 async def test_no_run_inherits_the_context_of_whoever_caused_it() -> None:
-    """What a child sets in its context is seen neither by its next generation nor by those it starts."""
+    """Neither the next generation of a child nor children that it starts see its context variables."""
     mood: ContextVar[str] = ContextVar("mood", default="fresh")
     seen: list[str] = []
 
@@ -191,7 +191,7 @@ async def test_no_run_inherits_the_context_of_whoever_caused_it() -> None:
 
 
 async def test_exceeding_the_intensity_fails_upwards(autojump_clock: MockClock) -> None:
-    """One restart too many: all children stop in reverse order, and the last failure is the cause."""
+    """After one restart too many all children stop in reverse order; the last failure is the cause."""
     puppets = Puppets()
     supervisor = Supervisor("sup", children=puppets.specs("abc"), intensity=Intensity(2, 10))
 
@@ -238,7 +238,7 @@ async def test_restarts_that_are_far_enough_apart_go_on_for_ever(autojump_clock:
 
 
 async def test_a_permanent_child_that_keeps_returning_exceeds_the_intensity() -> None:
-    """A normal end that causes a restart counts; the error then has no cause and says why."""
+    """A restart after a normal end counts, too; the error then has no cause and says why."""
 
     async def brief(_: Mailbox[int]) -> None:
         await trio.lowlevel.checkpoint()
@@ -252,7 +252,7 @@ async def test_a_permanent_child_that_keeps_returning_exceeds_the_intensity() ->
 
 
 def slow(ends: list[tuple[str, float]], takes: float) -> Callable[[Mailbox[int]], Awaitable[None]]:
-    """An actor that needs `takes` seconds to say goodbye, and notes how and when it ended."""
+    """Make an actor that takes `takes` seconds to stop, and records how and when it ended."""
 
     async def actor(box: Mailbox[int]) -> None:
         how = "cancelled"
@@ -279,7 +279,7 @@ def slow(ends: list[tuple[str, float]], takes: float) -> Callable[[Mailbox[int]]
 async def test_a_child_has_its_grace_and_no_more(
     autojump_clock: MockClock, by: str, takes: float, shutdown: float, expected: tuple[str, float]
 ) -> None:
-    """Asked to stop, a child may take `shutdown` seconds; then it is cancelled. However the stop came."""
+    """A child that must stop may take `shutdown` seconds, however the stop came; then it is cancelled."""
     ends: list[tuple[str, float]] = []
     actor = slow(ends, takes)
     supervisor = Supervisor("sup", children=[ChildSpec(id="a", run=actor, shutdown=shutdown)])
@@ -301,7 +301,7 @@ async def test_a_child_has_its_grace_and_no_more(
 async def test_a_cancelled_supervisor_stops_its_children_one_after_the_other(
     autojump_clock: MockClock,
 ) -> None:
-    """Each is asked only when those started after it have ended, since they may need it until then."""
+    """A child is asked to stop only when those started after it, which may need it, have ended."""
     ends: list[tuple[str, float]] = []
     children: list[ChildSpec[Any]] = []
     for id in "abc":
@@ -315,7 +315,7 @@ async def test_a_cancelled_supervisor_stops_its_children_one_after_the_other(
 
 
 async def test_an_actor_that_loops_over_its_mailbox_stops_gracefully() -> None:
-    """`async for` ends when the actor is asked to stop, so it needs no code for that."""
+    """`async for` ends when the actor must stop, so the actor needs no code for that."""
     ended: list[str] = []
 
     async def actor(box: Mailbox[int]) -> None:
@@ -329,7 +329,7 @@ async def test_an_actor_that_loops_over_its_mailbox_stops_gracefully() -> None:
 
 
 async def test_asking_twice_gives_no_more_time(autojump_clock: MockClock) -> None:
-    """A second stop of the same child waits with the first, for the same deadline."""
+    """A second stop of the same child waits for the same deadline as the first."""
     ends: list[tuple[str, float]] = []
     actor = slow(ends, 100)
     supervisor = Supervisor("sup", children=[ChildSpec(id="a", run=actor, shutdown=4)])
@@ -344,7 +344,7 @@ async def test_asking_twice_gives_no_more_time(autojump_clock: MockClock) -> Non
 async def test_a_failure_while_stopping_is_noted_and_goes_no_further(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """What a child raises when it is cancelled, even together with Cancelled in a group, is logged only."""
+    """An error of a cancelled child, even in a group with Cancelled, is only logged."""
 
     async def clumsy(_: Mailbox[int]) -> None:
         async def task() -> None:
@@ -368,7 +368,7 @@ async def test_a_failure_while_stopping_is_noted_and_goes_no_further(
 async def test_an_exception_group_from_a_childs_nursery_is_a_failure(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """A group of ordinary exceptions restarts the child like any exception, and is logged with traceback."""
+    """A group of exceptions restarts the child like any exception, and is logged with a traceback."""
     runs: list[int] = []
 
     async def task() -> None:
@@ -390,7 +390,7 @@ async def test_an_exception_group_from_a_childs_nursery_is_a_failure(
 
 
 async def test_what_is_no_exception_passes_after_an_orderly_stop() -> None:
-    """A KeyboardInterrupt in a child is not the supervisor's to handle; the siblings are stopped first."""
+    """A KeyboardInterrupt in a child passes through the supervisor, after its siblings have stopped."""
     puppets = Puppets()
 
     async def interrupted(box: Mailbox[int]) -> None:
@@ -413,7 +413,7 @@ async def test_what_is_no_exception_passes_after_an_orderly_stop() -> None:
 
 
 async def test_children_are_added_and_stopped_while_it_runs() -> None:
-    """A new child is started at once and stopped first; a stopped one has gone for good."""
+    """A new child starts at once and stops first; a stopped child has gone for good."""
     puppets = Puppets()
     supervisor = Supervisor("sup", strategy=Strategy.ONE_FOR_ALL, children=puppets.specs("a"))
     async with running(supervisor):
@@ -442,7 +442,7 @@ async def test_a_stopped_child_can_be_added_again() -> None:
 
 
 async def test_named_errors_for_what_cannot_be_done() -> None:
-    """Unknown and duplicate children, and a supervisor that does not run, are told by name."""
+    """Unknown children, duplicates and a supervisor that does not run have errors of their own."""
     puppets = Puppets()
     supervisor = Supervisor("sup", children=puppets.specs("a"))
     with pytest.raises(SupervisorStopped):
@@ -467,7 +467,7 @@ async def test_named_errors_for_what_cannot_be_done() -> None:
 
 
 async def test_a_cancelled_stop_still_stops(autojump_clock: MockClock) -> None:
-    """Whoever waits for a stop may give up; the child ends within its grace all the same."""
+    """A caller of `stop_child` may give up; the child ends within its grace all the same."""
     ends: list[tuple[str, float]] = []
     actor = slow(ends, 100)
     supervisor = Supervisor("sup", children=[ChildSpec(id="a", run=actor, shutdown=4)])
@@ -482,7 +482,7 @@ async def test_a_cancelled_stop_still_stops(autojump_clock: MockClock) -> None:
 
 
 async def test_a_slow_stop_keeps_nobody_from_being_supervised(autojump_clock: MockClock) -> None:
-    """While one child takes its time, another is restarted and a third added."""
+    """While one child stops slowly, another is restarted and a third added."""
     puppets = Puppets()
     actor = slow([], 50)
     supervisor = Supervisor(
@@ -498,7 +498,7 @@ async def test_a_slow_stop_keeps_nobody_from_being_supervised(autojump_clock: Mo
 
 
 async def test_a_child_may_stop_itself_and_start_siblings() -> None:
-    """Calls from inside a child do not lock up, and its siblings do not inherit its context."""
+    """Calls from inside a child do not deadlock, and its siblings do not inherit its context."""
     puppets = Puppets()
     seen: list[str] = []
 
@@ -523,7 +523,7 @@ async def test_a_child_may_stop_itself_and_start_siblings() -> None:
 
 
 async def test_a_sibling_waits_for_a_child_that_signals_ready(autojump_clock: MockClock) -> None:
-    """The next child, and `started()`, wait until it says that it is up; on restarts, too."""
+    """The next child, and `started()`, wait until the child is up; so do restarts."""
     starts: list[tuple[str, float]] = []
 
     async def service(box: Mailbox[int]) -> None:
@@ -553,7 +553,7 @@ async def test_a_sibling_waits_for_a_child_that_signals_ready(autojump_clock: Mo
 
 
 async def test_a_child_that_fails_before_it_is_ready_does_not_lock_up_the_start() -> None:
-    """It is restarted as often as the intensity allows, and then `run` fails before `started()`."""
+    """It is restarted as often as the intensity allows; then `run` fails before `started()`."""
 
     async def hopeless(_: Mailbox[int]) -> None:
         await trio.lowlevel.checkpoint()
@@ -569,7 +569,7 @@ async def test_a_child_that_fails_before_it_is_ready_does_not_lock_up_the_start(
 
 
 async def test_stopping_while_the_first_children_start_is_orderly() -> None:
-    """A stop, or a cancel, that comes before a child is ready does not wait for it."""
+    """A stop or a cancellation before a child is up does not wait for it to be up."""
 
     async def never_ready(_: Mailbox[int]) -> None:
         await trio.sleep_forever()
@@ -590,7 +590,7 @@ async def test_stopping_while_the_first_children_start_is_orderly() -> None:
 
 
 async def test_backoff_delays_restarts_of_that_child_only(autojump_clock: MockClock) -> None:
-    """Waits grow while the child keeps failing, begin anew after a healthy run, and hold up nobody else."""
+    """Waits grow while the child keeps failing, begin again after a healthy run, and delay no sibling."""
     puppets = Puppets()
     backoff = Backoff(first=1, factor=3, longest=5, healthy=60)
     supervisor = Supervisor(
@@ -613,7 +613,7 @@ async def test_backoff_delays_restarts_of_that_child_only(autojump_clock: MockCl
 
 @pytest.mark.parametrize("how", ["stop_child", "stop", "group"])
 async def test_a_child_in_backoff_can_be_overtaken(autojump_clock: MockClock, how: str) -> None:
-    """While it waits it can be stopped, its supervisor can end, and a group restart takes it along, once."""
+    """While a child waits, it or its supervisor can be stopped, or a group restart takes it along, once."""
     puppets = Puppets()
     supervisor = Supervisor(
         "sup",

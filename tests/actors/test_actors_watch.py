@@ -1,4 +1,4 @@
-"""Death-watch, nested supervisors, and what a console is shown."""
+"""Death-watch, nested supervisors, and the snapshots that a console shows."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from mpi_actors.errors import RestartIntensityExceeded, UnknownChild
 
 
 async def test_a_watcher_hears_of_every_end() -> None:
-    """Failed, normal and stopped ends are told with their generation; the last says that it has gone."""
+    """Failed, normal and stopped ends are sent with their generation; the last notice has `gone` set."""
     puppets = Puppets()
     supervisor = Supervisor("sup", children=puppets.specs("a"))
     watcher: Mailbox[Exited] = Mailbox("watcher")
@@ -44,7 +44,7 @@ async def test_a_watcher_hears_of_every_end() -> None:
 
 
 async def test_notices_carry_the_error() -> None:
-    """The exception itself is in the notice of a failure."""
+    """The notice of a failure has the exception itself."""
     puppets = Puppets()
     supervisor = Supervisor("sup", children=puppets.specs("a", restart=Restart.TEMPORARY))
     watcher: Mailbox[Exited] = Mailbox("watcher")
@@ -55,7 +55,7 @@ async def test_notices_carry_the_error() -> None:
 
 
 async def test_a_watcher_hears_of_group_restarts_and_the_end_of_all() -> None:
-    """A sibling that was stopped for another's sake, and the supervisor's own end, are ends, too."""
+    """A sibling that stops for a group restart, or with its supervisor, is reported, too."""
     puppets = Puppets()
     supervisor = Supervisor("sup", strategy=Strategy.ONE_FOR_ALL, children=puppets.specs("ab"))
     watcher: Mailbox[Exited] = Mailbox("watcher")
@@ -68,7 +68,7 @@ async def test_a_watcher_hears_of_group_restarts_and_the_end_of_all() -> None:
 async def test_a_child_that_goes_while_it_waits_for_its_restart_is_told_as_gone(
     autojump_clock: MockClock,
 ) -> None:
-    """No watcher waits for ever for a child that will not come back from its backoff."""
+    """No watcher waits for ever for a child that does not come back from its backoff."""
     puppets = Puppets()
     supervisor = Supervisor("sup", children=puppets.specs("a", backoff=Backoff(first=10)))
     watcher: Mailbox[Exited] = Mailbox("watcher")
@@ -80,7 +80,7 @@ async def test_a_child_that_goes_while_it_waits_for_its_restart_is_told_as_gone(
 
 
 async def test_a_watcher_can_neither_block_nor_break_supervision(caplog: pytest.LogCaptureFixture) -> None:
-    """Full or closed boxes get dead letters, a function that raises is logged; restarts go on."""
+    """Full or closed boxes get dead letters, a function that raises is logged, and restarts go on."""
     puppets = Puppets()
     supervisor = Supervisor("sup", children=puppets.specs("a"))
     full: Mailbox[Exited] = Mailbox("full", capacity=1, control_capacity=1)
@@ -103,7 +103,7 @@ async def test_a_watcher_can_neither_block_nor_break_supervision(caplog: pytest.
 
 
 async def test_unwatch_ends_it() -> None:
-    """After `unwatch` nothing comes; doing it again is harmless; other watchers are not concerned."""
+    """After `unwatch` no notice comes; a second call does nothing; other watchers are not affected."""
     puppets = Puppets()
     supervisor = Supervisor("sup", children=puppets.specs("a"))
     leaves: Mailbox[Exited] = Mailbox("leaves")
@@ -122,14 +122,14 @@ async def test_unwatch_ends_it() -> None:
 
 
 def tree(puppets: Puppets, *, inner_restarts: int = 0) -> tuple[Supervisor, Supervisor]:
-    """outer(x, inner(a, b), y), where the inner one allows so many restarts."""
+    """Make outer(x, inner(a, b), y), where the inner supervisor has the given intensity."""
     inner = Supervisor("inner", children=puppets.specs("ab"), intensity=Intensity(inner_restarts, 5))
     outer = Supervisor("outer", children=[*puppets.specs("x"), inner.as_child(), *puppets.specs("y")])
     return outer, inner
 
 
 async def test_a_tree_starts_in_order_and_stops_in_reverse() -> None:
-    """A nested supervisor's children are up before its next sibling starts, and stop in its turn."""
+    """A nested supervisor's children are up before its next sibling starts, and stop when it does."""
     puppets = Puppets()
     outer, _ = tree(puppets)
     async with running(outer):
@@ -139,7 +139,7 @@ async def test_a_tree_starts_in_order_and_stops_in_reverse() -> None:
 
 
 async def test_a_nested_failure_is_handled_one_level_up() -> None:
-    """The inner supervisor gives up, the outer one starts it again, and its addresses stay the same."""
+    """The inner supervisor fails, the outer one restarts it, and the addresses below stay the same."""
     puppets = Puppets()
     outer, inner = tree(puppets)
     watcher: Mailbox[Exited] = Mailbox("watcher")
@@ -160,7 +160,7 @@ async def test_a_nested_failure_is_handled_one_level_up() -> None:
 
 
 async def test_intensity_passes_through_all_levels() -> None:
-    """When every level has given up, the error at the top has the whole chain of causes."""
+    """When every level has failed, the error at the top has the whole chain of causes."""
     puppets = Puppets()
     inner = Supervisor("inner", children=puppets.specs("a"), intensity=Intensity(0, 5))
     outer = Supervisor("outer", children=[inner.as_child()], intensity=Intensity(0, 5))
@@ -205,7 +205,7 @@ async def test_stopping_a_nested_supervisor_closes_what_is_below() -> None:
 
 
 async def test_a_supervisor_runs_again_after_it_has_ended(autojump_clock: MockClock) -> None:
-    """A second run starts the same children behind the same addresses, and holds nothing against them."""
+    """A second run starts the same children with the same addresses, and counts restarts from zero."""
     puppets = Puppets()
     children = [puppets.spec("a", backoff=Backoff(first=1)), *puppets.specs("b")]
     supervisor = Supervisor("sup", children=children, intensity=Intensity(1, 1000))
@@ -224,7 +224,7 @@ async def test_a_supervisor_runs_again_after_it_has_ended(autojump_clock: MockCl
 
 
 async def test_a_later_child_that_waits_goes_with_its_supervisor(autojump_clock: MockClock) -> None:
-    """A child that is forgotten while it waits for its restart leaves no open mailbox behind."""
+    """A child that is forgotten while it waits for its restart leaves no open mailbox."""
     puppets = Puppets()
     inner = Supervisor("inner", children=puppets.specs("a"), intensity=Intensity(1, 5))
     async with running(Supervisor("outer", children=[inner.as_child()])):
@@ -266,7 +266,7 @@ async def test_a_snapshot_shows_the_whole_tree(autojump_clock: MockClock) -> Non
 
 @pytest.mark.parametrize("text", ["", "one\ntwo", "x" * 10_000, None])
 async def test_errors_are_shown_in_one_short_line(text: str | None) -> None:
-    """Whatever an exception says, or fails to say, what is kept to be shown is one line of bounded length."""
+    """Whatever an exception's text is, or if it has none, one line of bounded length is kept."""
 
     class Odd(Exception):
         def __str__(self) -> str:

@@ -52,7 +52,7 @@ class Recorder:
 
 
 async def test_apply_calls_the_target(autojump_clock: MockClock) -> None:
-    """Each fault and relief has its method; a partition is a cut of each pair."""
+    """Each fault, and each end of one, has its method; a partition is a cut of each pair."""
     target = Recorder()
     target.began = trio.current_time()
     now = After(0)
@@ -79,7 +79,7 @@ async def test_apply_calls_the_target(autojump_clock: MockClock) -> None:
 
 
 async def test_a_driver_keeps_the_plans_times(autojump_clock: MockClock) -> None:
-    """Faults and reliefs happen at their times, events at once, and the driver ends after the last."""
+    """Timed faults come at their times, others at their events; the driver ends after the last end."""
     target = Recorder()
     target.began = trio.current_time()
     plan = FaultPlan((FreezePeer(1, 2.0, After(1)), CutOff(0, 1, 5.0, AtEvent("message", 2))))

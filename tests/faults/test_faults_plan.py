@@ -40,7 +40,7 @@ def test_a_plan_survives_json(plan: FaultPlan) -> None:
 
 
 def test_the_json_of_a_plan() -> None:
-    """The JSON is one that a person can write."""
+    """A person can write the JSON of a plan."""
     fault = '{"fault": "freeze_peer", "peer": 1, "seconds": 2.5, "event": "message", "k": 3}'
     text = f'{{"seed": 7, "faults": [{fault}]}}'
     plan = FaultPlan((FreezePeer(1, 2.5, AtEvent("message", 3)),), 7)
@@ -76,7 +76,7 @@ def test_the_json_of_a_plan() -> None:
     ],
 )
 def test_json_that_makes_no_sense_is_refused(text: str) -> None:
-    """Whatever is no plan raises one named error, which is the user's."""
+    """Text that is no plan raises BadFaultPlan, which is a usage error."""
     with pytest.raises(BadFaultPlan):
         FaultPlan.from_json(text)
     assert issubclass(BadFaultPlan, UsageError)
@@ -84,7 +84,7 @@ def test_json_that_makes_no_sense_is_refused(text: str) -> None:
 
 @pytest.mark.parametrize("seconds", [-1.0, inf, nan, 1e10])
 def test_times_are_finite_and_not_negative(seconds: float) -> None:
-    """A time that never comes, or has passed, is refused."""
+    """A time that is infinite, too large or negative is refused."""
     with pytest.raises(BadFaultPlan):
         After(seconds)
     with pytest.raises(BadFaultPlan):
@@ -105,13 +105,13 @@ def test_a_peer_is_not_cut_off_from_itself() -> None:
 
 
 def test_a_partition_cuts_each_pair_of_two_groups() -> None:
-    """Peers of one group stay together."""
+    """Peers of one group are not cut off from each other."""
     assert Partition(((2, 0), (1,), (3,)), 1.0, After(0)).pairs == ((0, 1), (0, 3), (1, 2), (1, 3), (2, 3))
 
 
 @given(seed=st.integers(), peers=st.integers(1, 6), ranks=st.integers(0, 5), spare=st.sets(st.integers(0, 5)))
 def test_a_random_plan_keeps_to_its_limits(seed: int, peers: int, ranks: int, spare: set[int]) -> None:
-    """It depends on its arguments only, names existing peers and ranks, and never kills all peers."""
+    """A plan depends only on the arguments, names existing peers and ranks, and never kills all peers."""
 
     def make() -> FaultPlan:
         events = {"message": 9, "ack": 4}
@@ -150,7 +150,7 @@ def test_seeds_make_different_plans() -> None:
 
 
 def test_plans_cannot_be_changed() -> None:
-    """A plan is a value: it can be a key, and has no setters."""
+    """A plan is a value: it can be a key, and its fields cannot be set."""
     plan = FaultPlan((KillPeer(1, After(1)),))
     assert {plan: 1}[FaultPlan((KillPeer(1, After(1)),))] == 1
     with pytest.raises(attrs.exceptions.FrozenInstanceError):

@@ -26,12 +26,12 @@ PLANS = fault_plans(peers=4, ranks=3, events={"message": 20, "checkpoint": 3})
 
 
 def runner(*plan: Fault) -> FaultRunner:
-    """A runner of these faults."""
+    """Make a runner of these faults."""
     return FaultRunner(FaultPlan(plan))
 
 
 def test_timed_faults_come_due_in_their_order() -> None:
-    """Each is returned once, when its time has come; equal times keep the plan's order."""
+    """Each fault is returned once, at its time; faults of one time keep the plan's order."""
     late, first, second = (KillPeer(2, After(2)), KillProcess(0, After(1)), KillProcess(1, After(1)))
     plan = runner(late, first, second)
     assert (plan.next_due, plan.due(0.9)) == (1, [])
@@ -42,7 +42,7 @@ def test_timed_faults_come_due_in_their_order() -> None:
 
 
 def test_events_are_counted_by_kind() -> None:
-    """The k-th event of its own kind triggers a fault, once."""
+    """The k-th event of its kind triggers a fault, once."""
     fault = KillProcess(1, AtEvent("message", 2))
     plan = runner(fault)
     outcomes = [plan.note_event(kind, 0.0) for kind in ("message", "ack", "ack", "message", "message")]
@@ -51,13 +51,13 @@ def test_events_are_counted_by_kind() -> None:
 
 
 def test_two_faults_at_one_event() -> None:
-    """All that wait for one event are triggered by it, equal ones too."""
+    """All faults that wait for one event come due at it, equal ones too."""
     one, other = KillProcess(1, AtEvent("message", 1)), KillPeer(1, AtEvent("message", 1))
     assert runner(one, other, one).note_event("message", 0.0) == [one, other, one]
 
 
 def test_stops_and_cuts_end() -> None:
-    """They are followed by their relief, so many seconds after they really began."""
+    """The end of a stop or cut comes as many seconds after its real beginning as the plan says."""
     freeze = FreezePeer(1, 2.0, After(1))
     cut = CutOff(2, 0, 3.0, AtEvent("message", 1))
     plan = runner(freeze, cut)
@@ -70,7 +70,7 @@ def test_stops_and_cuts_end() -> None:
 
 
 def test_overlapping_stops_end_with_the_last() -> None:
-    """A peer that is stopped again is not let go on early; the same for cuts, however they came about."""
+    """A peer that is stopped twice goes on after the later end; the same holds for cuts of any origin."""
     long, short = FreezePeer(1, 4.0, After(0)), FreezePeer(1, 1.0, After(1))
     cut, partition = CutOff(1, 0, 1.0, After(0)), Partition(((0,), (1, 2)), 3.0, After(0.5))
     plan = runner(long, short, cut, partition)
@@ -83,7 +83,7 @@ def test_overlapping_stops_end_with_the_last() -> None:
 
 
 def test_a_killed_peer_is_not_thawed() -> None:
-    """Whoever was killed while stopped needs no relief, and if started again is left alone."""
+    """A peer that was killed while it was stopped is not thawed, also if it is started again."""
     plan = runner(FreezePeer(1, 4.0, After(0)), KillPeer(1, After(1)))
     plan.due(1.0)
     assert plan.finished
@@ -91,7 +91,7 @@ def test_a_killed_peer_is_not_thawed() -> None:
 
 @given(PLANS)
 def test_everything_that_begins_ends(plan: FaultPlan) -> None:
-    """In the end each fault was returned once, each relief after its fault, and nothing is left."""
+    """Each fault is returned once, each end after its fault, and at last the runner is finished."""
     state = FaultRunner(plan)
     seen: list[object] = []
     for tick in range(200):

@@ -13,7 +13,7 @@ from mpi_actors.programs.functions import RankContext
 
 
 async def echo(rank: RankContext) -> None:
-    """Rank 0's arguments go to the last rank and back."""
+    """Send rank 0's arguments to the last rank and back."""
     other = rank.size - 1
     if rank.rank == 0:
         await rank.send(other, " ".join(rank.args))
@@ -28,7 +28,7 @@ PROGRAMS = {"echo": echo, "ring": ring}
 
 @pytest.mark.parametrize(("peers", "size"), [(1, 1), (1, 3), (2, 2), (3, 2), (3, 7)])
 async def test_a_job_gives_its_answer(autojump_clock: MockClock, peers: int, size: int) -> None:
-    """Any number of ranks on any number of peers."""
+    """A job of any number of ranks runs on any number of peers."""
     async with open_memory_pool(PROGRAMS, peers=peers) as pool:
         job = await pool.start("echo", size, "hello", "there")
         result = await job.wait()
@@ -37,7 +37,7 @@ async def test_a_job_gives_its_answer(autojump_clock: MockClock, peers: int, siz
 
 @pytest.mark.parametrize("fault", ["none", "kill", "process", "freeze", "cut"])
 async def test_a_loss_in_the_middle_changes_nothing(autojump_clock: MockClock, fault: str) -> None:
-    """The ring's answer is the same whatever happens to the peer or process of rank 1."""
+    """The ring's answer is the same, whatever happens to the peer or the process of rank 1."""
     async with open_memory_pool(PROGRAMS, peers=3) as pool:
         job = await pool.start("ring", 3)
         await trio.sleep(0.95)
@@ -55,7 +55,7 @@ async def test_a_loss_in_the_middle_changes_nothing(autojump_clock: MockClock, f
 
 
 async def test_a_failed_job_is_an_error_for_whoever_checks(autojump_clock: MockClock) -> None:
-    """`check` raises what went wrong, by name."""
+    """`check` raises JobFailed with the reason."""
     async with open_memory_pool(PROGRAMS, peers=1) as pool:
         job = await pool.start("ring", 2)
         job.kill("enough")

@@ -1,4 +1,4 @@
-"""The public way in: names, usage errors, pools in memory."""
+"""The public way to a pool: names, usage errors, pools in memory."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from mpi_actors.errors import UsageError
 
 @pytest.mark.parametrize("name", mpi_actors.__all__)
 def test_public_names_are_there(name: str) -> None:
-    """Whatever is in `__all__` can be had."""
+    """Each name in `__all__` can be imported."""
     assert getattr(mpi_actors, name) is not None
     assert name in dir(mpi_actors)
 
 
 def test_other_names_are_not() -> None:
-    """The error is the usual one."""
+    """Another name raises the usual AttributeError."""
     with pytest.raises(AttributeError, match="has no attribute 'nonsense'"):
         mpi_actors.nonsense  # type: ignore[attr-defined]  # noqa: B018
 
@@ -40,13 +40,13 @@ def test_a_rank_loads_no_network() -> None:
 
 
 async def hello(rank: Any) -> None:
-    """Rank 0 logs its argument."""
+    """Log the argument, at rank 0."""
     if rank.rank == 0:
         await rank.log(rank.args[0])
 
 
 async def test_a_pool_in_memory_runs_functions(autojump_clock: MockClock) -> None:
-    """As it stands in the documentation."""
+    """The example of the documentation works."""
     async with mpi_actors.open_pool(peers=2, memory=True, programs={"hello": hello}) as pool:
         job = await pool.start("hello", 2, "hi")
         result = await job.wait()
@@ -67,7 +67,7 @@ async def test_a_pool_in_memory_runs_functions(autojump_clock: MockClock) -> Non
     ],
 )
 async def test_what_makes_no_sense_is_said(arguments: dict[str, Any], text: str) -> None:
-    """A usage error tells what to do instead."""
+    """A usage error says what to do instead."""
     with pytest.raises(UsageError, match=text):
         async with mpi_actors.open_pool(**arguments):
             raise AssertionError("it opened")

@@ -1,4 +1,4 @@
-"""A daemon in small: runs two trees of processes under a warden and relays the pids that they write."""
+"""A small stand-in for a daemon: runs two trees of processes under a warden and prints their pids."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from mpi_actors.process import Process, ProcessSpec, Warden, clean_environment
 
 
 async def relay(process: Process) -> None:
-    """Copy a program's output to our own, one write at a time."""
+    """Copy a program's output to standard output, one write at a time."""
     async for chunk in process.stdout:
         os.write(1, chunk)
 

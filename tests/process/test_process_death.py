@@ -1,4 +1,4 @@
-"""Whatever dies, nothing of it is left."""
+"""Whatever dies, no process is left."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ async def test_no_process_outlives_a_killed_daemon(number: signal.Signals) -> No
 
 @pytest.mark.parametrize("way", ["kill", "leader"])
 async def test_a_ward_ends_with_its_descendants(warden: Warden, way: str) -> None:
-    """However the leader ends, its descendants are dead when `wait` returns; other wards live on."""
+    """However the leader ends, its descendants are dead when `wait` returns; other wards live."""
     other = await warden.spawn(python(TREE))
     others = handles(await read_lines(other.stdout, TREE_SIZE))
     process = await warden.spawn(python(TREE, "clear"))
@@ -77,7 +77,7 @@ async def test_an_exit_code_survives_the_sweep(warden: Warden) -> None:
 
 
 async def test_a_cancelled_warden_leaves_nothing() -> None:
-    """When `run` is cancelled, every process is dead before it returns, and waiters are told."""
+    """When `run` is cancelled, all processes die before it returns, and `wait` returns for each."""
     async with trio.open_nursery() as nursery:
         warden = Warden()
         await nursery.start(warden.run)

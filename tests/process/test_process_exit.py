@@ -1,4 +1,4 @@
-"""How ends are told apart and put into words."""
+"""How a program ended: the kinds of end, and their words."""
 
 from __future__ import annotations
 
@@ -24,5 +24,5 @@ from mpi_actors.process import Exit
     ids=lambda value: value if isinstance(value, str) else None,
 )
 def test_ends(exit: Exit, ok: bool, killed: bool, text: str) -> None:
-    """Own failures are told from ends that came from outside."""
+    """A failure of the program itself differs from an end that came from outside."""
     assert (exit.ok, exit.killed, exit.describe()) == (ok, killed, text)

@@ -16,7 +16,7 @@ MIB = 1024 * 1024
 
 
 def test_descriptors_for_many_tunnels() -> None:
-    """The daemon takes what it may have; programs still start with what there was."""
+    """The daemon raises its limit; programs still start with the limit of before."""
     before = resource.getrlimit(resource.RLIMIT_NOFILE)
     try:
         resource.setrlimit(resource.RLIMIT_NOFILE, (min(200, before[1]), before[1]))
@@ -31,7 +31,7 @@ def test_descriptors_for_many_tunnels() -> None:
 
 
 async def test_limits_are_in_force(warden: Warden) -> None:
-    """A program finds each limit that was asked for."""
+    """A program finds each limit that its spec has."""
     limits = ResourceLimits(memory=512 * MIB, open_files=64, cpu_seconds=100, file_size=MIB, core=0)
     names = ["AS", "NOFILE", "CPU", "FSIZE", "CORE"]
     code = f"import resource as r; print([r.getrlimit(getattr(r, 'RLIMIT_' + n)) for n in {names}])"
@@ -50,7 +50,7 @@ async def test_too_little_memory(warden: Warden) -> None:
 
 
 async def test_limits_above_our_own(warden: Warden) -> None:
-    """A limit above what we may have ourselves is cut down instead of refused."""
+    """A limit above this process's own is reduced, not refused."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     limits = ResourceLimits(open_files=hard * 2)
     result, output, _ = await run(warden, spec("sh", "-c", "ulimit -n", limits=limits))
@@ -59,18 +59,18 @@ async def test_limits_above_our_own(warden: Warden) -> None:
 
 @pytest.mark.parametrize("name", ["memory", "open_files", "cpu_seconds", "file_size", "core"])
 def test_negative_limits(name: str) -> None:
-    """A negative limit is refused when it is made."""
+    """A negative limit raises an error when it is made."""
     with pytest.raises(ValueError, match=name):
         ResourceLimits(**{name: -1})
 
 
 def test_unlimited() -> None:
-    """None leaves a limit alone."""
+    """None leaves a limit unchanged."""
     assert ResourceLimits(open_files=None, core=None).rlimits() == []
 
 
 def test_clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The environment is made of what is given and nothing else."""
+    """The environment has what it was made from, and nothing else."""
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "hush")
     monkeypatch.setenv("PYTHONPATH", "/somewhere")
     monkeypatch.delenv("LD_LIBRARY_PATH", raising=False)
@@ -88,7 +88,7 @@ def test_clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 async def test_an_interpreter_sees_our_packages(warden: Warden) -> None:
-    """The interpreter of rank programs is of our own environment, and gets its arguments in order."""
+    """The Python of rank programs is that of this environment, and gets its arguments in order."""
     argv = interpreter_argv(4, 2, ["a", "b c"])
     assert argv[1:] == ("run.py", "4", "2", "a", "b c")
     _, output, errors = await run(warden, spec(argv[0], "-c", "import sys, trio; print(sys.prefix)"))

@@ -1,4 +1,4 @@
-"""What programs leave behind is removed."""
+"""What programs leave behind can be removed."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def write(root: Path, files: dict[str, str]) -> Path:
 
 
 def test_remove(tmp_path: Path) -> None:
-    """Trees, files, links and nothing are removed; what links lead to is not."""
+    """Trees, files and links are removed, but not what links lead to; a missing path is no error."""
     keep = write(tmp_path / "keep", {"x": "x"})
     root = write(tmp_path / "t", {"a/b/c": "", "a/d": "", ".h/e": ""})
     (root / "a" / "link").symlink_to(keep)
@@ -30,7 +30,7 @@ def test_remove(tmp_path: Path) -> None:
 
 
 def test_remove_a_deep_tree(tmp_path: Path) -> None:
-    """A tree deeper than Python recurses, and with longer paths than the system takes, is removed."""
+    """A tree is removed that is deeper than Python recurses, with paths longer than the system takes."""
     top = current = os.open(tmp_path, os.O_RDONLY)
     try:
         for _ in range(1500):

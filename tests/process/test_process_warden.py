@@ -1,4 +1,4 @@
-"""Spawning, speaking to, signalling and reaping real programs."""
+"""The warden starts, signals and reaps real programs, and connects their streams."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from mpi_actors.process.warden_process import WardenProcess
 
 @pytest.mark.parametrize("code", [0, 1, 3, 255])
 async def test_exit_codes(warden: Warden, code: int) -> None:
-    """The exit code is the program's own."""
+    """The exit code is that of the program."""
     result, _, _ = await run(warden, spec("sh", "-c", f"exit {code}"))
     assert (result.code, result.signal, result.ok, result.killed) == (code, None, code == 0, False)
 
@@ -31,13 +31,13 @@ async def test_exit_codes(warden: Warden, code: int) -> None:
     ("name", "killed"), [("KILL", True), ("TERM", True), ("SEGV", False), ("ABRT", False)]
 )
 async def test_deadly_signals(warden: Warden, name: str, killed: bool) -> None:
-    """The signal that ended a program is told, and whether it came from outside."""
+    """The exit has the signal that ended the program, and whether it came from outside."""
     result, _, _ = await run(warden, spec("sh", "-c", f"kill -{name} $$"))
     assert (result.code, result.signal, result.killed) == (None, signal.Signals[f"SIG{name}"], killed)
 
 
 async def test_usage(warden: Warden) -> None:
-    """A program that fills 40 MB is reported to have had them."""
+    """A program that fills 40 MB is reported to have used them."""
     result, _, _ = await run(warden, python("b = bytearray(40_000_000); b[::4096] = b'x' * len(b[::4096])"))
     assert result.usage is not None
     assert result.usage.max_rss >= 40_000_000
@@ -45,7 +45,7 @@ async def test_usage(warden: Warden) -> None:
 
 
 async def test_the_three_streams(warden: Warden) -> None:
-    """Input, output and error output are apart, and the end of the input reaches the program."""
+    """Input, output and error output are separate, and the program sees the end of its input."""
     process = await warden.spawn(spec("sh", "-c", "cat; echo bad >&2"))
     await process.stdin.send_all(b"hello")
     await process.stdin.aclose()
@@ -71,7 +71,7 @@ async def test_ten_megabytes_both_ways(warden: Warden) -> None:
 
 
 async def test_many_waiters(warden: Warden, nursery: trio.Nursery) -> None:
-    """Every waiter gets the same end, early or late."""
+    """Every task in `wait` gets the same exit, early or late."""
     process = await warden.spawn(spec("cat"))
     results: list[Exit] = []
 
@@ -90,7 +90,7 @@ async def test_many_waiters(warden: Warden, nursery: trio.Nursery) -> None:
 
 
 async def test_signals_reach_the_whole_group(warden: Warden) -> None:
-    """A signal that a program handles gets to the leader and to its children."""
+    """A signal reaches the leader and its children."""
     code = """
 import os, signal, sys
 signal.signal(signal.SIGUSR1, lambda *_: child or os._exit(5))
@@ -107,7 +107,7 @@ signal.pause()
 
 
 async def test_kill_after_the_end_is_harmless(warden: Warden) -> None:
-    """Signals to a program that has ended go nowhere."""
+    """A signal to a program that has ended does nothing."""
     process = await warden.spawn(spec("true"))
     await ended(process)
     process.kill()
@@ -118,7 +118,7 @@ async def test_kill_after_the_end_is_harmless(warden: Warden) -> None:
 
 
 async def test_kill_races_with_the_end(warden: Warden) -> None:
-    """A kill at about the time of the end gives one of the two ends, and hits no later program."""
+    """A kill at about the time of the end gives one of the two exits, and hits no later program."""
     for _ in range(20):
         process = await warden.spawn(spec("true"))
         process.kill()
@@ -143,7 +143,7 @@ async def test_kill_races_with_the_end(warden: Warden) -> None:
     ids=["not found", "no file", "no program", "no directory", "null", "too long", "far too long"],
 )
 async def test_what_cannot_be_spawned(warden: Warden, change: dict[str, object], reason: str) -> None:
-    """A program that cannot be started raises CannotSpawn with the reason; the next spawn works."""
+    """A program that cannot start raises CannotSpawn with the reason; the next spawn works."""
     with pytest.raises(CannotSpawn, match=reason):
         await warden.spawn(attrs.evolve(spec("true"), **change))
     assert (await run(warden, spec("true")))[0].ok
@@ -166,7 +166,7 @@ async def test_arguments_that_are_not_ascii(warden: Warden) -> None:
 
 
 async def test_what_a_program_finds(warden: Warden, tmp_path: Path) -> None:
-    """A program has its own session, its directory, umask, three descriptors and default signals."""
+    """A program has a session, directory and umask of its own, three descriptors and default signals."""
     code = """
 import os
 print(os.getpid() == os.getsid(0) == os.getpgid(0), os.getcwd(), oct(os.umask(0)))
@@ -269,7 +269,7 @@ async def _spawn_and_forget(warden: Warden) -> None:
 
 
 async def test_an_abandoned_request_is_not_sent(nursery: trio.Nursery, tmp_path: Path) -> None:
-    """A program that nobody wants any more before its request is sent never starts."""
+    """A program whose spawn is cancelled before the request is sent never starts."""
     process = await WardenProcess.start()
     nursery.start_soon(process.run)
     touch = spec("touch", str(tmp_path / "started"))

@@ -38,7 +38,7 @@ def test_both_ways_to_list_children_agree() -> None:
 
 
 def test_marker_of() -> None:
-    """The marker is read from another process's environment; empty where there is none."""
+    """The marker of another process is read from its environment; it is empty where there is none."""
     for env, marker in [({"A": "b", warden_main.MARKER: "t.1"}, b"t.1"), ({"A": "b"}, b""), ({}, b"")]:
         with subprocess.Popen(["/bin/cat"], stdin=-1, stdout=-1, env=env) as child:
             assert child.stdin is not None
@@ -52,7 +52,7 @@ def test_marker_of() -> None:
 
 
 def test_a_marker_is_not_denied_during_exec() -> None:
-    """Just after exec, when the kernel still shows no environment, the answer is "cannot be told yet"."""
+    """Just after exec, when the kernel shows no environment yet, the answer is None."""
     for _ in range(100):
         with subprocess.Popen(["/bin/sleep", "1000"], env={warden_main.MARKER: "t.1"}) as child:
             found = warden_main.marker_of(child.pid)
@@ -61,7 +61,7 @@ def test_a_marker_is_not_denied_during_exec() -> None:
 
 
 def test_imports_little() -> None:
-    """The warden process starts without our package, trio, or anything else of size."""
+    """The warden process starts without this package, trio, or other large modules."""
     code = f"import sys; sys.argv[1:] = []; exec(open({warden_main.__file__!r}).read(), {{'__name__': 'w'}})"
     command = [sys.executable, "-I", "-S", "-c", f"{code}; print(*sys.modules)"]
     names = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()

@@ -1,4 +1,4 @@
-"""A listener that cannot keep up: ranks wait, nothing is lost."""
+"""When a listener cannot keep up, ranks wait, and no line is lost."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ LINES = 200
 
 
 async def chatter(rank: RankContext) -> None:
-    """Logs many lines."""
+    """Log many lines."""
     for number in range(LINES):
         await rank.log(f"{number}")
 
 
 async def chatter_and_fail(rank: RankContext) -> None:
-    """Logs many lines, and fails."""
+    """Log many lines, and fail."""
     await chatter(rank)
     raise ValueError("on purpose")
 
@@ -32,7 +32,7 @@ PROGRAMS = {"chatter": chatter, "chatter_and_fail": chatter_and_fail}
 
 
 async def test_a_held_bus_takes_no_lines_and_loses_none(autojump_clock: MockClock) -> None:
-    """While the bus is held, the log does not grow and the job does not end; then all of it comes."""
+    """While the bus is held, the log is empty and the job does not end; after that all lines come."""
     async with open_memory_pool(PROGRAMS, peers=2) as pool:
         let_go = pool.peers[0].daemon.bus.hold()
         job = await pool.start("chatter", 2)
@@ -47,7 +47,7 @@ async def test_a_held_bus_takes_no_lines_and_loses_none(autojump_clock: MockCloc
 
 
 async def test_the_lines_before_a_failure_are_not_lost(autojump_clock: MockClock) -> None:
-    """A rank that failed is judged only when its lines have been taken, however long that takes."""
+    """The coordinator decides about a failed rank only when it has the rank's lines, however late."""
     async with open_memory_pool(PROGRAMS, peers=1) as pool:
         bus = pool.peers[0].daemon.bus
         seen: list[str] = []

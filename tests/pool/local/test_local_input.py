@@ -1,4 +1,4 @@
-"""What rank 0 of a script reads: from one source to whichever daemon hosts it."""
+"""The input of rank 0 of a script goes from one source to the daemon that hosts the rank."""
 
 from __future__ import annotations
 
@@ -15,10 +15,12 @@ from mpi_actors.programs.spool import AHEAD, Spool
 from mpi_actors.wire.control import Feed
 
 PART = b"x" * (AHEAD // 2)
+DEADLINE = 600.0
+"""Seconds after which a test counts as hung, on however slow a machine."""
 
 
 class Daemon:
-    """As a daemon serves `Feed`."""
+    """Serves `Feed` as a daemon does."""
 
     def __init__(self, path: Path) -> None:
         self.spool = Spool(path)
@@ -33,7 +35,7 @@ class Daemon:
 
 
 class Source:
-    """Gives so many parts, and counts them."""
+    """Gives a number of parts, and counts them."""
 
     def __init__(self, parts: int) -> None:
         self.left = parts
@@ -52,12 +54,14 @@ class Source:
 
 
 async def read(daemon: Daemon) -> int:
-    """How many bytes a reader there gets to the end."""
+    """Return how many bytes a reader at that daemon gets, up to the end."""
     return sum([len(part) async for part in daemon.spool.read()])
 
 
 async def read_size(path: Path) -> int:
-    return (await trio.Path(path).stat()).st_size
+    """Return the size of a file; 0 if there is none."""
+    file = trio.Path(path)
+    return (await file.stat()).st_size if await file.exists() else 0
 
 
 @pytest.fixture
@@ -66,7 +70,7 @@ def path(tmp_path: Path) -> Path:
 
 
 async def test_any_daemon_has_all_of_it(path: Path, nursery: trio.Nursery) -> None:
-    """Whoever reads, at whatever time; the last part has its end."""
+    """A reader at any daemon, at any time, gets all of the input and its end."""
     daemons = [Daemon(path), Daemon(path)]
     nursery.start_soon(LocalInput("s", path, Source(7), lambda: daemons).run)
     with trio.fail_after(600):
@@ -75,7 +79,7 @@ async def test_any_daemon_has_all_of_it(path: Path, nursery: trio.Nursery) -> No
 
 
 async def test_a_source_is_read_only_a_little_ahead(path: Path, nursery: trio.Nursery) -> None:
-    """Without a reader an endless source fills no disk."""
+    """Without a reader, an endless source does not fill the disk."""
     daemons = [Daemon(path), Daemon(path)]
     source = Source(1_000_000)
     nursery.start_soon(LocalInput("s", path, source, lambda: daemons).run)
@@ -89,7 +93,7 @@ async def test_a_source_is_read_only_a_little_ahead(path: Path, nursery: trio.Nu
 
 
 async def test_a_daemon_that_comes_later_is_told(path: Path, nursery: trio.Nursery) -> None:
-    """Also when the others wait, have ended, or there is no more to come."""
+    """A new daemon hears of the input, also when others wait or have ended, or all of it is there."""
     first, second, third = daemons = [Daemon(path) for _ in range(3)]
     now = [first]
     input = LocalInput("s", path, Source(9), lambda: now)

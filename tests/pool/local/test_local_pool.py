@@ -30,13 +30,13 @@ EXAMPLES = Path(__file__).parents[3] / "example"
 
 @pytest.fixture
 def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Where pools put their directories."""
+    """The directory in which pools make theirs."""
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     return tmp_path
 
 
 async def test_the_life_of_a_pool(temporary: Path) -> None:
-    """Jobs, status, questions, errors as they were raised; a peer more; one less; nothing left."""
+    """Jobs, status, questions and errors; one peer more, one less; at the end nothing is left."""
     descriptors = len(os.listdir("/proc/self/fd"))
     with trio.fail_after(600):
         async with open_local_pool(EXAMPLES, peers=2) as pool:
@@ -86,7 +86,7 @@ async def test_the_life_of_a_pool(temporary: Path) -> None:
 
 
 async def test_losing_the_coordinator_is_told(temporary: Path) -> None:
-    """Who waits for a job whose coordinator is killed is told so, and a dead peer starts no more jobs."""
+    """`wait` returns when the job's coordinator is killed, and a dead peer starts no more jobs."""
     with trio.fail_after(600):
         async with mpi_actors.open_pool(peers=1, store=EXAMPLES / "round_echo") as pool:
             job = await pool.start("round_echo", 2, "100000", "0.05")
@@ -100,7 +100,7 @@ async def test_losing_the_coordinator_is_told(temporary: Path) -> None:
 
 
 async def test_what_cannot_be_opened_is_said(temporary: Path) -> None:
-    """A store that is none raises what the daemon raised, as it is, and leaves nothing."""
+    """A store that does not exist raises the daemon's own error, and leaves nothing."""
     with trio.fail_after(600), pytest.raises(BadStore, match="there is no"):
         async with open_local_pool(temporary / "nothing", peers=1):
             raise AssertionError("it opened")
@@ -108,7 +108,7 @@ async def test_what_cannot_be_opened_is_said(temporary: Path) -> None:
 
 
 async def test_an_error_inside_comes_out_as_it_is(temporary: Path) -> None:
-    """The caller's own exception is not wrapped; frozen daemons and running jobs do not delay the end."""
+    """The caller's own exception is in no group; frozen daemons and running jobs do not delay the end."""
 
     async def fail() -> None:
         async with open_local_pool(EXAMPLES / "round_echo", peers=1) as pool:
@@ -123,7 +123,7 @@ async def test_an_error_inside_comes_out_as_it_is(temporary: Path) -> None:
 
 @pytest.mark.parametrize("seconds", [0.0, 0.05, 0.5])
 async def test_cancelled_while_it_opens(temporary: Path, seconds: float) -> None:
-    """Nothing is left of a pool that was not wanted any more before it was open."""
+    """A pool that is cancelled before it is open leaves nothing."""
     with trio.move_on_after(seconds):
         async with open_local_pool(EXAMPLES / "echo", peers=2):
             await trio.sleep_forever()
@@ -131,7 +131,7 @@ async def test_cancelled_while_it_opens(temporary: Path, seconds: float) -> None
 
 
 async def test_connect_raises_what_the_daemon_raises(temporary: Path) -> None:
-    """A request's named error crosses the channel."""
+    """An error of the daemon keeps its class on the way to the launcher."""
     from mpi_actors.wire.control import Connect
 
     with trio.fail_after(600):

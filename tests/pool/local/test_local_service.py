@@ -45,7 +45,7 @@ REQUESTS: list[words.ControlRequest[object]] = [
 
 @pytest.mark.parametrize("request_", REQUESTS, ids=lambda request: request.name)
 def test_a_request_arrives_as_it_was(request_: words.ControlRequest[object]) -> None:
-    """Each kind is one line, and is read back as it was written."""
+    """Each kind of request is one line, and is decoded to what was encoded."""
     line = words.encode_request(7, request_)
     assert line.count(b"\n") == 1
     assert words.decode_request(line) == (7, request_)
@@ -64,14 +64,14 @@ def test_a_request_arrives_as_it_was(request_: words.ControlRequest[object]) -> 
     ],
 )  # fmt: skip
 def test_nonsense_is_refused(line: bytes) -> None:
-    """A line that is no request, answer or event has one named error."""
+    """A line that is no request, answer or event raises BadMessage."""
     for decode in (words.decode_request, words.decode_answer, words.decode_event):
         with pytest.raises(BadMessage):
             decode(line)
 
 
 def test_an_answer_has_its_type() -> None:
-    """Nested values come back as the classes that they were."""
+    """Nested values are decoded to the classes that they had."""
     opened = words.Opened(peer=PeerId("x"), addresses=("a", "b"), pid=3)
     answer = words.decode_answer(words.encode_answer(4, opened))
     assert answer.id == 4
@@ -83,7 +83,7 @@ def test_an_answer_has_its_type() -> None:
 
 
 def test_an_error_is_raised_as_what_it_was() -> None:
-    """Errors of mpi_actors keep their class; others become the root class and keep their name."""
+    """Errors of mpi_actors keep their class; others become MpiActorsError, with their name in the text."""
     answer = words.decode_answer(words.encode_error(1, UnknownJob("no such job")))
     with pytest.raises(UnknownJob, match=r"^no such job$"):
         words.take_value(answer, words.Stop())
@@ -98,7 +98,7 @@ VALUES = {"str": "text", "int": 3, "float": 1.5, "bool": True, "tuple[str, ...]"
 
 @pytest.mark.parametrize("name", sorted(event_classes()))
 def test_an_event_arrives_as_it_was(name: str) -> None:
-    """Every kind of event can be read back from its JSON."""
+    """Every kind of event can be decoded from its JSON."""
     cls = event_classes()[name]
     event = cls(**{field.name: _value(str(field.type)) for field in attrs.fields(cls)})
     assert words.decode_event(to_json(event, 12.5).encode()) == (12.5, event)
@@ -110,7 +110,7 @@ def _value(kind: str) -> object:
 
 @given(st.text())
 def test_any_text_can_be_logged(text: str) -> None:
-    """A log line is one JSON line, whatever is in it."""
+    """A log line is one line of JSON, whatever its text."""
     text = text.encode(errors="replace").decode()
     event = Log(job=JOB, rank=0, text=text)
     line = to_json(event, 1.0).encode()
@@ -123,7 +123,7 @@ def log(size: int, stream: str = "log") -> Event:
 
 
 async def test_a_slow_reader_holds_the_bus() -> None:
-    """With much unread, the bus is held; standard error is dropped and told; reading on frees the bus."""
+    """With much unread, the bus is held and standard error dropped, with a notice; a read frees the bus."""
     bus = EventBus()
     outbox = EventOutbox(bus)
     bus.listen(outbox.put)
@@ -143,7 +143,7 @@ async def test_a_slow_reader_holds_the_bus() -> None:
 
 
 async def test_events_wait_for_nobody_when_there_is_room(autojump_clock: MockClock) -> None:
-    """The outbox gives events in order, many at once, and waits when there is none."""
+    """The outbox gives events in order, many at once, and `take` waits when there is none."""
     bus = EventBus()
     outbox = EventOutbox(bus)
     bus.listen(outbox.put)
