@@ -73,7 +73,7 @@ async def test_any_daemon_has_all_of_it(path: Path, nursery: trio.Nursery) -> No
     """A reader at any daemon, at any time, gets all of the input and its end."""
     daemons = [Daemon(path), Daemon(path)]
     nursery.start_soon(LocalInput("s", path, Source(7), lambda: daemons).run)
-    with trio.fail_after(600):
+    with trio.fail_after(DEADLINE):
         assert await read(daemons[1]) == 7 * len(PART)
         assert await read(daemons[0]) == 7 * len(PART)
 
@@ -83,7 +83,7 @@ async def test_a_source_is_read_only_a_little_ahead(path: Path, nursery: trio.Nu
     daemons = [Daemon(path), Daemon(path)]
     source = Source(1_000_000)
     nursery.start_soon(LocalInput("s", path, source, lambda: daemons).run)
-    with trio.fail_after(600):
+    with trio.fail_after(DEADLINE):
         while await read_size(path) < 3 * len(PART):  # noqa: ASYNC110 - a file tells nobody
             await trio.sleep(0.01)
     await trio.testing.wait_all_tasks_blocked(0.05)
@@ -102,7 +102,7 @@ async def test_a_daemon_that_comes_later_is_told(path: Path, nursery: trio.Nurse
     first.ended = True
     now[:] = [first, second]
     input.on_daemon_up()
-    with trio.fail_after(600):
+    with trio.fail_after(DEADLINE):
         assert await read(second) == 9 * len(PART)
         now[:] = daemons
         input.on_daemon_up()
