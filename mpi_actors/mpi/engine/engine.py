@@ -260,9 +260,8 @@ class Engine(Progress):
     def mprobe(self, source: int, context: int, tag: int) -> Matched:
         """Wait for a message that fits, and take it out of the queue."""
         with self.lock:
-            self._await(source, context, tag)
-            found = self.matching.take(source, context, tag)
-            assert found is not None
+            found = self._await(source, context, tag)
+            self.matching.remove(found)
             return found
 
     def improbe(self, source: int, context: int, tag: int) -> Matched | None:
@@ -292,10 +291,8 @@ class Engine(Progress):
 
         if source < 0:
             self.choices.commit("ANY_SOURCE")
-        if not found():
+        while (arrival := self.matching.find(source, context, tag)) is None:
             self.wait_for(found, Receive(source, context, tag, None).describe)
-        arrival = self.matching.find(source, context, tag)
-        assert arrival is not None
         return arrival
 
     # --- schedules ----------------------------------------------------------------------------------------

@@ -48,8 +48,8 @@ class ProgressHelper:
 
     def _run(self) -> None:
         while True:
-            if self._poll.poll(_HELP_INTERVAL):
-                self._hear()
+            if self._poll.poll(_HELP_INTERVAL) and self._wiring is not None:
+                self._hear(self._wiring)
             else:
                 self._help()
 
@@ -66,10 +66,9 @@ class ProgressHelper:
             finally:
                 engine.lock.release()
 
-    def _hear(self) -> None:
-        assert self._wiring is not None
+    def _hear(self, wiring: ChannelWiring) -> None:
         try:
-            heard = self._wiring.hear()
+            heard = wiring.hear()
         except ProtocolError:
             heard = []
         if not heard:

@@ -91,9 +91,7 @@ class Inlet:
             return
         if arrival.pulled or arrival.size != len(view):
             raise BadFrame(f"message {seq} is sent again, with another size or kind")
-        self._place(arrival)
-        assert arrival.body is not None
-        memoryview(arrival.body)[:] = view
+        self._place(arrival)[:] = view
         self.on_filled(arrival)
 
     def begin(self, note: int, flags: int, tag: int, context: int, seq: int, length: int) -> Arrival:
@@ -223,13 +221,15 @@ class Inlet:
                 self.partner.say(frames.MATCHED, seq)
         return arrival
 
-    def _place(self, arrival: Arrival) -> None:
-        """Choose the memory for a message's bytes: the receiver's own if they fit."""
-        receive = arrival.receive
+    def _place(self, arrival: Arrival) -> memoryview:
+        """Choose and return the memory for a message's bytes: the receiver's own if they fit."""
+        receive, body = arrival.receive, arrival.body
         if receive is not None and receive.into is not None and len(receive.into) >= arrival.size:
-            arrival.body = receive.into[: arrival.size]
-        elif arrival.body is None or len(arrival.body) != arrival.size:
-            arrival.body = bytearray(arrival.size)
+            body = receive.into[: arrival.size]
+        elif body is None or len(body) != arrival.size:
+            body = bytearray(arrival.size)
+        arrival.body = body
+        return memoryview(body)
 
     def _complete(self, arrival: Arrival, receive: Receive) -> None:
         body = arrival.body

@@ -123,6 +123,10 @@ class Matching:
                 return arrival
         return None
 
+    def remove(self, arrival: Arrival) -> None:
+        """Take an arrived message out of its queue."""
+        self.unexpected[arrival.context].remove(arrival)
+
     def withdraw(self, receive: Receive) -> bool:
         """Take a posted receive out of its queue; return False if a message has matched it."""
         queue = self.posted.get(receive.context, [])

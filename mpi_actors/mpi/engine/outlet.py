@@ -140,7 +140,6 @@ class Outlet:
             self._finish(sending)
 
     def _send_digest(self, sending: Sending) -> None:
-        assert self.partner.stream is not None
         sync = sending.mode == SYNCHRONOUS
         seq = sending.seq
         mark = digest_of(sending.data, sending.context ^ sending.number)

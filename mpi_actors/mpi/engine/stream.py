@@ -160,7 +160,7 @@ class Stream:
             return True
         try:
             if self.sink is not None:
-                self._on_sink_read(count)
+                self._on_sink_read(self.sink, count)
             else:
                 self.more |= self.left + count == len(self.rx)
                 self._parse(self.left + count)
@@ -168,14 +168,13 @@ class Stream:
             self.partner.on_stream_lost(self, f"{type(error).__name__}: {error}")
         return True
 
-    def _on_sink_read(self, count: int) -> None:
+    def _on_sink_read(self, arrival: Arrival, count: int) -> None:
         at = self.sink_at
         self.sink_at += count
         self.sink_mark.update(self.sink_view[at : self.sink_at])
         if self.sink_at == len(self.sink_view):
-            arrival, self.sink = self.sink, None
+            self.sink = None
             self.sink_view = memoryview(b"")
-            assert arrival is not None
             self.partner.inlet.on_filled(arrival, self.sink_mark.digest())
 
     def _parse(self, end: int) -> None:
