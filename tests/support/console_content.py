@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Collection, Iterable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from types import SimpleNamespace
@@ -12,7 +12,8 @@ from typing import cast
 
 import trio
 
-from mpi_actors.cli.content.content import CollectedReport, Content
+from mpi_actors.cli.arguments.content import ContentArguments
+from mpi_actors.cli.content.content import CollectedReport, Content, OpenContent
 from mpi_actors.content.access import Access
 from mpi_actors.content.formats.cid import Cid, Codec
 from mpi_actors.content.formats.limits import TreeLimits
@@ -142,6 +143,15 @@ class FakeBackend(ContentBackend):
     async def pins(self) -> dict[Cid, frozenset[str]]:
         return {cid: frozenset(owners) for cid, owners in self.owners.items() if owners}
 
+    async def block(self, cid: Cid) -> bytes:
+        raise NotImplementedError("no command reads single blocks")
+
+    async def pin_blocks(self, cids: Collection[Cid], owner: str) -> None:
+        raise NotImplementedError("no command pins single blocks")
+
+    async def forget(self, cid: Cid) -> None:
+        raise NotImplementedError("no command forgets a tree")
+
     async def collect(self) -> Collected:
         found, self.removed = self.removed, Collected(0, 0)
         return found
@@ -196,5 +206,8 @@ if __name__ == "__main__":
     from mpi_actors.cli.content import command
     from mpi_actors.cli.main import main
 
-    command.real_content = lambda _: FakeContent().open
+    def fake_content(arguments: ContentArguments) -> OpenContent:
+        return FakeContent().open
+
+    command.real_content = fake_content
     sys.exit(main())

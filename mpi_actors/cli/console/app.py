@@ -150,7 +150,7 @@ class _App:
             return console.exit_code
 
     async def _watch_signals(self, *, task_status: trio.TaskStatus[None]) -> None:
-        # signals that the parent process ignores (nohup, background jobs of scripts) stay ignored
+        # a signal that is ignored from the start (nohup, background jobs of scripts) stays ignored
         wanted = [each for each in _SIGNALS if signal.getsignal(each) is not signal.SIG_IGN]
         with trio.open_signal_receiver(*wanted) as signals:
             task_status.started()

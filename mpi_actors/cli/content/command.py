@@ -104,7 +104,7 @@ class _Life:
             raise OutputLost(f"cannot write: {error.strerror}") from error
 
     async def _watch_signals(self, scope: trio.CancelScope, *, task_status: trio.TaskStatus[None]) -> None:
-        # signals that the parent process ignores (nohup, background jobs of scripts) stay ignored
+        # a signal that is ignored from the start (nohup, background jobs of scripts) stays ignored
         wanted = [number for number in _SIGNALS if signal.getsignal(number) is not signal.SIG_IGN]
         with trio.open_signal_receiver(*wanted) as signals:
             task_status.started()

@@ -103,7 +103,7 @@ async def _run(options: RunArguments, terminal: Terminal) -> int:
 async def _watch_signals(
     received: list[int], scope: trio.CancelScope, *, task_status: trio.TaskStatus[None]
 ) -> None:
-    # signals that the parent process ignores (nohup, background jobs of scripts) stay ignored
+    # a signal that is ignored from the start (nohup, background jobs of scripts) stays ignored
     wanted = [number for number in _SIGNALS if signal.getsignal(number) is not signal.SIG_IGN]
     with trio.open_signal_receiver(*wanted) as signals:
         task_status.started()
