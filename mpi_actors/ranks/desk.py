@@ -13,7 +13,7 @@ from ..lanes.router import Router
 from ..process.exit import Exit
 from ..programs.program import Order, Running
 from ..replay.endpoint import Endpoint
-from ..wire.messages import MAX_TEXT, RankBroke, RankExited, RankStderr, ToCoordinator
+from ..wire.messages import MAX_LINE, MAX_NAME, MAX_TEXT, RankBroke, RankExited, RankStderr, ToCoordinator
 from ..wire.reports import Report, encode_report
 
 _STDERR_TAIL = 40
@@ -22,13 +22,9 @@ traceback."""
 _MAX_STDERR_LINE = 8192
 """Characters kept of each of those lines."""
 _MAX_STDERR = 32_000
-"""Characters of all those lines: with the traceback, they fit into one control message."""
+"""Characters of all those lines: half of what a text field of a message holds."""
 _MAX_LONG_TEXT = 60_000
-"""Characters of a traceback or of a reason in one control message."""
-_MAX_DESCRIPTION = 4096
-"""Characters that say how a program ended."""
-_MAX_ERROR_NAME = 255
-"""Characters of an error's name."""
+"""Characters of a traceback or of a reason: a little less than a text field of a message holds."""
 
 
 @attrs.frozen
@@ -112,9 +108,7 @@ class Desk:
             name = name or type(error).__name__
             text = f"rank {order.rank}: {name}: {error}"
             self.tell(
-                RankBroke(
-                    order.job, order.rank, order.incarnation, name[:_MAX_ERROR_NAME], text[:_MAX_LONG_TEXT]
-                )
+                RankBroke(order.job, order.rank, order.incarnation, name[:MAX_NAME], text[:_MAX_LONG_TEXT])
             )
             self._on_broken()
 
@@ -129,7 +123,7 @@ class Desk:
                 killed=ending.killed,
                 code=ending.code,
                 reports=self.endpoint.lane(COORDINATOR).outgoing.count,
-                description=ending.description[:_MAX_DESCRIPTION],
+                description=ending.description[:MAX_LINE],
                 stderr="\n".join(self._stderr)[-_MAX_STDERR:],
                 traceback=ending.traceback[-_MAX_LONG_TEXT:],
                 aborted=ending.aborted,

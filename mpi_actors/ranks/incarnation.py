@@ -20,7 +20,7 @@ from ..lanes.router import Router
 from ..lanes.routes import Attachment
 from ..programs.program import ChannelTalk, Launcher, Order, Program
 from ..replay.endpoint import Endpoint
-from ..wire.messages import ChoiceNoted, RankIsUp, RankPreparing, RankRefused, RankState, StartRank
+from ..wire.messages import MAX_LINE, ChoiceNoted, RankIsUp, RankPreparing, RankRefused, RankState, StartRank
 from .desk import Desk, Ending
 from .mpi import MpiConversation
 from .stdio import StdioConversation
@@ -35,9 +35,7 @@ _MAX_INSTALLATIONS = 3
 """Times that an interpreter is installed when it is removed again before its process has started, as happens
 in a depot that is too small."""
 _MAX_STATE = 60_000
-"""Characters of an answer: it must fit into one control message."""
-_MAX_REFUSAL = 4096
-"""Characters that say why an incarnation could not be started."""
+"""Characters of an answer: a little less than a text field of a message holds."""
 
 
 @attrs.frozen
@@ -165,7 +163,7 @@ class RankActor:
             if not isinstance(cause, MpiActorsError):
                 logger.error("%s failed on this peer", order, exc_info=error)
             text = f"{type(cause).__name__}: {cause}"
-            desk.tell(RankRefused(order.job, order.rank, order.incarnation, text[:_MAX_REFUSAL]))
+            desk.tell(RankRefused(order.job, order.rank, order.incarnation, text[:MAX_LINE]))
             return
         self._on_program_ended()
         if ending is not None:

@@ -18,7 +18,7 @@ from ..ids import Rank
 from ..lanes import Client, LaneBroker
 from ..programs.program import ChannelTalk
 from ..wire.channel import ChannelKind, ChannelMessage
-from ..wire.messages import RankChose
+from ..wire.messages import MAX_LINE, RankChose
 from ..wire.reports import LogReport
 from .desk import Desk, Ending
 
@@ -29,9 +29,7 @@ _GRACE = 1.0
 _ANSWER_TIME = 0.5
 """Seconds in which a program must say what it does: it answers only during MPI calls, and people wait."""
 _MAX_STATE = 50_000
-"""Characters of that answer: with its frame, it fits into one control message."""
-_MAX_CHOICE = 4096
-"""Characters that say which choice a program made."""
+"""Characters of that answer: less than the daemon passes on to the coordinator."""
 
 
 class MpiConversation:
@@ -180,7 +178,7 @@ class MpiConversation:
         self._choices_waiting += 1
         if self._choices_waiting == 1:
             order = self._desk.order
-            self._desk.tell(RankChose(order.job, order.rank, order.incarnation, what[:_MAX_CHOICE]))
+            self._desk.tell(RankChose(order.job, order.rank, order.incarnation, what[:MAX_LINE]))
 
     async def _conclude(self, ending: Ending) -> None:
         """Tell the coordinator the program's end after everything that the program wrote before."""
