@@ -18,7 +18,7 @@ from mpi_actors.net.transport import ByteStream
 
 @attrs.frozen
 class Acceptor:
-    """A peer that puts the streams together which another opens."""
+    """A peer that joins the streams of another to pairs."""
 
     client: MemoryTransport
     pairing: Pairing
@@ -30,7 +30,7 @@ class Acceptor:
         return await self.client.open_stream(PeerId("server"))
 
     async def pairs(self) -> tuple[StreamPair, StreamPair]:
-        """A pair of streams, from both sides: the opening side first."""
+        """Open a pair of streams; return both sides, the opening one first."""
         near = await open_pair(self.client, PeerId("server"))
         return near, await self.accepted.receive()
 
@@ -39,7 +39,7 @@ class Acceptor:
 async def accepting(
     network: MemoryNetwork | None = None, limits: PeerLimits | None = None
 ) -> AsyncIterator[Acceptor]:
-    """A client that is connected with a server whose accepted pairs are queued."""
+    """Run a client connected with a server that queues the pairs it accepts."""
     net = network or MemoryNetwork()
     client, server = net.transport(PeerId("client")), net.transport(PeerId("server"))
     pairing = Pairing(Timing(), limits)

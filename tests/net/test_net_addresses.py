@@ -1,4 +1,4 @@
-"""Multiaddrs: what is read, what is refused, and what the refusal says."""
+"""Multiaddrs: which are read, which are refused, and what the error says."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ BAD = [
 
 @pytest.mark.parametrize(("text", "address"), GOOD)
 def test_good_addresses_are_read(text: str, address: Address) -> None:
-    """Every form that the project uses is read, and numbers are brought into their usual form."""
+    """Every form that the project uses is read, and IP numbers get their usual form."""
     assert parse(text) == address
 
 
@@ -72,7 +72,7 @@ def test_bad_addresses_are_refused(text: str, why: str) -> None:
 
 @given(st.text(max_size=80) | st.from_regex(r"/(ip4|ip6|dns)/[^/]{0,9}/tcp/[^/]{0,6}(/p2p/[^/]{0,9})?"))
 def test_any_text_is_read_or_refused(text: str) -> None:
-    """No text makes the parser fail in any other way, and what is read is written as it was read."""
+    """Any text is read or raises BadAddress, and what was read is written in the same way."""
     try:
         address = parse(text)
     except BadAddress:
@@ -82,7 +82,7 @@ def test_any_text_is_read_or_refused(text: str) -> None:
 
 @pytest.mark.parametrize("text", ["/ip4/127.0.0.1/tcp/0", "/ip4/0.0.0.0/tcp/0", "/ip6/::/tcp/4001"])
 def test_listening_may_use_wildcards_and_port_0(text: str) -> None:
-    """To listen, any port and all addresses of the machine can be asked for."""
+    """A peer may listen on any port, and on all addresses of the machine."""
     assert str(parse_listen(text)) == text
 
 
@@ -104,12 +104,12 @@ def test_listening_needs_a_number_without_a_peer(text: str) -> None:
     ],
 )
 def test_loopback_is_known(text: str, loopback: bool) -> None:
-    """An address that only this machine can reach is known as such."""
+    """`is_loopback` is true of addresses that only this machine can reach."""
     assert parse(text).is_loopback is loopback
 
 
 def test_wildcards_stand_for_the_machines_numbers() -> None:
-    """Each number of the right kind is listed, loopback last, link-local never."""
+    """Each IP number of the right version is listed, loopback last, link-local never."""
     machine = ["127.0.0.1", "10.0.0.2", "169.254.1.1", "::1", "fe80::1%eth0", "2001:db8::1", "10.0.0.2"]
     ip4 = [str(a) for a in expand_wildcard(parse_listen("/ip4/0.0.0.0/tcp/5"), machine)]
     ip6 = [str(a) for a in expand_wildcard(parse_listen("/ip6/::/tcp/5"), machine)]
@@ -118,7 +118,7 @@ def test_wildcards_stand_for_the_machines_numbers() -> None:
 
 
 def test_a_number_stands_for_itself() -> None:
-    """What is no wildcard is not changed by what the machine has."""
+    """An address that is no wildcard is not changed."""
     address = parse_listen("/ip4/127.0.0.1/tcp/5")
     assert expand_wildcard(address, ["10.0.0.2"]) == (address,)
 
@@ -136,5 +136,5 @@ def test_a_number_stands_for_itself() -> None:
     ],
 )
 def test_peer_ids_are_told_from_other_text(text: str, good: bool) -> None:
-    """Only a well-formed multihash in base58 counts as a peer id."""
+    """Only a well-formed multihash in base58 is a peer id."""
     assert is_peer_id(text) is good

@@ -1,4 +1,4 @@
-"""The contract of `Transport`, kept by each backend."""
+"""Each transport keeps the contract of `Transport`."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from transport_contract import Backend, TransportContract  # noqa: E402
 
 
 class MemoryBackend:
-    """Peers of one memory network."""
+    """Peers on one memory network."""
 
     def __init__(self, network: MemoryNetwork) -> None:
         self._network = network
@@ -40,7 +40,7 @@ def _memory_at_its_worst() -> Backend:
 
 
 class Libp2pBackend:
-    """Peers on the loopback, in real time."""
+    """Peers on loopback, in real time."""
 
     def transport(self) -> Transport:
         """A new peer's transport."""
@@ -48,7 +48,7 @@ class Libp2pBackend:
 
 
 class TestTransport(TransportContract):
-    """The contract, for each backend: how to make it, and whether its time is virtual."""
+    """The contract, for each backend, in real or virtual time."""
 
     @pytest.fixture(
         params=[(_memory, True), (_memory_at_its_worst, True), (Libp2pBackend, False)],
@@ -61,10 +61,10 @@ class TestTransport(TransportContract):
 
     @pytest.fixture
     def backend(self, made: tuple[Backend, bool]) -> Backend:
-        """What makes the peers."""
+        """The maker of the peers."""
         return made[0]
 
     @pytest.fixture
     def clock(self, made: tuple[Backend, bool]) -> trio.abc.Clock | None:
-        """Virtual time where nothing but trio tells the time."""
+        """Virtual time, where only trio's clock counts."""
         return MockClock(autojump_threshold=0) if made[1] else None

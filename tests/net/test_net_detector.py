@@ -1,4 +1,4 @@
-"""When is a silent peer dead?"""
+"""The failure detector: when a silent peer is dead."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ STEP = TIMING.heartbeat
 
 
 def beat(detector: Detector, gaps: Iterable[float], now: float = 0.0, step: float = STEP) -> float:
-    """Let heartbeats arrive with these gaps, checking at each step that the peer is not called dead."""
+    """Let heartbeats arrive with these gaps; at each step the peer must not count as dead."""
     checked = now
     for gap in gaps:
         while checked + step < now + gap:
@@ -28,24 +28,24 @@ def beat(detector: Detector, gaps: Iterable[float], now: float = 0.0, step: floa
 
 
 def dies_after(detector: Detector, now: float, step: float = STEP) -> float:
-    """The silence after which the detector gives up."""
+    """Return the silence after which the peer counts as dead."""
     return next(n * step for n in itertools.count(1) if detector.check(now + n * step))
 
 
 def test_regular_heartbeats_make_it_quick() -> None:
-    """On a quiet machine, silence is death after `dead_after`, to the next check."""
+    """With regular heartbeats, a peer is dead at the first check after `dead_after`."""
     detector = Detector(TIMING, 0.0)
     now = beat(detector, [STEP] * 100)
     assert TIMING.dead_after < dies_after(detector, now) <= TIMING.dead_after + 2 * STEP
 
 
 def test_silence_from_the_beginning_is_death_too() -> None:
-    """A peer that never says anything is not waited for any longer."""
+    """A peer that never sends anything is dead as soon as another."""
     assert dies_after(Detector(TIMING, 0.0), 0.0) <= TIMING.dead_after + 2 * STEP
 
 
 def test_uneven_heartbeats_make_it_patient() -> None:
-    """A machine that is slow in bursts is given more time, but never more than `dead_after_most`."""
+    """A machine that is slow in bursts gets more time, up to `dead_after_most`."""
     detector = Detector(TIMING, 0.0)
     now = beat(detector, [STEP, STEP, STEP, 1.9] * 30)
     patient = dies_after(detector, now)
@@ -53,7 +53,7 @@ def test_uneven_heartbeats_make_it_patient() -> None:
 
 
 def test_patience_passes() -> None:
-    """When the bursts are over, it becomes quick again."""
+    """When the bursts are over, the detector becomes quick again."""
     detector = Detector(TIMING, 0.0)
     now = beat(detector, [STEP, 1.9] * 30)
     now = beat(detector, [STEP] * 300, now)
@@ -62,7 +62,7 @@ def test_patience_passes() -> None:
 
 @given(st.lists(st.floats(0.0, 1.9), max_size=200))
 def test_the_bounds_hold_for_any_rhythm(gaps: list[float]) -> None:
-    """Whatever came before, death is called between `dead_after` and `dead_after_most` of silence."""
+    """After any heartbeats, death comes after a silence between `dead_after` and `dead_after_most`."""
     detector = Detector(TIMING, 0.0)
     now = beat(detector, gaps)
     detector.check(now)
@@ -71,7 +71,7 @@ def test_the_bounds_hold_for_any_rhythm(gaps: list[float]) -> None:
 
 
 def test_our_own_pause_is_not_held_against_the_peer() -> None:
-    """After we were stopped for a minute, the peer has the usual time from then on, and is then dead."""
+    """After this process was stopped for a minute, the peer has its usual time from then on."""
     detector = Detector(TIMING, 0.0)
     now = beat(detector, [STEP] * 50)
     detector.check(now)
@@ -80,7 +80,7 @@ def test_our_own_pause_is_not_held_against_the_peer() -> None:
 
 
 def test_our_own_pause_teaches_no_patience() -> None:
-    """A minute in which we were stopped says nothing of the peer's rhythm, whoever notices it first."""
+    """A minute in which this process was stopped does not count as a gap, whatever comes first."""
     for check_first in (True, False):
         detector = Detector(TIMING, 0.0)
         now = beat(detector, [STEP] * 50)
@@ -93,7 +93,7 @@ def test_our_own_pause_teaches_no_patience() -> None:
 
 
 def test_other_messages_are_signs_of_life_but_no_heartbeats() -> None:
-    """Data between two late heartbeats keeps the peer alive, and does not hide how late they were."""
+    """Data between two late heartbeats keeps the peer alive, but the heartbeats still count as late."""
     detector = Detector(TIMING, 0.0)
     now = 0.0
     for _ in range(30):

@@ -1,4 +1,4 @@
-"""A link pumps both ways, takes turns, bounds what waits, and ends with a reason."""
+"""A link sends and receives, takes turns, bounds what waits, and ends with a reason."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def frame(payload: bytes, src: int = 0) -> Frame:
 
 @attrs.define(eq=False)
 class Side:
-    """A link with what came over it."""
+    """A link, with what came over it."""
 
     link: Link = attrs.field(init=False)
     control: list[ControlMessage] = attrs.field(factory=list)
@@ -51,7 +51,7 @@ class Side:
 
 @attrs.define(eq=False)
 class Source:
-    """Frames of one rank that wait for their turn; pieces of what does not fit."""
+    """Frames of one rank that wait for their turn; larger ones are cut to pieces."""
 
     waiting: deque[Frame]
 
@@ -67,7 +67,7 @@ class Source:
 
 @asynccontextmanager
 async def linked(network: MemoryNetwork | None = None) -> AsyncIterator[tuple[Side, Side, MemoryNetwork]]:
-    """Two sides of a link that runs."""
+    """Run a link, and give both sides."""
     async with accepting(network) as acceptor, trio.open_nursery() as nursery:
         sides = Side(), Side()
         for side, pair in zip(sides, await acceptor.pairs(), strict=True):
@@ -84,7 +84,7 @@ async def settle(condition: Callable[[], object]) -> None:
 
 
 async def test_control_messages_arrive_in_order(autojump_clock: MockClock) -> None:
-    """All of them, both ways, large ones too."""
+    """All control messages arrive, both ways, large ones too."""
     async with linked(MemoryNetwork(short_reads=0.5)) as (a, b, _):
         messages = [Ping(0), BIG, *map(Ping, range(1000)), EndJob(JOB)]
         for message in messages:
@@ -95,7 +95,7 @@ async def test_control_messages_arrive_in_order(autojump_clock: MockClock) -> No
 
 
 async def test_small_frames_share_a_write(autojump_clock: MockClock) -> None:
-    """A thousand small frames of many ranks take few writes, none of them larger than fits."""
+    """A thousand small frames of many ranks take few writes, none larger than the limit."""
     async with linked() as (a, b, _):
         for src in range(100):
             a.link.mark_ready(Source(deque(frame(b"%d" % n, src) for n in range(10))))
@@ -107,7 +107,7 @@ async def test_small_frames_share_a_write(autojump_clock: MockClock) -> None:
 
 
 async def test_sources_take_turns(autojump_clock: MockClock) -> None:
-    """A rank with much to send does not hold up one with little."""
+    """A rank with many frames does not delay a rank with few."""
     async with linked() as (a, b, _):
         a.link.mark_ready(Source(deque(frame(bytes(MAX_CHUNK), 0) for _ in range(50))))
         a.link.mark_ready(Source(deque([frame(b"little", 1)])))
@@ -116,7 +116,7 @@ async def test_sources_take_turns(autojump_clock: MockClock) -> None:
 
 
 async def test_frames_of_others_go_by_whole(autojump_clock: MockClock) -> None:
-    """What is passed on between two other peers keeps its order and its pieces, whatever else is sent."""
+    """Frames that are relayed between two other peers keep their order and are not cut."""
     async with linked() as (a, b, _):
         a.link.mark_ready(Source(deque(frame(bytes(9000), 0) for _ in range(50))))
         sizes = [10, MAX_CHUNK, 5000, MAX_CHUNK, 1]
@@ -127,7 +127,7 @@ async def test_frames_of_others_go_by_whole(autojump_clock: MockClock) -> None:
 
 
 async def test_heartbeats_do_not_wait_behind_data(autojump_clock: MockClock) -> None:
-    """With minutes of data to send, a control message waits only for what is on the wire already."""
+    """With minutes of data to send, a control message waits only for data that is on the wire."""
     async with linked(MemoryNetwork(capacity=100_000, bandwidth=100_000)) as (a, b, _):
         a.link.mark_ready(Source(deque(frame(bytes(MAX_CHUNK)) for _ in range(200))))
         await settle(lambda: b.frames)
@@ -138,7 +138,7 @@ async def test_heartbeats_do_not_wait_behind_data(autojump_clock: MockClock) -> 
 
 
 async def test_a_goodbye_is_the_last_word(autojump_clock: MockClock) -> None:
-    """What was queued before it arrives, then the goodbye, then the end, which is no failure here."""
+    """What was queued arrives, then the goodbye, then the end, which is no error on this side."""
     async with linked() as (a, b, _):
         a.link.send_control(BIG)
         a.link.goodbye("that was all", retry=False)
@@ -151,7 +151,7 @@ async def test_a_goodbye_is_the_last_word(autojump_clock: MockClock) -> None:
 
 @pytest.mark.parametrize("how", ["control", "data"])
 async def test_what_a_reader_refuses_ends_the_link(autojump_clock: MockClock, how: str) -> None:
-    """An error of whoever is told is the link's end, and nothing more is delivered."""
+    """An error of a callback ends the link, and nothing more is delivered."""
     async with linked() as (a, b, _):
         b.refuse = Impostor("that is not yours")
         if how == "control":
@@ -166,7 +166,7 @@ async def test_what_a_reader_refuses_ends_the_link(autojump_clock: MockClock, ho
 
 @asynccontextmanager
 async def raw() -> AsyncIterator[tuple[StreamPair, Side]]:
-    """The bare streams to a link."""
+    """Open the bare streams to a link."""
     async with accepting() as acceptor, trio.open_nursery() as nursery:
         near, far = await acceptor.pairs()
         side = Side()
@@ -188,7 +188,7 @@ async def raw() -> AsyncIterator[tuple[StreamPair, Side]]:
 async def test_garbage_ends_the_link(
     autojump_clock: MockClock, stream: str, data: bytes, error: type
 ) -> None:
-    """Both streams are closed, whichever it came on."""
+    """Both streams are closed, whichever the garbage came on."""
     async with raw() as (near, side):
         await getattr(near, stream).send_all(data)
         assert await near.control.receive_some() == b""
@@ -198,7 +198,7 @@ async def test_garbage_ends_the_link(
 
 @pytest.mark.parametrize("stream", ["control", "data"])
 async def test_the_end_of_either_stream_is_the_end_of_both(autojump_clock: MockClock, stream: str) -> None:
-    """A link with one stream is none."""
+    """When one stream ends, the link ends."""
     async with raw() as (near, side):
         await getattr(near, stream).aclose()
         await settle(lambda: side.link.end)
@@ -208,7 +208,7 @@ async def test_the_end_of_either_stream_is_the_end_of_both(autojump_clock: MockC
 
 
 async def test_a_peer_that_takes_nothing_is_cut_off(autojump_clock: MockClock) -> None:
-    """What waits to be written is bounded."""
+    """A peer that does not read its control messages loses the link."""
     async with accepting(MemoryNetwork(capacity=1000)) as acceptor, trio.open_nursery() as nursery:
         _, far = await acceptor.pairs()
         link = Link(far, on_control=lambda _: None, on_frame=lambda *_: None)
@@ -220,7 +220,7 @@ async def test_a_peer_that_takes_nothing_is_cut_off(autojump_clock: MockClock) -
 
 
 async def test_what_is_relayed_is_bounded(autojump_clock: MockClock) -> None:
-    """Frames of another link that nobody takes are refused by name when there are too many."""
+    """Too many frames of other links that nobody takes raise TooMuchRelayed."""
     async with accepting(MemoryNetwork()) as acceptor:
         _, far = await acceptor.pairs()
         link = Link(far, on_control=lambda _: None, on_frame=lambda *_: None, most_forwarded=1000)
@@ -233,7 +233,7 @@ async def test_what_is_relayed_is_bounded(autojump_clock: MockClock) -> None:
 
 @pytest.mark.parametrize("how", ["read", "abort", "cancel"])
 async def test_who_waits_for_room_is_woken(autojump_clock: MockClock, how: str) -> None:
-    """By room, by the link's end, and by the end of whoever ran it."""
+    """`room` returns when there is room, when the link ends, and when its task is cancelled."""
     async with accepting(MemoryNetwork(capacity=1000)) as acceptor, trio.open_nursery() as nursery:
         near, far = await acceptor.pairs()
         link = Link(far, on_control=lambda _: None, on_frame=lambda *_: None)
@@ -269,7 +269,7 @@ async def test_who_waits_for_room_is_woken(autojump_clock: MockClock, how: str) 
 
 
 async def test_a_link_that_is_cut_by_its_owner_ends_both_sides(autojump_clock: MockClock) -> None:
-    """`abort` keeps the first reason, and the other side sees an end without a goodbye."""
+    """`abort` keeps the first reason; the other side sees an end without a goodbye."""
     async with linked() as (a, b, _):
         a.link.abort(ConnectionLost("first"))
         a.link.abort(ConnectionLost("second"))

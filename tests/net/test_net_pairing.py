@@ -1,4 +1,4 @@
-"""Two streams become a link; what does not is closed, with a named and counted error."""
+"""Two streams are joined to a pair; other streams are closed, with a named and counted error."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def preamble(kind: StreamKind = StreamKind.DATA, token: int = 0) -> bytes:
 
 
 async def test_both_sides_have_the_same_pair(autojump_clock: MockClock) -> None:
-    """What goes into one side's control stream comes out of the other's, and so for data."""
+    """What goes into one side's control stream comes out of the other's; the same holds for data."""
     async with accepting() as acceptor:
         near, far = await acceptor.pairs()
         assert (near.remote, near.dialled, far.remote, far.dialled) == ("server", True, "client", False)
@@ -34,7 +34,7 @@ async def test_both_sides_have_the_same_pair(autojump_clock: MockClock) -> None:
 
 @pytest.mark.parametrize("order", [tuple(StreamKind), tuple(StreamKind)[::-1]])
 async def test_the_order_of_the_streams_does_not_matter(autojump_clock: MockClock, order) -> None:
-    """Either half may come first, in pieces of any size, and bytes behind the preamble stay in the stream."""
+    """Either half may come first, in pieces of any size; bytes after the preamble stay in the stream."""
     async with accepting(MemoryNetwork(short_reads=1.0)) as acceptor:
         streams = {}
         for kind in order:
@@ -87,7 +87,7 @@ async def test_closing_a_pair_closes_both_streams(autojump_clock: MockClock) -> 
 async def test_a_stream_that_becomes_no_link_is_closed(
     autojump_clock: MockClock, said: bytes, error: str
 ) -> None:
-    """At once if it is wrong, else when its time is over."""
+    """A wrong stream is closed at once, a silent one after its deadline."""
     async with accepting() as acceptor:
         stream = await acceptor.stream()
         began = trio.current_time()
@@ -99,7 +99,7 @@ async def test_a_stream_that_becomes_no_link_is_closed(
 
 
 async def test_a_stream_that_ends_early_is_counted(autojump_clock: MockClock) -> None:
-    """A stream that is closed before it says what it is."""
+    """A stream that ends before its preamble is counted."""
     async with accepting() as acceptor:
         stream = await acceptor.stream()
         await stream.send_all(b"MPI")
@@ -109,7 +109,7 @@ async def test_a_stream_that_ends_early_is_counted(autojump_clock: MockClock) ->
 
 
 async def test_two_halves_of_the_same_kind_are_both_refused(autojump_clock: MockClock) -> None:
-    """Neither is kept, and the token can be used again."""
+    """Both are closed, and the token can be used again."""
     async with accepting() as acceptor:
         streams = [await acceptor.stream() for _ in range(2)]
         for stream in streams:
@@ -124,7 +124,7 @@ async def test_two_halves_of_the_same_kind_are_both_refused(autojump_clock: Mock
 
 
 async def test_one_peer_has_a_share_of_the_waiting_room(autojump_clock: MockClock) -> None:
-    """Streams beyond it are refused at once, and the place is free again when the others' time is over."""
+    """Too many streams of one peer are refused at once; places are free again after the deadline."""
     async with accepting() as acceptor:
         for round in (1, 2):
             streams = [await acceptor.stream() for _ in range(20)]
@@ -136,7 +136,7 @@ async def test_one_peer_has_a_share_of_the_waiting_room(autojump_clock: MockCloc
 
 
 async def test_all_peers_share_the_waiting_room(autojump_clock: MockClock) -> None:
-    """The limit of all holds, too; pairs that are complete do not count."""
+    """The limit for all peers holds, too; complete pairs do not count."""
     async with accepting(limits=PeerLimits(max_pending=4)) as acceptor:
         for _ in range(10):
             await acceptor.pairs()
@@ -147,7 +147,7 @@ async def test_all_peers_share_the_waiting_room(autojump_clock: MockClock) -> No
 
 
 def test_links_that_are_not_greeted_are_limited() -> None:
-    """Per peer and in all; those that are greeted, or gone, count no more."""
+    """The limits hold per peer and in all; links that are greeted, or have ended, do not count."""
     pairing = Pairing(limits=PeerLimits(max_links=9))
     greeting = [pairing.greeting(PeerId("one")) for _ in range(8)]
     for one in greeting:
@@ -165,7 +165,7 @@ def test_links_that_are_not_greeted_are_limited() -> None:
 
 @pytest.mark.parametrize("after", [0, 1], ids=["the first stream", "the second stream"])
 async def test_no_half_pair_stays_open(autojump_clock: MockClock, after: int) -> None:
-    """When the other side goes away while a pair is opened, nothing of it is left here."""
+    """When the other side goes away while a pair is opened, no stream stays open here."""
     async with accepting(MemoryNetwork(latency=0.1)) as acceptor:
         before = len(acceptor.client.life.ends)
         async with trio.open_nursery() as nursery:
@@ -182,7 +182,7 @@ async def test_no_half_pair_stays_open(autojump_clock: MockClock, after: int) ->
 
 
 async def test_an_opening_that_is_given_up_leaves_nothing(autojump_clock: MockClock) -> None:
-    """Cancelled between its streams, it closes the first one."""
+    """When it is cancelled between its streams, the first one is closed."""
     async with accepting(MemoryNetwork(latency=0.1)) as acceptor:
         before = len(acceptor.client.life.ends)
         with trio.move_on_after(0.3):

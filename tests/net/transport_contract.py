@@ -1,7 +1,7 @@
-"""What each `Transport` must do, as tests that know none of them. See `test_net_contract` for who is tested.
+"""The contract of `Transport`, as tests that know no implementation; `test_net_contract` has those.
 
 A subclass has two fixtures: `backend`, which makes transports, and `clock`, trio's clock for the test (a
-fixture that gives None means real time).
+fixture that returns None means real time).
 """
 
 from __future__ import annotations
@@ -24,24 +24,24 @@ class Backend(Protocol):
     """Makes peers that can reach each other."""
 
     def transport(self) -> Transport:
-        """The transport of a peer of its own, not yet running."""
+        """Make the transport of a new peer, which does not run yet."""
         ...
 
 
 async def idle(_stream: ByteStream) -> None:
-    """A handler that keeps its stream open until it is cancelled."""
+    """Keep a stream open until cancelled."""
     await trio.sleep_forever()
 
 
 async def echo(stream: ByteStream) -> None:
-    """A handler that sends back what it receives, until the end."""
+    """Send back what comes, until the end."""
     while data := await stream.receive_some():
         await stream.send_all(data)
 
 
 @asynccontextmanager
 async def running(transport: Transport, accept: Accept = idle) -> AsyncIterator[trio.Nursery]:
-    """Run `transport` in a nursery, which ends with the block."""
+    """Run `transport` during the block."""
     with trio.fail_after(LIMIT):
         async with trio.open_nursery() as nursery:
             await nursery.start(transport.run, accept)
@@ -57,12 +57,12 @@ class Pair:
         self._send, self._incoming = trio.open_memory_channel[ByteStream](100)
 
     async def accept(self, stream: ByteStream) -> None:
-        """The handler of both sides: hands the stream to the test."""
+        """Hand the stream to the test: the handler of both sides."""
         await self._send.send(stream)
         await trio.sleep_forever()
 
     async def streams(self, opener: Transport | None = None) -> tuple[ByteStream, ByteStream]:
-        """A new stream: the end of who opens it (by default `near`), and the other one."""
+        """Open a stream; return the end of the opener (by default `near`), and the other end."""
         opener = opener or self.near
         other = self.far if opener is self.near else self.near
         return await opener.open_stream(other.local), await self._incoming.receive()
@@ -70,7 +70,7 @@ class Pair:
 
 @asynccontextmanager
 async def connected(backend: Backend) -> AsyncIterator[Pair]:
-    """A `Pair`, for the length of the block."""
+    """Run a `Pair` during the block."""
     pair = Pair(backend.transport(), backend.transport())
     async with running(pair.near, pair.accept), running(pair.far, pair.accept):
         await pair.near.connect(pair.far.addresses[0])
@@ -78,7 +78,7 @@ async def connected(backend: Backend) -> AsyncIterator[Pair]:
 
 
 async def receive_exactly(stream: ByteStream, size: int) -> bytes:
-    """`size` bytes, in however many pieces they come."""
+    """Receive `size` bytes, in any number of pieces."""
     got = bytearray()
     while len(got) < size:
         piece = await stream.receive_some(size - len(got))
@@ -106,12 +106,12 @@ async def send_until_lost(stream: ByteStream) -> None:
 
 
 class TransportContract:
-    """The tests."""
+    """The tests of the contract."""
 
     async def test_addresses_are_known_once_it_runs(
         self, backend: Backend, clock: trio.abc.Clock | None
     ) -> None:
-        """A transport has no address before it runs, and then one or more that name its identity."""
+        """A transport has no address before it runs; then it has some, which name its identity."""
         transport = backend.transport()
         before = transport.addresses
         assert before == ()
@@ -120,7 +120,7 @@ class TransportContract:
             assert all(address.endswith(f"/p2p/{transport.local}") for address in transport.addresses)
 
     async def test_connect_tells_who_answered(self, backend: Backend, clock: trio.abc.Clock | None) -> None:
-        """Dialling gives the identity of the peer, and dialling again is no error."""
+        """A dial returns the identity of the peer, and may be repeated."""
         near, far = backend.transport(), backend.transport()
         async with running(near), running(far):
             assert await near.connect(far.addresses[0]) == far.local
@@ -130,7 +130,7 @@ class TransportContract:
     async def test_connect_refuses_what_is_no_address(
         self, backend: Backend, clock: trio.abc.Clock | None, text: str
     ) -> None:
-        """Text that is no address is told apart from an address where nobody is."""
+        """Text that is not an address raises another error than an address where nobody is."""
         transport = backend.transport()
         async with running(transport):
             with pytest.raises(BadAddress):
@@ -150,7 +150,7 @@ class TransportContract:
     async def test_connect_insists_on_the_identity(
         self, backend: Backend, clock: trio.abc.Clock | None
     ) -> None:
-        """An address that names somebody else than who lives there cannot be dialled."""
+        """An address with the id of another peer cannot be dialled."""
         near, far, other = (backend.transport() for _ in range(3))
         async with running(near), running(far):
             wrong = far.addresses[0].replace(far.local, other.local)
@@ -175,7 +175,7 @@ class TransportContract:
     async def test_a_connection_serves_both_sides(
         self, backend: Backend, clock: trio.abc.Clock | None
     ) -> None:
-        """Whoever was dialled can open streams too."""
+        """The side that was dialled can open streams, too."""
         async with connected(backend) as pair:
             here, there = await pair.streams(pair.far)
             await here.send_all(b"back")
@@ -194,7 +194,7 @@ class TransportContract:
             assert await receive_exactly(stream, size) == data[:size]
 
     async def test_streams_do_not_mix(self, backend: Backend, clock: trio.abc.Clock | None) -> None:
-        """Each of several streams over one connection has bytes of its own."""
+        """Each stream over one connection has its own bytes."""
         async with connected(backend) as pair:
             streams = [await pair.streams() for _ in range(3)]
             for number, (here, _) in enumerate(streams):
@@ -203,7 +203,7 @@ class TransportContract:
                 assert await receive_exactly(there, 10) == bytes([number]) * 10
 
     async def test_receive_keeps_to_its_limit(self, backend: Backend, clock: trio.abc.Clock | None) -> None:
-        """`receive_some(n)` gives at most n bytes, and keeps the rest for later."""
+        """`receive_some(n)` returns at most n bytes, and keeps the rest for later."""
         async with connected(backend) as pair:
             here, there = await pair.streams()
             await here.send_all(b"abcdef")
@@ -217,7 +217,7 @@ class TransportContract:
         clock: trio.abc.Clock | None,
         kind: type[bytes] | type[bytearray] | type[memoryview],
     ) -> None:
-        """What was sent does not change when the buffer that held it does."""
+        """What was sent does not change when the sender changes its buffer."""
         async with connected(backend) as pair:
             here, there = await pair.streams()
             buffer = bytearray(b"before")
@@ -228,7 +228,7 @@ class TransportContract:
     async def test_sending_nothing_is_not_the_end(
         self, backend: Backend, clock: trio.abc.Clock | None
     ) -> None:
-        """An empty send leaves no trace."""
+        """An empty send changes nothing."""
         async with connected(backend) as pair:
             here, there = await pair.streams()
             await here.send_all(b"")
@@ -238,7 +238,7 @@ class TransportContract:
     async def test_a_goodbye_arrives_before_the_end(
         self, backend: Backend, clock: trio.abc.Clock | None
     ) -> None:
-        """What was sent before closing is received, then the end, as often as one asks."""
+        """What was sent before the close is received, and then the end, any number of times."""
         async with connected(backend) as pair:
             here, there = await pair.streams()
             await here.send_all(b"goodbye")
@@ -248,7 +248,7 @@ class TransportContract:
             assert await there.receive_some() == b""
 
     async def test_a_closed_end_is_lost(self, backend: Backend, clock: trio.abc.Clock | None) -> None:
-        """After closing, that end neither sends nor receives, and can be closed again."""
+        """A closed end neither sends nor receives, and can be closed again."""
         async with connected(backend) as pair:
             here, _ = await pair.streams()
             await here.aclose()
@@ -261,7 +261,7 @@ class TransportContract:
     async def test_closing_wakes_receivers_at_both_ends(
         self, backend: Backend, clock: trio.abc.Clock | None
     ) -> None:
-        """A receiver at the closed end is told so, one at the other end sees the end."""
+        """A receiver at the closed end gets ConnectionLost, one at the other end sees the end."""
         async with connected(backend) as pair, trio.open_nursery() as nursery:
             here, there = await pair.streams()
 
@@ -278,7 +278,7 @@ class TransportContract:
             await here.aclose()
 
     async def test_closing_works_when_cancelled(self, backend: Backend, clock: trio.abc.Clock | None) -> None:
-        """Closing is done even by a task that is being cancelled, and raises nothing."""
+        """A task that is being cancelled can close, without an error."""
         async with connected(backend) as pair:
             here, there = await pair.streams()
             closed = False
@@ -292,7 +292,7 @@ class TransportContract:
     async def test_sending_to_a_closed_end_fails_in_the_end(
         self, backend: Backend, clock: trio.abc.Clock | None
     ) -> None:
-        """Sends may go on for a while after the other side closed, but not for ever."""
+        """Sends may succeed for a while after the other side has closed, but not for ever."""
         async with connected(backend) as pair:
             here, there = await pair.streams()
             await there.aclose()
@@ -302,7 +302,7 @@ class TransportContract:
     async def test_a_handler_that_returns_closes_its_stream(
         self, backend: Backend, clock: trio.abc.Clock | None
     ) -> None:
-        """The stream ends when its handler is done."""
+        """The stream ends when its handler returns."""
 
         async def greet(stream: ByteStream) -> None:
             await stream.send_all(b"hi")
@@ -316,7 +316,7 @@ class TransportContract:
     async def test_a_handler_that_fails_harms_nobody_else(
         self, backend: Backend, clock: trio.abc.Clock | None
     ) -> None:
-        """What a handler raises ends its own stream; the others, old and new, go on."""
+        """An error of a handler ends its own stream; other streams, old and new, go on."""
 
         async def fragile(stream: ByteStream) -> None:
             while data := await stream.receive_some():
@@ -335,7 +335,7 @@ class TransportContract:
                 assert await receive_exactly(stream, 1) == b"?"
 
     async def test_disconnect_ends_all_streams(self, backend: Backend, clock: trio.abc.Clock | None) -> None:
-        """After disconnecting, our ends are lost, theirs are over, and no stream can be opened."""
+        """After a disconnect, streams raise here and end there, and no stream can be opened."""
         async with connected(backend) as pair:
             streams = [await pair.streams() for _ in range(2)]
             await pair.near.disconnect(pair.far.local)
@@ -347,7 +347,7 @@ class TransportContract:
                 await pair.near.open_stream(pair.far.local)
 
     async def test_disconnect_then_connect(self, backend: Backend, clock: trio.abc.Clock | None) -> None:
-        """A dropped connection can be made again; dropping one that is not there is no error."""
+        """A dropped connection can be made again; dropping a missing one is no error."""
         async with connected(backend) as pair:
             await pair.near.disconnect(pair.far.local)
             await pair.near.disconnect(pair.far.local)
@@ -359,7 +359,7 @@ class TransportContract:
     async def test_the_end_of_a_peer_ends_its_streams(
         self, backend: Backend, clock: trio.abc.Clock | None
     ) -> None:
-        """When a transport is cancelled, its handlers are, and the other side finds its streams over."""
+        """When a transport is cancelled, so are its handlers, and the other side sees its streams end."""
         near, far = backend.transport(), backend.transport()
         cancelled = trio.Event()
 
@@ -383,7 +383,7 @@ class TransportContract:
     async def test_two_peers_may_dial_each_other_at_once(
         self, backend: Backend, clock: trio.abc.Clock | None
     ) -> None:
-        """Simultaneous dials succeed at both sides, and streams open either way."""
+        """Dials at the same time succeed on both sides, and streams can be opened either way."""
         pair = Pair(backend.transport(), backend.transport())
         async with running(pair.near, pair.accept), running(pair.far, pair.accept):
             async with trio.open_nursery() as nursery:
@@ -397,7 +397,7 @@ class TransportContract:
     async def test_each_protocol_has_its_own_handler(
         self, backend: Backend, clock: trio.abc.Clock | None
     ) -> None:
-        """Streams go to the handler of their protocol, be it named before or after the start, or replaced."""
+        """Streams go to the handler of their protocol, whether set before or during the run, or replaced."""
 
         def greeter(word: bytes) -> Accept:
             async def greet(stream: ByteStream) -> None:
@@ -421,7 +421,7 @@ class TransportContract:
     async def test_an_unknown_protocol_is_refused(
         self, backend: Backend, clock: trio.abc.Clock | None
     ) -> None:
-        """A stream that the other side does not serve cannot be opened, and harms no other one."""
+        """A stream of a protocol that the other side does not serve cannot be opened; others work."""
         near, far = backend.transport(), backend.transport()
         async with running(near), running(far, echo):
             peer = await near.connect(far.addresses[0])
@@ -435,7 +435,7 @@ class TransportContract:
     async def test_each_side_knows_its_connections(
         self, backend: Backend, clock: trio.abc.Clock | None
     ) -> None:
-        """Who dialled and who was dialled are both connected, until one hangs up or ends."""
+        """Both sides are connected, whoever dialled, until one disconnects or ends."""
         near, far, other = (backend.transport() for _ in range(3))
         assert near.connected() == ()
         async with running(near):
@@ -454,6 +454,6 @@ class TransportContract:
 
 
 async def until(holds: Callable[[], bool]) -> None:
-    """Wait until something holds that takes a message from the other side."""
+    """Wait until something holds that needs a message from the other side."""
     while not holds():  # noqa: ASYNC110
         await trio.sleep(0.01)

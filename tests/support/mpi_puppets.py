@@ -1,4 +1,4 @@
-"""Programs that speak the channel by hand, as tasks of this process: for pools under a test's clock."""
+"""Programs that speak the channel by hand, as tasks of this process, for pools under a test's clock."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from mpi_actors.programs.program import Order, Program
 from mpi_actors.wire.channel import ChannelDecoder, ChannelKind, ChannelMessage
 
 _ROOM = socket.CMSG_SPACE(16 * 4)
+"""Bytes for the descriptors that one message may bring: 16, as in real ranks."""
 
 
 class PuppetRank:
@@ -39,14 +40,14 @@ class PuppetRank:
         self._program.write(line.encode())
 
     async def say(self, kind: ChannelKind, rank: int = 0, *, number: int = 0, text: str = "") -> None:
-        """Tell the daemon something."""
+        """Send a message to the daemon."""
         data = memoryview(ChannelMessage(kind, rank, number=number, text=text).encode())
         while data:
             await trio.lowlevel.wait_writable(self.socket)
             data = data[self.socket.send(data) :]
 
     async def hear(self, kind: ChannelKind) -> ChannelMessage:
-        """Wait for a message of that kind; others are kept in `heard`."""
+        """Wait for a message of that kind; keep others in `heard`."""
         seen = len(self.heard)
         while not (found := [m for m in self.heard[seen:] if m.kind is kind]):
             await self._read()
@@ -60,18 +61,18 @@ class PuppetRank:
         return self._lanes.pop(rank)
 
     async def given(self, rank: int) -> trio.SocketStream:
-        """Wait for a lane to that rank, for which that one asks."""
+        """Wait for a lane that the other rank asks for."""
         while rank not in self._lanes:
             await self._read()
         return self._lanes.pop(rank)
 
     def close(self) -> None:
-        """Close its lanes."""
+        """Close all lanes."""
         for lane in self._open:
             lane.socket.close()
 
     async def end(self) -> None:
-        """It has ended well; returns when the job is over."""
+        """End well, and wait until the job is over."""
         await self.say(ChannelKind.ENDED)
         await self.hear(ChannelKind.RELEASE)
 
@@ -100,7 +101,7 @@ Puppet = Callable[[PuppetRank], Awaitable[None]]
 
 @attrs.define(eq=False)
 class PuppetProgram:
-    """One run of a puppet. It may raise SystemExit with an exit code."""
+    """One run of a puppet, which may raise SystemExit with an exit code."""
 
     order: Order
     pid: int
@@ -147,10 +148,10 @@ class PuppetProgram:
         await self._settled.wait()
 
     async def feed(self) -> None:
-        """It reads nothing."""
+        """Read nothing."""
 
     async def errors(self) -> str:
-        """It writes nothing there."""
+        """Write nothing to standard error."""
         await self._ended.wait()
         return ""
 

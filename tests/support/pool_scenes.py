@@ -30,7 +30,7 @@ RING = tuple(str(3 * (lap + 1)) for lap in range(10))
 
 
 async def ring(rank: RankContext) -> None:
-    """A token goes round ten times; every rank but 0 holds it for 0.3 s and adds its number."""
+    """Pass a token round ten times; each rank but 0 holds it for 0.3 s and adds its number."""
     right, left = (rank.rank + 1) % rank.size, (rank.rank - 1) % rank.size
     token = 0
     for _ in range(10):
@@ -45,13 +45,13 @@ async def ring(rank: RankContext) -> None:
 
 
 async def chatty(rank: RankContext) -> None:
-    """Each rank logs a hundred long lines."""
+    """Log a hundred long lines, at each rank."""
     for number in range(100):
         await rank.log(f"{number:020000}")
 
 
 async def idle(rank: RankContext) -> None:
-    """It never ends."""
+    """Never end."""
     await trio.sleep_forever()
 
 
@@ -59,7 +59,7 @@ PROGRAMS: dict[str, ProgramFunction] = {"ring": ring, "chatty": chatty, "idle": 
 
 
 def listen(daemon: Daemon) -> list[Event]:
-    """The events of a daemon from now on, in a list that grows."""
+    """Return a list that grows with the daemon's events from now on."""
     events: list[Event] = []
     daemon.bus.listen(events.append)
     return events
@@ -67,7 +67,7 @@ def listen(daemon: Daemon) -> list[Event]:
 
 @attrs.define(eq=False)
 class RawLink:
-    """Both streams of a link, without anybody who keeps the rules."""
+    """Both streams of a link, for a test that breaks the rules."""
 
     control: ByteStream
     data: ByteStream
@@ -100,7 +100,7 @@ class RawLink:
 
 
 async def ended(stream: ByteStream) -> None:
-    """Wait for the end of a stream; what still comes is dropped."""
+    """Wait for the end of a stream; drop what still comes."""
     try:
         while await stream.receive_some():
             pass
@@ -110,12 +110,12 @@ async def ended(stream: ByteStream) -> None:
 
 @attrs.frozen
 class Stranger:
-    """Somebody on the network who is no daemon."""
+    """A peer of the network that is no daemon."""
 
     transport: MemoryTransport
 
     async def stream(self, to: Daemon) -> ByteStream:
-        """Open a stream, and say nothing."""
+        """Open a stream, and send nothing."""
         return await self.transport.open_stream(await self.transport.connect(to.transport.addresses[0]))
 
     async def link(self, to: Daemon) -> RawLink:
@@ -128,7 +128,7 @@ class Stranger:
         return RawLink(*streams)
 
     async def greeted(self, to: Daemon, hello: Hello | None = None) -> RawLink:
-        """A link on which both sides have said what they ought to: a member of the pool."""
+        """Open a link and exchange hellos, so that the stranger is a member of the pool."""
         link = await self.link(to)
         await link.say(hello or self.hello(to))
         await link.hear(Hello)
@@ -140,13 +140,13 @@ class Stranger:
         return link
 
     def hello(self, to: Daemon, *, pool: str | None = None, instance: str = "first") -> Hello:
-        """A hello that is as it should be, unless told otherwise."""
+        """Make a valid hello, except for the given fields."""
         return Hello(pool or to.pool, instance, "stranger", (), Capacity())
 
 
 @attrs.frozen
 class Scene:
-    """Two honest peers whose job is under way, and a stranger."""
+    """Two honest peers whose job runs, and a stranger."""
 
     pool: MemoryPool
     stranger: Stranger
@@ -159,13 +159,13 @@ class Scene:
 
     @property
     def host(self) -> Daemon:
-        """The daemon that only hosts ranks of it."""
+        """The daemon that only hosts ranks."""
         return self.pool.peer(1).daemon
 
 
 @asynccontextmanager
 async def running_transport(network: MemoryNetwork, name: str) -> AsyncIterator[MemoryTransport]:
-    """A bare transport, whose incoming streams are left to themselves."""
+    """Run a bare transport that leaves its incoming streams alone."""
     transport = network.transport(PeerId(name))
 
     async def leave(stream: ByteStream) -> None:
@@ -201,13 +201,13 @@ async def under_attack(
 
 
 def children(daemon: Daemon, *names: str) -> int:
-    """How many children these supervisors of a daemon have in all."""
+    """Count the children of these supervisors of a daemon."""
     tree = {child.id: child.nested for child in daemon.supervisor.snapshot().children}
     return sum(len(nested.children) for name in names if (nested := tree[name]) is not None)
 
 
 async def eventually(condition: Callable[[], object], *, within: float = 30.0) -> None:
-    """Wait until `condition()` holds, looking every millisecond of virtual time."""
+    """Wait until `condition()` holds; look every millisecond of virtual time."""
     with trio.fail_after(within):
         while not condition():  # noqa: ASYNC110 - any condition, of things that know no test
             await trio.sleep(0.001)

@@ -27,7 +27,7 @@ from mpi_actors.wire.messages import REGISTRY
 
 
 def triggers(horizon: float = 5.0, events: Mapping[str, int] | None = None) -> SearchStrategy[Trigger]:
-    """When a fault begins: within `horizon` seconds, or at one of the first so many events of each kind."""
+    """Generate triggers: within `horizon` seconds, or at one of the first events of each kind."""
     timed = st.integers(0, int(horizon * 1000)).map(lambda ms: After(ms / 1000))
     kinds = (events or {}).items()
     counted = [st.builds(AtEvent, st.just(kind), st.integers(1, most)) for kind, most in kinds]
@@ -37,7 +37,7 @@ def triggers(horizon: float = 5.0, events: Mapping[str, int] | None = None) -> S
 def partitions(
     peers: int, seconds: SearchStrategy[float], when: SearchStrategy[Trigger]
 ) -> SearchStrategy[Partition]:
-    """Two groups that hold all of at least two peers."""
+    """Generate partitions into two groups that have all peers, of which there are at least two."""
     members = st.sets(st.integers(0, peers - 1), min_size=1, max_size=peers - 1)
     groups = members.map(lambda one: (tuple(sorted(one)), tuple(sorted(set(range(peers)) - one))))
     return st.builds(Partition, groups, seconds, when)
@@ -81,7 +81,7 @@ def fault_plans(
 
 
 def cut(data: bytes) -> SearchStrategy[list[bytes]]:
-    """The same bytes in pieces, none of them empty, as a stream may deliver them."""
+    """Generate the same bytes in pieces, none empty, as a stream may deliver them."""
     places = st.lists(st.integers(1, max(1, len(data) - 1)), max_size=8, unique=True)
     ways = places | st.just(list(range(1, len(data)))) if len(data) < 500 else places
 
@@ -93,7 +93,7 @@ def cut(data: bytes) -> SearchStrategy[list[bytes]]:
 
 
 def control_messages(classes: Collection[type] = tuple(REGISTRY.values())) -> SearchStrategy[Any]:
-    """Messages of these classes, within the limits that their types give."""
+    """Generate messages of these classes, within the limits of their types."""
     return st.one_of([_of_class(cls) for cls in classes])
 
 

@@ -1,7 +1,7 @@
 """What small messages cost on a libp2p stream.
 
-`costs_probe.py library|ours` prints counts per message as JSON.
-In a process of its own, since the work-arounds change the library for good.
+`costs_probe.py library|ours` prints counts per message as JSON. It runs in a process of its own: the
+work-arounds change the library for good.
 """
 
 from __future__ import annotations
@@ -30,17 +30,17 @@ LIMIT = 600.0
 
 
 class Passes(trio.abc.Instrument):
-    """Counts the scheduler's passes."""
+    """Counts passes through trio's scheduler."""
 
     count = 0
 
     def before_io_wait(self, timeout: float) -> None:
-        """One more."""
+        """Count one pass."""
         self.count += 1
 
 
 def host(whose: str) -> BasicHost:
-    """A host as the library makes it, or ours."""
+    """Make a host, with the library alone or with our work-arounds."""
     if whose == "ours":
         return build_host(identity.ephemeral())
     quirks.quiet_logs()
@@ -50,7 +50,7 @@ def host(whose: str) -> BasicHost:
 
 
 def count_calls(cls: type[Any], name: str, counts: dict[str, int], key: str, matters: Any) -> None:
-    """From now on, count the calls of a method that matter."""
+    """Count the calls of a method from now on."""
     original = getattr(cls, name)
 
     async def counted(self: Any, *args: Any) -> Any:
@@ -94,7 +94,7 @@ async def main(whose: str) -> dict[str, float]:
 
 
 async def limited(whose: str) -> dict[str, float]:
-    """The same within a time that is ample."""
+    """Do the same, within a time that is long enough."""
     with trio.fail_after(LIMIT):
         return await main(whose)
 

@@ -20,13 +20,13 @@ CHILD = Path(__file__).with_name("libp2p_child.py")
 
 
 def new_peer(**options: object) -> Libp2pTransport:
-    """A transport with a new identity, not yet running."""
+    """Make a transport with a new identity, which does not run yet."""
     return Libp2pTransport(identity.ephemeral(), **options)  # type: ignore[arg-type]
 
 
 @asynccontextmanager
 async def running(transport: Libp2pTransport, accept: Accept) -> AsyncIterator[Libp2pTransport]:
-    """`transport`, running inside the block; a block that hangs fails."""
+    """Run `transport` during the block; a block that hangs fails."""
     with trio.fail_after(LIMIT):
         async with trio.open_nursery() as nursery:
             await nursery.start(transport.run, accept)
@@ -41,7 +41,7 @@ async def echo(stream: ByteStream) -> None:
 
 
 async def send_for_ever(stream: ByteStream) -> None:
-    """Send until that fails."""
+    """Send until sending fails."""
     while True:
         await stream.send_all(bytes(1 << 20))
 
@@ -52,13 +52,13 @@ async def keep(_stream: ByteStream) -> None:
 
 
 async def refuse(_stream: ByteStream) -> None:
-    """For a side that nobody should open a stream to."""
+    """Fail: nobody should open a stream to this side."""
     raise AssertionError("nobody should come here")
 
 
 @asynccontextmanager
 async def pair(accept: Accept) -> AsyncIterator[tuple[Libp2pTransport, Libp2pTransport]]:
-    """Two connected peers; `accept` serves what the first opens to the second."""
+    """Connect two peers; `accept` serves the streams that the first opens to the second."""
     async with running(new_peer(), refuse) as near, running(new_peer(), accept) as far:
         assert await near.connect(far.addresses[0]) == far.local
         yield near, far
@@ -66,7 +66,7 @@ async def pair(accept: Accept) -> AsyncIterator[tuple[Libp2pTransport, Libp2pTra
 
 @asynccontextmanager
 async def child() -> AsyncIterator[tuple[trio.Process, str]]:
-    """An echoing peer in a process of its own, and its address. Killed at the end."""
+    """Run a peer that echoes in a process of its own; give its address. It is killed at the end."""
     async with trio.open_nursery() as nursery:
         command = [sys.executable, str(CHILD)]
         process = await nursery.start(partial(trio.run_process, command, stdout=subprocess.PIPE, check=False))
@@ -80,7 +80,7 @@ async def child() -> AsyncIterator[tuple[trio.Process, str]]:
 
 
 async def receive_exactly(stream: ByteStream, n: int) -> bytes:
-    """The next `n` bytes."""
+    """Receive the next `n` bytes."""
     data = bytearray()
     while len(data) < n:
         piece = await stream.receive_some(n - len(data))

@@ -27,7 +27,7 @@ LIMIT = 600.0
 
 
 def probe(whose: str) -> dict[str, float]:
-    """What each small message costs, by sort of cost."""
+    """Return the cost of each small message, by kind of cost."""
     command = [sys.executable, str(PROBE), whose]
     done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=LIMIT)
     found = json.loads(done.stdout)
@@ -37,13 +37,13 @@ def probe(whose: str) -> dict[str, float]:
 
 @pytest.fixture(scope="module")
 def library() -> dict[str, float]:
-    """Without the work-arounds."""
+    """The costs without the work-arounds."""
     return probe("library")
 
 
 @pytest.fixture(scope="module")
 def ours() -> dict[str, float]:
-    """With them."""
+    """The costs with the work-arounds."""
     return probe("ours")
 
 
@@ -54,13 +54,13 @@ def test_rare_window_updates_is_still_needed(library: dict[str, float], ours: di
 
 
 def test_reading_ahead_is_still_needed(library: dict[str, float], ours: dict[str, float]) -> None:
-    """The library reads the length of each noise message by itself (and that of window updates)."""
+    """The library reads the length of each noise message with a call of its own."""
     assert library["reads"] > 3
     assert ours["reads"] < 1.5
 
 
 def test_gates_are_still_needed(library: dict[str, float], ours: dict[str, float]) -> None:
-    """The library goes through the scheduler for each lock that nobody holds."""
+    """The library passes through the scheduler for each lock, even a free one."""
     assert library["passes"] > 8
     assert ours["passes"] < 4
 
@@ -69,14 +69,14 @@ def test_gates_are_still_needed(library: dict[str, float], ours: dict[str, float
 
 
 class Scripted:
-    """In place of a `trio.SocketStream`: gives pieces, and b"" at the end."""
+    """Stands for a `trio.SocketStream`: gives pieces, and b"" at the end."""
 
     def __init__(self, pieces: list[bytes]) -> None:
         self.pieces = list(pieces)
         self.asked: list[int | None] = []
 
     async def receive_some(self, most: int | None = None) -> bytes:
-        """The next piece, or as much of it as is wanted."""
+        """Return the next piece, or as much of it as is asked for."""
         await trio.lowlevel.checkpoint()
         self.asked.append(most)
         if not self.pieces:
@@ -93,7 +93,7 @@ class Scripted:
     wanted=st.lists(st.one_of(st.integers(1, 60), st.just(READ_AHEAD + 1), st.none()), min_size=1),
 )
 def test_what_is_read_ahead_is_the_same_stream(pieces: list[bytes], wanted: list[int | None]) -> None:
-    """Whatever is asked for, the bytes come in order, none is lost, and the end is the end."""
+    """Whatever sizes are asked for, all bytes come in order, and then the end."""
 
     async def main() -> None:
         stream = BufferedStream(Scripted(pieces))  # type: ignore[arg-type]
@@ -113,7 +113,7 @@ def test_what_is_read_ahead_is_the_same_stream(pieces: list[bytes], wanted: list
 
 
 async def test_others_have_their_turn_between_reads() -> None:
-    """A long row of small messages that was read ahead does not hold up the process."""
+    """A long row of small messages in the buffer does not keep other tasks waiting."""
     stream = BufferedStream(Scripted([bytes(1000)]))  # type: ignore[arg-type]
     turns = 0
 
@@ -134,7 +134,7 @@ async def test_others_have_their_turn_between_reads() -> None:
 
 
 async def test_a_cancelled_read_loses_nothing() -> None:
-    """Neither while it waits nor while it lets others have their turn."""
+    """A read may be cancelled while it waits, and while it lets other tasks run."""
     stream = BufferedStream(Scripted([bytes(range(200))]))  # type: ignore[arg-type]
     got = b""
     for _ in range(400):
@@ -154,7 +154,7 @@ async def test_a_cancelled_read_loses_nothing() -> None:
 async def test_a_gate_excludes_and_is_fair(
     make: Callable[[], Any], autojump_clock: trio.testing.MockClock
 ) -> None:
-    """It does what `trio.Lock` does."""
+    """A gate does what `trio.Lock` does."""
     gate, inside, order = make(), 0, []
 
     async def worker(number: int) -> None:
@@ -174,7 +174,7 @@ async def test_a_gate_excludes_and_is_fair(
 
 
 async def test_a_cancelled_waiter_leaves_the_gate_usable(autojump_clock: trio.testing.MockClock) -> None:
-    """Who gives up waiting neither has it nor keeps it."""
+    """A task that gives up waiting does not hold the gate."""
     gate = Gate(trio.Lock())
     gave_up = 0
 
@@ -194,7 +194,7 @@ async def test_a_cancelled_waiter_leaves_the_gate_usable(autojump_clock: trio.te
 
 
 async def test_a_gate_says_when_its_holder_takes_it_again() -> None:
-    """As a lock does; to wait for oneself would be to wait for ever."""
+    """Like a lock, a gate refuses a task that holds it already, which would wait for ever."""
     gate = Gate(trio.Lock())
     async with gate:
         with pytest.raises(RuntimeError):
@@ -202,7 +202,7 @@ async def test_a_gate_says_when_its_holder_takes_it_again() -> None:
 
 
 async def test_readers_share_and_writers_do_not(autojump_clock: trio.testing.MockClock) -> None:
-    """The stream's lock keeps its meaning."""
+    """The lock of a stream still admits many readers or one writer."""
     lock, readers, most, writing = EasyReadWriteLock(), 0, 0, False
 
     async def read() -> None:
@@ -249,7 +249,7 @@ class Window:
 
 @given(sizes=st.lists(st.integers(1, 300), max_size=100))
 def test_a_sender_always_has_half_a_window(sizes: list[int]) -> None:
-    """Whatever is read when, what the sender may send never falls below half of the window for long."""
+    """Whatever is read when, the sender may soon send half a window again."""
     window = Window(1000)
 
     async def told(self: Window, *, bytes_read: int = 0) -> None:

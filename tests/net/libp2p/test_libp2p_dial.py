@@ -15,14 +15,14 @@ from mpi_actors.net.libp2p import identity, quirks
 
 
 def free_port() -> int:
-    """A port that nobody listens on (a moment ago)."""
+    """Return a port on which nobody listened a moment ago."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
 
 
 async def test_who_answers_is_found_out() -> None:
-    """An address without a peer id gives the id of who is there, and no second connection."""
+    """A dial without a peer id returns the id of the peer there, and makes no second connection."""
     async with running(new_peer(), refuse) as near, running(new_peer(), echo) as far:
         place = far.addresses[0].rpartition("/p2p/")[0]
         for address in (place, far.addresses[0], place, place.replace("ip4/127.0.0.1", "dns4/localhost")):
@@ -43,7 +43,7 @@ async def test_many_dials_make_one_connection() -> None:
 
 
 async def test_somebody_else_is_not_accepted() -> None:
-    """If another peer answers than the address names, the dial fails and says who it was."""
+    """If another peer answers than the address names, the dial fails and names that peer."""
     async with running(new_peer(), refuse) as near, running(new_peer(), refuse) as far:
         wrong = far.addresses[0].replace(far.local, identity.peer_id(identity.ephemeral()))
         with pytest.raises(DialFailed, match=f"another peer answers there, {far.local}"):
@@ -53,7 +53,7 @@ async def test_somebody_else_is_not_accepted() -> None:
 
 
 async def test_a_peer_does_not_dial_itself() -> None:
-    """Our own address, with or without the id, is refused."""
+    """A peer's own address, with or without the id, is refused."""
     async with running(new_peer(), refuse) as near:
         for address in (near.addresses[0], near.addresses[0].rpartition("/p2p/")[0]):
             with pytest.raises(DialFailed, match="that is this peer itself"):
@@ -92,7 +92,7 @@ async def test_a_peer_is_found_on_another_port() -> None:
 
 
 async def test_a_silent_listener_is_given_up() -> None:
-    """Somebody who accepts and says nothing makes the dial fail at its deadline."""
+    """A listener that accepts and says nothing makes the dial fail at its deadline."""
     with socket.socket() as silent:
         silent.bind(("127.0.0.1", 0))
         silent.listen()
@@ -103,7 +103,7 @@ async def test_a_silent_listener_is_given_up() -> None:
 
 @pytest.mark.parametrize("place", ["/dns/localhost", "/dns4/localhost", "/ip4/127.0.0.1"])
 async def test_a_failed_dial_says_why_in_one_line(place: str) -> None:
-    """The reason is the system's, not the library's."""
+    """The reason is that of the operating system, not the library's text."""
     address = f"{place}/tcp/{free_port()}"
     async with running(new_peer(), refuse) as near:
         with pytest.raises(DialFailed) as caught:
@@ -112,13 +112,13 @@ async def test_a_failed_dial_says_why_in_one_line(place: str) -> None:
 
 
 async def test_what_is_no_address_is_refused() -> None:
-    """Text that is no address raises BadAddress, also when nothing runs."""
+    """Text that is not an address raises BadAddress, also when nothing runs."""
     with pytest.raises(BadAddress, match="Example: "):
         await new_peer().connect("/ip4/127.0.0.1/udp/1/quic-v1")
 
 
 async def test_nothing_works_unless_running() -> None:
-    """Before run, connecting and opening fail by name, and disconnecting does nothing."""
+    """Before `run`, connect and open_stream raise DialFailed, and disconnect does nothing."""
     near = new_peer()
     with pytest.raises(DialFailed, match="not running"):
         await near.connect("/ip4/127.0.0.1/tcp/1")
@@ -128,7 +128,7 @@ async def test_nothing_works_unless_running() -> None:
 
 
 async def test_disconnecting_strangers_does_nothing() -> None:
-    """disconnect never raises, whatever name it is given."""
+    """disconnect never raises, whatever the peer's name is."""
     async with running(new_peer(), refuse) as near:
         for name in (identity.peer_id(identity.ephemeral()), PeerId("nonsense"), near.local):
             await near.disconnect(name)
@@ -153,13 +153,13 @@ async def test_a_port_in_use_is_noticed() -> None:
     ],
 )
 async def test_a_bad_listening_address_is_named(address: str, error: type[Exception], why: str) -> None:
-    """run fails at once, with one error, not a group."""
+    """`run` fails at once, with one error that is in no group."""
     with pytest.raises(error, match=why):
         await new_peer(listen=(address,)).run(refuse)
 
 
 async def test_a_wildcard_is_listed_by_its_numbers() -> None:
-    """Listening on all addresses gives addresses that others can dial."""
+    """A peer that listens on all addresses lists those that others can dial."""
     async with running(new_peer(listen=("/ip4/0.0.0.0/tcp/0",)), echo) as far:
         assert all("/ip4/0.0.0.0/" not in address for address in far.addresses)
         loopback = [address for address in far.addresses if address.startswith("/ip4/127.0.0.1/")]
@@ -168,12 +168,12 @@ async def test_a_wildcard_is_listed_by_its_numbers() -> None:
 
 
 def count_fds() -> int:
-    """Open file descriptors of this process."""
+    """Count the open descriptors of this process."""
     return len(os.listdir("/proc/self/fd"))
 
 
 def count_tasks() -> int:
-    """Tasks under trio's root, system tasks included."""
+    """Count the tasks under trio's root, system tasks included."""
     root = trio.lowlevel.current_root_task()
     assert root is not None
     waiting, number = [root], 0
@@ -185,7 +185,7 @@ def count_tasks() -> int:
 
 
 async def test_nothing_is_left_behind() -> None:
-    """After run ends there are no more tasks and descriptors than before, although streams were open."""
+    """After `run` there are no more tasks and descriptors than before, although streams were open."""
     async with pair(echo):
         pass  # whatever the first use opens for good
     fds, tasks = count_fds(), count_tasks()
@@ -203,7 +203,7 @@ async def test_nothing_is_left_behind() -> None:
 
 
 async def test_a_transport_can_run_again() -> None:
-    """A supervisor may restart it: the same object runs again under the same identity."""
+    """The same object can run again, under the same identity, as after a supervisor's restart."""
     near = new_peer()
     for _ in range(2):
         async with running(near, echo), running(new_peer(), refuse) as other:
@@ -211,7 +211,7 @@ async def test_a_transport_can_run_again() -> None:
 
 
 async def test_streams_are_limited_by_name() -> None:
-    """The stream after the last that the library can open is refused at once, and a closed one makes room."""
+    """One stream too many is refused at once, by name; a closed stream makes room."""
     async with pair(keep) as (near, far):
         streams = [await near.open_stream(far.local) for _ in range(quirks.MAX_STREAMS)]
         with pytest.raises(DialFailed, match=r"250 streams to .* are open"):

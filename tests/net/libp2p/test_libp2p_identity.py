@@ -1,4 +1,4 @@
-"""The identity file: kept, private, checked."""
+"""The identity file is kept, private and checked."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def test_only_the_owner_can_read_it(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("mode", [0o640, 0o604, 0o660, 0o644, 0o601])
 def test_a_file_open_to_others_is_refused(tmp_path: Path, mode: int) -> None:
-    """The error names the command that puts it right."""
+    """The error has the command that mends it."""
     identity.load_or_create(tmp_path)
     path = tmp_path / identity.IDENTITY_NAME
     path.chmod(mode)
@@ -45,7 +45,7 @@ def test_a_file_open_to_others_is_refused(tmp_path: Path, mode: int) -> None:
 
 
 def test_any_changed_byte_is_noticed(tmp_path: Path) -> None:
-    """No single changed, lost or added byte gives another identity: it is an error of one line."""
+    """A changed, lost or added byte never gives another identity, but an error of one line."""
     identity.load_or_create(tmp_path)
     path = tmp_path / identity.IDENTITY_NAME
     good = path.read_bytes()
@@ -59,21 +59,21 @@ def test_any_changed_byte_is_noticed(tmp_path: Path) -> None:
 
 
 def test_what_is_no_file_is_refused(tmp_path: Path) -> None:
-    """A directory or a pipe in the file's place is named, and opening it does not hang."""
+    """A directory or a pipe in the file's place gives an error, and opening it does not hang."""
     os.mkfifo(tmp_path / identity.IDENTITY_NAME, 0o600)
     with pytest.raises(BadIdentity, match="not a regular file"):
         identity.load_or_create(tmp_path)
 
 
 def test_a_directory_that_cannot_be_made_is_named(tmp_path: Path) -> None:
-    """A path through a file gives the error that names it."""
+    """A path through a file gives BadIdentity."""
     (tmp_path / "file").write_text("")
     with pytest.raises(BadIdentity, match=r"file/d/identity: Not a directory"):
         identity.load_or_create(tmp_path / "file" / "d")
 
 
 def test_those_who_make_it_at_once_get_the_same(tmp_path: Path) -> None:
-    """Whoever loses the race takes the winner's key."""
+    """Processes that lose the race take the winner's key."""
     made: list[str] = []
     start = threading.Barrier(8)
 
@@ -92,7 +92,7 @@ def test_those_who_make_it_at_once_get_the_same(tmp_path: Path) -> None:
 
 
 def test_ephemeral_identities_differ() -> None:
-    """Each is new, and its name is a peer id."""
+    """Each is new, and has a valid peer id."""
     names = {identity.peer_id(identity.ephemeral()) for _ in range(4)}
     assert len(names) == 4
     assert all(map(is_peer_id, names))

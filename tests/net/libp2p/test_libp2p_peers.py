@@ -1,4 +1,4 @@
-"""The real transport and peers that die, freeze, fail or talk nonsense."""
+"""The real transport, with peers that die, freeze, fail or break the protocol."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from mpi_actors.net.transport import STREAM, ByteStream
 
 
 async def test_a_killed_peer_looks_like_the_end() -> None:
-    """SIGKILL of the other process wakes the receiver with b"", and a new stream is refused."""
+    """After SIGKILL of the other process the receiver gets b"", and a new stream is refused."""
     async with child() as (process, address), running(new_peer(), refuse) as near:
         peer = await near.connect(address)
         stream = await near.open_stream(peer)
@@ -45,7 +45,7 @@ async def test_a_killed_peer_looks_like_the_end() -> None:
 
 
 async def test_a_frozen_peer_is_dropped() -> None:
-    """SIGSTOP during a transfer: sender and receiver are woken within seconds, other peers stay connected."""
+    """After SIGSTOP, sender and receiver fail within seconds; other peers stay connected."""
     async with child() as (process, address), pair(echo) as (near, far):
         other = await near.open_stream(far.local)
         peer = await near.connect(address)
@@ -76,7 +76,7 @@ async def test_a_frozen_peer_is_dropped() -> None:
 
 
 async def test_a_frozen_peer_can_be_disconnected() -> None:
-    """disconnect does not wait behind a write to a frozen peer; opening a stream to it fails in time."""
+    """disconnect does not wait for a write to a frozen peer; opening a stream to it fails in time."""
     async with child() as (process, address), running(new_peer(), refuse) as near:
         peer = await near.connect(address)
         stream = await near.open_stream(peer)
@@ -97,7 +97,7 @@ async def test_a_frozen_peer_can_be_disconnected() -> None:
 
 
 async def test_a_failing_handler_costs_only_its_stream(caplog: pytest.LogCaptureFixture) -> None:
-    """What a handler raises, also in a group, is logged; its stream ends; the host serves the next."""
+    """An error of a handler, also in a group, is logged and ends its stream; the next stream is served."""
 
     async def fail(stream: ByteStream) -> None:
         if await stream.receive_some() == b"group":
@@ -115,7 +115,7 @@ async def test_a_failing_handler_costs_only_its_stream(caplog: pytest.LogCapture
 
 
 async def test_a_handler_that_returns_ends_its_stream() -> None:
-    """The reader on the other side does not wait for a stream that nobody serves any more."""
+    """The other side's reader sees the end when the handler returns."""
 
     async def leave(_stream: ByteStream) -> None:
         return
@@ -127,7 +127,7 @@ async def test_a_handler_that_returns_ends_its_stream() -> None:
 
 @asynccontextmanager
 async def stranger(*, plaintext: bool = False) -> AsyncIterator[IHost]:
-    """A libp2p host that is none of ours."""
+    """Run a libp2p host that is not ours."""
     key_pair = identity.ephemeral()
     if plaintext:
         security = {PLAINTEXT_PROTOCOL_ID: InsecureTransport(key_pair)}
@@ -143,7 +143,7 @@ async def stranger(*, plaintext: bool = False) -> AsyncIterator[IHost]:
 
 
 async def test_plaintext_is_refused() -> None:
-    """A host that speaks plaintext can neither connect to us nor be connected to."""
+    """A host that speaks plaintext can neither connect to us, nor we to it."""
     async with stranger(plaintext=True) as host, running(new_peer(), refuse) as near:
         with pytest.raises(Exception, match="unable to connect"):
             await host.connect(info_from_p2p_addr(Multiaddr(near.addresses[0])))
@@ -152,7 +152,7 @@ async def test_plaintext_is_refused() -> None:
 
 
 async def test_a_stranger_without_our_protocol_is_told_apart() -> None:
-    """A libp2p host that does not serve our streams can be connected to, but opens none."""
+    """We can connect to a libp2p host that does not serve our protocol, but open no stream."""
     async with stranger() as host, running(new_peer(), refuse) as near:
         peer = await near.connect(str(host.get_addrs()[0]))
         with pytest.raises(DialFailed, match="no stream"):
@@ -160,7 +160,7 @@ async def test_a_stranger_without_our_protocol_is_told_apart() -> None:
 
 
 async def test_garbage_costs_only_its_connection() -> None:
-    """Bytes that are no handshake, and a stream that negotiates nonsense, leave the host serving."""
+    """After bytes that are no handshake, or no negotiation, the host still serves others."""
     async with stranger() as host, running(new_peer(), echo) as far:
         place = far.addresses[0].split("/")
         for garbage in (b"", b"GET / HTTP/1.1\r\n\r\n", b"\xff" * 100, os.urandom(70_000)):

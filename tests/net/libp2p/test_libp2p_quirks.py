@@ -44,19 +44,19 @@ KINDS = pytest.mark.parametrize(
 
 
 def plain_host() -> BasicHost:
-    """A host as the library makes it."""
+    """Make a host as the library does."""
     host = new_host(key_pair=identity.ephemeral(), connection_config=connection_config())
     assert isinstance(host, BasicHost)
     return host
 
 
 def our_host() -> BasicHost:
-    """A host with every work-around."""
+    """Make a host with every work-around."""
     return build_host(identity.ephemeral())
 
 
 def swarm_of(host: BasicHost) -> Swarm:
-    """The host's swarm."""
+    """Return the swarm of a host."""
     network = host.get_network()
     assert isinstance(network, Swarm)
     return network
@@ -64,7 +64,7 @@ def swarm_of(host: BasicHost) -> Swarm:
 
 @asynccontextmanager
 async def running(*hosts: BasicHost) -> AsyncIterator[None]:
-    """All `hosts`, listening on loopback, inside the block; a block that hangs fails."""
+    """Run all `hosts` on loopback during the block; a block that hangs fails."""
     with trio.fail_after(LIMIT):
         if not hosts:
             yield
@@ -78,7 +78,7 @@ async def running(*hosts: BasicHost) -> AsyncIterator[None]:
 
 
 def info(host: BasicHost) -> PeerInfo:
-    """Where `host` listens."""
+    """Return where `host` listens."""
     return info_from_p2p_addr(host.get_addrs()[0])
 
 
@@ -93,7 +93,7 @@ class Wire:
         self.written: list[bytes] = []
 
     async def write(self, data: bytes) -> None:
-        """Write half at once and half when the wire flows; give up when it is closed."""
+        """Write half at once, and half when the wire flows; give up when the wire is closed."""
         self.written.append(data[: len(data) // 2])
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._first, self.flow, nursery.cancel_scope)
@@ -116,17 +116,17 @@ class Wire:
 
 
 def connection(kind: type[yamux.Yamux], wire: Wire) -> yamux.Yamux:
-    """A multiplexed connection over `wire`."""
+    """Make a multiplexed connection over `wire`."""
     return kind(wire, swarm_of(our_host()).get_peer_id())  # type: ignore[arg-type]
 
 
 def test_the_release_is_the_one_that_was_measured() -> None:
-    """Another release may behave in another way: measure again before this line is changed."""
+    """Another release may behave differently: measure again before you change this line."""
     assert importlib.metadata.version("libp2p") == "0.8.1"
 
 
 def test_the_changed_settings_are_still_needed() -> None:
-    """The library's own values are the slow ones (asked in a process where nothing has changed them)."""
+    """The library's own values are the slow ones, in a process where nothing has changed them."""
     code = (
         "import libp2p.network.swarm as s, libp2p.stream_muxer.yamux.yamux as y, logging;"
         "import libp2p.stream_muxer.muxer_multistream as m;"
@@ -162,7 +162,7 @@ async def test_read_exactly_is_still_needed() -> None:
 
 
 async def test_read_exactly_takes_any_number_of_pieces() -> None:
-    """Ours goes on to the end, and says how much was there."""
+    """Our function reads to the end, and its error says how much there was."""
     assert await read_exactly(Drops(bytes(2000)), 2000) == bytes(2000)
     with pytest.raises(IncompleteReadError) as caught:
         await read_exactly(Drops(b"abc"), 4)
@@ -179,7 +179,7 @@ async def test_read_exactly_takes_any_number_of_pieces() -> None:
 async def test_a_cancelled_write(
     kind: type[yamux.Yamux], ours: bool, autojump_clock: trio.testing.MockClock
 ) -> None:
-    """Ours writes the frame to its end before it is cancelled; the library leaves half a frame."""
+    """Ours writes the whole frame although it is cancelled; the library leaves half a frame."""
     wire = Wire()
     frame = bytes(100)
 
@@ -225,7 +225,7 @@ async def test_a_silent_peer_is_noticed(stuck: bool, autojump_clock: trio.testin
 
 
 async def test_the_probe_is_still_needed(autojump_clock: trio.testing.MockClock) -> None:
-    """The library keeps a connection on which nothing has come for ten minutes."""
+    """The library keeps a connection that has been silent for ten minutes."""
     wire = Wire()
     wire.flow.set()
     with trio.move_on_after(600) as scope:
@@ -242,7 +242,7 @@ async def test_a_flood_ends_the_connection() -> None:
 
 
 async def test_a_broken_connection_ends_alone(caplog: pytest.LogCaptureFixture) -> None:
-    """What goes wrong inside a connection closes it and is logged; the library would end the host."""
+    """An error inside a connection closes it and is logged; the library would end the host."""
 
     class Broken(SafeYamux):
         async def handle_incoming(self) -> None:
@@ -267,7 +267,7 @@ async def fail(stream: INetStream) -> None:
 
 
 async def test_guarded_handlers_are_still_needed() -> None:
-    """With the library alone, one failing handler ends the host that it runs in."""
+    """With the library alone, a handler that fails ends its host."""
     near, far = our_host(), plain_host()
     far.set_stream_handler(PROTOCOL, fail)
     with pytest.RaisesGroup(ZeroDivisionError, flatten_subgroups=True, allow_unwrapped=True):
@@ -279,7 +279,7 @@ async def test_guarded_handlers_are_still_needed() -> None:
 
 
 async def test_a_guarded_host_outlives_its_handlers() -> None:
-    """With ours, the stream is reset and the next is served."""
+    """With ours, the stream is reset and the next one is served."""
     near, far = our_host(), our_host()
     far.set_stream_handler(PROTOCOL, fail)
     async with running(near, far):
@@ -311,21 +311,21 @@ async def places_held(near: BasicHost, far: BasicHost, seconds: float) -> int:
 
 
 async def test_released_places_are_still_needed() -> None:
-    """With the library alone, connections that have ended hold their places."""
+    """With the library alone, ended connections keep their places."""
     near, far = our_host(), plain_host()
     async with running(near, far):
         assert await places_held(near, far, seconds=1) == 3
 
 
 async def test_ended_connections_hold_no_place() -> None:
-    """With ours, they let go."""
+    """With ours, ended connections free their places."""
     near, far = our_host(), our_host()
     async with running(near, far):
         assert await places_held(near, far, seconds=LIMIT) == 0
 
 
 async def test_no_identify_is_still_needed() -> None:
-    """The library alone asks every peer who it is; ours asks nobody."""
+    """The library alone asks every peer who it is; ours asks none."""
     asks = [
         any(isinstance(each, _IdentifyNotifee) for each in swarm_of(host).notifees)
         for host in (plain_host(), our_host())
@@ -334,7 +334,7 @@ async def test_no_identify_is_still_needed() -> None:
 
 
 async def test_no_auto_connect_is_still_needed() -> None:
-    """The library alone looks for peers to connect to, with both watermarks at 0; ours never starts."""
+    """The library alone looks for peers to connect to, with both watermarks at 0; ours does not."""
     plain, ours = plain_host(), our_host()
     async with running(plain, ours):
         assert swarm_of(plain).auto_connector._started
@@ -342,7 +342,7 @@ async def test_no_auto_connect_is_still_needed() -> None:
 
 
 async def test_our_own_dialling_is_still_needed() -> None:
-    """The library alone refuses a peer that failed before, and tries only the first address that it knew."""
+    """The library alone refuses a peer that failed before, and tries only the first address it knew."""
     near, far = plain_host(), our_host()
     async with running(near, far):
         dead = PeerInfo(far.get_id(), [Multiaddr("/ip4/127.0.0.1/tcp/1")])
@@ -365,7 +365,7 @@ async def test_the_check_for_a_free_port_is_still_needed() -> None:
 
 
 def test_reasons_are_one_line() -> None:
-    """The root cause is found through groups and causes; many lines become one; no text is no reason."""
+    """`reason` finds the root cause through groups and causes, and makes many lines one."""
     deep = ConnectionRefusedError(111, "Error connecting to ('127.0.0.1', 1): Connection refused")
     middle = OSError("all attempts failed")
     middle.__cause__ = ExceptionGroup("many", [deep, ValueError()])
@@ -380,5 +380,5 @@ def test_reasons_are_one_line() -> None:
 
 
 def test_a_write_fills_one_noise_message() -> None:
-    """MAX_WRITE, yamux's header and noise's tag together are what a noise message can hold."""
+    """MAX_WRITE, yamux's header and noise's tag together fill one noise message."""
     assert quirks.MAX_WRITE + struct.calcsize(yamux.YAMUX_HEADER_FORMAT) + 16 == 0xFFFF

@@ -1,4 +1,4 @@
-"""The real transport's streams: what arrives, how they end, what cancelling does."""
+"""The streams of the real transport: what arrives, how they end, what cancellation does."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from mpi_actors.net.transport import ByteStream, Transport
 
 
 def test_it_is_a_transport() -> None:
-    """The class fits the interface (checked by mypy here, by its members at run time)."""
+    """The class implements the interface: mypy checks it here, and its members at run time."""
     transport: Transport = new_peer()
     assert transport.local.startswith("12D3Koo")
     assert transport.addresses == ()
@@ -22,7 +22,7 @@ def test_it_is_a_transport() -> None:
 
 @pytest.mark.parametrize("size", [1, 65_507, 65_508, 8 << 20])
 async def test_bytes_come_back_as_they_went(size: int) -> None:
-    """What is sent arrives whole and in order, whatever its size."""
+    """Data arrives whole and in order, whatever its size."""
     message = os.urandom(size)
     async with pair(echo) as (near, far), trio.open_nursery() as nursery:
         stream = await near.open_stream(far.local)
@@ -32,7 +32,7 @@ async def test_bytes_come_back_as_they_went(size: int) -> None:
 
 
 async def test_any_bytes_like_object_can_be_sent() -> None:
-    """bytes, bytearray and memoryview, also of wider items or of nothing, are sent alike."""
+    """bytes, bytearray and memoryview, also with wider items or empty, are sent alike."""
     wide = memoryview(bytes(range(16))).cast("I")
     async with pair(echo) as (near, far):
         stream = await near.open_stream(far.local)
@@ -42,7 +42,7 @@ async def test_any_bytes_like_object_can_be_sent() -> None:
 
 
 async def test_a_closed_stream_delivers_what_was_sent() -> None:
-    """After aclose the other side reads everything, then the end, and stays at the end."""
+    """After aclose, the other side reads everything, and then the end, any number of times."""
     result: list[bytes] = []
     done = trio.Event()
 
@@ -64,7 +64,7 @@ async def test_a_closed_stream_delivers_what_was_sent() -> None:
 
 
 async def test_a_goodbye_arrives_before_a_disconnect() -> None:
-    """Send, close, disconnect at once: the other side still reads what was sent."""
+    """After send, close and disconnect at once, the other side still reads what was sent."""
     result = bytearray()
     done = trio.Event()
 
@@ -103,7 +103,7 @@ async def test_a_goodbye_arrives_before_the_end_of_run() -> None:
 
 
 async def test_closing_wakes_everyone() -> None:
-    """aclose wakes the receiver here and there, and the sender here and there."""
+    """aclose ends the receive and the send of both sides."""
     woken: list[str] = []
 
     async def far_sender(stream: ByteStream) -> None:
@@ -142,7 +142,7 @@ async def test_closing_wakes_everyone() -> None:
 
 
 async def test_closing_wakes_a_sender_without_window() -> None:
-    """A sender whose peer does not read is woken by aclose on its own side."""
+    """aclose ends the `send_all` of its own side, also when the other side does not read."""
     async with pair(keep) as (near, far), trio.open_nursery() as nursery:
         stream = await near.open_stream(far.local)
 
@@ -158,7 +158,7 @@ async def test_closing_wakes_a_sender_without_window() -> None:
 
 
 async def test_sending_to_a_closed_stream_fails() -> None:
-    """Bytes for a stream that the other side has closed are not silently lost."""
+    """Bytes for a stream that the other side has closed are not lost without an error."""
 
     async def close(stream: ByteStream) -> None:
         await stream.aclose()
@@ -171,7 +171,7 @@ async def test_sending_to_a_closed_stream_fails() -> None:
 
 
 async def test_a_reset_is_no_end() -> None:
-    """A stream that the other side resets raises ConnectionLost, whether or not somebody is reading it."""
+    """After a reset by the other side, receives raise ConnectionLost, whether or not one waited."""
 
     async def reset(stream: ByteStream) -> None:
         assert isinstance(stream, Libp2pStream)
@@ -188,7 +188,7 @@ async def test_a_reset_is_no_end() -> None:
 
 
 async def test_one_task_each_way() -> None:
-    """A second sender or receiver is refused instead of mixing its bytes with the first one's."""
+    """A second sender or receiver is refused: its bytes would mix with those of the first."""
     async with pair(keep) as (near, far), trio.open_nursery() as nursery:
         stream = await near.open_stream(far.local)
         nursery.start_soon(stream.receive_some)
@@ -202,7 +202,7 @@ async def test_one_task_each_way() -> None:
 
 
 async def test_a_cancelled_receive_loses_nothing() -> None:
-    """Receives that are cancelled again and again miss no byte, and the stream goes on."""
+    """Receives that are cancelled again and again lose no byte, and the stream goes on."""
     total = 200_000
 
     async def send(stream: ByteStream) -> None:
@@ -221,7 +221,7 @@ async def test_a_cancelled_receive_loses_nothing() -> None:
 
 
 async def test_a_cancelled_send_breaks_only_its_stream() -> None:
-    """The stream refuses to go on after half a message; other streams of the connection do not notice."""
+    """The stream refuses to go on after half a message; other streams of the connection work."""
     async with pair(echo) as (near, far):
         other = await near.open_stream(far.local)
         for delay in (0.0, 0.001, 0.003, 0.01):
@@ -262,7 +262,7 @@ async def test_a_cancelled_close_closes() -> None:
 
 
 async def test_a_cancelled_dial_leaves_nothing() -> None:
-    """Dials cancelled at any point can be repeated, and none leaves a connection or a lock behind."""
+    """A cancelled dial can be repeated, and leaves neither a connection nor a lock."""
     async with running(new_peer(), refuse) as near, running(new_peer(), echo) as far:
         for step in range(12):
             with trio.move_on_after(step / 1000):

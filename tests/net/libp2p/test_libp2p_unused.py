@@ -1,4 +1,4 @@
-"""libp2p is loaded without what nobody uses, and others still get the real thing."""
+"""libp2p is loaded without unused packages, and others still get the real packages."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ def run(code: str) -> str:
 
 
 def test_the_transport_loads_none_of_it() -> None:
-    """After the whole node is loaded, none of the unused packages is, nor is a stand-in left."""
+    """After the whole daemon is imported, no unused package is loaded, and no stand-in is left."""
     code = f"import mpi_actors.daemon.real, sys; print([name for name in {UNUSED!r} if name in sys.modules])"
     assert run(code) == "[]"
 
 
 def test_others_get_the_real_packages_afterwards() -> None:
-    """Whoever imports such a package later gets what it is."""
+    """A later import of such a package loads the real one."""
     code = (
         "import mpi_actors.daemon.real, requests, dns.resolver;"
         "print(requests.Session().headers['Connection'])"
@@ -34,12 +34,12 @@ def test_others_get_the_real_packages_afterwards() -> None:
 
 @pytest.mark.parametrize("package", UNUSED)
 def test_standing_in_is_still_needed(package: str) -> None:
-    """libp2p itself still loads it; when it no longer does, take it off the list."""
+    """libp2p itself still loads the package; when it no longer does, take it off the list."""
     assert run(f"import libp2p.host.basic_host, sys; print({package!r} in sys.modules)") == "True"
 
 
 def test_a_libp2p_that_cannot_do_without_is_loaded_whole() -> None:
-    """If the stand-ins do not suffice, libp2p is imported as it is."""
+    """If the stand-ins do not suffice, libp2p is imported without them."""
     code = (
         "import mpi_actors.net.libp2p.unused as u, sys\n"
         "for name in [name for name in sys.modules if name.partition('.')[0] in ('libp2p', 'multiaddr')]:\n"

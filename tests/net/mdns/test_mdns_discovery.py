@@ -27,7 +27,7 @@ DEADLINE = 600
 
 
 def group_socket() -> socket.socket:
-    """Hears what is sent to the mDNS group on loopback."""
+    """Open a socket that receives what is sent to the mDNS group on loopback."""
     listener = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -44,7 +44,7 @@ def group_socket() -> socket.socket:
 
 @pytest.fixture(scope="module")
 def multicast() -> None:
-    """Skips where this machine cannot send to a group on loopback."""
+    """Skip the test where this machine cannot send to a group on loopback."""
     try:
         with group_socket() as hears, group_socket() as sends:
             hears.settimeout(2)
@@ -56,18 +56,18 @@ def multicast() -> None:
 
 @pytest.fixture
 def fast_clock() -> trio.testing.MockClock:
-    """A minute in trio takes a second here."""
+    """Let a minute of trio's clock take a second."""
     return trio.testing.MockClock(rate=60)
 
 
 @pytest.fixture
 def pool() -> str:
-    """A pool of this test's own: others may run at the same time."""
+    """The name of a pool of this test alone: other tests may run at the same time."""
     return secrets.token_hex(8)
 
 
 class Member:
-    """A peer on loopback: announces itself, and keeps what it finds."""
+    """A peer on loopback that announces itself, and keeps what it finds."""
 
     def __init__(self, pool: str, host: str = "127.0.0.1") -> None:
         key = bytes.fromhex("002408011220") + secrets.token_bytes(32)
@@ -82,7 +82,7 @@ class Member:
         self._news.set()
 
     async def until_found(self, other: Member, times: int = 1) -> None:
-        """Wait until that peer was reported so many times."""
+        """Wait until that peer was reported that many times."""
         while self.found.count((other.address,)) < times:
             await self._news.wait()
             self._news = trio.Event()
@@ -93,7 +93,7 @@ class Member:
 
 
 def sockets() -> set[str]:
-    """The sockets, and what else has no name, that this process has open."""
+    """Return the sockets, and other descriptors without a path, of this process."""
     found = set()
     for name in os.listdir("/proc/self/fd"):
         try:
@@ -120,7 +120,7 @@ async def nothing_left() -> AsyncIterator[None]:
 
 @pytest.mark.usefixtures("multicast")
 async def test_two_peers_of_a_pool_find_each_other(pool: str, nothing_left: None) -> None:
-    """Each is told of the other's address, and neither of its own; then nothing is left behind."""
+    """Each gets the other's address, and not its own; then nothing is left."""
     one, two = Member(pool), Member(pool)
     with trio.fail_after(DEADLINE):
         async with trio.open_nursery() as nursery:
@@ -136,7 +136,7 @@ async def test_two_peers_of_a_pool_find_each_other(pool: str, nothing_left: None
 
 @pytest.mark.usefixtures("multicast")
 async def test_who_comes_later_finds_those_who_are_there(pool: str) -> None:
-    """A newcomer asks; it need not wait until the others announce themselves again."""
+    """A new peer asks: it need not wait until others announce themselves again."""
     one, two, three = Member(pool), Member(pool), Member(pool)
     with trio.fail_after(DEADLINE):
         async with trio.open_nursery() as nursery:
@@ -151,7 +151,7 @@ async def test_who_comes_later_finds_those_who_are_there(pool: str) -> None:
 
 @pytest.mark.usefixtures("multicast")
 async def test_another_pool_is_not_reported(pool: str) -> None:
-    """Its peers find each other, but not us, and we do not find them."""
+    """The peers of another pool find each other, but not us, and we do not find them."""
     ours, strangers = [Member(pool), Member(pool)], [Member(pool + "x"), Member(pool + "x")]
     with trio.fail_after(DEADLINE):
         async with trio.open_nursery() as nursery:
@@ -171,7 +171,7 @@ async def test_another_pool_is_not_reported(pool: str) -> None:
 
 @pytest.mark.usefixtures("multicast")
 async def test_who_stays_is_reported_again(pool: str, fast_clock: trio.testing.MockClock) -> None:
-    """So a peer that was lost is looked for again, without a word from it."""
+    """A peer that was lost is dialled again, without a word from it."""
     one, two = Member(pool), Member(pool)
     with trio.fail_after(DEADLINE * REPORT_AGAIN):
         async with trio.open_nursery() as nursery:
@@ -184,7 +184,7 @@ async def test_who_stays_is_reported_again(pool: str, fast_clock: trio.testing.M
 async def records_of(
     member: Member, listener: trio.socket.SocketType, fits: Callable[[int], bool]
 ) -> DNSIncoming:
-    """The next response on loopback that has the member's TXT record, with a lifetime that fits."""
+    """Wait for the next response on loopback with the member's TXT record and a right lifetime."""
     while True:
         packet = DNSIncoming(await listener.recv(9000))
         for record in packet.answers():
@@ -194,7 +194,7 @@ async def records_of(
 
 @pytest.mark.usefixtures("multicast")
 async def test_it_speaks_as_libp2p_does_and_says_goodbye(pool: str) -> None:
-    """PTR, SRV and TXT of a random name under `_p2p._udp.local`; at the end, the same with no lifetime."""
+    """It sends PTR, SRV and TXT of a random name under `_p2p._udp.local`; at the end, with lifetime 0."""
     member = Member(pool)
     with trio.fail_after(DEADLINE), trio.socket.from_stdlib_socket(group_socket()) as listener:
         async with trio.open_nursery() as nursery:
@@ -218,7 +218,7 @@ async def test_it_speaks_as_libp2p_does_and_says_goodbye(pool: str) -> None:
 
 @pytest.mark.usefixtures("multicast")
 async def test_broken_packets_do_no_harm(pool: str, caplog: pytest.LogCaptureFixture) -> None:
-    """What is found stays well-formed, no line is logged, and a peer that comes afterwards is found."""
+    """What is found stays valid, no line is logged, and a peer that comes later is found."""
     one, two, model = Member(pool), Member(pool), Member(pool)
     dice = random.Random(7)
     with trio.fail_after(DEADLINE), trio.socket.from_stdlib_socket(group_socket()) as listener:
@@ -246,7 +246,7 @@ async def test_broken_packets_do_no_harm(pool: str, caplog: pytest.LogCaptureFix
 @pytest.mark.usefixtures("multicast")
 @pytest.mark.parametrize("steps", [0, 1, 2, 3, 5, 8])
 async def test_it_can_be_cancelled_at_any_moment(pool: str, steps: int, nothing_left: None) -> None:
-    """Also while it starts: nothing is left behind."""
+    """Cancelled at any time, also while it starts, it leaves nothing."""
     with trio.fail_after(DEADLINE):
         async with trio.open_nursery() as nursery:
             nursery.start_soon(Member(pool).run)
@@ -259,7 +259,7 @@ async def test_it_can_be_cancelled_at_any_moment(pool: str, steps: int, nothing_
 async def test_where_multicast_is_impossible_it_says_so_once_and_ends(
     address: str | None, caplog: pytest.LogCaptureFixture, nothing_left: None
 ) -> None:
-    """One warning that names the way to silence it; no error."""
+    """It logs one warning, with the flag that silences it, and raises no error."""
     member = Member("blue")
     addresses = () if address is None else (f"{address}/p2p/{member.id}",)
     with trio.fail_after(DEADLINE):
@@ -270,7 +270,7 @@ async def test_where_multicast_is_impossible_it_says_so_once_and_ends(
 
 
 async def test_its_supervisor_survives_the_lack_of_multicast() -> None:
-    """It ends normally, is not started again, and its siblings go on."""
+    """It ends normally and is not restarted, and its siblings go on."""
     spec = ChildSpec(
         id="mdns",
         run=Member("blue", host=NOWHERE).discovery.run,

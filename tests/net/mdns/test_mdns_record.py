@@ -1,4 +1,4 @@
-"""What is announced by mDNS, what is believed, and how much is remembered. No network."""
+"""What mDNS announces, what is believed, and how much is remembered. No network."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ from mpi_actors.net.mdns.sightings import Sightings
 
 
 def peer(key: bytes) -> PeerId:
-    """The peer id of a 32-byte Ed25519 public key."""
+    """Return the peer id of a 32-byte Ed25519 public key."""
     return PeerId(base58.b58encode(bytes.fromhex("002408011220") + key).decode())
 
 
 def txt(*strings: bytes) -> bytes:
-    """A TXT record of these strings."""
+    """Make a TXT record of these strings."""
     return b"".join(bytes([len(string)]) + string for string in strings)
 
 
@@ -39,7 +39,7 @@ OURS = b"mpi-actors-pool=blue"
 
 
 def said(text: str) -> bytes:
-    """The string that announces one address."""
+    """Return the string that announces one address."""
     return b"dnsaddr=" + text.encode()
 
 
@@ -49,7 +49,7 @@ def read(record: bytes, *, near: bool = False) -> tuple[str, ...]:
 
 
 def numbers() -> SearchStrategy[Address]:
-    """Addresses of `OTHER` that can be dialled."""
+    """Generate addresses of `OTHER` that can be dialled."""
     hosts = st.one_of(
         st.ip_addresses(v=4).map(lambda number: ("ip4", number)),
         st.ip_addresses(v=6).map(lambda number: ("ip6", number)),
@@ -61,7 +61,7 @@ def numbers() -> SearchStrategy[Address]:
 
 @given(st.lists(numbers(), min_size=1, max_size=20, unique=True), st.text(max_size=255))
 def test_what_one_writes_another_of_the_pool_reads(addresses: list[Address], pool: str) -> None:
-    """Nothing is lost on the way, and a record fits into a packet with room for the rest."""
+    """No address is lost, and a record fits into a packet with room for the rest."""
     announced = worth_announcing(own_addresses(OTHER, map(str, addresses)))
     record = write_record(announced, pool)
     assert read_record(record, local=ME, pool=pool, near=True) == tuple(map(str, announced))
@@ -72,7 +72,7 @@ def test_what_one_writes_another_of_the_pool_reads(addresses: list[Address], poo
 
 
 def fragments() -> SearchStrategy[bytes]:
-    """Strings as a stranger might send: nearly right, or anything."""
+    """Generate strings as a stranger might send: nearly right, or anything."""
     likely = [said(FAR), said(NEAR), OURS, b"mpi-actors-pool=red", b"dnsaddr", b"=", b"dnsaddr="]
     return st.one_of(st.sampled_from(likely), st.binary(max_size=255), numbers().map(lambda a: said(str(a))))
 
@@ -80,7 +80,7 @@ def fragments() -> SearchStrategy[bytes]:
 @given(st.binary() | st.lists(fragments(), max_size=40).map(lambda parts: txt(*parts)), st.booleans())
 @example(txt(OURS, said(FAR)) * 2, False)
 def test_whatever_is_said_what_is_believed_is_well_formed(record: bytes, near: bool) -> None:
-    """No error; a bounded number of addresses that can be dialled, all of one peer that is not ourselves."""
+    """Any record gives no error, but a bounded number of usable addresses, all of one other peer."""
     found = [parse(text) for text in read(record, near=near)]
     assert len(found) <= MAX_ADDRESSES
     assert len({address.peer for address in found}) == min(len(found), 1)
@@ -114,25 +114,25 @@ IGNORED = {
 
 @pytest.mark.parametrize("record", IGNORED.values(), ids=IGNORED.keys())
 def test_hostile_and_foreign_records_are_ignored(record: bytes) -> None:
-    """They give no address at all."""
+    """Such records give no address."""
     assert read(record) == ()
 
 
 def test_what_is_good_is_taken_from_among_what_is_not() -> None:
-    """Unknown strings, repeated ones and unusable addresses do not spoil a record; keys have no case."""
+    """Unknown or repeated strings and unusable addresses do not spoil a record; keys have no case."""
     shouted = b"DnsAddr=" + FAR.encode()
     record = txt(b"id=x", said(NEAR), b"", shouted, b"MPI-Actors-Pool=blue", b"\xff\0", said(FAR))
     assert read(record) == (FAR,)
 
 
 def test_only_so_many_addresses_are_read() -> None:
-    """The rest of a long record is left alone."""
+    """Addresses beyond MAX_ADDRESSES in a record are not read."""
     many = [f"/ip4/192.0.2.{number}/tcp/1/p2p/{OTHER}" for number in range(MAX_ADDRESSES + 5)]
     assert read(txt(OURS, *map(said, many))) == tuple(many[:MAX_ADDRESSES])
 
 
 def test_loopback_is_announced_only_when_there_is_nothing_else() -> None:
-    """Elsewhere on the LAN it would mean another machine."""
+    """On another machine of the network, a loopback address would name that machine."""
     useless = [f"/ip4/0.0.0.0/tcp/1/p2p/{OTHER}", f"/ip4/192.0.2.1/tcp/1/p2p/{ME}"]
     own = own_addresses(OTHER, [NEAR, *useless, FAR])
     assert own == (parse(NEAR), parse(FAR))
@@ -141,7 +141,7 @@ def test_loopback_is_announced_only_when_there_is_nothing_else() -> None:
 
 
 def test_other_libp2p_programs_read_our_record() -> None:
-    """The first `dnsaddr` is an address, also for those who read only one value of each key."""
+    """The first `dnsaddr` is an address, also for programs that read one value of each key."""
     record = write_record([parse(FAR)], "blue")
     info = ServiceInfo("_p2p._udp.local.", "a._p2p._udp.local.", properties=record)
     assert info.properties[b"dnsaddr"] == FAR.encode()
@@ -152,7 +152,7 @@ services = st.sampled_from("abcdef")
 
 @given(st.lists(st.tuples(st.sampled_from(["seen", "gone", "take", "renew"]), services, st.integers(0, 2))))
 def test_sightings_are_reported_once_each_until_renewed(steps: list[tuple[str, str, int]]) -> None:
-    """Never more than is allowed is kept; news is what was seen and neither taken nor gone since."""
+    """A sighting is reported once, if it was not withdrawn; at most `most` are remembered."""
     sightings = Sightings(most=4)
     known: dict[str, tuple[str, ...]] = {}
     news: set[str] = set()
@@ -180,7 +180,7 @@ def test_sightings_are_reported_once_each_until_renewed(steps: list[tuple[str, s
 
 
 def test_who_waits_longest_is_reported_first() -> None:
-    """A service that changes all the time does not push back the others."""
+    """A service that changes all the time does not delay the report of others."""
     sightings = Sightings()
     for service, address in [("a", "1"), ("b", "1"), ("a", "2")]:
         assert sightings.on_announced(service, (address,))

@@ -1,4 +1,4 @@
-"""The in-memory network's arithmetic: due times, room, ends, cuts."""
+"""The arithmetic of the in-memory network: arrivals, room, ends, cuts."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from mpi_actors.net.memory.arrivals import MemoryPath, Pipe
 def make(
     latency: float = 1.0, bandwidth: float | None = None, capacity: int = 100, short_reads: float = 0.0
 ) -> tuple[MemoryPath, Pipe]:
-    """A link with one pipe."""
+    """Make a path with one pipe."""
     link = MemoryPath(lambda: latency, bandwidth, "a/b")
     return link, link.open_pipe(lambda: None, capacity, short_reads, 0)
 
 
 def test_data_arrives_after_the_latency() -> None:
-    """Nothing can be taken before its due time."""
+    """Nothing can be taken before its time."""
     _, pipe = make(latency=1.0)
     pipe.push(b"abc", 0.0)
     assert pipe.next_due == 1.0
@@ -46,7 +46,7 @@ def test_the_end_comes_after_the_data() -> None:
 
 
 def test_bandwidth_is_shared_by_the_pipes_of_a_link() -> None:
-    """Bytes leave one after the other, whichever stream they are of."""
+    """Bytes of all streams leave one after the other."""
     link, one = make(latency=1.0, bandwidth=10.0)
     two = link.open_pipe(lambda: None, 100, 0.0, 0)
     one.push(bytes(20), 0.0)
@@ -68,7 +68,7 @@ def test_a_varying_latency_does_not_reorder() -> None:
     ("held", "size", "room"), [(0, 10, 10), (0, 900, 100), (60, 10, 10), (60, 90, 0), (95, 10, 0)]
 )
 def test_room_is_not_given_in_crumbs(held: int, size: int, room: int) -> None:
-    """A sender gets room for all it has or for half a buffer at least, so that pieces do not crumble."""
+    """A sender gets room for all it has, or for at least half a buffer."""
     _, pipe = make(capacity=100)
     if held:
         pipe.push(bytes(held), 0.0)
@@ -76,7 +76,7 @@ def test_room_is_not_given_in_crumbs(held: int, size: int, room: int) -> None:
 
 
 def test_a_blocked_link_keeps_what_has_arrived_and_holds_the_rest() -> None:
-    """Of two pieces, the one that had arrived can be taken; the other one leaves when the link opens."""
+    """A piece that had arrived can be taken; the other one leaves when the path opens."""
     link, pipe = make(latency=1.0)
     pipe.push(b"a", 0.0)
     pipe.push(b"b", 0.9)
@@ -90,7 +90,7 @@ def test_a_blocked_link_keeps_what_has_arrived_and_holds_the_rest() -> None:
 
 
 def test_bytes_that_nobody_reads_still_fill_the_buffer() -> None:
-    """The sender does not learn from its buffer that the receiver closed."""
+    """The sender's room does not show that the receiver has closed."""
     _, pipe = make(capacity=10)
     pipe.push(bytes(4), 0.0)
     pipe.discard()
@@ -102,7 +102,7 @@ def test_bytes_that_nobody_reads_still_fill_the_buffer() -> None:
     sizes=st.lists(st.integers(1, 30), max_size=8), killed_at=st.floats(0.0, 10.0), seed=st.integers(0, 99)
 )
 def test_a_killed_sender_leaves_a_prefix(sizes: list[int], killed_at: float, seed: int) -> None:
-    """What had arrived stays, what was on its way is cut off somewhere, and then the end comes."""
+    """What had arrived stays; what was on its way is cut off somewhere; then the end comes."""
     pipe = MemoryPath(lambda: 1.0, None, "a/b").open_pipe(lambda: None, 1000, 0.0, seed)
     sent, arrived = b"", 0
     for moment, size in enumerate(sizes):
@@ -126,7 +126,7 @@ def test_a_killed_sender_leaves_a_prefix(sizes: list[int], killed_at: float, see
     seed=st.integers(0, 99),
 )
 def test_short_reads_lose_nothing(pieces: list[bytes], limits: list[int], seed: int) -> None:
-    """However reads are cut, the bytes are the same, and the same seed cuts them the same way."""
+    """However reads are cut, all bytes arrive; the same seed cuts in the same way."""
 
     def read_all() -> list[bytes]:
         pipe = MemoryPath(lambda: 1.0, None, "a/b").open_pipe(lambda: None, 1000, 0.7, seed)

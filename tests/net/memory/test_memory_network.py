@@ -21,7 +21,7 @@ A, B, C = PeerId("A"), PeerId("B"), PeerId("C")
 
 
 class World:
-    """A network whose peers A, B and C run, and whose incoming streams come to the test."""
+    """A network with peers A, B and C; the test gets their incoming streams."""
 
     def __init__(self, network: MemoryNetwork, nursery: trio.Nursery) -> None:
         self.network = network
@@ -44,7 +44,7 @@ class World:
         await self.network.transport(a).connect(self.network.transport(b).life.address)
 
     async def streams(self, a: PeerId = A, b: PeerId = B) -> tuple[ByteStream, ByteStream]:
-        """A stream that `a` opens to `b`: both ends."""
+        """Open a stream from `a` to `b`; return both ends."""
         await self.connect(a, b)
         stream = await self.network.transport(a).open_stream(b)
         return stream, await self._incoming.receive()
@@ -52,7 +52,7 @@ class World:
 
 @asynccontextmanager
 async def world(network: MemoryNetwork | None = None) -> AsyncIterator[World]:
-    """A `World` for the length of the block."""
+    """Run a `World` during the block."""
     async with trio.open_nursery() as nursery:
         made = World(network or MemoryNetwork(latency=1.0), nursery)
         for peer in (A, B, C):
@@ -69,7 +69,7 @@ class Waiter:
         self.at: float | None = None
 
     async def run(self, operation: Callable[..., object], *args: object) -> None:
-        """Do it, and note its result or error and the time."""
+        """Run the operation; record its result or error, and the time."""
         try:
             result = operation(*args)
             self.outcome = await result  # type: ignore[misc]
@@ -97,7 +97,7 @@ async def test_bytes_take_the_latency(autojump_clock: MockClock) -> None:
 
 
 async def test_dialling_takes_a_round_trip(autojump_clock: MockClock) -> None:
-    """A connection and a stream each cost one way there and one way back."""
+    """A connection and a stream each cost one latency there and one back."""
     async with world(MemoryNetwork(latency=1.0)) as here:
         start = trio.current_time()
         await here.connect(A, B)
@@ -139,7 +139,7 @@ async def test_the_other_direction_is_not_stopped(autojump_clock: MockClock) -> 
 
 
 async def test_a_blocked_sender_learns_of_the_end(autojump_clock: MockClock) -> None:
-    """A sender that waits for room raises once the far side's close arrives, not before."""
+    """A sender that waits for room raises when the far side's close arrives, not before."""
     async with world(MemoryNetwork(latency=1.0, capacity=100)) as here:
         near, far = await here.streams()
         sender = watch(here.nursery, near.send_all, bytes(150))
@@ -163,7 +163,7 @@ async def test_sends_are_silent_until_the_close_arrives(autojump_clock: MockCloc
 
 
 async def test_two_receivers_are_refused(autojump_clock: MockClock) -> None:
-    """A second task that receives from the same stream is a mistake, and told so."""
+    """A second task that receives from a stream raises an error."""
     async with world() as here:
         near, _ = await here.streams()
         watch(here.nursery, near.receive_some)
@@ -182,7 +182,7 @@ async def test_one_identity_listens_once(autojump_clock: MockClock) -> None:
 async def test_a_failed_handler_is_logged(
     autojump_clock: MockClock, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """What a handler raises can be found in the log, with the peer that it served."""
+    """The log has the error of a handler, with the peer that it served."""
 
     async def fail(_stream: ByteStream) -> None:
         raise ValueError("on purpose")
@@ -202,7 +202,7 @@ async def test_a_failed_handler_is_logged(
 
 
 async def test_kill_ends_the_streams_of_the_others(autojump_clock: MockClock) -> None:
-    """Others see the end after the latency, at both ends of who opened, and can no longer send."""
+    """Other peers see the end after the latency, whoever opened the stream, and can no longer send."""
     async with world(MemoryNetwork(latency=1.0)) as here:
         opened, _ = await here.streams(A, B)
         _, accepted = await here.streams(B, C)
@@ -216,7 +216,7 @@ async def test_kill_ends_the_streams_of_the_others(autojump_clock: MockClock) ->
 
 
 async def test_kill_fails_what_the_killed_peer_awaits(autojump_clock: MockClock) -> None:
-    """Its receivers, blocked senders and dials raise at once, and so does all that it tries later."""
+    """The killed peer's receives, sends and dials raise at once, and so do all later ones."""
     async with world(MemoryNetwork(latency=1.0, capacity=10)) as here:
         near, _ = await here.streams()
         transport = here.network.transport(A)
@@ -264,7 +264,7 @@ async def test_kill_ends_run_and_handlers(autojump_clock: MockClock) -> None:
 
 
 async def test_a_killed_peer_cannot_be_dialled_until_it_lives_again(autojump_clock: MockClock) -> None:
-    """Dials fail; a fresh transport of the same peer has the same address and works."""
+    """Dials fail; a new transport of the same peer has the same address and works."""
     async with world() as here:
         await here.connect(A, B)
         address = here.network.transport(B).life.address
@@ -280,7 +280,7 @@ async def test_a_killed_peer_cannot_be_dialled_until_it_lives_again(autojump_clo
 
 
 async def test_killing_while_a_dial_is_on_its_way(autojump_clock: MockClock) -> None:
-    """A dial to a peer that is killed before it answers fails, and nothing of it is left."""
+    """A dial to a peer that is killed before it answers fails, and leaves nothing."""
     async with world(MemoryNetwork(latency=1.0)) as here:
         dial = watch(here.nursery, here.connect, A, B)
         await trio.sleep(0.5)
@@ -294,7 +294,7 @@ async def test_killing_while_a_dial_is_on_its_way(autojump_clock: MockClock) -> 
 
 
 async def test_a_frozen_peer_is_silent_and_then_goes_on(autojump_clock: MockClock) -> None:
-    """While frozen it neither sends nor receives, and others see no end; all of it comes after the thaw."""
+    """A frozen peer neither sends nor receives, and its streams do not end; all comes after the thaw."""
     async with world(MemoryNetwork(latency=1.0)) as here:
         near, far = await here.streams()
         here.network.freeze(A)
@@ -311,7 +311,7 @@ async def test_a_frozen_peer_is_silent_and_then_goes_on(autojump_clock: MockCloc
 
 
 async def test_what_a_frozen_peer_closes_stays_open_for_others(autojump_clock: MockClock) -> None:
-    """A close by a frozen peer does its work at once, but is not told before the thaw."""
+    """A close by a frozen peer works at once there; others see it after the thaw."""
     async with world(MemoryNetwork(latency=1.0)) as here:
         near, far = await here.streams()
         here.network.freeze(A)
@@ -344,7 +344,7 @@ async def test_dialling_a_frozen_peer_times_out(autojump_clock: MockClock) -> No
 
 
 async def test_a_frozen_peer_can_be_killed(autojump_clock: MockClock) -> None:
-    """SIGKILL works on a stopped process: others see the end, its own awaits raise."""
+    """Other peers see the end, and the killed peer's own calls raise."""
     async with world() as here:
         near, far = await here.streams()
         here.network.freeze(A)
@@ -359,7 +359,7 @@ async def test_a_frozen_peer_can_be_killed(autojump_clock: MockClock) -> None:
 
 
 async def test_a_cut_holds_everything_until_it_heals(autojump_clock: MockClock) -> None:
-    """Nothing passes either way and neither side sees an end; afterwards nothing is missing."""
+    """Nothing passes either way, no stream ends, and after the heal nothing is missing."""
     async with world(MemoryNetwork(latency=1.0)) as here:
         near, far = await here.streams()
         await near.send_all(b"on its way ")
@@ -377,7 +377,7 @@ async def test_a_cut_holds_everything_until_it_heals(autojump_clock: MockClock) 
 
 
 async def test_a_cut_lets_what_has_arrived_be_read(autojump_clock: MockClock) -> None:
-    """Bytes that were there before the cut can be received during it."""
+    """Bytes that arrived before the cut can be received during it."""
     async with world(MemoryNetwork(latency=1.0)) as here:
         near, far = await here.streams()
         await near.send_all(b"x")
@@ -452,7 +452,7 @@ async def test_a_partition_cuts_between_groups_only(autojump_clock: MockClock) -
 
 
 async def test_a_broken_connection_is_reset_at_both_sides(autojump_clock: MockClock) -> None:
-    """Waiting operations of both sides raise, other peers notice nothing, and a new dial works."""
+    """Waiting calls of both sides raise, other peers are not affected, and a new dial works."""
     async with world() as here:
         near, far = await here.streams(A, B)
         kept, other = await here.streams(A, C)
@@ -477,7 +477,7 @@ async def test_a_broken_connection_is_reset_at_both_sides(autojump_clock: MockCl
 async def _talk(
     seed: int, faults: list[tuple[str, float]], sizes: list[int]
 ) -> tuple[list[tuple[float, int]], bytes]:
-    """Send pieces of the given sizes from A to B while faults come and go; what B received, and when."""
+    """Send pieces of these sizes from A to B while faults come and go; return what B received, and when."""
     network = MemoryNetwork(0.01, 1e4, seed, capacity=300, short_reads=0.3)
     trace: list[tuple[float, int]] = []
     got = bytearray()
@@ -524,7 +524,7 @@ async def _talk(
 def test_faults_delay_or_cut_off_but_never_garble(
     seed: int, faults: list[tuple[str, float]], sizes: list[int]
 ) -> None:
-    """B receives what A sent, or a beginning of it if A was killed; and the same again in a second run."""
+    """B receives what A sent, or a beginning of it if A was killed; a second run gives the same."""
 
     def talk() -> tuple[list[tuple[float, int]], bytes]:
         # The one thing left to chance is the order in which trio runs tasks that are ready at once.
