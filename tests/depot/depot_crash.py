@@ -1,4 +1,4 @@
-"""A process that dies at any step, played within one process: from some step on, nothing has any effect."""
+"""Plays the death of a process within a process: from some step on, nothing has any effect."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _CHANGES = ("os.rename", "os.mkdir", "os.remove", "os.rmdir", "os.chmod")
 
 
 class Crash(BaseException):
-    """The process is dead: no handler of the program's own may mistake this for an error."""
+    """The process is dead. No handler of the program may take this for an error."""
 
 
 class Crasher:
@@ -32,15 +32,15 @@ class Crasher:
         self._left: int | None = None
 
     def arm(self, steps: int) -> None:
-        """Die after so many more steps."""
+        """Die after this many more steps."""
         self._left = steps
 
     def disarm(self) -> None:
-        """Live on."""
+        """Do not die."""
         self._left = None
 
     def step(self, where: str) -> None:
-        """One is about to happen, or has happened."""
+        """Count a step that is about to happen, or has happened; die if it is time."""
         if self._left == 0:
             self.dead = True
         if self.dead:
@@ -50,7 +50,7 @@ class Crasher:
 
     @contextlib.contextmanager
     def watching(self) -> Iterator[None]:
-        """Inside, changes of files count, in all threads."""
+        """Enter a context in which changes of files count, in all threads."""
         _watch()
         _watching.append(self)
         try:
@@ -87,12 +87,12 @@ def _audit(event: str, arguments: tuple[object, ...]) -> None:
 
 
 def hurry(database: Database) -> None:
-    """Do not wait for the disk: here processes die, not machines, so nothing that was written is lost."""
+    """Do not wait for the disk: processes die here, not machines, so nothing that was written is lost."""
     database._sqlite._connection.execute("PRAGMA synchronous = OFF")
 
 
 class CrashingDatabase(Database):
-    """A database, each transaction of which is three steps: begin, commit, and what comes after."""
+    """A database whose transactions have three steps: begin, commit, and what comes after."""
 
     def __init__(self, path: Path, crasher: Crasher) -> None:
         super().__init__(path)

@@ -25,11 +25,11 @@ class Thing:
 
 
 def nothing(where: str) -> None:
-    """What happens at each step, if nothing else is asked for."""
+    """Do nothing at a step."""
 
 
 class MemorySource:
-    """See `InterpreterSource`. What it retains outlives it in `kept`, as the blocks of a store do."""
+    """An `InterpreterSource`. What it retains outlives it in `kept`, as the blocks of a store do."""
 
     def __init__(
         self,
@@ -116,7 +116,7 @@ class _Silence(trio.abc.ReceiveStream):
 
 
 class _Ended:
-    """A program that has ended."""
+    """A process that has ended."""
 
     def __init__(self, end: Exit) -> None:
         self.stdin = self.stdout = self.stderr = _Silence()
@@ -134,7 +134,7 @@ class _Ended:
 
 
 class QuickWarden:
-    """Runs no `init.py`: one that reads `fail` ends with 1, `grow <n>` writes a file of n bytes."""
+    """Runs no `init.py`: one with the text `fail` ends with 1, `grow <n>` writes a file of n bytes."""
 
     async def spawn(self, spec: ProcessSpec) -> _Ended:
         await trio.lowlevel.checkpoint()
@@ -153,5 +153,5 @@ def _run(program: Path) -> Exit:
 
 
 def quick_warden() -> Warden:
-    """One, where a real one is taken."""
+    """Return a `QuickWarden` where a real warden is expected."""
     return cast(Warden, QuickWarden())

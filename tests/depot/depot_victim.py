@@ -1,4 +1,4 @@
-"""A program that installs and deletes for real, and kills itself at some step; see `test_store_depot_killed`.
+"""A program that installs and deletes for real, and kills itself at some step; see `test_depot_killed`.
 
 Usage: depot_victim.py DIRECTORY STORE STEPS
 """
@@ -19,10 +19,10 @@ from mpi_actors.process import Warden
 
 
 class Killer(Crasher):
-    """Dies for real."""
+    """Kills its own process."""
 
     def step(self, where: str) -> None:
-        """Die here if it is time."""
+        """Kill the process if it is time."""
         if self._left == 0:
             os.kill(os.getpid(), signal.SIGKILL)
         assert self._left is not None
@@ -30,7 +30,7 @@ class Killer(Crasher):
 
 
 async def main(directory: Path, store: Path, steps: int) -> None:
-    """Install, use, pin, delete; each in the place of something else."""
+    """Install, use, pin and delete, each in the place of something else."""
     killer = Killer(directory)
     killer.arm(steps)
     database = CrashingDatabase(directory / "store.db", killer)

@@ -34,7 +34,7 @@ from mpi_actors.wire.stdio import LogText
 
 
 async def test_the_examples_install(tmp_path: Path, warden: Warden) -> None:
-    """All but the one that refuses are offered; that one is told with what it said."""
+    """All examples but the one that refuses are offered; for that one, its own words are shown."""
     changed = Changes()
     depot = depot_of(tmp_path, EXAMPLES, warden, changed=changed)
     await depot.prepare()
@@ -63,7 +63,7 @@ async def test_a_launcher_runs_what_is_installed(tmp_path: Path, warden: Warden)
 
 
 async def test_add_twice(tmp_path: Path, store: Path, warden: Warden) -> None:
-    """To add what is installed does nothing, and says so, also when both adds run at once."""
+    """To add what is installed does nothing and says so, even if both adds run at once."""
     interpreter(store, "a")
     changed = Changes()
     depot = depot_of(tmp_path, store, warden, changed=changed)
@@ -82,7 +82,7 @@ async def test_add_twice(tmp_path: Path, store: Path, warden: Warden) -> None:
 
 
 async def test_add_what_is_not_there(tmp_path: Path, store: Path, warden: Warden) -> None:
-    """What the store does not have is told with what it has; a depot without a store says so."""
+    """An error names what the store has instead; without a store, it says so."""
     interpreter(store, "a")
     depot = depot_of(tmp_path, store, warden)
     await depot.prepare()
@@ -94,7 +94,7 @@ async def test_add_what_is_not_there(tmp_path: Path, store: Path, warden: Warden
 
 
 async def test_using(tmp_path: Path, store: Path, warden: Warden) -> None:
-    """What is in use is counted and not deleted until nobody uses it."""
+    """What is in use is counted, and not deleted until nobody uses it."""
     interpreter(store, "a", run="1")
     depot = depot_of(tmp_path, store, warden)
     await depot.prepare()
@@ -112,7 +112,7 @@ async def test_using(tmp_path: Path, store: Path, warden: Warden) -> None:
 
 
 async def test_delete(tmp_path: Path, store: Path, warden: Warden) -> None:
-    """What is deleted is gone from the disk at once, no longer offered, and can be added again."""
+    """What is deleted is gone from the disk at once, not offered any more, and can be added again."""
     interpreter(store, "a")
     interpreter(store, "b")
     changed = Changes()
@@ -153,7 +153,7 @@ async def test_delete_while_another_is_installed(tmp_path: Path, store: Path, wa
 
 
 async def test_a_delete_that_fails(tmp_path: Path, store: Path, warden: Warden) -> None:
-    """When the disk refuses, the interpreter stays and the error says why."""
+    """When the disk refuses a deletion, the interpreter stays, and the error says why."""
     interpreter(store, "a")
     depot = depot_of(tmp_path, store, warden)
     await depot.prepare()
@@ -173,7 +173,7 @@ async def test_a_delete_that_fails(tmp_path: Path, store: Path, warden: Warden) 
 
 
 async def test_quota(tmp_path: Path, store: Path, warden: Warden) -> None:
-    """The smallest are installed as long as there is room; for a person, what was used last stays."""
+    """The smallest are installed while there is room; a person's choice displaces the least recently used."""
     for name, size in (("a", 600), ("b", 300), ("c", 100), ("d", 601)):
         interpreter(store, name, size=size)
     depot = depot_of(tmp_path, store, warden, max_size=1000)
@@ -194,7 +194,7 @@ async def test_quota(tmp_path: Path, store: Path, warden: Warden) -> None:
 
 
 async def test_one_that_fails_takes_no_room(tmp_path: Path, store: Path, warden: Warden) -> None:
-    """The next ones are installed into the room that a failed one would have had."""
+    """The room of an interpreter that failed goes to the next ones."""
     interpreter(store, "a", "import sys; sys.exit(1)", size=500)
     interpreter(store, "b", size=600)
     depot = depot_of(tmp_path, store, warden, max_size=1000)
@@ -203,7 +203,7 @@ async def test_one_that_fails_takes_no_room(tmp_path: Path, store: Path, warden:
 
 
 async def test_the_next_start(tmp_path: Path, store: Path, warden: Warden) -> None:
-    """What is installed is taken up without another init.py, also without a store; leftovers are removed."""
+    """What is installed is taken up without another init.py, even without a store; leftovers are removed."""
     runs = tmp_path / "runs"
     interpreter(store, "a", f"open({str(runs)!r}, 'a').write('x')")
     await depot_of(tmp_path, store, warden).prepare()
@@ -224,7 +224,7 @@ async def test_the_next_start(tmp_path: Path, store: Path, warden: Warden) -> No
 
 
 async def test_another_store_at_the_next_start(tmp_path: Path, store: Path, warden: Warden) -> None:
-    """What the store has no longer, or in another version, is not offered in the pool of the new store."""
+    """Interpreters that the new store lacks, or has in another version, are not offered."""
     for name in ("changed", "gone", "same", "worse"):
         interpreter(store, name, run="1")
     await depot_of(tmp_path, store, warden).prepare()
@@ -241,7 +241,7 @@ async def test_another_store_at_the_next_start(tmp_path: Path, store: Path, ward
 
 @pytest.mark.parametrize("damage", ["file", "directory", "database"])
 async def test_damage_is_repaired(tmp_path: Path, store: Path, warden: Warden, damage: str) -> None:
-    """What was lost, cut or is no longer recorded is installed again."""
+    """An interpreter that lost files, was cut or is not recorded any more is installed again."""
     interpreter(store, "a", run="1")
     await depot_of(tmp_path, store, warden).prepare()
     folder = tmp_path / "daemon" / FOLDER
@@ -262,7 +262,7 @@ async def test_damage_is_repaired(tmp_path: Path, store: Path, warden: Warden, d
 async def test_a_smaller_quota_at_the_next_start(
     tmp_path: Path, store: Path, warden: Warden, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """The least recently used go when more is installed than is allowed now; pinned ones stay."""
+    """After the quota has shrunk, the least recently used go; pinned ones stay."""
     for name, size in (("a", 500), ("b", 300), ("c", 100)):
         interpreter(store, name, size=size)
     clock = Clock()
@@ -282,14 +282,14 @@ async def test_a_smaller_quota_at_the_next_start(
 
 
 async def test_a_directory_that_cannot_be_made(tmp_path: Path, store: Path, warden: Warden) -> None:
-    """A daemon's directory that cannot be used is told."""
+    """A daemon's directory that cannot be used is an error."""
     (tmp_path / "daemon").write_text("")
     with pytest.raises(DepotUnusable, match="Not a directory"):
         await depot_of(tmp_path, store, warden).prepare()
 
 
 async def test_the_store_changes_meanwhile(tmp_path: Path, store: Path, warden: Warden) -> None:
-    """An interpreter that is no longer what the pool's name says is not installed."""
+    """An interpreter that changed since the store was opened is not installed."""
     interpreter(store, "a", run="1")
     source = DirectoryStore(store)
     (store / "a" / "run.py").write_text("2")
@@ -301,7 +301,7 @@ async def test_the_store_changes_meanwhile(tmp_path: Path, store: Path, warden: 
 
 @pytest.mark.parametrize("checkpoints", range(22))
 async def test_cancelled_anywhere(tmp_path: Path, store: Path, warden: Warden, checkpoints: int) -> None:
-    """Wherever an installation is cancelled, the disk, the records and what is offered agree."""
+    """Wherever an installation is cancelled, the disk, the records and the offer agree."""
     interpreter(store, "a")
     await depot_of(tmp_path, None, warden).prepare()
     depot = depot_of(tmp_path, store, warden)
@@ -321,7 +321,7 @@ async def test_cancelled_anywhere(tmp_path: Path, store: Path, warden: Warden, c
 
 
 class CancelAfter(trio.abc.Instrument):
-    """Cancels a scope when the current task has been scheduled so many times."""
+    """Cancels a scope when the current task has been scheduled a number of times."""
 
     def __init__(self, scope: trio.CancelScope, times: int) -> None:
         self._scope = scope
@@ -329,7 +329,7 @@ class CancelAfter(trio.abc.Instrument):
         self._left = times
 
     def task_scheduled(self, task: trio.lowlevel.Task) -> None:
-        """Called by trio."""
+        """Count; trio calls this."""
         if task is self._task:
             self._left -= 1
             if self._left < 0:

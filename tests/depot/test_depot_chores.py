@@ -1,4 +1,4 @@
-"""Things that are done again and again."""
+"""Chores are done now and then."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from mpi_actors.errors import BadStore, ContentError, ContentMissing
 
 
 async def test_each_at_its_own_pace(nursery: trio.Nursery, autojump_clock: trio.testing.MockClock) -> None:
-    """All are done at once, then each when it is due; to wake does all of them now."""
+    """All chores are done at once, then each when it is due; `wake` does all of them now."""
     done: list[tuple[str, float]] = []
 
     def chore(name: str, every: float) -> Chore:
@@ -33,7 +33,7 @@ async def test_each_at_its_own_pace(nursery: trio.Nursery, autojump_clock: trio.
 async def test_trouble(
     nursery: trio.Nursery, autojump_clock: trio.testing.MockClock, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """It is logged once, until it is another or has passed, and keeps nothing else from being done."""
+    """Trouble is logged once, until it changes or has passed, and does not stop other chores."""
     errors: list[ContentError | None] = [
         ContentMissing("x"), ContentMissing("x"), ContentMissing("y"), None, ContentMissing("y")
     ]  # fmt: skip
@@ -55,7 +55,7 @@ async def test_trouble(
 
 
 async def test_what_does_not_pass(autojump_clock: trio.testing.MockClock) -> None:
-    """Other errors end it: whoever runs it decides."""
+    """Other errors end the chores: the caller decides."""
 
     async def fail() -> None:
         raise BadStore("it is a file")

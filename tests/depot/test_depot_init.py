@@ -19,7 +19,7 @@ from mpi_actors.process import Warden
 async def test_init_runs_once_in_the_copy(
     tmp_path: Path, store: Path, warden: Warden, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What init.py makes beside itself is installed, what it makes at home is not; the store stays."""
+    """Files that init.py makes beside itself are installed, those at home are not; the store stays."""
     code = """
 import os, sys
 assert sys.argv == ["init.py"] and sys.stdin.read() == ""
@@ -57,7 +57,7 @@ assert "SECRET" not in os.environ
 async def test_init_fails(
     tmp_path: Path, store: Path, warden: Warden, code: str, why: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """An interpreter whose init.py fails, or leaves what cannot be used, is not installed."""
+    """An interpreter whose init.py fails, or leaves files that are refused, is not installed."""
     monkeypatch.setattr(tree, "MAX_ENTRIES", 100)
     interpreter(store, "bad", code)
     interpreter(store, "good", "#" * 1000)
@@ -73,7 +73,7 @@ async def test_init_fails(
 async def test_init_hangs(
     tmp_path: Path, store: Path, warden: Warden, mock_clock: trio.testing.MockClock
 ) -> None:
-    """An init.py that does not end is killed with its children; what it had said is told."""
+    """An init.py that does not end is killed with its children; its output is shown."""
     pids = tmp_path / "pids"
     os.mkfifo(pids)
     code = f"""
@@ -110,7 +110,7 @@ async def test_init_prints_endlessly(tmp_path: Path, store: Path, warden: Warden
 
 
 async def test_output_up_to_the_limit(tmp_path: Path, store: Path, warden: Warden) -> None:
-    """As much output as is allowed does no harm, on either stream."""
+    """Output up to the limit does no harm, on either stream."""
     interpreter(store, "a", "import os; os.write(1, b'x' * 50); os.write(2, b'x' * 50)")
     depot = depot_of(tmp_path, store, warden, init_output_limit=100)
     await depot.prepare()
@@ -118,7 +118,7 @@ async def test_output_up_to_the_limit(tmp_path: Path, store: Path, warden: Warde
 
 
 async def test_init_leaves_a_child(tmp_path: Path, store: Path, warden: Warden) -> None:
-    """A child that would stay, in a session of its own, is ended; the installation counts."""
+    """A child that stays in a session of its own is ended; the installation succeeds."""
     pid = tmp_path / "pid"
     code = f"""
 import os, signal
@@ -138,7 +138,7 @@ os.read(ready, 1)
 
 
 async def test_init_writes_too_large_a_file(tmp_path: Path, store: Path, warden: Warden) -> None:
-    """No file may become larger than all that may be installed."""
+    """No file may become larger than all interpreters together may be."""
     interpreter(store, "a", "open('data', 'wb').truncate(20_001)")
     depot = depot_of(tmp_path, store, warden, max_size=20_000)
     await depot.prepare()
@@ -146,7 +146,7 @@ async def test_init_writes_too_large_a_file(tmp_path: Path, store: Path, warden:
 
 
 async def test_init_outgrows_the_quota(tmp_path: Path, store: Path, warden: Warden) -> None:
-    """What init.py makes counts: an interpreter that becomes too large is not installed."""
+    """Files that init.py makes count: an interpreter that becomes too large is not installed."""
     code = "for name in 'ab': open(name, 'wb').write(b'x' * 800)"
     interpreter(store, "a", code)
     depot = depot_of(tmp_path, store, warden, max_size=1000)
@@ -194,7 +194,7 @@ if os.path.exists({str(started)!r}):
 
 
 async def test_no_warden(tmp_path: Path, store: Path) -> None:
-    """Without a running warden nothing is installed, and that is the reason told."""
+    """Without a running warden, nothing is installed, and the error says so."""
     interpreter(store, "a")
     depot = depot_of(tmp_path, store, Warden())
     await depot.prepare()
@@ -203,7 +203,7 @@ async def test_no_warden(tmp_path: Path, store: Path) -> None:
 
 
 async def test_the_warden_dies(tmp_path: Path, store: Path, warden: Warden) -> None:
-    """The loss of the warden fails the installation, and only that one."""
+    """The loss of the warden fails the installation that runs, and no other."""
     once = tmp_path / "once"
     code = f"""
 import os, signal
@@ -221,5 +221,5 @@ if not os.path.exists({str(once)!r}):
 
 
 def alive(pid: int) -> bool:
-    """Whether there is a process of that number."""
+    """Whether a process with that id exists."""
     return os.path.exists(f"/proc/{pid}")

@@ -18,7 +18,7 @@ STRIDE = 17
 
 
 def run(directory: Path, store: Path, steps: int) -> subprocess.CompletedProcess[str]:
-    """Let the victim work for so many steps."""
+    """Let the victim work for this many steps."""
     command = [sys.executable, str(HERE / "depot_victim.py"), str(directory), str(store), str(steps)]
     path = os.pathsep.join([str(HERE.parents[1]), str(HERE.parent / "support"), str(HERE)])
     environment = {**os.environ, "PYTHONPATH": path}
@@ -28,7 +28,7 @@ def run(directory: Path, store: Path, steps: int) -> subprocess.CompletedProcess
 
 
 async def test_killed_at_any_step(tmp_path: Path, store: Path, warden: Warden) -> None:
-    """Whenever it is killed, the next start offers exactly what is whole, and leaves nothing else."""
+    """Wherever a process is killed, the next one offers exactly what is whole, and leaves nothing else."""
     for name, size in (("a", 300), ("b", 300), ("big", 600)):
         interpreter(store, name, "open('made', 'w').write('x')", size=size)
     deaths, steps = 0, 5
@@ -88,7 +88,7 @@ trio.run(main, Path(sys.argv[1]))
 
 
 def test_a_disk_that_is_full(tmp_path: Path) -> None:
-    """What does not fit fails by name and leaves nothing; without any room one can still delete."""
+    """What does not fit raises our error and leaves nothing; without any room, one can still delete."""
     mount = 'mount -t tmpfs -o size=1300k tmpfs "$1"'
     alone = ["unshare", "--map-root-user", "--mount", "sh", "-e", "-c"]
     if (

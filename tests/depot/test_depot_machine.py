@@ -1,4 +1,4 @@
-"""The depot under every order of requests, outages and deaths: what is promised holds at each moment."""
+"""The depot under every order of requests, outages and deaths: its promises hold at each moment."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ REQUESTS = st.tuples(st.sampled_from(WORDS), NAMES)
 
 
 class Loop:
-    """A trio program in a thread of its own, with a clock that is only moved by hand."""
+    """A trio program in a thread of its own, whose clock moves only by hand."""
 
     def __init__(self) -> None:
         self.clock = trio.testing.MockClock()
@@ -64,22 +64,22 @@ class Loop:
         self._token, self._end = started.get()
 
     def run(self, function: Callable[..., Awaitable[Any]], *arguments: object) -> Any:
-        """Run it there, and give back what it returns or raises."""
+        """Run an async function in that program, and return or raise what it does."""
         return trio.from_thread.run(function, *arguments, trio_token=self._token)
 
     def read(self, function: Callable[[], Any]) -> Any:
-        """Call it there."""
+        """Call a function in that program."""
         return trio.from_thread.run_sync(function, trio_token=self._token)
 
     def close(self) -> None:
-        """End it."""
+        """End the program."""
         trio.from_thread.run_sync(self._end.set, trio_token=self._token)
         self._thread.join()
 
 
 @contextmanager
 def suppressed_crash() -> Iterator[None]:
-    """Nobody is left who could tell of it."""
+    """Suppress the crash: nobody is left who could report it."""
     try:
         yield
     except* Crash:
@@ -87,7 +87,7 @@ def suppressed_crash() -> Iterator[None]:
 
 
 class DepotMachine(RuleBasedStateMachine):
-    """Requests of people and jobs, restarts and deaths, in any order."""
+    """Requests of persons and jobs, restarts and deaths, in any order."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -117,14 +117,14 @@ class DepotMachine(RuleBasedStateMachine):
 
     @initialize(max_size=SIZES)
     def begin(self, max_size: int) -> None:
-        """The first start."""
+        """Start the first process."""
         self.max_size = self.allowed = max_size
         self.open()
         self.loop.run(self.depot.prepare)
         self.prepared()
 
     def open(self) -> None:
-        """A new process."""
+        """Start a new process."""
         self.crasher = Crasher(self.root)
         self.database = CrashingDatabase(self.root / "store.db", self.crasher)
         self.source = MemorySource(
@@ -142,7 +142,7 @@ class DepotMachine(RuleBasedStateMachine):
         )
 
     def prepared(self) -> None:
-        """A start has come to its end."""
+        """Check what must hold after a start."""
         self.settled = not self.down
         records = self.records()
         total = sum(row.size for row in records.installed.values())
@@ -150,13 +150,13 @@ class DepotMachine(RuleBasedStateMachine):
         self.allowed = max(self.max_size, total)
 
     def leave(self) -> None:
-        """All users go."""
+        """Let all users go."""
         while self.users:
             _, context = self.users.pop()
             self.loop.run(context.__aexit__, None, None, None)
 
     def restart(self) -> None:
-        """An orderly end, or what follows a death: no user is left, and what was pinned is still there."""
+        """Start again after an orderly end or a death: no user is left, and what was pinned is there."""
         pinned = self.staying()
         self.open()
         self.loop.run(self.depot.prepare)
@@ -164,7 +164,7 @@ class DepotMachine(RuleBasedStateMachine):
         assert pinned <= set(self.records().installed)
 
     def records(self) -> Records:
-        """What is remembered."""
+        """What the depot remembers."""
         return self.other.records()
 
     def staying(self) -> set[str]:
@@ -174,7 +174,7 @@ class DepotMachine(RuleBasedStateMachine):
         return (used | records.pinned) & self.current()
 
     def current(self) -> set[str]:
-        """What is installed in the version that the store has; others go as soon as it is open."""
+        """What is installed in the store's version; the rest goes as soon as the store is open."""
         installed = self.records().installed
         versions = {name: self.source.version(name) for name in self.things}
         return {name for name, row in installed.items() if row.version == versions[name]}
@@ -183,7 +183,7 @@ class DepotMachine(RuleBasedStateMachine):
 
     @rule(request=REQUESTS)
     def ask(self, request: Request) -> None:
-        """One thing is asked for."""
+        """Make one request."""
         before = self.staying()
         self.request(request)
         if request[0] == "delete":
@@ -191,7 +191,7 @@ class DepotMachine(RuleBasedStateMachine):
         assert before <= set(self.records().installed)
 
     def request(self, request: Request) -> None:
-        """Ask for it; refusals are answers, too."""
+        """Make a request; a refusal is an answer, too."""
         what, name = request
         self.settled = self.settled and not self.down
         installed = self.current()
@@ -220,7 +220,7 @@ class DepotMachine(RuleBasedStateMachine):
     @precondition(lambda self: self.depot.interpreters())
     @rule(which=st.integers(0, 7))
     def use(self, which: int) -> None:
-        """A job begins to use one."""
+        """A job begins to use an interpreter."""
         names = self.depot.interpreters()
         name = names[which % len(names)]
         context = self.depot.using(name)
@@ -242,7 +242,7 @@ class DepotMachine(RuleBasedStateMachine):
 
     @rule(seconds=st.sampled_from([1.0, 61.0, 7 * DAY, 31 * DAY, -5.0]))
     def time_passes(self, seconds: float) -> None:
-        """Both clocks go on; the time of day may also be set back."""
+        """Both clocks move on; the time of day may also be set back."""
         self.clock.now += seconds
 
         async def jump() -> None:
@@ -252,7 +252,7 @@ class DepotMachine(RuleBasedStateMachine):
 
     @rule()
     def months_pass(self) -> None:
-        """What nobody uses goes, and nothing else."""
+        """Exactly what nobody uses goes."""
         self.time_passes(31 * DAY)
         self.ask(("expire", ""))
         records = self.records()
@@ -265,7 +265,7 @@ class DepotMachine(RuleBasedStateMachine):
 
     @rule(max_size=SIZES)
     def end_and_begin(self, max_size: int) -> None:
-        """The daemon ends, and is started again with another quota."""
+        """The daemon ends and starts again with another quota."""
         self.leave()
         self.database.close()
         self.max_size = max_size
@@ -273,7 +273,7 @@ class DepotMachine(RuleBasedStateMachine):
 
     @rule(name=NAMES)
     def another_store(self, name: str) -> None:
-        """The daemon ends, and is started again with a store that has another version of something."""
+        """The daemon ends and starts again with a store that has another version of something."""
         self.leave()
         self.database.close()
         self.pool += 1
@@ -289,7 +289,7 @@ class DepotMachine(RuleBasedStateMachine):
 
     @rule(request=REQUESTS, steps=st.integers(0, 60))
     def die(self, request: Request, steps: int) -> None:
-        """The process is killed at some step of a request, and started again."""
+        """The process is killed at some step of a request, and another one starts."""
         before = self.staying() & self.records().pinned
         self.crasher.arm(steps)
         with self.crasher.watching():
@@ -306,7 +306,7 @@ class DepotMachine(RuleBasedStateMachine):
             assert before <= set(self.records().installed)
 
     def bury(self) -> None:
-        """What a dead process held is gone with it."""
+        """Drop what the dead process held."""
         while self.users:
             _, context = self.users.pop()
             with suppressed_crash():
@@ -317,7 +317,7 @@ class DepotMachine(RuleBasedStateMachine):
 
     @invariant()
     def disk_and_database_and_offer_agree(self) -> None:
-        """What is remembered is there, entirely, and nothing else is; and that is what is offered."""
+        """Exactly what is remembered is on the disk, completely, and is offered."""
         records = self.records()
         folder = self.root / FOLDER
         assert sorted(path.name for path in folder.iterdir()) == sorted(records.installed)
@@ -328,14 +328,14 @@ class DepotMachine(RuleBasedStateMachine):
 
     @invariant()
     def the_quota_is_kept(self) -> None:
-        """No more is installed than allowed; what pinned ones exceed a lowered quota by only shrinks."""
+        """No more is installed than allowed; pinned ones that exceed a lowered quota only shrink."""
         total = sum(row.size for row in self.records().installed.values())
         assert total <= self.allowed
         self.allowed = max(self.max_size, total)
 
     @invariant()
     def the_store_keeps_what_is_installed(self) -> None:
-        """Exactly that, unless it could not be reached."""
+        """The store keeps exactly what is installed, unless it could not be reached."""
         if self.settled and not self.depot.trouble:
             versions = {row.version for row in self.records().installed.values()}
             assert self.kept == versions
@@ -347,7 +347,7 @@ class DepotMachine(RuleBasedStateMachine):
 
     @invariant()
     def the_list_tells_it(self) -> None:
-        """Each is listed once, with its state."""
+        """Each interpreter is listed once, with its state."""
         entries = {entry.name: entry for entry in self.depot.listing()}
         assert len(entries) == len(self.depot.listing())
         for name in self.depot.interpreters():

@@ -1,4 +1,4 @@
-"""Who stays when room is short."""
+"""Which interpreters stay when room is short."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ TENANTS = st.lists(
 
 @given(TENANTS, st.integers(0, 40), st.integers(0, 60))
 def test_room_is_made_exactly_when_it_can_be(tenants: list[Tenant], size: int, limit: int) -> None:
-    """It fits afterwards if and only if what is held leaves room; if not, that is told."""
+    """It fits afterwards exactly if what must stay leaves room; else the answer says so."""
     room = make_room(tenants, size, limit)
     left = [tenant for tenant in tenants if tenant.name not in room.going]
     assert room.fits == (size <= free_room(left, limit)) == (size <= reach(tenants, limit))
@@ -30,7 +30,7 @@ def test_room_is_made_exactly_when_it_can_be(tenants: list[Tenant], size: int, l
 
 @given(TENANTS, st.integers(0, 40), st.integers(0, 60))
 def test_the_least_recently_used_go(tenants: list[Tenant], size: int, limit: int) -> None:
-    """Nothing held goes, nobody goes before one that was used earlier, and the last one to go had to."""
+    """What must stay stays, the least recently used go first, and no more go than necessary."""
     going = make_room(tenants, size, limit).going
     by_name = {tenant.name: tenant for tenant in tenants}
     assert not any(by_name[name].held for name in going)
@@ -42,7 +42,7 @@ def test_the_least_recently_used_go(tenants: list[Tenant], size: int, limit: int
 
 
 def test_words() -> None:
-    """A shortage names what is needed, what is allowed, and who holds the rest."""
+    """A shortage names what is needed, what is allowed, and what holds the rest."""
     tenants = [Tenant("b", 30, 0.0, "pinned"), Tenant("a", 20, 0.0, "in use"), Tenant("c", 10, 0.0)]
     assert shortage(tenants, 50, 100) == ""
     assert shortage(tenants, 51, 100) == (

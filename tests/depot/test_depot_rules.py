@@ -32,13 +32,13 @@ def made(
     max_size: int = 1000,
     keep: float = 30 * DAY,
 ) -> Depot:
-    """A depot, not yet prepared."""
+    """A depot that is not prepared yet."""
     return depot_of(directory, source, quick_warden(), max_size=max_size, clock=clock or Clock(), keep=keep)
 
 
 @pytest.fixture
 def clock() -> Clock:
-    """A time of day that stands still."""
+    """A time of day that moves only when a test sets it."""
     return Clock()
 
 
@@ -46,7 +46,7 @@ def clock() -> Clock:
 
 
 async def test_fill_deletes_nothing(tmp_path: Path) -> None:
-    """What fits is installed, smallest first; the rest stays in the store."""
+    """What fits is installed, the smallest first; the rest stays in the store."""
     depot = made(tmp_path, MemorySource({**ABC, "big": Thing(600), "small": Thing(50)}))
     await depot.prepare()
     assert depot.interpreters() == ("a", "b", "c", "small")
@@ -54,7 +54,7 @@ async def test_fill_deletes_nothing(tmp_path: Path) -> None:
 
 
 async def test_fill_leaves_out_what_a_person_has_decided(tmp_path: Path) -> None:
-    """What was deleted stays away, also at the next start, until it is added."""
+    """What a person deleted stays away, even at the next start, until a person adds it."""
     source = MemorySource(ABC)
     depot = made(tmp_path, source)
     await depot.prepare()
@@ -69,7 +69,7 @@ async def test_fill_leaves_out_what_a_person_has_decided(tmp_path: Path) -> None
 
 
 async def test_once_a_person_has_added_something_nothing_else_comes(tmp_path: Path) -> None:
-    """A person's choice is all there is, also at the next start."""
+    """Once a person has chosen, nothing else is installed, not even at the next start."""
     source = MemorySource(ABC)
     depot = made(tmp_path, source)
     await depot.prepare(fill=False)
@@ -82,7 +82,7 @@ async def test_once_a_person_has_added_something_nothing_else_comes(tmp_path: Pa
 
 
 async def test_to_add_what_is_installed_is_a_choice_too(tmp_path: Path) -> None:
-    """It is remembered that a person wants it, although nothing is installed."""
+    """To add what is installed already counts as a person's choice."""
     depot = made(tmp_path, MemorySource(ABC))
     await depot.prepare(fill=False)
     await depot.ensure("a")
@@ -100,7 +100,7 @@ async def test_to_add_what_is_installed_is_a_choice_too(tmp_path: Path) -> None:
 async def test_the_least_recently_used_makes_room(
     tmp_path: Path, clock: Clock, ask: Callable[[Depot, str], object]
 ) -> None:
-    """Neither what is in use goes, nor what is pinned, nor what was used later."""
+    """What is in use, pinned, or was used later stays; the least recently used goes."""
     depot = made(tmp_path, MemorySource({**ABC, "d": Thing(300)}), clock)
     await depot.prepare(fill=False)
     for name in "abc":
@@ -119,7 +119,7 @@ async def test_the_least_recently_used_makes_room(
 
 
 async def test_what_fails_costs_nothing(tmp_path: Path) -> None:
-    """Nothing is deleted for an interpreter that cannot be fetched or refuses in the end."""
+    """Nothing is deleted for an interpreter that cannot be fetched, or refuses in the end."""
     source = MemorySource({**ABC, "bad": Thing(300, "fail"), "grows": Thing(300, "grow 800")})
     depot = made(tmp_path, source)
     await depot.prepare(fill=False)
@@ -135,7 +135,7 @@ async def test_what_fails_costs_nothing(tmp_path: Path) -> None:
 
 
 async def test_a_failure_is_remembered_for_jobs(tmp_path: Path) -> None:
-    """A job does not try again what has failed, not even after a start; a person does; a new version may."""
+    """A job does not try again what failed, even after a start; a person does; a new version may."""
     source = MemorySource({"a": Thing(10, "fail")})
     depot = made(tmp_path, source)
     await depot.prepare()
@@ -157,7 +157,7 @@ async def test_a_failure_is_remembered_for_jobs(tmp_path: Path) -> None:
 
 
 async def test_trouble_that_passes(tmp_path: Path, mock_clock: trio.testing.MockClock) -> None:
-    """What failed for want of a network is not offered for a minute, is told, and tried when asked for."""
+    """What failed because of the network is not offered for a minute, but a request tries it."""
     changed = Changes()
     source = MemorySource(ABC)
     depot = depot_of(tmp_path, source, quick_warden(), changed=changed)
@@ -176,7 +176,7 @@ async def test_trouble_that_passes(tmp_path: Path, mock_clock: trio.testing.Mock
 
 
 async def test_those_who_waited_share_a_failure(tmp_path: Path) -> None:
-    """Of many ranks that ask at once, only the first one tries."""
+    """If many ranks ask at once, only the first one tries."""
     source = MemorySource({"a": Thing(10, "killed")})
     depot = made(tmp_path, source)
     await depot.prepare(fill=False)
@@ -195,7 +195,7 @@ async def test_those_who_waited_share_a_failure(tmp_path: Path) -> None:
 
 
 async def test_refused_content_is_the_interpreters_own_fault(tmp_path: Path) -> None:
-    """What holds hostile names is not fetched again, and what came of it is let go of."""
+    """An interpreter with hostile names is not fetched again, and its content is released."""
     source = MemorySource({"a": Thing(10)}, {"a-1"})
     source.trouble = ContentRefused("a name leads out")
     depot = made(tmp_path, source)
@@ -205,7 +205,7 @@ async def test_refused_content_is_the_interpreters_own_fault(tmp_path: Path) -> 
 
 
 async def test_what_is_being_installed_is_told(tmp_path: Path) -> None:
-    """While it is fetched, the list says so."""
+    """While an interpreter is fetched, the list says so."""
     seen: list[dict[str, str]] = []
     source = MemorySource(ABC, step=lambda where: seen.append(states(depot)) if where == "fetch" else None)
     depot = made(tmp_path, source)
@@ -218,7 +218,7 @@ async def test_what_is_being_installed_is_told(tmp_path: Path) -> None:
 
 
 async def test_a_pin(tmp_path: Path, clock: Clock) -> None:
-    """What is pinned is installed, stays whatever happens, and goes when a person deletes it."""
+    """What is pinned is installed, stays, and goes when a person deletes it."""
     source = MemorySource(ABC)
     depot = made(tmp_path, source, clock)
     await depot.prepare(fill=False)
@@ -242,7 +242,7 @@ async def test_a_pin(tmp_path: Path, clock: Clock) -> None:
 
 
 async def test_a_pin_that_cannot_be(tmp_path: Path) -> None:
-    """What cannot be installed is not pinned, and a person's pin tries again what has failed."""
+    """What cannot be installed is not pinned; a person's pin tries again what failed."""
     source = MemorySource({"bad": Thing(10, "fail")})
     depot = made(tmp_path, source)
     await depot.prepare()
@@ -256,7 +256,7 @@ async def test_a_pin_that_cannot_be(tmp_path: Path) -> None:
 
 @asynccontextmanager
 async def kept_house(depot: Depot) -> AsyncIterator[None]:
-    """Inside, the depot does its housekeeping."""
+    """Enter a context in which the depot does its housekeeping."""
     async with trio.open_nursery() as nursery:
         nursery.start_soon(depot.housekeep)
         yield
@@ -264,7 +264,7 @@ async def kept_house(depot: Depot) -> AsyncIterator[None]:
 
 
 async def until(true: Callable[[], bool], mock_clock: trio.testing.MockClock, step: float = 5.0) -> None:
-    """Let time pass, a few seconds at a time, until something holds."""
+    """Let time pass, a few seconds at a time, until a condition holds."""
     with trio.fail_after(10_000 * step):
         while not true():
             await trio.testing.wait_all_tasks_blocked(0.005)
@@ -272,7 +272,7 @@ async def until(true: Callable[[], bool], mock_clock: trio.testing.MockClock, st
 
 
 async def test_pins_of_another_process(tmp_path: Path, mock_clock: trio.testing.MockClock) -> None:
-    """What another process pins is installed and stays from then on; what it unpins may go."""
+    """What another process pins is installed and stays; what it unpins may go."""
     depot = made(tmp_path, MemorySource(ABC))
     await depot.prepare(fill=False)
     await depot.ensure("b")
@@ -285,7 +285,7 @@ async def test_pins_of_another_process(tmp_path: Path, mock_clock: trio.testing.
 
 
 async def test_a_pin_of_another_process_at_the_last_moment(tmp_path: Path) -> None:
-    """What was pinned since the last look is not deleted either; another one goes in its place."""
+    """What was pinned since the last look is not deleted; another one goes in its place."""
     depot = made(tmp_path, MemorySource({**ABC, "d": Thing(300)}))
     await depot.prepare()
     database_of(tmp_path).pin("a")
@@ -306,7 +306,7 @@ async def test_pinned_ones_come_first_at_the_start(tmp_path: Path) -> None:
 
 
 async def test_what_nobody_uses_expires(tmp_path: Path, clock: Clock) -> None:
-    """What was used or installed long enough ago goes, but not what is in use or pinned."""
+    """What was not used for long goes, unless it is in use or pinned."""
     depot = made(tmp_path, MemorySource({name: Thing(10) for name in "abcd"}), clock)
     await depot.prepare()
     await depot.pin("b")
@@ -323,7 +323,7 @@ async def test_what_nobody_uses_expires(tmp_path: Path, clock: Clock) -> None:
 
 
 async def test_never(tmp_path: Path, clock: Clock) -> None:
-    """With no end to `keep`, nothing expires."""
+    """If `keep` is infinite, nothing expires."""
     depot = made(tmp_path, MemorySource(ABC), clock, keep=float("inf"))
     await depot.prepare()
     clock.now += 10_000 * DAY
@@ -331,7 +331,7 @@ async def test_never(tmp_path: Path, clock: Clock) -> None:
 
 
 async def test_housekeeping_expires(tmp_path: Path, mock_clock: trio.testing.MockClock, clock: Clock) -> None:
-    """Once an hour, what has expired goes by itself, and the store lets go of it."""
+    """Once an hour, what has expired goes, and the store lets go of it."""
     source = MemorySource(ABC)
     depot = made(tmp_path, source, clock)
     await depot.prepare()
@@ -342,7 +342,7 @@ async def test_housekeeping_expires(tmp_path: Path, mock_clock: trio.testing.Moc
 
 
 async def test_the_last_use_is_remembered(tmp_path: Path, clock: Clock) -> None:
-    """It is told at once, and outlives the daemon, but is not written for each rank."""
+    """The last use is known at once, and outlives the daemon, but is not written for each rank."""
     source = MemorySource(ABC)
     depot = made(tmp_path, source, clock)
     await depot.prepare()
@@ -362,7 +362,7 @@ async def test_the_last_use_is_remembered(tmp_path: Path, clock: Clock) -> None:
 
 
 async def test_collect(tmp_path: Path, clock: Clock) -> None:
-    """What has expired goes, and what the store had kept besides; both are told."""
+    """What has expired goes, and so does what the store had kept besides; both are reported."""
     source = MemorySource(ABC)
     depot = made(tmp_path, source, clock)
     await depot.prepare()
@@ -394,7 +394,7 @@ async def test_what_is_installed_is_retained(tmp_path: Path) -> None:
 async def test_a_store_that_does_not_let_go(
     tmp_path: Path, mock_clock: trio.testing.MockClock, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """What cannot be retained or released is logged and done later, by housekeeping or at the next start."""
+    """What cannot be retained or released is logged, and done by housekeeping or the next start."""
     source = MemorySource(ABC)
     depot = made(tmp_path, source)
     await depot.prepare()
@@ -413,7 +413,7 @@ async def test_a_store_that_does_not_let_go(
 
 
 async def test_a_store_that_is_not_open_yet(tmp_path: Path, mock_clock: trio.testing.MockClock) -> None:
-    """What is installed of the same store is offered at once; the rest comes when it can be opened."""
+    """What is installed of the same store is offered at once, the rest when the store opens."""
     await made(tmp_path, MemorySource({"a": Thing(10)})).prepare()
     source = MemorySource(ABC, opened=False)
     source.down = "nobody is there"
@@ -431,7 +431,7 @@ async def test_a_store_that_is_not_open_yet(tmp_path: Path, mock_clock: trio.tes
 
 
 async def test_another_store_that_is_not_open_yet(tmp_path: Path) -> None:
-    """What was installed from another store is not offered until it is known to be the same there."""
+    """What is installed of another store is offered only once it is known to be the same."""
     await made(tmp_path, MemorySource(ABC)).prepare()
     source = MemorySource({**ABC, "a": Thing(300, version="2")}, opened=False, pool="other")
     source.down = "nobody is there"
@@ -446,7 +446,7 @@ async def test_another_store_that_is_not_open_yet(tmp_path: Path) -> None:
 
 
 async def test_what_is_no_store(tmp_path: Path) -> None:
-    """That is told at the start, and to whoever asks: it will not become one."""
+    """A store that is none is an error at the start and for each request: it will not become one."""
 
     def refuse(_: str) -> None:
         raise BadStore("it is a file")
@@ -459,7 +459,7 @@ async def test_what_is_no_store(tmp_path: Path) -> None:
 
 
 async def test_without_a_store(tmp_path: Path) -> None:
-    """What is installed is offered, of whichever store it is."""
+    """Without a store, what is installed is offered, of whichever store it is."""
     await made(tmp_path, MemorySource(ABC)).prepare()
     depot = made(tmp_path, None)
     await depot.prepare()
@@ -470,7 +470,7 @@ async def test_without_a_store(tmp_path: Path) -> None:
 
 
 async def test_the_database_alone_tells_what_is_there(tmp_path: Path) -> None:
-    """A command can list what a daemon has installed, while that runs."""
+    """A command can list what is installed while the daemon runs."""
     depot = made(tmp_path, MemorySource({**ABC, "bad": Thing(10, "fail")}))
     await depot.prepare()
     await depot.pin("b")
@@ -490,7 +490,7 @@ async def test_the_database_alone_tells_what_is_there(tmp_path: Path) -> None:
     "error", [OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "x"), DiskFull("it is full")]
 )
 async def test_full_while_it_is_fetched(tmp_path: Path, error: Exception) -> None:
-    """It is told by name, nothing is left, and nothing is held against the interpreter."""
+    """A full disk has its error, nothing is left, and the interpreter may be tried again."""
     source = MemorySource(ABC)
     depot = made(tmp_path, source)
     await depot.prepare(fill=False)
@@ -503,7 +503,7 @@ async def test_full_while_it_is_fetched(tmp_path: Path, error: Exception) -> Non
 
 
 async def test_full_for_the_database(tmp_path: Path) -> None:
-    """What cannot be remembered is not installed; what is deleted makes room."""
+    """What cannot be remembered is not installed; a deletion makes room."""
     database = Database(tmp_path / "daemon" / "store.db")
     many = {f"{number:0200}": Thing(10) for number in range(60)}
     depot = Depot(
@@ -531,14 +531,14 @@ async def test_full_for_the_database(tmp_path: Path) -> None:
 
 
 async def test_full_for_the_directory(tmp_path: Path) -> None:
-    """A depot that cannot even be taken up says so."""
+    """A depot whose directory cannot be made on a full disk says so."""
     (tmp_path / "daemon").write_text("")
     with pytest.raises(DepotUnusable, match="Not a directory"):
         await made(tmp_path, None).prepare()
 
 
 async def test_not_prepared(tmp_path: Path, warden: Warden) -> None:
-    """Nothing is offered before, and to change something then is a mistake of the caller."""
+    """Before `prepare`, nothing is offered, and a change is an error of the caller."""
     depot = made(tmp_path, MemorySource(ABC))
     assert (depot.interpreters(), depot.could_install()) == ((), ())
     with pytest.raises(RuntimeError, match="not prepared"):

@@ -24,17 +24,17 @@ CIDS = st.builds(
 
 
 def content(size: int) -> bytes:
-    """The bytes of a known file."""
+    """Return the bytes of a known file."""
     return hashlib.shake_128(str(size).encode()).digest(size)
 
 
 def large_name(number: int, width: int) -> str:
-    """An entry's name in a known large directory."""
+    """Return the name of an entry in a known large directory."""
     return hashlib.sha256(str(number).encode()).hexdigest().ljust(width, "-")
 
 
 class Blocks(dict[Cid, bytes]):
-    """Takes blocks, and checks that each is what its identifier says and comes after those it links to."""
+    """Takes blocks; checks that each has its identifier, and comes after those that it links to."""
 
     def put(self, cid: Cid, block: bytes) -> None:
         """Take one block."""
@@ -45,13 +45,13 @@ class Blocks(dict[Cid, bytes]):
         self[cid] = block
 
     def read(self, cid: Cid) -> bytes:
-        """The bytes of a file."""
+        """Return the bytes of a file."""
         if cid.codec is Codec.RAW:
             return self[cid]
         node = dagpb.decode(self[cid])
         return bytes(unixfs.decode(node.data).data) + b"".join(self.read(link.cid) for link in node.links)
 
     def stored(self, cid: Cid) -> int:
-        """Bytes of a block and of all below it."""
+        """Return the bytes of a block and all blocks below it."""
         links = dagpb.decode(self[cid]).links if cid.codec is Codec.DAG_PB else ()
         return len(self[cid]) + sum(self.stored(link.cid) for link in links)

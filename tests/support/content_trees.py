@@ -1,4 +1,4 @@
-"""Trees of files and directories, made up and put into blocks, with and without mistakes in them."""
+"""Trees of files and directories for tests: made up, put into blocks, with and without mistakes."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class LinkTo:
 
 
 Tree = bytes | Folder | LinkTo
-"""Bytes are a file."""
+"""A tree of these; bytes stand for a file."""
 
 # few names and few contents, so that much is equal
 NAMES = st.one_of(
@@ -50,7 +50,7 @@ LINKS = st.sampled_from(["a", "b/a", "n1", ".", "./a/../b"]).map(LinkTo)
 
 
 def folders(inside: SearchStrategy[Tree]) -> SearchStrategy[Folder]:
-    """Directories that hold such things."""
+    """Directories that contain such trees."""
     return st.builds(Folder, st.dictionaries(NAMES, inside, max_size=5), st.booleans())
 
 
@@ -59,11 +59,11 @@ _NUMBERED = st.integers(0, 9999).map("n{}".format)
 WIDE: SearchStrategy[Tree] = st.builds(
     Folder, st.dictionaries(_NUMBERED, FILES, min_size=30, max_size=60), st.just(True)
 )
-"""So many names that some are in shards below shards."""
+"""Directories with as many names as it takes to have shards below shards."""
 
 
 class Memory(dict[Cid, bytes]):
-    """Blocks in memory, and which of them were asked for."""
+    """Keeps blocks in memory, and which of them were asked for."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -74,7 +74,7 @@ class Memory(dict[Cid, bytes]):
         self[cid] = block
 
     def fetch(self, cid: Cid) -> bytes:
-        """Give one back."""
+        """Return a block."""
         self.asked.append(cid)
         try:
             return self[cid]
@@ -83,7 +83,7 @@ class Memory(dict[Cid, bytes]):
 
 
 def build(tree: Tree, put: Put, *, version: int = 0, chunk: int = 10, links: int = 3) -> Built:
-    """Make blocks of a tree; files are cut into small pieces."""
+    """Make the blocks of a tree; files are cut into small pieces."""
     match tree:
         case bytes():
             builder = FileBuilder(put, cid_version=version, chunk=chunk, links=links)
@@ -111,7 +111,7 @@ def _build_shards(inside: Mapping[str, Built], put: Put, version: int) -> Built:
 
 
 def node_link(node: DagNode, put: Put, version: int = 0) -> DagLink:
-    """Put a node, and link to it."""
+    """Put a node, and return a link to it."""
     block = dagpb.encode(node)
     cid = Cid.of(block, Codec.DAG_PB, version)
     put(cid, block)
@@ -119,21 +119,21 @@ def node_link(node: DagNode, put: Put, version: int = 0) -> DagLink:
 
 
 def raw(data: bytes, put: Put) -> DagLink:
-    """Put plain bytes, and link to them."""
+    """Put plain bytes, and return a link to them."""
     cid = Cid.of(data, Codec.RAW, 1)
     put(cid, data)
     return DagLink(cid, "", len(data))
 
 
 def unixfs_node(put: Put, *links: DagLink, **data: object) -> DagLink:
-    """Put a node of a kind, with any links and any data, however senseless."""
+    """Put a node of a kind, with any links and any data, even senseless ones."""
     return node_link(DagNode(links, unixfs.encode(unixfs.Data(**data))), put)  # type: ignore[arg-type]
 
 
 def branch(
     put: Put, *children: tuple[DagLink, int], filesize: int | None = None, data: bytes = b""
 ) -> DagLink:
-    """Put a branch of a file, whose children have the sizes that are said."""
+    """Put a branch of a file; it says that its children have these sizes."""
     sizes = tuple(size for _, size in children)
     return unixfs_node(
         put,
@@ -146,7 +146,7 @@ def branch(
 
 
 def directory(put: Put, entries: Mapping[str, DagLink]) -> DagLink:
-    """Put a directory, whose names may be any."""
+    """Put a directory with any names."""
     return unixfs_node(
         put, *(attrs.evolve(link, name=name) for name, link in entries.items()), kind=NodeKind.DIRECTORY
     )
@@ -158,7 +158,7 @@ def symlink(put: Put, target: bytes) -> DagLink:
 
 
 def shard(put: Put, at: Mapping[int, DagLink], fanout: int = 256, **other: object) -> DagLink:
-    """Put a shard with anything in any places; the link's name is what follows the position."""
+    """Put a shard with anything at any position; the name of each link follows its position."""
     width = len(f"{fanout - 1:X}")
     links = [attrs.evolve(link, name=f"{place:0{width}X}{link.name}") for place, link in sorted(at.items())]
     said: dict[str, object] = {
@@ -171,24 +171,24 @@ def shard(put: Put, at: Mapping[int, DagLink], fanout: int = 256, **other: objec
 
 
 def size_of(tree: Tree) -> int:
-    """Bytes of all files."""
+    """Return the bytes of all files."""
     if isinstance(tree, Folder):
         return sum(map(size_of, tree.entries.values()))
     return len(tree) if isinstance(tree, bytes) else 0
 
 
 def count(tree: Tree) -> int:
-    """Entries below a tree's root."""
+    """Return how many entries are below a tree's root."""
     return sum(1 + count(below) for below in tree.entries.values()) if isinstance(tree, Folder) else 0
 
 
 def depth_of(tree: Tree) -> int:
-    """Directories inside one another."""
+    """Return how many directories are inside one another."""
     return 1 + max(map(depth_of, tree.entries.values()), default=0) if isinstance(tree, Folder) else 0
 
 
 def on_disk(path: Path) -> Tree:
-    """What is at a path."""
+    """Return the tree at a path."""
     if path.is_symlink():
         return LinkTo(os.readlink(path))
     if path.is_dir():
@@ -197,7 +197,7 @@ def on_disk(path: Path) -> Tree:
 
 
 def plain(tree: Tree) -> Tree:
-    """A tree without what cannot be seen on a disk."""
+    """Return a tree without what cannot be seen on a disk."""
     if isinstance(tree, Folder):
         return Folder({name: plain(below) for name, below in tree.entries.items()})
     return tree

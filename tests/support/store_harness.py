@@ -1,4 +1,4 @@
-"""Making interpreters and depots, and looking at what they leave on the disk."""
+"""Makes interpreters and depots, and looks at what they leave on the disk."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ DEADLINE = 600.0
 
 
 def write(directory: Path, files: Mapping[str, str | bytes]) -> Path:
-    """Make files, and the directories that they are in."""
+    """Make files, and the directories above them."""
     directory.mkdir(parents=True, exist_ok=True)
     for path, content in files.items():
         target = directory / path
@@ -29,13 +29,13 @@ def write(directory: Path, files: Mapping[str, str | bytes]) -> Path:
 
 
 def interpreter(store: Path, name: str, init: str = "", *, size: int = 0, run: str = "") -> Path:
-    """Make an interpreter; filled up to `size` bytes in all if that is given."""
+    """Make an interpreter; if `size` is given, fill it up to that many bytes."""
     filling = {"data": b"x" * (size - len(init) - len(run))} if size else {}
     return write(store / name, {"init.py": init, "run.py": run, **filling})
 
 
 class Changes:
-    """Counts the calls of a depot."""
+    """Counts the calls of a depot's `on_change`."""
 
     def __init__(self) -> None:
         self.count = 0
@@ -45,7 +45,7 @@ class Changes:
 
 
 class Clock:
-    """A time of day that stands still."""
+    """A time of day that moves only when a test sets it."""
 
     def __init__(self) -> None:
         self.now = 1e9
@@ -66,7 +66,7 @@ def depot_of(
     keep: float = DEFAULT_KEEP,
     clock: Callable[[], float] = time.time,
 ) -> Depot:
-    """A depot, not yet prepared."""
+    """Return a depot that is not prepared yet."""
     return Depot(
         directory / "daemon",
         DirectoryStore(source) if isinstance(source, Path) else source,
@@ -81,17 +81,17 @@ def depot_of(
 
 
 def on_disk(directory: Path) -> list[str]:
-    """All names in the depot's directory."""
+    """Return all names in the depot's directory."""
     return sorted(path.name for path in (directory / "daemon" / FOLDER).iterdir())
 
 
 def database_of(directory: Path) -> Database:
-    """The depot's database, as another process has it."""
+    """Open the depot's database as another process would."""
     return Database(directory / "daemon" / DATABASE_NAME)
 
 
 def remembered(directory: Path) -> Records:
-    """What the depot remembers."""
+    """Return what the depot remembers."""
     database = database_of(directory)
     try:
         return database.records()
@@ -100,10 +100,10 @@ def remembered(directory: Path) -> Records:
 
 
 def states(depot: Depot) -> dict[str, str]:
-    """The state of each interpreter."""
+    """Return the state of each interpreter."""
     return {entry.name: entry.state for entry in depot.listing()}
 
 
 def detail(depot: Depot, name: str) -> str:
-    """The detail of an interpreter."""
+    """Return the detail of one interpreter."""
     return next(entry.detail for entry in depot.listing() if entry.name == name)

@@ -1,4 +1,4 @@
-"""Peers on the in-memory network that exchange blocks which they keep in memory, and peers that misbehave."""
+"""Peers on the in-memory network: some exchange blocks that they keep in memory, others misbehave."""
 
 from __future__ import annotations
 
@@ -36,14 +36,14 @@ class MemoryBlocks(dict[bytes, bytes]):
         self.puts: list[Cid] = []
 
     def get(self, cid: Cid) -> bytes:  # type: ignore[override]
-        """The block; raises ContentMissing."""
+        """Return a block; raise ContentMissing."""
         try:
             return self[cid.digest]
         except KeyError:
             raise ContentMissing(f"{cid} is not here") from None
 
     def has(self, cid: Cid) -> bool:
-        """Whether it is here."""
+        """Whether the block is here."""
         return cid.digest in self
 
     def put(self, cid: Cid, data: bytes | memoryview, *, checked: bool = False) -> bool:
@@ -57,17 +57,17 @@ class MemoryBlocks(dict[bytes, bytes]):
 
     @contextmanager
     def writing(self) -> Iterator[None]:
-        """Nobody removes blocks here."""
+        """Return a context in which no blocks are removed."""
         yield
 
     def add(self, data: bytes) -> Cid:
-        """Keep a block of these bytes, whatever they mean."""
+        """Keep a block of these bytes, even if they make no sense."""
         cid = Cid.of(data)
         self[cid.digest] = data
         return cid
 
     def add_tree(self, files: Mapping[str, bytes], *, version: int = 0, chunk: int = CHUNK) -> Cid:
-        """Keep the blocks of a directory."""
+        """Keep the blocks of a directory, and return its root."""
 
         def put(cid: Cid, block: bytes) -> None:
             self[cid.digest] = bytes(block)
@@ -81,12 +81,12 @@ class MemoryBlocks(dict[bytes, bytes]):
 
 
 def noise(size: int, seed: int = 0) -> bytes:
-    """Bytes without repetitions."""
+    """Return bytes without repetitions."""
     return random.Random(seed).randbytes(size)
 
 
 class SlowDisk(Offload):
-    """A disk that takes its time, chosen at random, before and after each thing that it does."""
+    """Takes its time, chosen at random, before and after each function that it runs."""
 
     def __init__(self, longest: float, seed: int = 0) -> None:
         super().__init__(0)
@@ -104,11 +104,11 @@ class SlowDisk(Offload):
 
 
 async def nobody(_: ByteStream) -> None:
-    """The handler of a protocol that nobody speaks here."""
+    """Handle a protocol that no peer speaks here."""
 
 
 class Scene:
-    """Some peers that are connected, each with every other one."""
+    """Some peers, each of which is connected to every other one."""
 
     def __init__(
         self,
@@ -125,7 +125,7 @@ class Scene:
         self._scopes: dict[str, trio.CancelScope] = {}
 
     async def transport(self, name: str) -> Transport:
-        """A new peer, connected with all that came before it."""
+        """Return a new peer's transport, connected to all earlier peers."""
         transport = self.network.transport(PeerId(name))
         self._scopes[name] = await self.nursery.start(self._run, transport.run, nobody)
         for address in self._addresses:
@@ -141,7 +141,7 @@ class Scene:
                 task_status.started(scope)
 
     async def peer(self, name: str) -> Party:
-        """A new peer that exchanges blocks."""
+        """Return a new peer that exchanges blocks."""
         transport = await self.transport(name)
         blocks = MemoryBlocks()
         offload = self.offload or Offload(0)
@@ -150,16 +150,16 @@ class Scene:
         return Party(transport, blocks, exchange)
 
     async def peers(self, *names: str) -> list[Party]:
-        """Several of them."""
+        """Return several new peers that exchange blocks."""
         return [await self.peer(name) for name in names]
 
     def stop(self, name: str) -> None:
-        """Let a peer end in good order."""
+        """End a peer in good order."""
         self._scopes[f"{name} exchange"].cancel()
         self._scopes[name].cancel()
 
     async def rogue(self, name: str) -> Rogue:
-        """A new peer that speaks bitswap as the test tells it to."""
+        """Return a new peer whose messages the test writes and reads."""
         return Rogue(await self.transport(name))
 
 
@@ -173,7 +173,7 @@ class Party:
 
     @property
     def id(self) -> PeerId:
-        """Its name."""
+        """The peer's id."""
         return self.transport.local
 
 
@@ -189,7 +189,7 @@ class Rogue:
 
     @property
     def id(self) -> PeerId:
-        """Its name."""
+        """The peer's id."""
         return self.transport.local
 
     async def _accept(self, stream: ByteStream) -> None:
@@ -200,15 +200,15 @@ class Rogue:
                 await self._put.send(message)
 
     async def open(self, to: Party) -> ByteStream:
-        """A stream of its own to a peer."""
+        """Open a stream to a peer."""
         return await self.transport.open_stream(to.id, bitswap.PROTOCOL)
 
     async def receive(self) -> BitswapMessage:
-        """The next message that it got, on whatever stream."""
+        """Return the next message that came, on any stream."""
         return await self._take.receive()
 
     async def wanted(self, count: int) -> list[Cid]:
-        """The next blocks that it was asked for."""
+        """Return the next blocks that the peer was asked for."""
         found: list[Cid] = []
         while len(found) < count:
             for want in (await self.receive()).wants:
@@ -219,12 +219,12 @@ class Rogue:
 
 
 def with_blocks(*blocks: bytes) -> bytes:
-    """The bytes of a message with blocks."""
+    """Return the bytes of a message with blocks."""
     return bitswap.encode(BitswapMessage(blocks=[Block(Cid.of(data).prefix, data) for data in blocks]))
 
 
 def with_refusals(cids: Iterable[Cid]) -> bytes:
-    """The bytes of a message that says that its sender does not have these."""
+    """Return the bytes of a message that says that its sender does not have these blocks."""
     return bitswap.encode(BitswapMessage(presences=[Presence(cid, have=False) for cid in cids]))
 
 
@@ -234,7 +234,7 @@ async def scene(
     limits: ExchangeLimits | None = None,
     offload: Offload | None = None,
 ) -> AsyncIterator[Scene]:
-    """A scene, for the length of the block; one that hangs fails."""
+    """Enter a scene. A scene that hangs fails."""
     with trio.fail_after(LIMIT):
         async with trio.open_nursery() as nursery:
             yield Scene(nursery, network or MemoryNetwork(), limits, offload)

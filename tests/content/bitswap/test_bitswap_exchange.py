@@ -1,4 +1,4 @@
-"""Bitswap between peers in virtual time: what is served, what is asked, and what others may cost us."""
+"""Bitswap between peers in virtual time: what peers serve, what they ask, and what others may cost them."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ ABSENT = Cid.of(b"nobody has this")
 
 
 async def take(provider: Provider, count: int) -> list[BlockReceived | BlockAbsent]:
-    """So many answers."""
+    """Receive this many answers."""
     found: list[BlockReceived | BlockAbsent] = []
     while len(found) < count:
         found += await provider.receive()
@@ -39,7 +39,7 @@ async def ask_for(stream: ByteStream, *wants: Want, full: bool = False) -> None:
 
 
 async def test_a_block_is_had_from_a_peer(autojump_clock: MockClock) -> None:
-    """Who has a block sends it, and says so if it has not."""
+    """A peer that has a block sends it; a peer that has not says so."""
     async with scene() as on:
         near, far = await on.peer("near"), await on.peer("far")
         far.blocks.add(DATA)
@@ -69,7 +69,7 @@ async def test_one_block_answers_all_its_names(autojump_clock: MockClock) -> Non
 
 
 async def test_two_may_ask_one_peer_at_the_same_time(autojump_clock: MockClock) -> None:
-    """Each gets what it asked for; what both want is asked for once; one's end does not disturb the other."""
+    """Each asker gets its blocks, a common one is asked for once, and one asker may end first."""
     async with scene() as on:
         near, far = await on.peer("near"), await on.rogue("far")
         stream = await far.open(near)
@@ -103,7 +103,7 @@ async def test_both_directions_work_at_once(autojump_clock: MockClock) -> None:
 
 
 async def test_nothing_is_left_behind(autojump_clock: MockClock) -> None:
-    """When nothing has been said for a while, streams are closed and the peer is forgotten."""
+    """After a silence, streams are closed, and the peer is forgotten."""
     async with scene() as on:
         near, far = await on.peer("near"), await on.peer("far")
         far.blocks.add(DATA)
@@ -117,7 +117,7 @@ async def test_nothing_is_left_behind(autojump_clock: MockClock) -> None:
 
 
 async def test_an_exchange_that_does_not_run_refuses(autojump_clock: MockClock) -> None:
-    """Asking fails at once, and whoever is waiting when it stops is told."""
+    """Asking fails at once, and tasks that wait when the exchange stops get an error."""
     async with scene() as on:
         near, far = await on.peer("near"), await on.rogue("far")
         async with near.exchange.ask(far.id) as provider:
@@ -142,7 +142,7 @@ async def test_an_exchange_that_does_not_run_refuses(autojump_clock: MockClock) 
 
 
 async def test_haves_are_answered_without_the_block(autojump_clock: MockClock) -> None:
-    """Who only asks whether we have it is told so, if it wants to be, of what it does not understand, too."""
+    """A peer that asks whether we have a block gets an answer, for unknown identifiers too."""
     strange = bytes.fromhex("0155000461626364")
     async with scene() as on:
         near, far = await on.peer("near"), await on.rogue("far")
@@ -166,7 +166,7 @@ async def test_haves_are_answered_without_the_block(autojump_clock: MockClock) -
 
 @pytest.mark.parametrize("cid", [CID, Cid.of(DATA, Codec.DAG_PB, 1), Cid.of(DATA, Codec.RAW, 1)], ids=str)
 async def test_a_block_has_the_prefix_of_its_name(autojump_clock: MockClock, cid: Cid) -> None:
-    """The asking side makes the name of a block from its prefix and bytes: it has to be the one it knows."""
+    """The asking side makes the identifier from prefix and bytes: it must be the one it asked for."""
     async with scene() as on:
         near, far = await on.peer("near"), await on.rogue("far")
         near.blocks.add(DATA)
@@ -176,7 +176,7 @@ async def test_a_block_has_the_prefix_of_its_name(autojump_clock: MockClock, cid
 
 
 async def test_a_block_that_comes_later_is_sent_then(autojump_clock: MockClock) -> None:
-    """A want that could not be answered is remembered; one that was cancelled or is too old is not."""
+    """A want that we cannot answer is remembered, unless it was cancelled or is too old."""
     old, over, later = (Cid.of(data) for data in (b"old", b"over", b"later"))
     async with scene(limits=ExchangeLimits(want_lifetime=100)) as on:
         near, far = await on.peer("near"), await on.rogue("far")
@@ -194,7 +194,7 @@ async def test_a_block_that_comes_later_is_sent_then(autojump_clock: MockClock) 
 
 
 async def test_a_full_list_replaces_the_old_one(autojump_clock: MockClock) -> None:
-    """What is not in it is not wanted any more."""
+    """Wants that are not in a full list are forgotten."""
     async with scene() as on:
         near, far = await on.peer("near"), await on.rogue("far")
         stream = await far.open(near)
@@ -207,7 +207,7 @@ async def test_a_full_list_replaces_the_old_one(autojump_clock: MockClock) -> No
 
 
 async def test_wants_are_bounded(autojump_clock: MockClock) -> None:
-    """Of a peer that wants everything, the newest wants are kept."""
+    """If a peer wants everything, its newest wants are kept."""
     limits = ExchangeLimits(wants=10)
     cids = [Cid.of(bytes([number])) for number in range(30)]
     async with scene(limits=limits) as on:
@@ -223,7 +223,7 @@ async def test_wants_are_bounded(autojump_clock: MockClock) -> None:
 
 
 async def test_a_peer_that_does_not_read_holds_little(autojump_clock: MockClock) -> None:
-    """For a peer that takes nothing only two messages' worth of blocks is read; then it is given up."""
+    """For a peer that reads nothing, only two messages' blocks are read; then the peer is given up."""
     limits = ExchangeLimits(batch=100_000, send=30)
 
     async def hold(_: ByteStream) -> None:
@@ -306,7 +306,7 @@ async def test_unfinished_messages_are_bounded(autojump_clock: MockClock) -> Non
 
 
 async def test_a_peer_that_says_nothing_is_given_up(autojump_clock: MockClock) -> None:
-    """After the patience is over, and not before."""
+    """A silent peer is given up after `stall` seconds, and not before."""
     async with scene() as on:
         near, far = await on.peer("near"), await on.rogue("far")
         async with near.exchange.ask(far.id, stall=7) as provider:
@@ -318,7 +318,7 @@ async def test_a_peer_that_says_nothing_is_given_up(autojump_clock: MockClock) -
 
 
 async def test_a_slow_peer_is_not_given_up(autojump_clock: MockClock) -> None:
-    """As long as bytes come, a large block may take longer than the patience."""
+    """As long as bytes come, a large block may take longer than `stall`."""
     async with scene(MemoryNetwork(bandwidth=40_000, capacity=20_000)) as on:
         near, far = await on.peer("near"), await on.peer("far")
         cid = far.blocks.add(noise(1_000_000))
@@ -329,7 +329,7 @@ async def test_a_slow_peer_is_not_given_up(autojump_clock: MockClock) -> None:
 
 
 async def test_a_peer_that_never_ends_is_given_up(autojump_clock: MockClock) -> None:
-    """Bytes that never become a block are no sign of good will."""
+    """A peer whose bytes never become a block is given up."""
     async with scene() as on:
         near, far = await on.peer("near"), await on.rogue("far")
         stream = await far.open(near)
@@ -352,7 +352,7 @@ async def test_a_peer_that_never_ends_is_given_up(autojump_clock: MockClock) -> 
 
 @pytest.mark.parametrize("how", ["kill", "close", "reset", "stop"])
 async def test_the_end_of_a_peer_is_noticed_at_once(autojump_clock: MockClock, how: str) -> None:
-    """Whoever waits for a peer that hangs up is told long before its patience is over."""
+    """A task that waits for a peer gets an error at once when the peer hangs up."""
     async with scene() as on:
         near, far = await on.peer("near"), await on.rogue("far")
         async with near.exchange.ask(far.id) as provider:
@@ -373,7 +373,7 @@ async def test_the_end_of_a_peer_is_noticed_at_once(autojump_clock: MockClock, h
 
 
 async def test_half_a_message_is_noticed_at_once(autojump_clock: MockClock) -> None:
-    """A stream that ends in the middle of a block means that it will not come."""
+    """A stream that ends in the middle of a block means that the block will not come."""
     async with scene() as on:
         near, far = await on.peer("near"), await on.rogue("far")
         async with near.exchange.ask(far.id) as provider:
@@ -389,7 +389,7 @@ async def test_half_a_message_is_noticed_at_once(autojump_clock: MockClock) -> N
 
 
 async def test_a_stranger_cannot_be_asked(autojump_clock: MockClock) -> None:
-    """A peer that we are not connected to, or that does not speak bitswap, fails at once."""
+    """Asking a peer that is not connected, or does not speak bitswap, fails at once."""
     async with scene() as on:
         near, mute = await on.peer("near"), await on.transport("mute")
         for peer in (PeerId("stranger"), mute.local):
@@ -402,7 +402,7 @@ async def test_a_stranger_cannot_be_asked(autojump_clock: MockClock) -> None:
 
 
 async def test_wrong_blocks_are_never_taken(autojump_clock: MockClock) -> None:
-    """What does not have the hash that was asked for is not given to anybody, whatever its prefix says."""
+    """Bytes with another hash than a wanted one are given to nobody, whatever their prefix says."""
     async with scene() as on:
         near, far = await on.peer("near"), await on.rogue("far")
         async with near.exchange.ask(far.id) as provider:
@@ -419,7 +419,7 @@ async def test_wrong_blocks_are_never_taken(autojump_clock: MockClock) -> None:
 
 @pytest.mark.parametrize("asking", [True, False])
 async def test_a_flood_is_stopped(autojump_clock: MockClock, asking: bool) -> None:
-    """A peer that sends what nobody asked for loses its stream after some of it, asked or not."""
+    """A peer that sends many blocks that nobody asked for loses its stream, whether we ask it or not."""
     async with scene() as on:
         near, far = await on.peer("near"), await on.rogue("far")
         sent = 0
@@ -444,7 +444,7 @@ async def test_a_flood_is_stopped(autojump_clock: MockClock, asking: bool) -> No
 
 
 async def test_what_is_late_is_forgiven(autojump_clock: MockClock) -> None:
-    """Blocks that were asked for, and are not wanted any more when they come, count against nobody."""
+    """Blocks that come after their want was cancelled do not count as unasked."""
     limits = ExchangeLimits(unasked=100_000)
     blocks = [noise(90_000, seed) for seed in range(4)]
     async with scene(limits=limits) as on:
@@ -462,7 +462,7 @@ async def test_what_is_late_is_forgiven(autojump_clock: MockClock) -> None:
 
 
 async def test_what_comes_after_a_failure_is_forgiven(autojump_clock: MockClock) -> None:
-    """A peer that is given up is told so, and what it had sent by then does not count against it."""
+    """A peer that was given up gets cancellations; blocks it sent before do not count as unasked."""
     limits = ExchangeLimits(unasked=100_000)
     blocks = [noise(90_000, seed) for seed in range(4)]
     async with scene(limits=limits) as on:
@@ -486,7 +486,7 @@ async def test_what_comes_after_a_failure_is_forgiven(autojump_clock: MockClock)
 
 
 async def test_what_is_not_taken_stops_the_sender(autojump_clock: MockClock) -> None:
-    """While nobody takes the blocks that have come, no more than so many are read from a peer."""
+    """While no task receives the blocks that have come, only a bounded number is read from a peer."""
     limits = ExchangeLimits(backlog=200_000, batch=50_000)
     async with scene(MemoryNetwork(capacity=100_000), limits) as on:
         near, far = await on.peer("near"), await on.peer("far")

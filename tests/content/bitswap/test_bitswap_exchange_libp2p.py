@@ -31,7 +31,7 @@ class Peer:
     exchange: Exchange
 
     def publish(self, directory: Path) -> Cid:
-        """Serve a directory."""
+        """Publish a directory, to serve it, and return its root."""
 
         def put(cid: Cid, block: bytes) -> None:
             self.blocks.put(cid, block)
@@ -41,7 +41,7 @@ class Peer:
 
 @asynccontextmanager
 async def running(directory: Path, limits: ExchangeLimits | None = None) -> AsyncIterator[Peer]:
-    """A peer, for the length of the block; one that hangs fails."""
+    """Run a peer inside the context. A peer that hangs fails."""
     transport = Libp2pTransport(identity.ephemeral())
     blocks = BlockStore(directory)
     exchange = Exchange(transport, blocks, limits=limits)
@@ -54,7 +54,7 @@ async def running(directory: Path, limits: ExchangeLimits | None = None) -> Asyn
 
 
 def make_tree(directory: Path) -> Path:
-    """A directory with a file of many blocks, a small one and an empty one."""
+    """Make a directory with a file of many blocks, a small file and an empty one."""
     (directory / "below").mkdir(parents=True)
     (directory / "large").write_bytes(noise(3_000_000))
     (directory / "below" / "small").write_text("small")
@@ -76,7 +76,7 @@ async def test_a_tree_comes_over_libp2p(tmp_path: Path) -> None:
 
 
 async def test_a_peer_that_ends_is_replaced(tmp_path: Path) -> None:
-    """When a provider goes away in the middle, the rest comes from another one."""
+    """When a provider ends in the middle, the rest comes from another one."""
     tree = make_tree(tmp_path / "tree")
     async with running(tmp_path / "near") as near, running(tmp_path / "second") as second:
         root = second.publish(tree)

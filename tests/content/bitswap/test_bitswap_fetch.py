@@ -33,7 +33,7 @@ CHUNK = 4000
 
 
 def is_complete(blocks: MemoryBlocks, root: Cid) -> bool:
-    """Whether all of a tree is there."""
+    """Whether a store has all blocks of a tree."""
     walk = Walk(root)
     try:
         while not walk.done:
@@ -45,7 +45,7 @@ def is_complete(blocks: MemoryBlocks, root: Cid) -> bool:
 
 
 async def get(here: Party, root: Cid, *providers: PeerId, limits: TreeLimits | None = None) -> None:
-    """Fetch a tree from these."""
+    """Fetch a tree from these providers."""
     await fetch_tree(
         root, blocks=here.blocks, exchange=here.exchange, providers=lambda: providers, limits=limits
     )
@@ -79,7 +79,7 @@ async def lie(rogue: Rogue, to: Party, blocks: MemoryBlocks, how: str) -> None:
 
 @pytest.mark.parametrize("version", [0, 1])
 async def test_a_tree_is_fetched(autojump_clock: MockClock, version: int) -> None:
-    """All of it comes, each block once, and then nobody is asked any more."""
+    """All blocks come, each once, and then no peer is asked any more."""
     async with scene() as on:
         near, far = await on.peer("near"), await on.peer("far")
         root = far.blocks.add_tree(FILES, version=version, chunk=CHUNK)
@@ -101,7 +101,7 @@ async def test_a_tree_is_fetched(autojump_clock: MockClock, version: int) -> Non
 
 @pytest.mark.parametrize("seed", range(5))
 async def test_a_slow_disk_is_waited_for(autojump_clock: MockClock, seed: int) -> None:
-    """One provider is asked once for everything, whatever comes while blocks are being written."""
+    """One provider is asked once for everything, even if blocks come while others are written."""
     async with scene(offload=SlowDisk(0.5, seed)) as on:
         near, far = await on.peers("near", "far")
         root = far.blocks.add_tree(FILES, chunk=CHUNK)
@@ -118,7 +118,7 @@ async def test_a_slow_disk_is_waited_for(autojump_clock: MockClock, seed: int) -
 
 
 async def test_what_is_here_is_not_fetched(autojump_clock: MockClock) -> None:
-    """A fetch goes on where an earlier one ended."""
+    """A fetch continues where an earlier one ended."""
     async with scene() as on:
         near, far = await on.peer("near"), await on.peer("far")
         root = far.blocks.add_tree(FILES, chunk=CHUNK)
@@ -144,7 +144,7 @@ async def test_one_block_is_fetched(autojump_clock: MockClock) -> None:
 
 
 async def test_the_empty_block_needs_nobody(autojump_clock: MockClock) -> None:
-    """It is known what is in it, and IPFS denies that it has it."""
+    """The empty block is known: IPFS daemons say that they do not have it."""
     async with scene() as on:
         near = await on.peer("near")
         root = near.blocks.add_tree({"empty": b""}, version=1)
@@ -154,7 +154,7 @@ async def test_the_empty_block_needs_nobody(autojump_clock: MockClock) -> None:
 
 
 async def test_two_fetches_of_one_tree(autojump_clock: MockClock) -> None:
-    """Two that fetch the same from the same peer at the same time both get all of it."""
+    """Two fetches of one tree from one peer at the same time both get all of it."""
     async with scene(MemoryNetwork(bandwidth=1e6)) as on:
         near, far = await on.peer("near"), await on.peer("far")
         root = far.blocks.add_tree(FILES, chunk=CHUNK)
@@ -165,7 +165,7 @@ async def test_two_fetches_of_one_tree(autojump_clock: MockClock) -> None:
 
 
 async def test_whoever_fetches_serves_already(autojump_clock: MockClock) -> None:
-    """A chain of peers, each of which asks only the one before it, gets all of it at the same time."""
+    """In a chain of peers, each of which asks only the one before, all get the tree at the same time."""
     async with scene(MemoryNetwork(bandwidth=1e6)) as on:
         peers = [await on.peer(f"peer{number}") for number in range(3)]
         root = peers[0].blocks.add_tree(FILES, chunk=CHUNK)
@@ -233,7 +233,7 @@ async def test_another_peer_goes_on(autojump_clock: MockClock, how: str) -> None
 
 
 def lose(on: Scene, how: str, near: Party, far: Party) -> None:
-    """Do something to a peer, or its connection."""
+    """Do something to a peer or its connection."""
     match how:
         case "kill":
             on.network.kill(far.id)
@@ -246,7 +246,7 @@ def lose(on: Scene, how: str, near: Party, far: Party) -> None:
 
 
 async def test_parts_are_put_together(autojump_clock: MockClock) -> None:
-    """When each of two peers has a half, both are asked, as often as need be."""
+    """When each of two peers has a half, both are asked, again and again if necessary."""
     async with scene() as on:
         near, left, right = await on.peers("near", "left", "right")
         whole = MemoryBlocks()
@@ -273,7 +273,7 @@ async def test_a_fetch_that_was_interrupted_goes_on(autojump_clock: MockClock) -
 
 
 async def test_a_peer_that_comes_later_is_asked(autojump_clock: MockClock) -> None:
-    """Whoever is named while others are being asked is asked next."""
+    """A provider that is named while others are being asked is asked next."""
     async with scene() as on:
         near, mute = await on.peer("near"), await on.rogue("mute")
         found = [mute.id]
@@ -291,7 +291,7 @@ async def test_a_peer_that_comes_later_is_asked(autojump_clock: MockClock) -> No
 
 
 async def test_nobody_to_ask(autojump_clock: MockClock) -> None:
-    """Without providers, or with none that has it, the error says so, at once."""
+    """Without providers, or with none that has the tree, an error says so at once."""
     async with scene() as on:
         near, poor = await on.peer("near"), await on.peer("poor")
         root = Cid.of(b"nobody has this")
@@ -303,7 +303,7 @@ async def test_nobody_to_ask(autojump_clock: MockClock) -> None:
 
 
 async def test_a_tree_with_holes_is_missing(autojump_clock: MockClock) -> None:
-    """What there is of it is kept; the fetch ends although its only provider lacks most of a large file."""
+    """Blocks that came are kept; the fetch ends although its only provider lacks most of a file."""
     async with scene() as on:
         near, far = await on.peer("near"), await on.peer("far")
         root = far.blocks.add_tree({"large": noise(600_000)}, chunk=1000)
@@ -329,7 +329,7 @@ async def test_a_tree_over_a_limit_is_refused_early(autojump_clock: MockClock) -
 
 
 async def test_nonsense_is_refused(autojump_clock: MockClock) -> None:
-    """A block that is what was asked for and makes no sense is nobody's fault but its maker's."""
+    """A block that has the right hash and makes no sense is its maker's fault, not the provider's."""
     async with scene() as on:
         near, far, other = await on.peers("near", "far", "other")
         root = far.blocks.add(b"\x07nonsense")
@@ -339,7 +339,7 @@ async def test_nonsense_is_refused(autojump_clock: MockClock) -> None:
 
 
 async def test_a_full_disk_ends_it(autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What the store of blocks raises is passed on."""
+    """An error of the store of blocks ends the fetch."""
 
     def put(self: MemoryBlocks, cid: Cid, data: bytes, *, checked: bool = False) -> bool:
         raise DiskFull("on purpose")
@@ -353,7 +353,7 @@ async def test_a_full_disk_ends_it(autojump_clock: MockClock, monkeypatch: pytes
 
 
 async def test_little_is_on_its_way(autojump_clock: MockClock) -> None:
-    """However large a file is, only so much of it is asked for before some has come."""
+    """However large a file is, only a bounded number of blocks is on its way."""
     async with scene() as on:
         near, far = await on.peer("near"), await on.rogue("far")
         blocks = MemoryBlocks()
@@ -400,7 +400,7 @@ async def test_little_is_on_its_way(autojump_clock: MockClock) -> None:
 def test_it_ends_whatever_happens(
     seed: int, faults: list[tuple[str, int, float]], version: int, slow: float
 ) -> None:
-    """A fetch ends with the tree or a named error; when all is well again, the next one gets the rest."""
+    """A fetch ends with the tree or one of our errors; afterwards, the next one gets the rest."""
 
     async def run() -> None:
         network = MemoryNetwork(bandwidth=200_000, capacity=15_000, short_reads=0.3, seed=seed)

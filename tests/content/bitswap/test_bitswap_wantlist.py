@@ -15,7 +15,7 @@ NAMES: list[AnyCid] = [*KEPT.values(), Cid.of(b"a", Codec.RAW, 1), Cid.of(b"abse
 
 
 class Blocks:
-    """Blocks in memory, of which one cannot be read."""
+    """Blocks in memory, one of which cannot be read."""
 
     def __init__(self, *data: bytes, broken: Cid | None = None) -> None:
         self._data = {Cid.of(each).digest: each for each in data}
@@ -57,7 +57,7 @@ STEPS = st.lists(
 
 @given(STEPS)
 def test_wants_are_kept_until_they_are_answered(steps: list[tuple[str, object, object]]) -> None:
-    """A list as simple as can be says the same of what is wanted, however it is used; the limit is kept."""
+    """However it is used, the list agrees with a simple model, and keeps to its limit."""
     wants, limit = Wantlist(5, 10), 5
     model: dict[AnyCid, Want] = {}
     for now, (step, first, second) in enumerate(steps):
@@ -84,7 +84,7 @@ def test_wants_are_kept_until_they_are_answered(steps: list[tuple[str, object, o
 
 
 def test_a_block_that_comes_while_it_is_looked_up_is_sent() -> None:
-    """What was not there when a thread looked, and came before it said so, is looked up again."""
+    """A block that comes after a thread looked, and before it said so, is looked up again."""
     wants = Wantlist(10, 10)
     wants.update([Want(KEPT[b"a"])])
     answers = look_up(Blocks(), wants.first(), 1000)
@@ -96,7 +96,7 @@ def test_a_block_that_comes_while_it_is_looked_up_is_sent() -> None:
 
 
 def test_what_is_cancelled_while_it_is_looked_up_stays_so() -> None:
-    """The answer to a want that has been replaced meanwhile does not settle the new one."""
+    """The answer to a want that was replaced meanwhile does not settle the new want."""
     wants = Wantlist(10, 10)
     old, new = Want(KEPT[b"a"], have=True), Want(KEPT[b"a"])
     wants.update([old])
@@ -107,7 +107,7 @@ def test_what_is_cancelled_while_it_is_looked_up_stays_so() -> None:
 
 
 def test_answers_keep_to_a_size() -> None:
-    """Blocks are read up to the first with which there are enough bytes; the rest is for the next time."""
+    """Blocks are read until there are enough bytes; the rest is for the next time."""
     data = [bytes([number]) * 100 for number in range(5)]
     answers = look_up(Blocks(*data), [Want(Cid.of(each)) for each in data], 201)
     assert [block.data for block in answers.blocks] == data[:3]
@@ -115,7 +115,7 @@ def test_answers_keep_to_a_size() -> None:
 
 
 def test_a_block_that_cannot_be_read_is_not_there() -> None:
-    """A damaged store does not end the exchange with everybody."""
+    """A block that cannot be read does not end the exchange with all peers."""
     broken, good = KEPT[b"a"], KEPT[b"b"]
     answers = look_up(
         Blocks(b"a", b"b", broken=broken), [Want(broken, send_dont_have=True), Want(good)], 1000

@@ -1,4 +1,4 @@
-"""Bitswap messages: what is written is read again, and what strangers send costs no more than it should."""
+"""Bitswap messages are read as they were written, and strangers' messages cost no more than they should."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ A = Cid.of(b"a")
 
 
 def plain(message: BitswapMessage) -> BitswapMessage:
-    """The same with bytes for views, so that two can be compared."""
+    """Return the same with bytes for views, so that two messages can be compared."""
     return BitswapMessage(
         wants=list(message.wants),
         full=message.full,
@@ -54,13 +54,13 @@ def plain(message: BitswapMessage) -> BitswapMessage:
 
 
 def framed(body: bytes) -> bytes:
-    """A message's bytes with their length before them."""
+    """Return a message's bytes behind their length."""
     return protobuf.encode_varint(len(body)) + body
 
 
 @given(st.lists(MESSAGES, max_size=4), st.data())
 def test_messages_come_out_as_they_went_in(messages: list[BitswapMessage], data: st.DataObject) -> None:
-    """However the stream is cut into pieces, it gives the messages that were sent, at once when they end."""
+    """However a stream is cut into pieces, it gives the messages that were sent, each as soon as it ends."""
     whole = b"".join(bitswap.encode(message) for message in messages)
     cuts = sorted(data.draw(st.lists(st.integers(0, len(whole)), max_size=6)))
     decoder = Decoder()
@@ -74,7 +74,7 @@ def test_messages_come_out_as_they_went_in(messages: list[BitswapMessage], data:
 
 @given(MESSAGES)
 def test_others_read_what_we_write(message: BitswapMessage) -> None:
-    """Google's reader with the published fields finds the same in a message."""
+    """Google's reader, with the published fields, finds the same in a message of ours."""
     whole = bitswap.encode(message)
     size, start = protobuf.decode_varint(whole)
     assert size == len(whole) - start
@@ -98,31 +98,31 @@ def test_others_read_what_we_write(message: BitswapMessage) -> None:
 
 @given(MESSAGES)
 def test_we_read_what_others_write(message: BitswapMessage) -> None:
-    """What Google's writer makes of the same message is read as that message."""
+    """We read the same message in what Google's writer makes of it."""
     theirs = bitswap_pb2.Message.FromString(bitswap.encode(message)[len(encoded_length(message)) :])
     assert plain(bitswap.decode(theirs.SerializeToString())) == plain(message)
 
 
 def encoded_length(message: BitswapMessage) -> bytes:
-    """The bytes of the length in front of a message."""
+    """Return the bytes of the length in front of a message."""
     whole = bitswap.encode(message)
     return whole[: protobuf.decode_varint(whole)[1]]
 
 
 def raw(cid: Cid | bytes) -> bytes:
-    """An identifier's bytes."""
+    """Return an identifier's bytes."""
     return cid.raw if isinstance(cid, Cid) else cid
 
 
 @given(st.binary(max_size=200))
 def test_any_bytes_give_messages_or_one_error(data: bytes) -> None:
-    """Nothing that a stranger sends raises anything but BadMessage."""
+    """Whatever a stranger sends, only BadMessage is raised."""
     with contextlib.suppress(BadMessage):
         Decoder().feed(data)
 
 
 def test_a_version_0_block_has_a_prefix_that_ipfs_takes() -> None:
-    """Version 0 is written out before a block: without it, IPFS does not know whose the block is."""
+    """A block of version 0 has a whole prefix: IPFS would not find its identifier without one."""
     whole = bitswap.encode(BitswapMessage(blocks=[Block(A.prefix, b"a")]))
     assert whole == framed(bytes.fromhex("1a09 0a04 00701220 1201 61"))
 
@@ -134,7 +134,7 @@ def test_blocks_of_version_1_0_0_are_read() -> None:
 
 
 def test_a_length_over_the_limit_is_refused_at_once() -> None:
-    """Nothing is kept of a message that is announced as too long."""
+    """Of a message whose length is over the limit, no bytes are kept."""
     decoder = Decoder()
     with pytest.raises(BadMessage, match="too long"):
         decoder.feed(protobuf.encode_varint(bitswap.MAX_MESSAGE + 1))
@@ -142,7 +142,7 @@ def test_a_length_over_the_limit_is_refused_at_once() -> None:
 
 @pytest.mark.parametrize("data", [b"\xff" * 4, b"\x80" * 4, b"\xff" * 10])
 def test_a_length_without_end_is_refused(data: bytes) -> None:
-    """A length of too many bytes is refused, in whatever pieces it comes."""
+    """A length of too many bytes is refused, however it is cut into pieces."""
     decoder = Decoder()
     for byte in data[:3]:
         assert decoder.feed(bytes([byte])) == []
@@ -151,7 +151,7 @@ def test_a_length_without_end_is_refused(data: bytes) -> None:
 
 
 def test_what_is_held_is_what_came() -> None:
-    """A message that is announced and does not come takes no memory."""
+    """Only the bytes that have come take memory, not those that a length promises."""
     decoder = Decoder()
     assert decoder.feed(protobuf.encode_varint(bitswap.MAX_MESSAGE)) == []
     assert (decoder.midway, decoder.held) == (True, 0)
@@ -161,7 +161,7 @@ def test_what_is_held_is_what_came() -> None:
 
 @pytest.mark.parametrize("wrap", range(3))
 def test_many_empty_fields_are_refused(wrap: int) -> None:
-    """A message of a great many parts would keep everybody else waiting while it is read."""
+    """A message of very many parts is refused: to read it would keep others waiting."""
     body = protobuf.encode_number(9, 1) * 100_000
     for _ in range(wrap):
         body = protobuf.encode_bytes(1, body)
@@ -170,7 +170,7 @@ def test_many_empty_fields_are_refused(wrap: int) -> None:
 
 
 def test_too_many_wants_are_passed_over() -> None:
-    """As in IPFS, the wants beyond a number are as if they had not been sent."""
+    """As in IPFS, wants beyond a number are passed over."""
     whole = bitswap.encode(
         BitswapMessage(wants=[Want(A, number) for number in range(bitswap.MAX_WANTS + 10)])
     )
@@ -206,7 +206,7 @@ def test_too_many_wants_are_passed_over() -> None:
     ],
 )
 def test_nonsense_is_refused(body: bytes) -> None:
-    """A message that breaks a rule is named as such."""
+    """A message that breaks a rule is refused with BadMessage."""
     with pytest.raises(BadMessage):
         Decoder().feed(framed(body))
 
@@ -221,13 +221,13 @@ def test_nonsense_is_refused(body: bytes) -> None:
 )
 @pytest.mark.parametrize("cid", [b"", bytes.fromhex("0155000461626364"), b"\x01\x71\x12\x20" + bytes(32)])
 def test_unknown_identifiers_are_passed_on(wrap: Callable[[bytes], bytes], cid: bytes) -> None:
-    """IPFS may ask for anything: what cannot be understood comes out as the bytes that it is."""
+    """An identifier of a kind that is not used here comes out as its bytes."""
     (message,) = Decoder().feed(framed(wrap(cid)))
     assert [each.cid for each in (*message.wants, *message.presences)] == [cid]
 
 
 def test_wants_are_in_the_order_of_their_urgency() -> None:
-    """The first is the most urgent, and IPFS sorts by that."""
+    """The first want has the highest priority, by which IPFS sorts."""
     cids = [Cid.of(bytes([number])) for number in range(3)]
     assert bitswap.asking(cids) == tuple(
         Want(cid, priority, send_dont_have=True) for cid, priority in zip(cids, (3, 2, 1), strict=True)

@@ -48,13 +48,13 @@ def test_cid_in_other_bases(cid: Cid, base: str) -> None:
 
 
 def in_base32(raw: bytes) -> str:
-    """As identifiers of version 1 are usually written."""
+    """Return bytes as identifiers of version 1 are usually written."""
     return str(multibase.encode("base32", raw).decode())
 
 
 @given(st.text(max_size=70))
 def test_cid_of_any_text_is_refused_by_name(text: str) -> None:
-    """Whatever text is not an identifier is refused with BadCid and nothing else."""
+    """A text that is no identifier is refused with BadCid and nothing else."""
     with pytest.raises(BadCid):
         Cid.parse(text)
 
@@ -84,7 +84,7 @@ def test_cid_of_other_kinds_is_refused(text: str) -> None:
 
 @given(st.binary(max_size=40))
 def test_cid_of_any_bytes(raw: bytes) -> None:
-    """Bytes are an identifier that is written with the same bytes, or refused with BadCid."""
+    """Bytes are an identifier that is written with the same bytes, or they are refused with BadCid."""
     try:
         cid = Cid.from_bytes(raw)
     except BadCid:
@@ -118,7 +118,7 @@ def test_cid_matches_its_block_only() -> None:
     ],
 )
 def test_path_is_parsed(text: str, names: tuple[str, ...]) -> None:
-    """A path is an identifier and names below it, with or without what marks it as one of IPFS."""
+    """A path is an identifier and names below it, with or without the usual marks of IPFS."""
     path = ContentPath.parse(text)
     assert path == ContentPath(Cid.parse(EMPTY_V0), names)
     assert ContentPath.parse(str(path)) == path
@@ -132,18 +132,18 @@ def test_path_is_parsed(text: str, names: tuple[str, ...]) -> None:
     ],
 )
 def test_path_that_is_none(text: str) -> None:
-    """What is no path, or would leave its root, is refused."""
+    """A text that is no path, or whose names lead upwards, is refused."""
     with pytest.raises(BadCid):
         ContentPath.parse(text)
 
 
 @pytest.mark.parametrize("name", ["", ".", "..", "a/b", "/", "\0", "a\0", "é" * 128, "\udcff"])
 def test_flaw_of_entry_is_found(name: str) -> None:
-    """Names that no file may have are told apart."""
+    """For a name that no file may have, the reason is returned."""
     assert flaw_of_entry(name) is not None
 
 
 @pytest.mark.parametrize("name", ["a", "...", ".hidden", "a b", "é" * 127, "\n", "\\"])
 def test_flaw_of_entry_is_not_found(name: str) -> None:
-    """Names that a file may have are taken, however odd."""
+    """Names that a file may have are accepted, however odd."""
     assert flaw_of_entry(name) is None

@@ -1,4 +1,4 @@
-"""Blocks as nodes, what they say of files and directories, and the encoding beneath both."""
+"""Nodes, the data of files and directories in them, and the encoding of both."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ CID = Cid.of(b"")
 
 @given(NUMBERS, st.binary(max_size=3))
 def test_varint_round_trip(number: int, after: bytes) -> None:
-    """A number is read as it was written, and ends where it was written to."""
+    """A number is read as it was written, up to the position where it ends."""
     encoded = protobuf.encode_varint(number)
     assert protobuf.decode_varint(encoded + after) == (number, len(encoded))
 
@@ -64,13 +64,13 @@ def test_varint_of_what_is_no_number(number: int) -> None:
     ],
 )
 def test_fields_that_make_no_sense(raw: str) -> None:
-    """A message that is damaged is refused, and no memory is taken for what it promises."""
+    """A damaged message is refused, and no memory is taken for what its lengths promise."""
     with pytest.raises(BadBlock):
         list(protobuf.fields(bytes.fromhex(raw)))
 
 
 def test_fields_of_fixed_size_are_passed_over() -> None:
-    """Fields that nothing here has do not hide the others."""
+    """Fields of wire types that are not used here do not hide the others."""
     raw = bytes.fromhex("09 0102030405060708 0d 01020304 1005")
     assert list(protobuf.fields(raw)) == [(2, 5)]
 
@@ -87,7 +87,7 @@ def test_fields_of_fixed_size_are_passed_over() -> None:
     ],
 )
 def test_node_bytes(block: str, node: DagNode) -> None:
-    """Nodes are written in the canonical way: links first, and all fields of a link, even an empty name."""
+    """Nodes are written canonically: links first, and all fields of a link, even an empty name."""
     assert dagpb.encode(node).hex() == block
     assert dagpb.decode(bytes.fromhex(block)) == node
 
@@ -102,7 +102,7 @@ def test_node_round_trip(node: DagNode) -> None:
 
 @given(DATA)
 def test_unixfs_round_trip(data: Data) -> None:
-    """What is said of a file or directory is read as it was written."""
+    """The data of a file or directory is read as it was written."""
     assert unixfs.decode(unixfs.encode(data)) == data
 
 
@@ -117,7 +117,7 @@ def test_unixfs_round_trip(data: Data) -> None:
     ],
 )
 def test_unixfs_bytes(data: Data, raw: str) -> None:
-    """The fields stand in the order of their numbers, and an empty file says that it has no bytes."""
+    """The fields stand in the order of their numbers, and an empty file has a size of 0."""
     assert unixfs.encode(data) == bytes.fromhex(raw)
 
 
@@ -141,7 +141,7 @@ def test_unixfs_of_others() -> None:
     ],
 )
 def test_unixfs_that_makes_no_sense(raw: str) -> None:
-    """What is damaged or ambiguous is refused."""
+    """Damaged or ambiguous data is refused."""
     with pytest.raises(BadBlock):
         unixfs.decode(bytes.fromhex(raw))
 
@@ -160,14 +160,14 @@ def test_unixfs_that_makes_no_sense(raw: str) -> None:
     ],
 )
 def test_node_that_makes_no_sense(raw: str) -> None:
-    """What is damaged or ambiguous is refused."""
+    """A damaged or ambiguous node is refused."""
     with pytest.raises(BadBlock):
         dagpb.decode(bytes.fromhex(raw))
 
 
 @given(st.binary(max_size=60))
 def test_any_bytes_are_refused_by_name(raw: bytes) -> None:
-    """Whatever a stranger sends is understood, or refused with BadBlock and nothing else."""
+    """A stranger's bytes are understood, or refused with BadBlock and nothing else."""
     for decode in (dagpb.decode, unixfs.decode):
         with contextlib.suppress(BadBlock):
             decode(raw)
@@ -175,7 +175,7 @@ def test_any_bytes_are_refused_by_name(raw: bytes) -> None:
 
 @given(NODES.filter(lambda node: bool(node.data)), st.data())
 def test_cut_off_node_is_not_the_same(node: DagNode, data: st.DataObject) -> None:
-    """A block that lost its end is refused, or tells something else."""
+    """A block without its end is refused, or means something else."""
     block = dagpb.encode(node)
     cut = block[: data.draw(st.integers(0, len(block) - 1))]
     with contextlib.suppress(BadBlock):
@@ -183,6 +183,6 @@ def test_cut_off_node_is_not_the_same(node: DagNode, data: st.DataObject) -> Non
 
 
 def test_more_pieces_than_a_block_has_room_for_are_refused() -> None:
-    """A stranger's block of nothing but sizes costs no second of ours."""
+    """A stranger's block of nothing but sizes is refused before it takes long."""
     with pytest.raises(BadBlock, match="pieces"):
         unixfs.decode(b"\x08\x02" + b"\x20\x01" * 1_000_000)

@@ -33,12 +33,12 @@ SAME_HASH = ("the-first-name-1", "n\x1e@H:(vz\x04$<wNqC\x14")
     ],
 )
 def test_murmur_of_known_texts(text: str, hashed: int) -> None:
-    """The hash is the one that the implementation in Kubo tests for."""
+    """The hash gives the results for which Kubo's implementation is tested."""
     assert murmur64(text.encode()) == hashed
 
 
 def large(case: dict[str, Any], version: int, blocks: Blocks) -> Built:
-    """A known large directory."""
+    """Return a known large directory."""
     files = []
     for digit in range(10):
         builder = FileBuilder(blocks.put, cid_version=version)
@@ -53,7 +53,7 @@ def large(case: dict[str, Any], version: int, blocks: Blocks) -> Built:
     "case", VECTORS["large"]["cases"], ids=lambda case: f"{case['n']}-names-of-{case['width']}"
 )
 def test_directory_at_the_threshold_and_above(case: dict[str, Any], version: int) -> None:
-    """Just below, at, and far above the threshold the identifier is that of Kubo, and sizes add up."""
+    """Just below, at and far above the threshold, the identifier is Kubo's, and the sizes add up."""
     blocks = Blocks()
     built = large(case, version, blocks)
     assert str(built.cid) == case[f"v{version}"]
@@ -62,7 +62,7 @@ def test_directory_at_the_threshold_and_above(case: dict[str, Any], version: int
 
 
 def found(blocks: Blocks, cid: Cid, trail: tuple[int, ...] = ()) -> dict[str, tuple[int, ...]]:
-    """All names below a shard with the positions that lead to them, after checking each shard."""
+    """Return all names below a shard with the positions that lead to them; check each shard."""
     node = dagpb.decode(blocks[cid])
     data = unixfs.decode(node.data)
     assert (data.kind, data.hash_type, data.fanout) == (unixfs.NodeKind.SHARD, hamt.HASH_TYPE, hamt.FANOUT)
@@ -79,7 +79,7 @@ def found(blocks: Blocks, cid: Cid, trail: tuple[int, ...] = ()) -> dict[str, tu
 
 @VERSIONS
 def test_shards_hold_every_name_where_its_hash_says(version: int) -> None:
-    """Whoever follows the hash of a name from the root finds it, and the order is that of the hashes."""
+    """The hash of a name leads to it from the root, and the names stand in the order of hashes."""
     case, blocks = VECTORS["large"]["cases"][-1], Blocks()
     names = found(blocks, large(case, version, blocks).cid)
     assert len(names) == case["n"]
@@ -91,7 +91,7 @@ def test_shards_hold_every_name_where_its_hash_says(version: int) -> None:
 
 
 def test_is_sharded_counts_bytes() -> None:
-    """The threshold is in bytes of names and identifiers, which are longer in version 1."""
+    """The threshold counts bytes of names and identifiers, which are longer in version 1."""
     exact = {f"{number:04}é".ljust(93, "-") for number in range(2048)}
     assert all(len(name.encode()) == 94 for name in exact)
     assert hamt.is_sharded(exact, 0)
@@ -102,7 +102,7 @@ def test_is_sharded_counts_bytes() -> None:
 
 @given(st.integers(0, 2**64 - 1), FANOUTS)
 def test_positions_are_the_bits_of_the_hash(hashed: int, fanout: int) -> None:
-    """The positions of all levels together are the first bits of the hash, none twice and none left out."""
+    """The positions of all levels together are the first bits of the hash."""
     bits = hamt.bits_of(fanout)
     text = f"{hashed:064b}"
     for level in range(64 // bits):
@@ -125,7 +125,7 @@ def test_bit_field_round_trip(data: st.DataObject, fanout: int) -> None:
 
 @given(st.data(), FANOUTS, st.text())
 def test_split_name(data: st.DataObject, fanout: int, name: str) -> None:
-    """A link's name is the position in as many digits as the largest one has, and the entry's name."""
+    """A link's name is the position, with as many digits as the largest one has, and the entry's name."""
     position = data.draw(st.integers(0, fanout - 1))
     digits = {8: 1, 16: 1, 32: 2, 64: 2, 128: 2, 256: 2, 512: 3, 1024: 3}[fanout]
     assert hamt.split_name(f"{position:0{digits}X}{name}", fanout) == (position, name)
@@ -133,7 +133,7 @@ def test_split_name(data: st.DataObject, fanout: int, name: str) -> None:
 
 @pytest.mark.parametrize("name", ["", "A", "ffx", "G0x", "+1x", " 1x", "0_1", "-1x", "٠٠x"])
 def test_split_name_that_has_no_position(name: str) -> None:
-    """What is not two digits as they are written here is refused, though Python could read it."""
+    """A beginning that is not two digits as they are written here is refused."""
     with pytest.raises(BadBlock):
         hamt.split_name(name)
 
@@ -147,13 +147,13 @@ def test_split_name_that_is_out_of_range(name: str, fanout: int) -> None:
 
 @pytest.mark.parametrize("fanout", [0, 1, 4, 7, 255, 2048, 2**63])
 def test_fanout_that_cannot_be(fanout: int) -> None:
-    """Shards have a power of two of positions, and not too many."""
+    """The number of positions is a power of two within limits."""
     with pytest.raises(BadBlock):
         hamt.bits_of(fanout)
 
 
 def test_names_with_the_same_hash_are_refused() -> None:
-    """Two names that no number of levels could tell apart are refused, instead of going on for ever."""
+    """Two names with one hash are refused: no number of levels would tell them apart."""
     one, other = SAME_HASH
     assert hamt.hash_of(one) == hamt.hash_of(other)
     links = [DagLink(Cid.of(b""), name) for name in ("a", *SAME_HASH)]

@@ -28,7 +28,7 @@ def drop(cid: Cid, block: bytes) -> None:
 
 
 def build(data: bytes, version: int, blocks: Blocks | None = None, **shape: int) -> Built:
-    """A file from its bytes, all at once."""
+    """Make a file from its bytes, all at once."""
     builder = FileBuilder(drop if blocks is None else blocks.put, cid_version=version, **shape)
     builder.add(data)
     return builder.finish()
@@ -36,7 +36,7 @@ def build(data: bytes, version: int, blocks: Blocks | None = None, **shape: int)
 
 @pytest.mark.parametrize("vector", VECTORS["files"], ids=lambda vector: str(vector["n"]))
 def test_file_as_kubo_makes_it(vector: dict[str, Any]) -> None:
-    """Files of all sizes, up to more levels than one, have the identifiers that Kubo gives them."""
+    """Files of all sizes, with one level or several, have the identifiers that Kubo gives them."""
     data = content(vector["n"])
     for version, key in ((0, "v0"), (1, "v1_raw_leaves")):
         built = build(data, version)
@@ -48,7 +48,7 @@ def test_file_as_kubo_makes_it(vector: dict[str, Any]) -> None:
 @settings(deadline=None, max_examples=30)
 @given(st.integers(0, 3 * CHUNK), st.lists(st.integers(0, 3 * CHUNK), max_size=4))
 def test_file_as_another_program_makes_it(version: int, size: int, cuts: list[int]) -> None:
-    """A file that comes in any pieces has the identifier that another implementation gives it."""
+    """However its bytes come, a file has the identifier that another implementation gives it."""
     data = content(size)
     builder = FileBuilder(drop, cid_version=version)
     bounds = [0, *sorted(min(cut, size) for cut in cuts), size]
@@ -61,7 +61,7 @@ def test_file_as_another_program_makes_it(version: int, size: int, cuts: list[in
 
 
 def fill(data: bytes, depth: int, version: int, chunk: int, links: int) -> tuple[DagLink, int, bytes]:
-    """A tree of the given depth from the beginning of some bytes, top down, and the bytes that are left."""
+    """Make a tree of a given depth from the first of these bytes, top down; return the remaining bytes."""
     if depth == 0:
         piece, rest = data[:chunk], data[chunk:]
         if version:
@@ -85,7 +85,7 @@ def fill(data: bytes, depth: int, version: int, chunk: int, links: int) -> tuple
 @VERSIONS
 @given(st.binary(max_size=120), st.integers(1, 5), st.integers(2, 4))
 def test_file_is_a_balanced_tree(version: int, data: bytes, chunk: int, links: int) -> None:
-    """Trees of many levels, built from the bottom, are the same as when they are built from the top."""
+    """Trees of many levels, which we build from the bottom, equal those that are built from the top."""
     depth = 0
     while chunk * links**depth < len(data):
         depth += 1
@@ -101,7 +101,7 @@ PIECES = st.binary(max_size=9).flatmap(lambda raw: st.sampled_from([raw, bytearr
 @VERSIONS
 @given(st.lists(PIECES))
 def test_file_in_pieces_is_the_same(version: int, pieces: list[bytes | bytearray | memoryview]) -> None:
-    """However a file is cut, its blocks are the same, they hold its bytes, and those below come first."""
+    """However a file's bytes come, its blocks are the same and contain them; children come first."""
     data, blocks, whole = b"".join(pieces), Blocks(), Blocks()
     builder = FileBuilder(blocks.put, cid_version=version, **SMALL)
     for piece in pieces:
@@ -116,7 +116,7 @@ def test_file_in_pieces_is_the_same(version: int, pieces: list[bytes | bytearray
 
 @VERSIONS
 def test_file_from_a_buffer_that_is_used_again(version: int) -> None:
-    """What was added is not looked at again, so the caller can read into the same buffer."""
+    """Bytes that were added are copied, so the caller can use its buffer again."""
     blocks, buffer = Blocks(), bytearray(CHUNK)
     builder = FileBuilder(blocks.put, cid_version=version)
     for fill_byte, size in ((1, CHUNK), (2, 100), (3, CHUNK)):
@@ -144,7 +144,7 @@ def test_file_takes_little_memory(version: int, size: int) -> None:
 
 
 def grow(entries: dict[str, Any], put: Any, version: int) -> Built:
-    """A directory of files, by size or by their text, and of directories."""
+    """Make a directory of files, given by size or text, and of directories."""
     made = {}
     for name, inside in entries.items():
         if isinstance(inside, dict):
@@ -157,7 +157,7 @@ def grow(entries: dict[str, Any], put: Any, version: int) -> Built:
 
 
 def known_tree() -> dict[str, Any]:
-    """The known tree without what is hidden, as nested directories."""
+    """Return the known tree without hidden entries, as nested directories."""
     root: dict[str, Any] = {}
     for path, inside in VECTORS["tree"]["entries"].items():
         *folders, name = path.rstrip("/").split("/")
@@ -171,7 +171,7 @@ def known_tree() -> dict[str, Any]:
 
 @VERSIONS
 def test_directory_as_kubo_makes_it(version: int) -> None:
-    """A tree of directories has the identifier that Kubo gives it, and knows its sizes."""
+    """A tree of directories has the identifier that Kubo gives it, and the right sizes."""
     blocks = Blocks()
     built = grow(known_tree(), blocks.put, version)
     tree = VECTORS["tree"]
@@ -186,7 +186,7 @@ def test_directory_as_kubo_makes_it(version: int) -> None:
 
 @VERSIONS
 def test_directory_does_not_depend_on_order(version: int) -> None:
-    """Entries are sorted by the bytes of their names, in whatever order they come."""
+    """Entries are sorted by the bytes of their names, whatever their order was."""
     file = build(b"x", version)
     names = ["b", "B", "é", "a b", "a", "😀", "\uffee"]
     blocks = Blocks({file.cid: b""})
@@ -199,7 +199,7 @@ def test_directory_does_not_depend_on_order(version: int) -> None:
 
 @pytest.mark.parametrize("name", ["", "..", "a/b", "\0", "\udcff", "é" * 128])
 def test_directory_with_a_name_that_cannot_be(name: str) -> None:
-    """No directory is made that could not be put on a disk."""
+    """A directory that could not be put on a disk is not made."""
     with pytest.raises(ValueError, match="the name"):
         build_directory({name: build(b"", 0)}, drop)
 

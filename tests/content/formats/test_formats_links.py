@@ -1,4 +1,4 @@
-"""Where links lead, compared with what an operating system makes of them."""
+"""Where symbolic links lead, compared with what the operating system says."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ TARGETS = st.lists(STEPS, min_size=1, max_size=5).map("/".join).filter(bool)
 
 
 def leads_out(root: str, path: str, hops: int = 0) -> bool:
-    """Whether the system, following links one by one, comes by a place that is not below `root`."""
+    """Whether the system, following links one by one, comes to a place that is not below `root`."""
     here = os.path.dirname(path)
     ahead = [os.path.basename(path)]
     while ahead:
@@ -42,7 +42,7 @@ def leads_out(root: str, path: str, hops: int = 0) -> bool:
 @settings(deadline=None)
 @given(st.dictionaries(st.sampled_from(PLACES), TARGETS, max_size=5))
 def test_the_system_agrees(links: Links) -> None:
-    """What passes resolves to a place inside, and what does not pass leaves it on some way, or never ends."""
+    """A tree that passes has only links that stay inside; else some link leaves or loops."""
     with tempfile.TemporaryDirectory() as directory:
         root = os.path.realpath(directory)
         Path(root, "d", "e").mkdir(parents=True)
@@ -74,13 +74,13 @@ def test_the_system_agrees(links: Links) -> None:
     ],
 )
 def test_ways_out(links: Links, reason: str) -> None:
-    """Links that lead out, be it through each other, are refused."""
+    """Links that lead out are refused, even if they do so only through each other."""
     with pytest.raises(ContentRefused, match=reason):
         check_links(links)
 
 
 def test_chains_have_an_end() -> None:
-    """As many links after one another as the system follows pass, and one more does not."""
+    """Chains of links as long as the system follows pass, longer ones do not."""
     links: Links = {(f"{number}",): f"{number + 1}" for number in range(MAX_HOPS)}
     check_links(links)
     with pytest.raises(ContentRefused):
@@ -88,7 +88,7 @@ def test_chains_have_an_end() -> None:
 
 
 def test_entangled_links_are_refused() -> None:
-    """Links made to keep us busy are refused before they do."""
+    """Links that are made to cost much work are refused before they do."""
     links: Links = {("d", str(number)): "/".join([f"../d/{number + 1}"] * 200) for number in range(200)}
     with pytest.raises(ContentRefused):
         check_links(links)

@@ -39,17 +39,17 @@ SHARD: dict[str, Any] = {"kind": NodeKind.SHARD, "data": b"\x08", "hash_type": h
 
 
 def named(name: str) -> DagLink:
-    """A link of that name."""
+    """Return a link with that name."""
     return attrs.evolve(LEAF, name=name)
 
 
 def case(name: str, make: Callable[[Put], DagLink], *more: object) -> object:
-    """A case of a table."""
+    """Return a case of a table."""
     return pytest.param(make, *more, id=name)
 
 
 def meaning(make: Callable[[Put], DagLink]) -> reader.Meaning:
-    """What the block that is made means."""
+    """Return what the block means."""
     blocks = Memory()
     cid = make(blocks.put).cid
     return interpret(cid, blocks[cid])
@@ -70,12 +70,12 @@ def meaning(make: Callable[[Put], DagLink]) -> reader.Meaning:
     ],
 )
 def test_blocks_without_links(make: Callable[[Put], DagLink], expected: reader.Meaning) -> None:
-    """A block means what IPFS says, in whichever of the ways of writing it."""
+    """A block means what IPFS says, in each of the ways to write it."""
     assert meaning(make) == expected
 
 
 def test_branches_have_their_own_bytes_first() -> None:
-    """A branch tells its children, their sizes, and what stands before them."""
+    """A branch has its children, their sizes, and the bytes that stand before them."""
     it = meaning(lambda put: branch(put, (LEAF, 4), (OTHER, 5), (LEAF, 4), data=b"ab"))
     assert isinstance(it, Branch)
     children = (FilePiece(LEAF.cid, 4), FilePiece(OTHER.cid, 5), FilePiece(LEAF.cid, 4))
@@ -83,14 +83,14 @@ def test_branches_have_their_own_bytes_first() -> None:
 
 
 def test_directories_have_names() -> None:
-    """A directory tells its links as they stand there."""
+    """A directory has its links in the order of the block."""
     it = meaning(lambda put: directory(put, {"b": LEAF, "a": OTHER}))
     assert isinstance(it, Directory)
     assert it.links == (attrs.evolve(LEAF, name="b"), attrs.evolve(OTHER, name="a"))
 
 
 def test_shards_have_positions_and_names() -> None:
-    """A part of a large directory tells what is an entry and what another part."""
+    """A shard says which links are entries and which are further shards."""
     it = meaning(lambda put: shard(put, {3: LEAF, 0x1F: attrs.evolve(OTHER, name="x")}))
     assert isinstance(it, Shard)
     assert [(each.position, each.link.name) for each in it.links] == [(3, ""), (31, "x")]
@@ -127,7 +127,7 @@ def test_shards_have_positions_and_names() -> None:
     ],
 )
 def test_what_makes_no_sense(make: Callable[[Put], DagLink]) -> None:
-    """A block that contradicts itself is bad."""
+    """A block that contradicts itself is refused with BadBlock."""
     with pytest.raises(BadBlock):
         meaning(make)
 
@@ -151,13 +151,13 @@ def test_what_makes_no_sense(make: Callable[[Put], DagLink]) -> None:
     ],
 )
 def test_what_is_refused(make: Callable[[Put], DagLink]) -> None:
-    """A block that makes sense but cannot be on a disk is refused, by another name."""
+    """A block that makes sense but cannot be on a disk is refused with ContentRefused."""
     with pytest.raises(ContentRefused):
         meaning(make)
 
 
 def test_many_equal_names_are_soon_refused() -> None:
-    """A large directory with a name that is there twice costs no more than reading it."""
+    """A large directory with a name that is there twice takes no longer than to read it."""
     links = [named(f"n{number}") for number in range(20_000)]
     with pytest.raises(ContentRefused, match="twice"):
         meaning(lambda put: unixfs_node(put, *links, links[-1], kind=NodeKind.DIRECTORY))
@@ -165,13 +165,13 @@ def test_many_equal_names_are_soon_refused() -> None:
 
 @given(st.binary(max_size=200))
 def test_garbage_has_an_error_with_a_name(block: bytes) -> None:
-    """Whatever bytes a node has, it means something, or is bad or refused."""
+    """Whatever bytes a node has, it means something, or is refused with one of our errors."""
     check(block)
 
 
 @given(TREES, st.data())
 def test_damage_has_an_error_with_a_name(tree: Tree, data: st.DataObject) -> None:
-    """A good block with some bytes changed means something, or is bad or refused."""
+    """A good block with changed bytes means something, or is refused with one of our errors."""
     blocks = Memory()
     build(tree, blocks.put)
     block = bytearray(data.draw(st.sampled_from(list(blocks.values()))))
@@ -181,7 +181,7 @@ def test_damage_has_an_error_with_a_name(tree: Tree, data: st.DataObject) -> Non
 
 
 def check(block: bytes) -> None:
-    """Read it, and see that what is seen at its beginning agrees."""
+    """Interpret a block, and check that `leaf_size` agrees."""
     seen = reader.leaf_size(block[: reader.HEAD_SIZE], len(block))
     try:
         it = interpret(Cid.of(block), block)
@@ -192,14 +192,14 @@ def check(block: bytes) -> None:
 
 @pytest.mark.parametrize("size", [1, 127, 128, 1000, 262_144])
 def test_a_leaf_is_seen_at_its_beginning(size: int) -> None:
-    """Pieces of files as IPFS makes them need not be read to know that they have no pieces themselves."""
+    """The beginning of a leaf, as IPFS makes it, proves that it is one."""
     blocks = Memory()
     cid = build(bytes(size), blocks.put, chunk=size).cid
     assert reader.leaf_size(blocks[cid][: reader.HEAD_SIZE], len(blocks[cid])) == size
 
 
 def test_a_branch_is_not_taken_for_a_leaf() -> None:
-    """Not even one that has bytes of its own."""
+    """The beginning of a branch proves nothing, even if it has bytes of its own."""
     blocks = Memory()
     cid = branch(blocks.put, (LEAF, 4), data=b"abc").cid
     assert reader.leaf_size(blocks[cid][: reader.HEAD_SIZE], len(blocks[cid])) is None
@@ -207,7 +207,7 @@ def test_a_branch_is_not_taken_for_a_leaf() -> None:
 
 @given(st.text(min_size=1, max_size=10), st.sampled_from([8, 256, 1024]), st.data())
 def test_names_of_large_directories_have_a_place(name: str, fanout: int, data: st.DataObject) -> None:
-    """A shard is good in the one place for its names, and bad in all others."""
+    """A shard passes in the one place for its names, and is refused in all others."""
     levels = data.draw(st.integers(1, 64 // hamt.bits_of(fanout)))
     places = tuple(hamt.position(hamt.hash_of(name), level, fanout) for level in range(levels))
     link = DagLink(LEAF.cid, name)
@@ -219,7 +219,7 @@ def test_names_of_large_directories_have_a_place(name: str, fanout: int, data: s
 
 
 def test_parts_of_large_directories_are_not_empty() -> None:
-    """Nor are there more below one another than the hash has bits for: there is an end to reading them."""
+    """Empty shards are refused, and more levels than the hash has bits for."""
     with pytest.raises(BadBlock):
         reader.check_places(Shard((), 256), (1,))
     deepest = Shard((reader.ShardLink(0, DagLink(LEAF.cid)),), 256)

@@ -35,7 +35,7 @@ VERSIONS = st.sampled_from([0, 1])
 
 
 def read(root: Cid, blocks: Memory, limits: TreeLimits | None = None) -> Tree:
-    """The tree that blocks make."""
+    """Return the tree that blocks make."""
     found: dict[tuple[str, ...], Tree] = {}
     for entry in visit.visit(root, blocks.fetch, limits or TreeLimits()):
         assert not entry.names or isinstance(found[entry.names[:-1]], Folder)
@@ -59,7 +59,7 @@ def read(root: Cid, blocks: Memory, limits: TreeLimits | None = None) -> Tree:
 @settings(deadline=None)
 @given(TREES | WIDE, VERSIONS)
 def test_what_was_put_in_comes_out(tree: Tree, version: int) -> None:
-    """Every tree comes back from its blocks as it was, in large directories or small."""
+    """Every tree comes back from its blocks as it was, in large directories and small ones."""
     blocks = Memory()
     assert read(build(tree, blocks.put, version=version).cid, blocks) == plain(tree)
 
@@ -67,7 +67,7 @@ def test_what_was_put_in_comes_out(tree: Tree, version: int) -> None:
 @settings(deadline=None)
 @given(TREES | WIDE, VERSIONS, st.data())
 def test_a_missing_block_is_missed(tree: Tree, version: int, data: st.DataObject) -> None:
-    """Without any one of its blocks a tree cannot be read; nothing is left out silently."""
+    """Without any one of its blocks, a tree cannot be read: nothing is left out silently."""
     blocks = Memory()
     root = build(tree, blocks.put, version=version).cid
     del blocks[data.draw(st.sampled_from(list(blocks)))]
@@ -78,7 +78,7 @@ def test_a_missing_block_is_missed(tree: Tree, version: int, data: st.DataObject
 @settings(deadline=None)
 @given(TREES | WIDE, VERSIONS)
 def test_paths_lead_to_entries(tree: Tree, version: int) -> None:
-    """Each entry is found by its path, and by reading directories only; others are not."""
+    """A path leads to each entry, and to no other, and only directories are read for it."""
     blocks = Memory()
     root = build(tree, blocks.put, version=version).cid
 
@@ -101,7 +101,7 @@ def test_paths_lead_to_entries(tree: Tree, version: int) -> None:
 
 
 def test_of_a_large_directory_only_a_part_is_read() -> None:
-    """Finding one name takes the blocks on the way to it."""
+    """To find one name, only the blocks on the way to it are read."""
     blocks = Memory()
     tree = Folder({f"n{number}": b"%d" % number for number in range(3000)}, sharded=True)
     root = build(tree, blocks.put).cid
@@ -143,7 +143,7 @@ def test_large_directories_are_checked(name: str) -> None:
     ],
 )
 def test_files_are_checked(size: int, claim: int, pieces: int) -> None:
-    """A file has the size it is said to have, and is not made of next to nothing many times."""
+    """A file must have the size that it claims, and must not be made of many tiny pieces."""
     blocks = Memory()
     root = branch(blocks.put, *[(raw(bytes(size), blocks.put), claim)] * pieces).cid
     with pytest.raises((BadBlock, ContentRefused)):
@@ -151,7 +151,7 @@ def test_files_are_checked(size: int, claim: int, pieces: int) -> None:
 
 
 def test_deep_files_are_refused() -> None:
-    """A file made of branches with one piece each, and so on, comes to an end."""
+    """A file of branches with one piece each, without end, is refused."""
     blocks = Memory()
     link = raw(b"abc", blocks.put)
     for _ in range(64):
@@ -163,7 +163,7 @@ def test_deep_files_are_refused() -> None:
 
 @pytest.mark.parametrize("limits", [TreeLimits(size=5), TreeLimits(entries=3), TreeLimits(depth=1)])
 def test_limits_are_kept(limits: TreeLimits) -> None:
-    """What goes over a limit is refused before it has been read."""
+    """A tree over a limit is refused before all of it has been read."""
     blocks = Memory()
     link = directory(blocks.put, {"a": raw(b"abc", blocks.put)})
     root = directory(blocks.put, {"a": link, "b": link}).cid

@@ -46,7 +46,7 @@ ORDERS = st.integers(0, 2**32).map(Random)
 
 
 def go(walk: Walk, blocks: Memory) -> list[Cid]:
-    """Give a walk what it wants, one after the other; returns what that was."""
+    """Give a walk the blocks that it wants, one after the other; return them."""
     order = []
     while not walk.done:
         (cid,) = walk.wanted(1)
@@ -56,7 +56,7 @@ def go(walk: Walk, blocks: Memory) -> list[Cid]:
 
 
 def links_of(cid: Cid, block: bytes) -> list[Cid]:
-    """What a block links to, once for each link."""
+    """Return what a block links to, once for each link."""
     match reader.interpret(cid, block):
         case Branch(children):
             return [child.cid for child in children]
@@ -69,7 +69,7 @@ def links_of(cid: Cid, block: bytes) -> list[Cid]:
 
 
 def below(root: Cid, blocks: Mapping[Cid, bytes]) -> set[Cid]:
-    """All blocks of a tree."""
+    """Return all blocks of a tree."""
     found, waiting = {root}, [root]
     while waiting:
         cid = waiting.pop()
@@ -80,14 +80,14 @@ def below(root: Cid, blocks: Mapping[Cid, bytes]) -> set[Cid]:
 
 
 def stored(cid: Cid, blocks: Mapping[Cid, bytes]) -> int:
-    """Bytes of all blocks of a tree, one that occurs twice counted twice."""
+    """Return the bytes of all blocks of a tree; a block that occurs twice counts twice."""
     return len(blocks[cid]) + sum(stored(link, blocks) for link in links_of(cid, blocks[cid]))
 
 
 @settings(deadline=None)
 @given(TREES | WIDE, VERSIONS, st.integers(1, 8), ORDERS)
 def test_all_blocks_are_wanted_in_any_order(tree: Tree, version: int, width: int, order: Random) -> None:
-    """However blocks come, exactly those of the tree are wanted, and all is counted in the end."""
+    """However blocks come, exactly those of the tree are wanted, and all are counted in the end."""
     blocks = Memory()
     root = build(tree, blocks.put, version=version).cid
     walk, came = Walk(root), set()
@@ -123,7 +123,7 @@ def test_blocks_are_wanted_as_they_are_read(tree: Tree, version: int) -> None:
 @settings(deadline=None)
 @given(TREES | WIDE, VERSIONS, st.data())
 def test_limits_are_those_of_the_tree(tree: Tree, version: int, data: st.DataObject) -> None:
-    """A tree that is just within its limits is let through, and one beyond any of them refused."""
+    """A tree just within its limits passes, and one beyond any of them is refused."""
     blocks = Memory()
     root = build(tree, blocks.put, version=version).cid
     just = TreeLimits(size=size_of(tree), entries=count(tree), depth=depth_of(tree))
@@ -139,7 +139,7 @@ def test_limits_are_those_of_the_tree(tree: Tree, version: int, data: st.DataObj
 @settings(deadline=None)
 @given(TREES | WIDE, VERSIONS)
 def test_a_walk_may_leave_out_pieces(tree: Tree, version: int) -> None:
-    """Without pieces, only the first block of each file is wanted, and every entry's totals are known."""
+    """Without pieces, only the first block of each file is wanted, and each entry's totals are known."""
     blocks = Memory()
     root = build(tree, blocks.put, version=version).cid
     walk = Walk(root, pieces=False)
@@ -165,7 +165,7 @@ LEVELS = st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3), st.booleans())
 def test_shared_subtrees_count_for_all_their_places(
     levels: list[tuple[int, int, bool]], order: Random
 ) -> None:
-    """In graphs that share much, in whatever order blocks come, entries and sizes are those of the tree."""
+    """In graphs that share much, in any order of blocks, entries and sizes are those of the tree."""
     blocks = Memory()
     nodes = [raw(b"abc", blocks.put)]
     expected = {nodes[0].cid: (3, 0, 0)}  # size, entries, depth
@@ -195,14 +195,14 @@ def test_shared_subtrees_count_for_all_their_places(
 
 
 def bomb(levels: int, first: DagLink, level: Callable[[DagLink], DagLink]) -> DagLink:
-    """Something that doubles at each level."""
+    """Make a directory that doubles at each level."""
     for _ in range(levels):
         first = level(first)
     return first
 
 
 def tiny_pieces(blocks: Memory, size: int, times: int, levels: int) -> DagLink:
-    """A file whose pieces of `size` bytes are repeated so many times at each level."""
+    """Make a file whose pieces of `size` bytes are repeated many times at each level."""
     link = raw(bytes(size), blocks.put)
     for _ in range(levels):
         link, size = branch(blocks.put, *[(link, size)] * times), size * times
@@ -231,7 +231,7 @@ BOMBS: dict[str, Callable[[Memory], DagLink]] = {
 
 @pytest.mark.parametrize("name", BOMBS)
 def test_bombs_are_refused(name: str) -> None:
-    """A few blocks that stand for an enormous tree are refused after no more than those few."""
+    """A few blocks that stand for an enormous tree are refused after only those few have come."""
     blocks = Memory()
     root = BOMBS[name](blocks).cid
     with pytest.raises(ContentRefused):
@@ -259,7 +259,7 @@ def test_wide_diamonds_cost_their_blocks() -> None:
 
 
 def test_without_a_limit_on_size_a_bomb_costs_its_blocks() -> None:
-    """A file that says truly that it is enormous is looked at once in each place."""
+    """A file that truly is enormous is looked at once in each place."""
     blocks = Memory()
     root = tiny_pieces(blocks, 1024, 100, 7).cid
     walk = Walk(root)
@@ -286,7 +286,7 @@ PLACE_BELOW = hamt.position(hamt.hash_of(LEAF_NAME), 1)
 
 
 def one_entry(blocks: Memory, level: int = 0, name: str = LEAF_NAME, fanout: int = 256) -> DagLink:
-    """A shard for one name at some level."""
+    """Make a shard for one name at some level."""
     place = hamt.position(hamt.hash_of(name), level, fanout)
     return shard(blocks.put, {place: attrs.evolve(raw(b"abc", blocks.put), name=name)}, fanout)
 
@@ -327,7 +327,7 @@ HOSTILE: dict[str, Callable[[Memory], DagLink]] = {
 @pytest.mark.parametrize("name", HOSTILE)
 @given(order=ORDERS)
 def test_what_blocks_say_of_each_other_is_checked(name: str, order: Random) -> None:
-    """A block that is not what another says of it is found out, in whatever order they come."""
+    """A block that is not what another says of it is refused, in any order of blocks."""
     blocks = Memory()
     blocks.put(Cid.of(b"abc"), b"abc")
     walk = Walk(HOSTILE[name](blocks).cid)
@@ -355,7 +355,7 @@ def test_large_directories_may_have_equal_parts() -> None:
 
 
 def test_both_versions_of_an_identifier_are_one_block() -> None:
-    """A tree in which one block goes by two names wants it once."""
+    """If a block has two identifiers in a tree, it is wanted once."""
     blocks = Memory()
     empty = directory(blocks.put, {})
     newer = attrs.evolve(empty, cid=attrs.evolve(empty.cid, version=1))
@@ -365,7 +365,7 @@ def test_both_versions_of_an_identifier_are_one_block() -> None:
 
 
 def test_one_block_may_be_bytes_and_a_node() -> None:
-    """What a block means depends on the identifier it goes by, so both are looked at."""
+    """A block's meaning depends on its identifier, so a block with two is read twice."""
     blocks = Memory()
     inner = directory(blocks.put, {"x": raw(b"abc", blocks.put)})
     as_bytes = raw(blocks[inner.cid], blocks.put)
@@ -390,7 +390,7 @@ def test_what_is_not_wanted_is_passed_over() -> None:
 @settings(deadline=None)
 @given(TREES, VERSIONS)
 def test_leaves_need_not_be_read(tree: Tree, version: int) -> None:
-    """A walk comes to the same when it is only told of leaves."""
+    """A walk that gets leaves without their bytes adds up to the same."""
     blocks = Memory()
     root = build(tree, blocks.put, version=version).cid
     full, told = Walk(root), Walk(root)
@@ -411,7 +411,7 @@ def test_leaves_need_not_be_read(tree: Tree, version: int) -> None:
 
 
 def test_progress_does_not_go_beyond_its_total() -> None:
-    """A root that lies about what is below it only makes progress less exact."""
+    """A root that lies about what is below it makes progress less exact, and nothing worse."""
     blocks = Memory()
     link = attrs.evolve(raw(bytes(100), blocks.put), tsize=1)
     walk = Walk(directory(blocks.put, {"a": link}).cid)
@@ -421,5 +421,5 @@ def test_progress_does_not_go_beyond_its_total() -> None:
 
 
 def test_nothing_is_wanted_of_a_walk_for_nothing() -> None:
-    """Zero blocks are none."""
+    """If zero blocks are asked for, none is returned."""
     assert Walk(Cid.of(b"")).wanted(0) == []

@@ -15,7 +15,7 @@ PEER = "12D3KooWEyoppNCUx8Yx66oV9fJnriXwCcXwDDUA2kj6vnc6iDEp"
 
 @attrs.frozen
 class Request:
-    """What was asked."""
+    """One call that a client has made."""
 
     path: str
     options: Mapping[str, list[str]]
@@ -31,7 +31,7 @@ Answer = Callable[[Request, trio.SocketStream], Awaitable[None]]
 
 
 def raw(data: bytes) -> Answer:
-    """Bytes as they are, and then the end of the connection."""
+    """Answer with these bytes as they are, and end the connection."""
 
     async def answer(_: Request, stream: trio.SocketStream) -> None:
         await stream.send_all(data)
@@ -41,7 +41,7 @@ def raw(data: bytes) -> Answer:
 
 
 def content(data: bytes, status: str = "200 OK") -> Answer:
-    """A whole answer."""
+    """Answer completely, with these bytes."""
 
     async def answer(_: Request, stream: trio.SocketStream) -> None:
         await stream.send_all(head(status) + chunk(data) + chunk(b""))
@@ -50,23 +50,23 @@ def content(data: bytes, status: str = "200 OK") -> Answer:
 
 
 def items(*objects: Any) -> Answer:
-    """JSON objects."""
+    """Answer with JSON objects."""
     return content(b"".join(json.dumps(each).encode() + b"\n" for each in objects))
 
 
 def refusal(text: str) -> Answer:
-    """An error, as the daemon tells it."""
+    """Answer with an error, as the IPFS daemon does."""
     error = {"Message": text, "Code": 0, "Type": "error"}
     return content(json.dumps(error).encode() + b"\n", "500 Internal Server Error")
 
 
 async def never(_: Request, __: trio.SocketStream) -> None:
-    """No answer."""
+    """Never answer."""
     await trio.sleep_forever()
 
 
 def drip(data: bytes, begin: bytes = b"", pause: float = 0.02) -> Answer:
-    """The same bytes again and again, for ever."""
+    """Answer with the same bytes again and again, for ever."""
 
     async def answer(_: Request, stream: trio.SocketStream) -> None:
         await stream.send_all(begin)
@@ -78,23 +78,23 @@ def drip(data: bytes, begin: bytes = b"", pause: float = 0.02) -> Answer:
 
 
 def identity(agent: object = "kubo/0.39.0/") -> Answer:
-    """The answer of `/id`."""
+    """Answer `/id` like an IPFS daemon."""
     addresses = [f"/ip4/127.0.0.1/tcp/4001/p2p/{PEER}"]
     return items({"ID": PEER, "AgentVersion": agent, "Addresses": addresses})
 
 
 def head(status: str = "200 OK") -> bytes:
-    """Of an answer in chunks."""
+    """Return the head of an answer in chunks."""
     return f"HTTP/1.1 {status}\r\nTransfer-Encoding: chunked\r\n\r\n".encode()
 
 
 def chunk(data: bytes) -> bytes:
-    """One chunk of an answer; the empty one ends it."""
+    """Return one chunk of an answer; the empty chunk ends the answer."""
     return f"{len(data):x}\r\n".encode() + data + b"\r\n"
 
 
 class StandIn:
-    """Serves while `run` runs. Calls without an answer of their own get a 404."""
+    """A server that runs while `run` runs. It answers calls that have no answer of their own with a 404."""
 
     def __init__(self) -> None:
         self.answers: dict[str, Answer] = {"/id": identity()}
@@ -104,11 +104,11 @@ class StandIn:
 
     @property
     def address(self) -> str:
-        """Its multiaddr."""
+        """The server's multiaddr."""
         return f"/ip4/127.0.0.1/tcp/{self.port}"
 
     def asked(self, path: str) -> list[Request]:
-        """The calls of a command."""
+        """Return the calls of one command."""
         return [request for request in self.requests if request.path == path]
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
@@ -138,7 +138,7 @@ class _Reader:
         self._held = b""
 
     async def request(self) -> Request | None:
-        """The next one; None when the client has ended."""
+        """Return the next request; None when the client has ended."""
         lines = []
         while line := await self._until(b"\r\n"):
             lines.append(line.decode())

@@ -1,4 +1,4 @@
-"""Fetching blocks before they are asked for: always the right ones, in time, and not too many."""
+"""Blocks are fetched before a reader asks for them: the right ones, in time, and not too many."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Blocks:
         self.blocks[cid] = block
 
     async def get(self, cid: Cid) -> bytes:
-        """One of them."""
+        """Return one block."""
         self.on_way += 1
         self.most_on_way = max(self.most_on_way, self.on_way)
         try:
@@ -54,7 +54,7 @@ class Blocks:
 async def reading(
     tree: Blocks, get: Callable[[Cid], Awaitable[bytes]], order: list[Cid], limits: TreeLimits | None = None
 ) -> float:
-    """Take blocks one after the other; returns the seconds that it took."""
+    """Take blocks one after the other; return how many seconds that took."""
     start = trio.current_time()
     window = ReadAhead(Walk(tree.root, limits), get)
     failure: ContentError | None = None
@@ -72,7 +72,7 @@ async def reading(
 
 
 async def test_many_at_a_time(autojump_clock: trio.testing.MockClock) -> None:
-    """In the order of the walk it is faster by as many as are on their way."""
+    """A reader that follows the walk is as many times faster as blocks are fetched at a time."""
     tree = Blocks()
     took = await reading(tree, tree.get, tree.order)
     assert MAX_FETCHES <= tree.most_on_way <= MAX_FETCHES + 1  # one that the reader itself asks for
@@ -80,7 +80,7 @@ async def test_many_at_a_time(autojump_clock: trio.testing.MockClock) -> None:
 
 
 async def test_any_order(autojump_clock: trio.testing.MockClock) -> None:
-    """Blocks may be asked for in any order, and twice."""
+    """A reader may ask for blocks in any order, and twice."""
     tree = Blocks()
     order = tree.order + tree.order[:10]
     random.Random(1).shuffle(order)
@@ -90,7 +90,7 @@ async def test_any_order(autojump_clock: trio.testing.MockClock) -> None:
 async def test_what_has_come_is_bounded(
     autojump_clock: trio.testing.MockClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Who reads slowly, or nothing, is not overwhelmed; who reads in another order is still served."""
+    """A slow reader does not fill the memory; a reader that takes another order still gets all."""
     monkeypatch.setattr(ahead, "MAX_HELD", 20_000)
     tree = Blocks()
     came = 0
@@ -112,7 +112,7 @@ async def test_what_has_come_is_bounded(
 
 
 async def test_a_block_may_wait_for_others(autojump_clock: trio.testing.MockClock) -> None:
-    """One that does not come in time is not missing as long as others come."""
+    """A block that does not come in time is not missing as long as other blocks come."""
     tree = Blocks()
     slow, tries = tree.order[6], 0
 
@@ -134,7 +134,7 @@ async def test_a_block_may_wait_for_others(autojump_clock: trio.testing.MockCloc
 async def test_failures_reach_the_reader(
     autojump_clock: trio.testing.MockClock, error: ContentError, number: int
 ) -> None:
-    """Whoever takes blocks is told what went wrong, and nothing is on its way any more."""
+    """A reader gets the error of a block, and no block is fetched any more."""
     tree = Blocks()
     lost = tree.order[number]
 
@@ -150,7 +150,7 @@ async def test_failures_reach_the_reader(
 
 
 async def test_limits_reach_the_reader(autojump_clock: trio.testing.MockClock) -> None:
-    """A tree that goes over a limit is refused before it has come."""
+    """A tree that goes over a limit is refused before all of it has come."""
     tree = Blocks()
     with pytest.raises(ContentRefused):
         await reading(tree, tree.get, tree.order, TreeLimits(size=50_000))

@@ -1,4 +1,4 @@
-"""The backend for an IPFS daemon, against servers that misbehave: every call ends, and says by name why."""
+"""The backend for an IPFS daemon, against servers that misbehave: each call ends, and its error says why."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ async def backend(server: StandIn, table: MemoryPins) -> AsyncIterator[KuboBacke
 
 
 async def hurry(backend: KuboBackend) -> None:
-    """Take away its patience, but not before it has heard which daemon answers."""
+    """Take away the backend's patience, but only after it has learnt which IPFS daemon answers."""
     await backend.daemon()
     backend._rpc.timeout = backend._rpc.stall = SHORT
 
@@ -112,7 +112,7 @@ def tree_of(place: Path) -> Path:
 
 
 def serve_blocks(server: StandIn, directory: Path, *, without: int | None = None) -> Cid:
-    """Let the server have a directory's blocks, but one of them; returns the root."""
+    """Let the server have all blocks of a directory but one; return the root."""
     blocks: dict[str, bytes] = {}
     root = publish(directory, lambda cid, block: blocks.update({str(cid): block})).cid
     if without is not None:
@@ -139,26 +139,26 @@ def serve_blocks(server: StandIn, directory: Path, *, without: int | None = None
     ],
 )
 def test_versions_that_can_be_used(agent: str, version: str) -> None:
-    """Kubo of any newer version, under its old name, too."""
+    """Every newer version of Kubo can be used, under its old name, too."""
     assert check_agent(agent, "there") == version
 
 
 @pytest.mark.parametrize("agent", ["go-ipfs/0.11.9/", "kubo/0.1.0/", "js-ipfs/0.66.1", "kubo/x", "", None, 7])
 def test_versions_that_cannot_be_used(agent: object) -> None:
-    """Older ones and other programs are refused, and the text says what is needed."""
+    """Older versions and other programs are refused, and the text says what is needed."""
     with pytest.raises(BackendUnavailable, match=r"Kubo 0\.12 or newer is needed"):
         check_agent(agent, "there")
 
 
 async def test_probe_tells_who_answers(server: StandIn) -> None:
-    """With the version, the identity and the addresses."""
+    """A probe returns the IPFS daemon's version, identity and addresses."""
     found = await probe(server.address)
     assert (found.peer, found.version) == (PEER, "0.39.0")
     assert found.addresses == (f"/ip4/127.0.0.1/tcp/4001/p2p/{PEER}",)
 
 
 async def test_nobody_there() -> None:
-    """The text says how to start a daemon."""
+    """If no IPFS daemon answers, the text says how to start one."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
     with pytest.raises(BackendUnavailable, match="Start it with `ipfs daemon`"):
@@ -169,7 +169,7 @@ async def test_nobody_there() -> None:
     "address", ["nonsense", "/ip4/127.0.0.1", "/ip4/127.0.0.1/udp/5001", "/ip4/x/tcp/1", ""]
 )
 async def test_no_address(address: str) -> None:
-    """It is an error of whoever typed it, without waiting."""
+    """A text that is no address is refused without waiting, as an error of the person who typed it."""
     with pytest.raises(BadAddress, match="no address of an IPFS daemon"):
         await probe(address)
 
@@ -199,7 +199,7 @@ async def test_no_address(address: str) -> None:
     ],
 )
 async def test_whatever_answers_it_ends(server: StandIn, backend: KuboBackend, answer: Answer) -> None:
-    """No answer holds a call for ever, and all are errors of one name."""
+    """Whatever a server answers, the call ends, always with the same kind of error."""
     server.answers["/id"] = answer
     backend._rpc.timeout = SHORT
     with pytest.raises(BackendUnavailable, match=r"127\.0\.0\.1"):
@@ -207,7 +207,7 @@ async def test_whatever_answers_it_ends(server: StandIn, backend: KuboBackend, a
 
 
 async def test_the_version_is_checked_again(server: StandIn, backend: KuboBackend) -> None:
-    """After the daemon was away, another one may have come."""
+    """After the IPFS daemon was away, another one may have come in its place."""
     server.answers["/block/get"] = content(BLOCK)
     assert await backend.block(CID) == BLOCK
     assert "(kubo 0.39.0)" in backend.description
@@ -225,7 +225,7 @@ async def test_the_version_is_checked_again(server: StandIn, backend: KuboBacken
 
 
 async def test_connections_are_used_again(server: StandIn, backend: KuboBackend) -> None:
-    """One call after the other needs one connection."""
+    """Calls one after the other need only one connection."""
     server.answers["/block/get"] = content(BLOCK)
     for _ in range(5):
         await backend.block(CID)
@@ -234,7 +234,7 @@ async def test_connections_are_used_again(server: StandIn, backend: KuboBackend)
 
 
 async def test_a_dead_connection_is_replaced(server: StandIn, backend: KuboBackend) -> None:
-    """A server that hangs up between two calls, or when the next one comes, is not noticed."""
+    """A caller does not notice that the server hung up between two calls, or at the second call."""
 
     async def last(request: Request, stream: trio.SocketStream) -> None:
         await content(BLOCK)(request, stream)
@@ -252,7 +252,7 @@ async def test_a_dead_connection_is_replaced(server: StandIn, backend: KuboBacke
 
 
 async def test_a_restarted_server_is_found(table: MemoryPins) -> None:
-    """Nothing of a former connection is in the way."""
+    """A former connection does not disturb calls to a server that was restarted."""
     server = StandIn()
     server.answers["/block/get"] = content(BLOCK)
     backend: KuboBackend | None = None
@@ -270,7 +270,7 @@ async def test_a_restarted_server_is_found(table: MemoryPins) -> None:
 async def test_a_proxy_of_the_environment_is_not_asked(
     server: StandIn, backend: KuboBackend, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It is for the web, not for a daemon on this machine."""
+    """A proxy is for the web, not for an IPFS daemon on this machine."""
     for name in ("http_proxy", "HTTP_PROXY", "ALL_PROXY"):
         monkeypatch.setenv(name, "http://127.0.0.1:1")
     server.answers["/block/get"] = content(BLOCK)
@@ -301,7 +301,7 @@ async def test_a_proxy_of_the_environment_is_not_asked(
 async def test_blocks_that_cannot_be_had(
     server: StandIn, backend: KuboBackend, answer: Answer, error: type[ContentError], text: str
 ) -> None:
-    """Each failure has its name, and the text says what to do."""
+    """Each failure has its error, and the text says what to do."""
     server.answers["/block/get"] = answer
     if answer in HANGING:
         await hurry(backend)
@@ -311,20 +311,20 @@ async def test_blocks_that_cannot_be_had(
 
 
 async def test_the_empty_block_is_known(server: StandIn, backend: KuboBackend) -> None:
-    """A daemon would ask other nodes for it in vain, so it is not asked."""
+    """The IPFS daemon would search for the empty block in vain, so it is not asked."""
     assert await backend.block(Cid.of(b"", Codec.RAW, 1)) == b""
     assert server.requests == []
 
 
 async def test_the_daemon_is_told_how_long_to_search(server: StandIn, backend: KuboBackend) -> None:
-    """It ends the search by itself, so that no answer means that it hangs."""
+    """The IPFS daemon gets a limit for its search, so one that does not answer must hang."""
     server.answers["/block/get"] = content(BLOCK)
     await backend.block(CID)
     assert server.asked("/block/get")[0].options["timeout"] == [f"{PATIENT}s"]
 
 
 async def test_a_call_can_be_cancelled(server: StandIn, table: MemoryPins) -> None:
-    """At once, however patient the backend is."""
+    """A cancelled call ends at once, however patient the backend is."""
     server.answers["/block/get"] = never
     backend = KuboBackend(server.address, table, timeout=PATIENT, stall=PATIENT)
     with trio.fail_after(DEADLINE):
@@ -342,7 +342,7 @@ async def test_a_call_can_be_cancelled(server: StandIn, table: MemoryPins) -> No
 
 
 async def test_fetch(server: StandIn, backend: KuboBackend, tmp_path: Path) -> None:
-    """What comes is what was published, and how far it is has been told."""
+    """The files are those that were published, and progress has been reported up to the end."""
     source = tree_of(tmp_path / "source")
     root = serve_blocks(server, source)
     told: list[TransferProgress] = []
@@ -353,7 +353,7 @@ async def test_fetch(server: StandIn, backend: KuboBackend, tmp_path: Path) -> N
 
 
 async def test_list_and_resolve(server: StandIn, backend: KuboBackend, tmp_path: Path) -> None:
-    """Sizes are those of the files, and paths lead to what is there."""
+    """The sizes in a list are those of the files, and paths lead to the entries."""
     root = serve_blocks(server, tree_of(tmp_path / "source"))
     entries = await backend.list(root)
     assert [(e.name, e.kind, e.size) for e in entries] == [
@@ -370,7 +370,7 @@ async def test_list_and_resolve(server: StandIn, backend: KuboBackend, tmp_path:
 async def test_fetch_of_an_incomplete_tree(
     server: StandIn, backend: KuboBackend, tmp_path: Path, without: int
 ) -> None:
-    """A block that nobody has leaves nothing behind."""
+    """A tree with a missing block leaves nothing on the disk."""
     root = serve_blocks(server, tree_of(tmp_path / "source"), without=without)
     (tmp_path / "out").mkdir()
     with pytest.raises(ContentMissing):
@@ -379,7 +379,7 @@ async def test_fetch_of_an_incomplete_tree(
 
 
 async def test_fetch_over_a_limit(server: StandIn, backend: KuboBackend, tmp_path: Path) -> None:
-    """It is refused before all of it has come."""
+    """A tree over a limit is refused before all of it has come."""
     root = serve_blocks(server, tree_of(tmp_path / "source"))
     (tmp_path / "out").mkdir()
     with pytest.raises(ContentRefused):
@@ -388,7 +388,7 @@ async def test_fetch_over_a_limit(server: StandIn, backend: KuboBackend, tmp_pat
 
 
 async def test_fetch_to_where_something_is(server: StandIn, backend: KuboBackend, tmp_path: Path) -> None:
-    """Nothing is asked for, and nothing changed."""
+    """If the destination exists, no block is asked for, and nothing changes."""
     (tmp_path / "copy").symlink_to("nowhere")
     with pytest.raises(FileExistsError):
         await backend.fetch(CID, tmp_path / "copy")
@@ -396,7 +396,7 @@ async def test_fetch_to_where_something_is(server: StandIn, backend: KuboBackend
 
 
 async def test_a_cancelled_fetch_leaves_nothing(server: StandIn, table: MemoryPins, tmp_path: Path) -> None:
-    """Nor does one whose daemon hangs in the middle."""
+    """A cancelled fetch leaves nothing, nor does one whose IPFS daemon hangs in the middle."""
     root = serve_blocks(server, tree_of(tmp_path / "source"))
     good, seen = server.answers["/block/get"], trio.Event()
 
@@ -444,7 +444,7 @@ async def test_publishing_that_fails(
     answer: Answer,
     error: type[ContentError],
 ) -> None:
-    """What the daemon did not store is not called published."""
+    """If the IPFS daemon did not store all blocks, publishing fails."""
     server.answers["/dag/import"] = answer
     if answer in HANGING:
         await hurry(backend)
@@ -454,7 +454,7 @@ async def test_publishing_that_fails(
 
 
 async def test_publishing_ends_when_cancelled(server: StandIn, table: MemoryPins, tmp_path: Path) -> None:
-    """Even if the daemon takes nothing more, nothing is pinned, and the connection ends by itself."""
+    """Even if the IPFS daemon takes nothing more, nothing is pinned, and the connection ends."""
     hung_up = trio.Event()
 
     async def wait_for_hang_up(_: Request, stream: trio.SocketStream) -> None:
@@ -483,7 +483,7 @@ async def test_publishing_ends_when_cancelled(server: StandIn, table: MemoryPins
 async def test_a_pin_without_progress_is_missing_content(
     server: StandIn, backend: KuboBackend, table: MemoryPins
 ) -> None:
-    """The daemon goes on saying that it has nothing yet; that is no progress."""
+    """An IPFS daemon that keeps saying that it has nothing new makes no progress."""
     server.answers["/pin/ls"] = refusal("path 'x' is not pinned")
     server.answers["/dag/import"] = items({"Stats": {"BlockCount": 1}})
     server.answers["/pin/add"] = drip(chunk(b'{"Progress": 3}\n'), head(), pause=0.01)
@@ -496,7 +496,7 @@ async def test_a_pin_without_progress_is_missing_content(
 
 
 async def test_a_pin_whose_error_is_hidden(server: StandIn, backend: KuboBackend, table: MemoryPins) -> None:
-    """The daemon hides errors behind an answer that has begun: it is asked again, for the reason."""
+    """The IPFS daemon hides errors behind an answer that has begun: we ask again for the reason."""
 
     async def answer(request: Request, stream: trio.SocketStream) -> None:
         hides = "progress" in request.options
@@ -515,7 +515,7 @@ async def test_a_pin_whose_error_is_hidden(server: StandIn, backend: KuboBackend
 async def test_the_table_knows_first_and_forgets_last(
     server: StandIn, backend: KuboBackend, table: MemoryPins
 ) -> None:
-    """Whenever the daemon is told something, the table has the pin; so a crash leaves none behind."""
+    """The table has a pin before the IPFS daemon has it, and after: a crash leaves no pin behind."""
     known: dict[str, int] = {}
 
     async def answer(request: Request, stream: trio.SocketStream) -> None:
@@ -535,7 +535,7 @@ async def test_the_table_knows_first_and_forgets_last(
 async def test_an_unpin_that_fails_can_be_repeated(
     server: StandIn, backend: KuboBackend, table: MemoryPins
 ) -> None:
-    """What may still be pinned is still listed."""
+    """After an unpin that failed, the pin is still listed."""
     server.answers["/pin/ls"] = refusal("path 'x' is not pinned")
     server.answers["/dag/import"] = items({"Stats": {"BlockCount": 1}})
     server.answers["/pin/add"] = items({"Pins": [str(CID)]})
@@ -552,7 +552,7 @@ async def test_an_unpin_that_fails_can_be_repeated(
 async def test_pins_of_another_daemon_are_not_ours(
     server: StandIn, backend: KuboBackend, table: MemoryPins
 ) -> None:
-    """A table may have been used with another daemon, and by another backend."""
+    """The table may have pins of another IPFS daemon, and of another backend."""
     table.add_pin(str(CID), "installed")
     table.add_pin(str(CID), "kubo:12D3KooWother:tree:installed")
     assert await backend.pins() == {}
@@ -564,14 +564,14 @@ async def test_pins_of_another_daemon_are_not_ours(
 
 
 async def test_dialling_that_fails(server: StandIn, backend: KuboBackend) -> None:
-    """The daemon's own words are in the text."""
+    """The text of the error has the IPFS daemon's own words."""
     server.answers["/swarm/connect"] = refusal("failure: failed to dial")
     with pytest.raises(DialFailed, match="failed to dial"):
         await backend.dial("/ip4/127.0.0.1/tcp/1/p2p/" + PEER)
 
 
 async def test_a_collection_that_fails(server: StandIn, backend: KuboBackend) -> None:
-    """An error among what was removed is not passed over."""
+    """An error between the blocks that were removed is not overlooked."""
     server.answers["/repo/stat"] = items({"RepoSize": 1000})
     server.answers["/repo/gc"] = items({"Key": {"/": str(CID)}}, {"Error": "no space left on device"})
     with pytest.raises(DiskFull):
@@ -584,7 +584,7 @@ async def test_a_collection_that_fails(server: StandIn, backend: KuboBackend) ->
     "path", ["/refs", "/pin/ls", "/files/stat"], ids=["the tree", "what is pinned", "the daemon's files"]
 )
 async def test_nothing_is_removed_in_doubt(server: StandIn, backend: KuboBackend, path: str) -> None:
-    """Unless all that must stay is known for certain."""
+    """Blocks are removed only if everything that must stay is known."""
 
     async def pin_ls(request: Request, stream: trio.SocketStream) -> None:
         await (refusal("path is not pinned") if request.args else items({}))(request, stream)
@@ -611,7 +611,7 @@ async def test_nothing_is_removed_in_doubt(server: StandIn, backend: KuboBackend
 
 
 def contents(directory: Path) -> dict[str, bytes | str | None]:
-    """Everything in a directory."""
+    """Return all files of a directory."""
     found: dict[str, bytes | str | None] = {}
     for path in sorted(directory.rglob("*")):
         name = str(path.relative_to(directory))

@@ -42,7 +42,7 @@ def blocks(tmp_path: Path) -> BlockStore:
 
 @pytest.fixture
 def outside(tmp_path: Path) -> Iterator[Path]:
-    """A directory beside it that nobody may touch."""
+    """A directory beside the store that nobody may touch."""
     place = tmp_path / "outside"
     place.mkdir()
     (place / "file").write_bytes(b"mine")
@@ -54,18 +54,18 @@ def outside(tmp_path: Path) -> Iterator[Path]:
 
 
 def file_of(blocks: BlockStore, cid: Cid) -> Path:
-    """Where a block is."""
+    """Return the path of a block's file."""
     name = cid.digest.hex()
     return blocks.directory / name[:2] / name
 
 
 def files(blocks: BlockStore) -> list[str]:
-    """All files of blocks, and unfinished ones."""
+    """Return all files of blocks, and unfinished ones."""
     return sorted(path.name for path in blocks.directory.rglob("*") if path.is_file() and path.name != "lock")
 
 
 def test_what_is_put_can_be_had(blocks: BlockStore) -> None:
-    """A block comes back as it was, and is new only once; it may be of any bytes-like type."""
+    """A block comes back as it was, and is new only once; any bytes-like type will do."""
     assert not blocks.has(CID)
     assert blocks.put(CID, bytearray(DATA))
     assert not blocks.put(CID, memoryview(DATA))
@@ -82,19 +82,19 @@ def test_what_is_put_can_be_had(blocks: BlockStore) -> None:
 
 @pytest.mark.parametrize("ask", [BlockStore.get, BlockStore.size])
 def test_what_is_not_there_is_missing(blocks: BlockStore, ask: Callable[[BlockStore, Cid], object]) -> None:
-    """There is a named error for it."""
+    """A missing block has an error of its own."""
     with pytest.raises(ContentMissing):
         ask(blocks, CID)
 
 
 def test_blocks_outlive_the_object(blocks: BlockStore) -> None:
-    """What one process keeps, the next one has."""
+    """A store that is opened again has the blocks of before."""
     blocks.put(CID, DATA)
     assert BlockStore(blocks.directory).get(CID) == DATA
 
 
 def test_all_names_of_a_block_are_one(blocks: BlockStore) -> None:
-    """Versions and codecs of its identifier make no difference to where a block is."""
+    """Versions and codecs of identifiers make no difference to a block's file."""
     blocks.put(CID, DATA)
     for cid in (Cid(Codec.DAG_PB, CID.digest, 0), Cid(Codec.DAG_PB, CID.digest, 1)):
         assert not blocks.put(cid, DATA)
@@ -102,7 +102,7 @@ def test_all_names_of_a_block_are_one(blocks: BlockStore) -> None:
 
 
 def test_an_empty_block_is_a_block(blocks: BlockStore) -> None:
-    """That of no bytes is no special case."""
+    """A block without bytes is like any other."""
     cid = Cid.of(b"", Codec.RAW, 1)
     assert blocks.put(cid, b"")
     assert blocks.get(cid) == b""
@@ -111,14 +111,14 @@ def test_an_empty_block_is_a_block(blocks: BlockStore) -> None:
 
 @pytest.mark.parametrize("data", [b"other bytes", b""])
 def test_bytes_of_another_block_are_not_taken(blocks: BlockStore, data: bytes) -> None:
-    """Nothing is kept that is not what its identifier says."""
+    """Bytes that do not have the identifier are not stored."""
     with pytest.raises(BadBlock):
         blocks.put(CID, data)
     assert files(blocks) == []
 
 
 def test_blocks_that_are_too_large_are_not_taken(blocks: BlockStore) -> None:
-    """Not even if they are what they are said to be."""
+    """Too large blocks are not stored, even if they have their identifier."""
     data = bytes(MAX_BLOCK + 1)
     with pytest.raises(BadBlock):
         blocks.put(Cid.of(data), data)
@@ -127,7 +127,7 @@ def test_blocks_that_are_too_large_are_not_taken(blocks: BlockStore) -> None:
 
 @pytest.mark.parametrize("damage", [b"same size!", b"", b"some", DATA + b"more", bytes(MAX_BLOCK * 2)])
 def test_a_damaged_block_is_removed(blocks: BlockStore, damage: bytes) -> None:
-    """What is not what it should be is missing, and can be put again."""
+    """A damaged block is missing, and can be put again."""
     blocks.put(CID, DATA)
     file_of(blocks, CID).write_bytes(damage)
     with pytest.raises(ContentMissing):
@@ -138,7 +138,7 @@ def test_a_damaged_block_is_removed(blocks: BlockStore, damage: bytes) -> None:
 
 
 def test_a_cut_off_block_is_written_again(blocks: BlockStore) -> None:
-    """Putting a block repairs a file of another size."""
+    """To put a block repairs a file of another size."""
     blocks.put(CID, DATA)
     file_of(blocks, CID).write_bytes(DATA[:3])
     assert blocks.put(CID, DATA)
@@ -163,7 +163,7 @@ def test_links_in_place_of_blocks_are_not_followed(blocks: BlockStore, outside: 
 
 
 def test_links_in_place_of_directories_are_not_followed(blocks: BlockStore, outside: Path) -> None:
-    """Blocks are neither read from nor written to where such a link leads."""
+    """Blocks are neither read nor written where a link in place of a directory leads."""
     file_of(blocks, CID).parent.symlink_to(outside)
     assert not blocks.has(CID)
     assert not blocks.delete(CID)
@@ -176,7 +176,7 @@ def test_links_in_place_of_directories_are_not_followed(blocks: BlockStore, outs
 
 @pytest.mark.parametrize("name", [block_files.INCOMING, "lock"])
 def test_links_in_place_of_our_own_files_are_not_followed(tmp_path: Path, outside: Path, name: str) -> None:
-    """A store with such a link is not used."""
+    """A store with a link in place of its own files is not used."""
     place = tmp_path / "blocks"
     place.mkdir()
     (place / name).symlink_to(outside if name == block_files.INCOMING else outside / "file")
@@ -186,7 +186,7 @@ def test_links_in_place_of_our_own_files_are_not_followed(tmp_path: Path, outsid
 
 @pytest.mark.parametrize("make", [os.mkdir, os.mkfifo])
 def test_odd_files_are_no_blocks(blocks: BlockStore, make: Callable[[Path], None]) -> None:
-    """A directory or pipe in place of a block is missing; nobody waits for it."""
+    """A directory or pipe in a block's place counts as missing; nobody waits for it."""
     file_of(blocks, CID).parent.mkdir()
     make(file_of(blocks, CID))
     assert not blocks.has(CID)
@@ -196,14 +196,14 @@ def test_odd_files_are_no_blocks(blocks: BlockStore, make: Callable[[Path], None
 
 
 def test_a_file_in_place_of_the_store_is_an_error(tmp_path: Path) -> None:
-    """It has a name, and says where."""
+    """A file in the store's place is refused with an error that names it."""
     (tmp_path / "blocks").write_bytes(b"")
     with pytest.raises(StoreDamaged, match=str(tmp_path)):
         BlockStore(tmp_path / "blocks")
 
 
 def test_only_what_died_writes_left_is_removed(blocks: BlockStore) -> None:
-    """A leftover goes when it is old; a young one may be somebody's."""
+    """An old unfinished file is removed; a young one may still be written."""
     old, young = (blocks.directory / block_files.INCOMING / name for name in ("old", "young"))
     for path in (old, young):
         path.write_bytes(b"half a block")
@@ -215,7 +215,7 @@ def test_only_what_died_writes_left_is_removed(blocks: BlockStore) -> None:
 
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT])
 def test_a_full_disk_has_a_name(blocks: BlockStore, monkeypatch: pytest.MonkeyPatch, number: int) -> None:
-    """A write that finds no room says so, says where, and leaves nothing."""
+    """A write that finds no room raises DiskFull, names the place, and leaves nothing."""
     real = os.write
 
     def write(file: int, data: memoryview) -> int:
@@ -230,7 +230,7 @@ def test_a_full_disk_has_a_name(blocks: BlockStore, monkeypatch: pytest.MonkeyPa
 
 
 def test_a_disk_that_is_really_full() -> None:
-    """The same with a real device that takes nothing."""
+    """A real device that takes no bytes has the same effect."""
     with open("/dev/full", "wb", buffering=0) as full, pytest.raises(OSError, match="space"):
         write_all(full.fileno(), DATA)
 
@@ -241,7 +241,7 @@ def test_a_disk_that_is_really_full() -> None:
 @settings(deadline=None, max_examples=20)
 @given(TREES | WIDE, TREES, VERSIONS, st.data())
 def test_collecting_leaves_what_is_needed(one: Tree, other: Tree, version: int, data: st.DataObject) -> None:
-    """What is below live roots stays, single blocks stay alone, all else goes, and is counted."""
+    """Trees of live roots stay, single blocks stay alone, the rest is removed and counted."""
     with tempfile.TemporaryDirectory() as place:
         blocks = BlockStore(Path(place))
         root = build(one, blocks.put, version=version).cid
@@ -264,7 +264,7 @@ def test_collecting_leaves_what_is_needed(one: Tree, other: Tree, version: int, 
 @settings(deadline=None, max_examples=20)
 @given(TREES, TREES)
 def test_forgetting_touches_one_tree_only(one: Tree, other: Tree) -> None:
-    """Below a root all goes that nothing else needs, and nothing else."""
+    """Only blocks below one root are removed, unless something else needs them."""
     with tempfile.TemporaryDirectory() as place:
         blocks = BlockStore(Path(place))
         root = build(one, blocks.put).cid
@@ -283,7 +283,7 @@ def test_forgetting_touches_one_tree_only(one: Tree, other: Tree) -> None:
 
 
 def test_a_tree_that_is_not_all_there_is_kept(blocks: BlockStore) -> None:
-    """What has come of a tree stays while it is live, even if something between is missing or damaged."""
+    """Blocks of a live tree stay, even if blocks between are missing or damaged."""
     inner = {name: raw(name.encode() * 100, blocks.put) for name in "abc"}
     parts = {name: directory(blocks.put, {name: link}) for name, link in inner.items()}
     root = directory(blocks.put, parts).cid
@@ -296,7 +296,7 @@ def test_a_tree_that_is_not_all_there_is_kept(blocks: BlockStore) -> None:
 
 
 def test_collecting_does_not_read_leaves(blocks: BlockStore, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Of a large file only what has links is read as a whole."""
+    """Of a large file, only blocks with links are read completely."""
     built = build(bytes(range(256)) * 4096, blocks.put, chunk=2048, links=174)
     read: list[int] = []
     real = os.read
@@ -310,12 +310,12 @@ def test_collecting_does_not_read_leaves(blocks: BlockStore, monkeypatch: pytest
 
 
 def file_of_bytes(blocks: BlockStore, digest: bytes) -> bytes:
-    """A block's bytes, as they are on the disk."""
+    """Return a block's bytes as they are on the disk."""
     return file_of(blocks, Cid(Codec.DAG_PB, digest)).read_bytes()
 
 
 def test_collecting_needs_the_lock(blocks: BlockStore) -> None:
-    """What is live cannot be told while somebody writes."""
+    """Blocks are removed only under the lock: while others write, nobody knows what is live."""
     with pytest.raises(RuntimeError):
         blocks.collect([])
 
@@ -323,7 +323,7 @@ def test_collecting_needs_the_lock(blocks: BlockStore) -> None:
 @settings(deadline=None, max_examples=20)
 @given(TREES | WIDE, VERSIONS, st.data())
 def test_what_is_missing_is_told(tree: Tree, version: int, data: st.DataObject) -> None:
-    """A tree is complete, or the blocks that it lacks are named."""
+    """A tree is complete, or its missing blocks are named."""
     with tempfile.TemporaryDirectory() as place:
         blocks = BlockStore(Path(place))
         root = build(tree, blocks.put, version=version).cid
@@ -338,7 +338,7 @@ def test_what_is_missing_is_told(tree: Tree, version: int, data: st.DataObject) 
 
 
 def test_what_is_refused_is_not_complete(blocks: BlockStore) -> None:
-    """A tree over its limits, or without sense, has a named error."""
+    """A tree over its limits, or without sense, is refused with one of our errors."""
     root = build(Folder({"a": b"abc"}), blocks.put).cid
     with pytest.raises(ContentRefused):
         blocks.missing(root, TreeLimits(size=2))
@@ -351,14 +351,14 @@ def test_what_is_refused_is_not_complete(blocks: BlockStore) -> None:
 
 
 def test_writers_do_not_wait_for_each_other(blocks: BlockStore) -> None:
-    """Any number may write."""
+    """Any number of writers may write at the same time."""
     other = BlockStore(blocks.directory)
     with blocks.writing(timeout=0), other.writing(timeout=0), blocks.writing(timeout=0):
         pass
 
 
 def test_collecting_and_writing_exclude_each_other(blocks: BlockStore) -> None:
-    """Neither begins before the other has ended; waiting has an end."""
+    """Neither starts before the other has ended; waiting has an end."""
     other = BlockStore(blocks.directory)
     with blocks.writing(), pytest.raises(StoreBusy), other.collecting(timeout=0.05):
         pass
@@ -372,7 +372,7 @@ def test_collecting_and_writing_exclude_each_other(blocks: BlockStore) -> None:
 
 
 def test_a_collection_waits_for_writers(blocks: BlockStore) -> None:
-    """When the writer ends, the waiting collection begins, and sees what was written."""
+    """A collection that waits starts when the writer ends, and sees what was written."""
     started = threading.Event()
     seen: list[int] = []
 
@@ -392,7 +392,7 @@ def test_a_collection_waits_for_writers(blocks: BlockStore) -> None:
 
 
 def test_many_threads_put_the_same_blocks(blocks: BlockStore) -> None:
-    """Writing the same at the same time does no harm."""
+    """Threads that put the same blocks at the same time do no harm."""
     items = [(Cid.of(data, Codec.RAW, 1), data) for data in (b"%d" % number * 999 for number in range(40))]
 
     def work(_: int) -> list[bytes]:
@@ -425,7 +425,7 @@ for number in range(times):
 
 
 def test_processes_publish_while_another_collects(tmp_path: Path) -> None:
-    """However publishing and collecting fall together, what was published is complete at the end."""
+    """However publishing and collecting coincide, what was published is complete at the end."""
     pins = tmp_path / "pins"
     pins.mkdir()
     blocks = BlockStore(tmp_path / "blocks")

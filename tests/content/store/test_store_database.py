@@ -21,12 +21,12 @@ FAILURE = Failure("bad", "v2", "exit code 1", at=6.0)
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
-    """Where a database can be made."""
+    """A path at which a database can be made."""
     return tmp_path / "peer" / "store.db"
 
 
 def fill(database: Database) -> None:
-    """Remember something in every table."""
+    """Remember something in each table."""
     database.install(ROW, pin=True)
     database.record_failure(FAILURE)
     database.delete("gone")
@@ -36,7 +36,7 @@ def fill(database: Database) -> None:
 
 
 def test_what_is_remembered_is_there_again(path: Path) -> None:
-    """Everything is there when the file is opened again; nobody else may read it."""
+    """Everything is there when the file is opened again; only its owner may read it."""
     fill(Database(path))
     records = Database(path).records()
     assert records.installed == {"echo": ROW}
@@ -49,7 +49,7 @@ def test_what_is_remembered_is_there_again(path: Path) -> None:
 
 
 def test_a_new_one_is_empty(path: Path) -> None:
-    """Nothing is remembered before the first time, and nothing chosen."""
+    """A new database remembers nothing."""
     records = Database(path).records()
     assert (records.installed, records.failures) == ({}, {})
     assert records.unwanted | records.pinned == set()
@@ -72,7 +72,7 @@ def test_what_a_person_wants(path: Path) -> None:
 
 
 def test_a_pinned_one_is_not_evicted(path: Path) -> None:
-    """To evict does nothing to what is pinned, and can be undone."""
+    """To evict a pinned interpreter does nothing; to evict another one can be undone."""
     database = Database(path)
     database.install(ROW, pin=True)
     assert not database.evict("echo")
@@ -86,7 +86,7 @@ def test_a_pinned_one_is_not_evicted(path: Path) -> None:
 
 
 def test_pins(path: Path) -> None:
-    """Each owner pins for itself, until it ends that or wants others."""
+    """Each owner has its own pins, until it removes or replaces them."""
     pins = Pins(Database(path))
     pins.add_pin("a", "x")
     pins.add_pin("a", "x")
@@ -104,7 +104,7 @@ def test_pins(path: Path) -> None:
 
 
 def test_changes_of_others_are_seen(path: Path) -> None:
-    """The number changes when another connection has changed something, and not by what one does oneself."""
+    """The number changes with another connection's changes, and not with our own."""
     database, other = Database(path), Database(path)
     before = database.changes()
     database.pin("mine")
@@ -136,14 +136,14 @@ def _pin(arguments: tuple[str, int]) -> None:
 
 
 def test_processes_that_make_it_at_once(path: Path) -> None:
-    """Several may be the first to open it, and none loses what it wrote."""
+    """Several processes may open a new database at once, and none loses what it wrote."""
     with multiprocessing.get_context("spawn").Pool(3) as pool:
         pool.map(_pin, [(str(path), number) for number in range(6)], chunksize=1)
     assert len(Pins(Database(path)).pins()) == 6
 
 
 def test_one_that_is_killed_while_it_writes(path: Path) -> None:
-    """What was committed is there, what was not is gone, and nothing stays locked."""
+    """After a kill, committed changes are there, others are not, and nothing stays locked."""
     code = f"""
 import os, signal
 from pathlib import Path
@@ -162,7 +162,7 @@ with database._sqlite.transaction("write") as db:
 
 @pytest.mark.parametrize("content", [b"nonsense" * 1000, b"SQLite format 3\0" + bytes(5000)])
 def test_nonsense(path: Path, content: bytes) -> None:
-    """A file that is no database is refused, with what to do, and left as it is."""
+    """A file that is no database is refused with advice, and left as it is."""
     path.parent.mkdir()
     path.write_bytes(content)
     with pytest.raises(StoreDamaged, match=r"store\.db is damaged .*Move it away and start again"):
@@ -171,7 +171,7 @@ def test_nonsense(path: Path, content: bytes) -> None:
 
 
 def test_a_page_in_the_middle_is_damaged(path: Path) -> None:
-    """That is noticed when it is opened; a new one can be made in its place, and has nothing of the old."""
+    """Damage is noticed when the file is opened; a new file in its place starts empty."""
     database = Database(path)
     Pins(database).set_pins([f"{number:060}" for number in range(1000)], "owner")
     database.close()
@@ -186,7 +186,7 @@ def test_a_page_in_the_middle_is_damaged(path: Path) -> None:
 
 
 def test_moved_away_while_it_is_open(path: Path) -> None:
-    """What is left of a write-ahead log is not taken for that of the new file."""
+    """A new file does not take over what is left of an old one's write-ahead log."""
     database = Database(path)
     fill(database)
     path.rename(path.with_name("away"))
@@ -195,7 +195,7 @@ def test_moved_away_while_it_is_open(path: Path) -> None:
 
 
 def test_of_a_newer_release(path: Path) -> None:
-    """It is refused, and told apart from damage."""
+    """A database of a newer release is refused, with another text than a damaged one."""
     Database(path).close()
     connection = sqlite3.connect(path)
     connection.execute("PRAGMA user_version = 2")
@@ -219,7 +219,7 @@ def test_of_another_program(path: Path) -> None:
 
 
 def test_it_cannot_be_made(tmp_path: Path) -> None:
-    """A place where no file can be is told."""
+    """A path at which no file can be made is refused."""
     (tmp_path / "file").write_text("")
     (tmp_path / "store.db").mkdir()
     for place, why in (("file/store.db", "exists|Not a directory"), ("store.db", "Is a directory")):
@@ -228,7 +228,7 @@ def test_it_cannot_be_made(tmp_path: Path) -> None:
 
 
 def test_locked_by_another_program(path: Path) -> None:
-    """One that does not let go is told after some patience."""
+    """If another program keeps the database locked, an error says so after some patience."""
     database = Database(path, patience=0.01)
     connection = sqlite3.connect(path, isolation_level=None)
     connection.execute("BEGIN IMMEDIATE")
@@ -240,7 +240,7 @@ def test_locked_by_another_program(path: Path) -> None:
 
 
 def test_no_room(path: Path) -> None:
-    """What does not fit is told by name, and changes nothing; what fits later is taken."""
+    """A change without room on the disk raises DiskFull and changes nothing; a later one that fits works."""
     database = Database(path)
     connection = database._sqlite._connection
     pages = connection.execute("PRAGMA page_count").fetchone()[0]

@@ -23,7 +23,7 @@ UNKNOWN = Cid.parse("QmegFAkKMqLhv5bGwNgNr6oe1fQyNs1D8aBnznjyzTHam4")
 
 @pytest.fixture
 def database(tmp_path: Path) -> Iterator[Database]:
-    """A new one."""
+    """A new database."""
     database = Database(tmp_path / "store.db")
     yield database
     database.close()
@@ -31,13 +31,13 @@ def database(tmp_path: Path) -> Iterator[Database]:
 
 @pytest.fixture
 def blocks(tmp_path: Path) -> BlockStore:
-    """A new one."""
+    """A new store of blocks."""
     return BlockStore(tmp_path / "blocks")
 
 
 @pytest.fixture
 def backend(blocks: BlockStore, database: Database) -> EmbeddedBackend:
-    """A new one, with nobody to ask."""
+    """A new backend, with no peer to ask."""
     return EmbeddedBackend(blocks, Pins(database))
 
 
@@ -54,12 +54,12 @@ def tree(tmp_path: Path) -> Path:
 
 
 def files(root: Path) -> dict[str, bytes]:
-    """All files of a tree."""
+    """Return all files of a tree."""
     return {str(path.relative_to(root)): path.read_bytes() for path in root.rglob("*") if path.is_file()}
 
 
 async def test_round_trip(backend: EmbeddedBackend, tree: Path, tmp_path: Path) -> None:
-    """What is published can be resolved, listed and fetched again, and its parts too."""
+    """What is published, and each part of it, can be resolved, listed and fetched again."""
     checked: ContentBackend = backend
     added: list[Added] = []
     progress: list[TransferProgress] = []
@@ -80,7 +80,7 @@ async def test_round_trip(backend: EmbeddedBackend, tree: Path, tmp_path: Path) 
 async def test_what_is_pinned_stays(
     backend: EmbeddedBackend, blocks: BlockStore, tree: Path, tmp_path: Path
 ) -> None:
-    """Collecting removes what no owner needs, and only that; `forget` only what is below one root."""
+    """A collection removes exactly what no owner needs; `forget` does so below one root only."""
     root = await backend.publish(tree)
     echo = await backend.resolve(ContentPath(root, ("echo",)))
     pi = await backend.resolve(ContentPath(root, ("pi",)))
@@ -104,7 +104,7 @@ async def test_what_is_pinned_stays(
 
 
 async def test_single_blocks_stay(backend: EmbeddedBackend, blocks: BlockStore, tree: Path) -> None:
-    """An owner of single blocks keeps them and nothing below, until it wants others."""
+    """An owner of single blocks keeps them, and nothing below, until it wants others."""
     root = await backend.publish(tree)
     await backend.pin_blocks([root], "store")
     await backend.unpin(root, "published")
@@ -117,7 +117,7 @@ async def test_single_blocks_stay(backend: EmbeddedBackend, blocks: BlockStore, 
 async def test_pins_of_other_backends_and_of_dead_processes_do_not_count(
     backend: EmbeddedBackend, blocks: BlockStore, database: Database, tree: Path
 ) -> None:
-    """The database is shared with a daemon's pins, and may hold what a killed process was fetching."""
+    """Pins of IPFS daemons and of fetches by processes that were killed keep nothing."""
     root = await backend.publish(tree)
     await backend.unpin(root, "published")
     pins = Pins(database)
@@ -134,7 +134,7 @@ async def test_pins_of_other_backends_and_of_dead_processes_do_not_count(
 async def test_a_damaged_block_is_had_again(
     backend: EmbeddedBackend, blocks: BlockStore, tree: Path, tmp_path: Path
 ) -> None:
-    """A block that the disk has spoilt is fetched from others; alone, its absence is an error."""
+    """A damaged block is fetched from others; without others, it is missing."""
     root = await backend.publish(tree)
     other = BlockStore(tmp_path / "other")
     leaf = max(map(_cid, blocks), key=blocks.size)
@@ -171,7 +171,7 @@ class _Neighbour:
 
 
 async def test_what_cannot_be(backend: EmbeddedBackend, tree: Path, tmp_path: Path) -> None:
-    """Every impossible wish has an error of its own, and leaves nothing."""
+    """Each impossible request has an error of its own, and leaves nothing."""
     root = await backend.publish(tree)
     file = await backend.resolve(ContentPath(root, ("echo", "run.py")))
     with pytest.raises(NotADirectory):
@@ -193,7 +193,7 @@ async def test_what_cannot_be(backend: EmbeddedBackend, tree: Path, tmp_path: Pa
 
 
 async def test_cancelling(backend: EmbeddedBackend, tree: Path, tmp_path: Path) -> None:
-    """A publication or fetch that is cancelled leaves nothing but blocks that a collection removes."""
+    """A cancelled publication or fetch leaves nothing but blocks that a collection removes."""
     with trio.CancelScope() as scope:
         await backend.publish(tree, on_added=lambda _: scope.cancel())
     assert scope.cancelled_caught

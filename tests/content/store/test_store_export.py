@@ -63,12 +63,12 @@ def place(tmp_path: Path) -> Iterator[Path]:
 
 
 def empty(place: Path) -> bool:
-    """Whether nothing is there, not even hidden."""
+    """Whether a directory has no entries, not even hidden ones."""
     return os.listdir(place) == []
 
 
 def has_links(tree: Tree) -> bool:
-    """Whether it may be refused for its links."""
+    """Whether a tree may be refused because of its links."""
     if isinstance(tree, Folder):
         return any(map(has_links, tree.entries.values()))
     return isinstance(tree, LinkTo)
@@ -77,7 +77,7 @@ def has_links(tree: Tree) -> bool:
 @settings(deadline=None, max_examples=50)
 @given(TREES | WIDE, VERSIONS)
 def test_trees_come_back(tree: Tree, version: int) -> None:
-    """What was put into blocks is what is on the disk, or it has links that are refused, and nothing is."""
+    """The tree on the disk is the one that was put into blocks; or it is refused for links, and not there."""
     with tempfile.TemporaryDirectory() as name:
         blocks, place = Memory(), Path(name)
         root = build(tree, blocks.put, version=version).cid
@@ -108,7 +108,7 @@ def test_without_a_block_there_is_nothing(tree: Tree, version: int, data: st.Dat
 
 
 def test_what_is_published_comes_back(place: Path, tmp_path: Path) -> None:
-    """A directory goes through a store of blocks and is the same, but for what is hidden."""
+    """A directory comes back from a store of blocks as it was, but without hidden entries."""
     store, source = BlockStore(place / "blocks"), place / "source"
     (source / "d").mkdir(parents=True)
     (source / "large").write_bytes(os.urandom(3_000_000))
@@ -129,14 +129,14 @@ LEAF = DagLink(Cid.of(b"leaf", Codec.RAW, 1), "", 4)
 
 
 def links(blocks: Memory, **targets: str) -> DagLink:
-    """A directory with files and links."""
+    """Make a directory with files and links."""
     inner = directory(blocks.put, {"file": raw(b"abc", blocks.put)})
     entries = {name: symlink(blocks.put, target.encode()) for name, target in targets.items()}
     return directory(blocks.put, {"d": inner, **entries})
 
 
 def long_path(blocks: Memory) -> DagLink:
-    """Names that are good each, and too long together."""
+    """Make a path of names that are short enough alone, and too long together."""
     link = raw(b"abc", blocks.put)
     for _ in range(20):
         link = directory(blocks.put, {"a" * 255: link})
@@ -144,14 +144,14 @@ def long_path(blocks: Memory) -> DagLink:
 
 
 def doubled(blocks: Memory, link: DagLink, levels: int) -> DagLink:
-    """A directory that doubles with each level."""
+    """Make a directory that doubles with each level."""
     for _ in range(levels):
         link = directory(blocks.put, {"a": link, "b": link})
     return link
 
 
 def repeated(blocks: Memory, size: int, times: int, levels: int) -> DagLink:
-    """A file of such pieces, repeated so many times at each level."""
+    """Make a file whose pieces are repeated many times at each level."""
     link = raw(bytes(size), blocks.put)
     for _ in range(levels):
         link, size = branch(blocks.put, *[(link, size)] * times), size * times
@@ -202,7 +202,7 @@ HOSTILE: dict[str, Callable[[Memory], DagLink]] = {
 @pytest.mark.parametrize("name", HOSTILE)
 @pytest.mark.parametrize("inside", [False, True])
 def test_hostile_trees_leave_nothing(place: Path, name: str, inside: bool) -> None:
-    """Alone or beside something good, they are refused by name, and nothing is on the disk."""
+    """Alone or beside good entries, they are refused, and nothing is on the disk."""
     blocks = Memory()
     link = HOSTILE[name](blocks)
     if inside and "alone" not in name:
@@ -214,7 +214,7 @@ def test_hostile_trees_leave_nothing(place: Path, name: str, inside: bool) -> No
 
 
 def test_links_are_made_last(place: Path) -> None:
-    """A link never is a way for what comes after it, whatever the order of names."""
+    """No entry is written through a link, whatever the order of names."""
     blocks = Memory()
     root = links(blocks, a="d", z="d/file").cid
     export(root, blocks.fetch, place / "out")
@@ -224,14 +224,14 @@ def test_links_are_made_last(place: Path) -> None:
 
 
 def test_dangling_links_may_be(place: Path) -> None:
-    """A link to what is not there, inside, is made as it is."""
+    """A link to a missing entry inside the tree is made."""
     blocks = Memory()
     export(links(blocks, a="d/none").cid, blocks.fetch, place / "out")
     assert os.readlink(place / "out" / "a") == "d/none"
 
 
 def test_names_that_the_file_system_takes_for_equal(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where "a" and "A" are one file, a tree with both is refused, and neither is written over the other."""
+    """Where "a" and "A" are one file, a tree with both is refused, and neither is overwritten."""
     real_open, real_mkdir, real_symlink = os.open, os.mkdir, os.symlink
 
     def small(path: str) -> str:
@@ -253,7 +253,7 @@ def test_names_that_the_file_system_takes_for_equal(place: Path, monkeypatch: py
 @pytest.mark.parametrize("make", [Path.touch, Path.mkdir, lambda path: path.symlink_to("nowhere")])
 @pytest.mark.parametrize("tree", [b"abc", Folder({"a": b"abc"})])
 def test_what_is_there_stays(place: Path, make: Callable[[Path], None], tree: Tree) -> None:
-    """Nothing is replaced, whatever it is; and no block is asked for."""
+    """A destination that exists is not replaced, whatever it is, and no block is asked for."""
     make(place / "out")
     blocks = Memory()
     with pytest.raises(FileExistsError):
@@ -264,7 +264,7 @@ def test_what_is_there_stays(place: Path, make: Callable[[Path], None], tree: Tr
 
 @pytest.mark.parametrize("tree", [b"abc", Folder({"a": b"abc"})])
 def test_what_appears_meanwhile_stays(place: Path, tree: Tree) -> None:
-    """Somebody else's file that comes while blocks are read is not replaced."""
+    """A file that somebody makes at the destination meanwhile is not replaced."""
     blocks = Memory()
     root = build(tree, blocks.put).cid
 
@@ -279,7 +279,7 @@ def test_what_appears_meanwhile_stays(place: Path, tree: Tree) -> None:
 
 
 def test_a_missing_directory_is_an_error(place: Path) -> None:
-    """The directory above must be there."""
+    """The directory above the destination must exist."""
     blocks = Memory()
     with pytest.raises(FileNotFoundError):
         export(build(b"abc", blocks.put).cid, blocks.fetch, place / "none" / "out")
@@ -287,7 +287,7 @@ def test_a_missing_directory_is_an_error(place: Path) -> None:
 
 @pytest.mark.parametrize("umask", [0o022, 0o077, 0o027])
 def test_modes_are_those_of_new_files(place: Path, umask: int) -> None:
-    """They are what the user's other files have; before the end, nobody else sees anything."""
+    """Modes are as for other new files of the user; before the end, nobody else sees anything."""
     blocks = Memory()
     root = build(Folder({"d": Folder({"f": b"abc"})}), blocks.put).cid
     seen: list[int] = []
@@ -313,7 +313,7 @@ def test_modes_are_those_of_new_files(place: Path, umask: int) -> None:
 
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT])
 def test_a_full_disk_has_a_name(place: Path, monkeypatch: pytest.MonkeyPatch, number: int) -> None:
-    """Without room nothing is left, and the error says where."""
+    """Without room, nothing is left, and the error says where."""
     blocks = Memory()
     root = build(Folder({"a": Folder({"b": b"abc"})}), blocks.put).cid
     real, made = os.mkdir, 0
@@ -332,7 +332,7 @@ def test_a_full_disk_has_a_name(place: Path, monkeypatch: pytest.MonkeyPatch, nu
 
 
 def test_it_can_be_stopped(place: Path) -> None:
-    """Once told to stop it does, and leaves nothing."""
+    """When `stopped` returns true, the work ends and leaves nothing."""
     blocks = Memory()
     root = build(Folder({"a": b"abc" * 100}), blocks.put).cid
     with pytest.raises(Stopped):
@@ -343,7 +343,7 @@ def test_it_can_be_stopped(place: Path) -> None:
 
 @pytest.mark.parametrize("version", [0, 1])
 def test_progress_is_told(place: Path, version: int) -> None:
-    """It grows to its total, which is known from the beginning, and is not told too often."""
+    """Progress grows to its total, which is known from the start, and is not reported too often."""
     blocks = Memory()
     tree = Folder({"a": os.urandom(3 << 20), "b": os.urandom(2 << 20)})
     built = build(tree, blocks.put, version=version, chunk=1 << 18, links=174)
@@ -356,7 +356,7 @@ def test_progress_is_told(place: Path, version: int) -> None:
 
 
 def test_a_large_file_needs_little_memory(place: Path) -> None:
-    """A file is written as its pieces come, of which one at a time is in memory."""
+    """A file is written while its pieces come, and only one piece is in memory."""
     held = 0
     most = 0
 
@@ -382,7 +382,7 @@ def test_a_large_file_needs_little_memory(place: Path) -> None:
 
 
 def kind_of(tree: Tree) -> str:
-    """As it is in a list."""
+    """Return the kind of an entry as lists have it."""
     return "directory" if isinstance(tree, Folder) else "link" if isinstance(tree, LinkTo) else "file"
 
 
@@ -416,7 +416,7 @@ def test_directories_are_listed(tree: Tree, version: int) -> None:
     ids=["name", "bomb", "shard", "garbage"],
 )
 def test_hostile_directories_are_not_listed(make: Callable[[Memory], DagLink]) -> None:
-    """There is a named error, soon."""
+    """A hostile directory is refused soon, with one of our errors."""
     blocks = Memory()
     blocks.put(Cid.of(b""), b"")
     root = make(blocks).cid
@@ -426,7 +426,7 @@ def test_hostile_directories_are_not_listed(make: Callable[[Memory], DagLink]) -
 
 
 def test_lists_have_limits() -> None:
-    """A directory with more entries than allowed, itself or below, is refused."""
+    """A directory is refused if it has more entries than allowed, in itself or below."""
     blocks = Memory()
     tree = Folder({"a": Folder({"b": b"abc"}), "c": b"abc"})
     root = build(tree, blocks.put).cid
@@ -438,7 +438,7 @@ def test_lists_have_limits() -> None:
 
 
 def test_what_is_missing_is_not_listed() -> None:
-    """A block that is nowhere is an error, not an entry less."""
+    """A missing block is an error; no entry is left out silently."""
     blocks = Memory()
     root = directory(blocks.put, {"a": LEAF}).cid
     with pytest.raises(ContentMissing):
@@ -446,7 +446,7 @@ def test_what_is_missing_is_not_listed() -> None:
 
 
 def test_paths_through_nonsense_are_refused() -> None:
-    """What makes no sense on the way has the name that callers know."""
+    """A block on the way that makes no sense is refused with ContentRefused."""
     blocks = Memory()
     blocks.put(Cid.of(b"garbage"), b"garbage")
     with pytest.raises(ContentRefused):

@@ -49,7 +49,7 @@ def drop(cid: Cid, block: bytes) -> None:
 
 
 def refuse(cid: Cid, block: bytes) -> None:
-    """Take no block."""
+    """Fail: no block should come."""
     pytest.fail("something was read")
 
 
@@ -79,7 +79,7 @@ def make_known(directory: Path) -> Path:
 
 
 def test_known_tree_with_all_its_entries(tmp_path: Path) -> None:
-    """Each file and directory has the identifier that Kubo gives it, and is told as Kubo prints it."""
+    """Each entry has the identifier that Kubo gives it, and is reported as Kubo prints it."""
     told: list[Added] = []
     root = publish(make_known(tmp_path / "store"), drop, on_added=told.append)
     assert {entry.path: str(entry.cid) for entry in told} == VECTORS["tree"]["v0"]
@@ -94,7 +94,7 @@ def test_known_tree_with_all_its_entries(tmp_path: Path) -> None:
 
 
 def test_known_tree_in_version_1(tmp_path: Path) -> None:
-    """The root is that of Kubo with identifiers of version 1."""
+    """With identifiers of version 1, the root is Kubo's."""
     root = publish(make_known(tmp_path / "store"), drop, cid_version=1)
     assert str(root.cid) == VECTORS["tree"]["v1_raw_leaves_root"]
 
@@ -111,7 +111,7 @@ def test_any_tree_as_another_program_does_it(content: dict[str, Any], version: i
 
 @VERSIONS
 def test_large_directory_is_told_in_its_own_order(tmp_path: Path, version: int) -> None:
-    """Directories in a sharded one are told in the order of the shards, as Kubo prints them."""
+    """Directories in a sharded one are reported in the order of its shards, as Kubo does."""
     case = VECTORS["order"]
     (tmp_path / "large").mkdir()
     numbers = {}
@@ -130,7 +130,7 @@ def test_large_directory_is_told_in_its_own_order(tmp_path: Path, version: int) 
 
 
 def test_blocks_come_before_those_that_link_to_them(tmp_path: Path) -> None:
-    """Whoever keeps the blocks as they come never has one without what is below it; the root is the last."""
+    """A block is put after all blocks below it, and the root is the last."""
     seen: set[Cid] = set()
     order: list[Cid] = []
 
@@ -146,7 +146,7 @@ def test_blocks_come_before_those_that_link_to_them(tmp_path: Path) -> None:
 @VERSIONS
 @pytest.mark.parametrize("vector", VECTORS["links"]["cases"], ids=lambda vector: vector["target"])
 def test_link_is_not_followed(tmp_path: Path, version: int, vector: dict[str, Any]) -> None:
-    """A link is published as one, whether it leads anywhere or not."""
+    """A link is published as a link, whether its target exists or not."""
     (tmp_path / "l").mkdir()
     (tmp_path / "l" / "link").symlink_to(vector["target"])
     told: list[Added] = []
@@ -158,7 +158,7 @@ def test_link_is_not_followed(tmp_path: Path, version: int, vector: dict[str, An
 
 
 def test_root_may_be_a_link(tmp_path: Path) -> None:
-    """A link to a directory is followed if it is what is to be published, and its own name is told."""
+    """If the directory to publish is a link, it is followed, and the link's own name is reported."""
     write(tmp_path / "real", {"a": "x"})
     (tmp_path / "name").symlink_to("real")
     assert publish(tmp_path / "name", drop) == attrs.evolve(publish(tmp_path / "real", drop), path="name")
@@ -169,7 +169,7 @@ def test_root_may_be_a_link(tmp_path: Path) -> None:
     [("one/two", "two"), ("one/two/", "two"), (".", "here"), ("..", "above"), ("one/..", "here")],
 )
 def test_name_of_the_root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, path: str, name: str) -> None:
-    """Paths begin with the directory's own name, however it was written."""
+    """Paths begin with the directory's own name, however the caller wrote its path."""
     write(tmp_path / "above" / "here" / "one" / "two", {"f": ""})
     monkeypatch.chdir(tmp_path / "above" / "here")
     told: list[Added] = []
@@ -178,7 +178,7 @@ def test_name_of_the_root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, path:
 
 
 def test_hidden_things_are_left_out(tmp_path: Path) -> None:
-    """What begins with a dot is not even looked at, unless it is the directory itself."""
+    """Entries that begin with a dot are not looked at, unless one is the directory itself."""
     write(tmp_path / ".tree", {"a": "x", ".b": "y", ".c/d": "z", "e/.f": "u"})
     os.mkfifo(tmp_path / ".tree" / ".pipe")
     (tmp_path / ".tree" / os.fsdecode(b".\xff")).touch()
@@ -199,12 +199,12 @@ def unix_socket(path: Path) -> None:
 
 
 def not_utf_8(path: Path) -> None:
-    """Make a file whose name is no text."""
+    """Make a file whose name is not UTF-8."""
     path.with_name(os.fsdecode(b"\xff")).touch()
 
 
 def to_not_utf_8(path: Path) -> None:
-    """Make a link whose target is no text."""
+    """Make a link whose target is not UTF-8."""
     path.symlink_to(os.fsdecode(b"\xff"))
 
 
@@ -214,7 +214,7 @@ def to_not_utf_8(path: Path) -> None:
 def test_what_cannot_be_published_is_found_first(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, spoil: Callable[[Path], None]
 ) -> None:
-    """One thing that is refused, anywhere, and nothing is read at all; the message can be printed."""
+    """If any entry is refused, nothing is read; the message can be printed."""
     monkeypatch.chdir(write(tmp_path / "s", {"a": "x", "z/a": "y"}))
     spoil(Path("z/bad"))
     with pytest.raises(BadStore) as caught:
@@ -223,7 +223,7 @@ def test_what_cannot_be_published_is_found_first(
 
 
 def test_no_directory(tmp_path: Path) -> None:
-    """What does not exist, or is a file, is refused."""
+    """A path without a directory is refused."""
     (tmp_path / "file").touch()
     (tmp_path / "loop").symlink_to("loop")
     for name in ("absent", "file", "loop"):
@@ -233,7 +233,7 @@ def test_no_directory(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["file", "folder"])
 def test_unreadable(tmp_path: Path, name: str) -> None:
-    """What may not be read is named."""
+    """An entry that may not be read is named."""
     write(tmp_path / "s", {"file": "x", "folder/a": "y"})
     (tmp_path / "s" / name).chmod(0)
     if os.access(tmp_path / "s" / name, os.R_OK):
@@ -291,7 +291,7 @@ CHANGES = pytest.mark.parametrize(
 def test_file_that_changes_before_it_is_read(
     tmp_path: Path, change: Callable[[Path], None], message: str, size: int
 ) -> None:
-    """A file that is not what it was when the directory was looked through is never published half."""
+    """A file that changes after the scan is not published."""
     write(tmp_path / "s", {"a": "x", "b": bytes(size)})
     with pytest.raises(BadStore, match=f"(?s){message}.*b|b.*{message}"):
         publish(tmp_path / "s", drop, on_added=lambda added: change(tmp_path / "s" / "b"))
@@ -299,7 +299,7 @@ def test_file_that_changes_before_it_is_read(
 
 @pytest.mark.parametrize("change", [grow, shrink])
 def test_file_that_changes_while_it_is_read(tmp_path: Path, change: Callable[[Path], None]) -> None:
-    """The same holds while it is being read."""
+    """A file that changes while it is read is not published."""
     write(tmp_path / "s", {"b": bytes(3 * CHUNK)})
     with pytest.raises(BadStore, match="has changed its size while"):
         publish(tmp_path / "s", lambda cid, block: change(tmp_path / "s" / "b"))
@@ -315,7 +315,7 @@ def test_file_that_changes_while_it_is_read(tmp_path: Path, change: Callable[[Pa
     ids=["entries", "depth", "size"],
 )
 def test_limits(tmp_path: Path, limits: TreeLimits, enough: TreeLimits) -> None:
-    """What exceeds a limit is refused before anything is read; what reaches it exactly is not."""
+    """A tree beyond a limit is refused before anything is read; one that just reaches it is not."""
     write(tmp_path / "s", {"a": "x", "b/c/d": "yz"})
     with pytest.raises(BadStore, match=r"over 3 entries|more than 2"):
         publish(tmp_path / "s", refuse, limits=limits)
@@ -323,7 +323,7 @@ def test_limits(tmp_path: Path, limits: TreeLimits, enough: TreeLimits) -> None:
 
 
 def test_names_with_the_same_hash(tmp_path: Path) -> None:
-    """A large directory that cannot be sharded is refused like any other that cannot be published."""
+    """A large directory that cannot be sharded is refused like others that cannot be published."""
     names = [f"{number:03}".ljust(255, "-") for number in range(910)]
     write(tmp_path / "s", dict.fromkeys([*names, "the-first-name-1", "n\x1e@H:(vz\x04$<wNqC\x14"], ""))
     with pytest.raises(BadStore, match=r"s' cannot be published: .*the same hash"):
@@ -331,7 +331,7 @@ def test_names_with_the_same_hash(tmp_path: Path) -> None:
 
 
 def test_progress(tmp_path: Path) -> None:
-    """Progress never goes back, knows the total, is not told for every piece, and ends when all is read."""
+    """Progress only grows, knows the total, is not reported for each piece, and ends at the total."""
     write(tmp_path / "s", {"a": bytes(5 * 1024 * 1024 + 1), "b/c": b"x" * 10, ".d": b"y"})
     told: list[TransferProgress] = []
     root = publish(tmp_path / "s", drop, on_progress=told.append)
@@ -342,7 +342,7 @@ def test_progress(tmp_path: Path) -> None:
 
 
 def test_progress_of_nothing(tmp_path: Path) -> None:
-    """An empty directory ends, too."""
+    """The end of an empty directory is reported, too."""
     (tmp_path / "s").mkdir()
     told: list[TransferProgress] = []
     assert publish(tmp_path / "s", drop, on_progress=told.append).size == 0
@@ -350,14 +350,14 @@ def test_progress_of_nothing(tmp_path: Path) -> None:
 
 
 def open_files() -> Iterator[str]:
-    """The paths of all files that this process has open."""
+    """Yield the paths of all files that this process has open."""
     for number in os.listdir("/proc/self/fd"):
         with contextlib.suppress(FileNotFoundError):
             yield os.readlink(f"/proc/self/fd/{number}")
 
 
 def test_stopped_at_any_moment(tmp_path: Path) -> None:
-    """It ends soon after it is told to, wherever it is, and leaves no file open."""
+    """When `stopped` returns true, wherever that is, the work ends soon and leaves no file open."""
     write(tmp_path / "s", {"a": bytes(2 * CHUNK), "b/c/d": "x"})
     (tmp_path / "s" / "e").symlink_to("a")
     for asked in range(1000):
@@ -372,7 +372,7 @@ def test_stopped_at_any_moment(tmp_path: Path) -> None:
 
 
 def test_what_put_raises_comes_out(tmp_path: Path) -> None:
-    """A full disk, or a cancelled caller, is nobody's bad store."""
+    """An error of `put`, such as a full disk, comes out as it is."""
 
     class Full(Exception):
         pass

@@ -26,7 +26,7 @@ TREES = st.recursive(
 
 
 def make(directory: Path, content: dict[str, object], order: int = 1) -> None:
-    """Make a tree, its entries in either order."""
+    """Make a tree; its entries may be made in either order."""
     directory.mkdir()
     for name, inside in list(content.items())[::order]:
         match inside:
@@ -38,7 +38,7 @@ def make(directory: Path, content: dict[str, object], order: int = 1) -> None:
 
 
 def visible(content: dict[str, object]) -> dict[str, object]:
-    """What is left of a tree without what does not count."""
+    """Return a tree without what does not count."""
     return {
         name: visible(inside) if isinstance(inside, dict) else inside
         for name, inside in content.items()
@@ -47,14 +47,14 @@ def visible(content: dict[str, object]) -> dict[str, object]:
 
 
 def digest(directory: Path) -> str:
-    """The digest of a directory as it is now."""
+    """Return the digest of a directory as it is now."""
     return tree.digest(directory, tree.scan(directory))
 
 
 @settings(max_examples=60, deadline=None)
 @given(TREES, TREES)
 def test_digests_are_equal_for_equal_trees_only(one: dict[str, object], other: dict[str, object]) -> None:
-    """The digest tells trees apart exactly when what counts in them differs, however they were made."""
+    """Digests differ exactly if what counts in the trees differs, however they were made."""
     with tempfile.TemporaryDirectory() as directory:
         root = Path(directory)
         make(root / "one", one)
@@ -67,7 +67,7 @@ def test_digests_are_equal_for_equal_trees_only(one: dict[str, object], other: d
 @settings(max_examples=40, deadline=None)
 @given(TREES)
 def test_copies_are_equal(content: dict[str, object]) -> None:
-    """A copy has the same digest and the same size, and holds nothing that does not count."""
+    """A copy has the same digest and size, and nothing that does not count."""
     with tempfile.TemporaryDirectory() as directory:
         root = Path(directory)
         make(root / "one", content)
@@ -79,7 +79,7 @@ def test_copies_are_equal(content: dict[str, object]) -> None:
 
 
 def test_the_digest_is_stable(tmp_path: Path) -> None:
-    """It is the same in every release and on every machine, or pools would fall apart."""
+    """The digest is the same in every release and on every machine, or pools would fall apart."""
     root = write(tmp_path / "t", {"run.py": "print(1)\n", "lib/x.py": ""})
     (root / "run.py").chmod(0o744)
     (root / "link").symlink_to("lib/x.py")
@@ -87,7 +87,7 @@ def test_the_digest_is_stable(tmp_path: Path) -> None:
 
 
 def test_scan(tmp_path: Path) -> None:
-    """Entries are told with their kinds, sorted, each directory first; what is hidden is not."""
+    """Entries come with their kinds, sorted, each directory first; hidden ones are left out."""
     root = write(tmp_path / "t", {"b": "xyz", "a/c": "", ".git/x": "", "a/__pycache__/c.pyc": "", "a/.x": ""})
     (root / "b").chmod(0o700)
     (root / "a" / "up").symlink_to("../b")
@@ -101,7 +101,7 @@ def test_scan(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("target", ["..", "../secret", "/etc/passwd", "a/../../secret", "around/../secret"])
 def test_links_that_lead_out(tmp_path: Path, target: str) -> None:
-    """A link out of the tree is refused, also by way of another link."""
+    """A link out of the tree is refused, even if it leads out by another link."""
     root = write(tmp_path / "t", {"a/b/c": ""})
     (tmp_path / "secret").write_text("x")
     (root / "a" / "b" / "around").symlink_to("../..")
@@ -112,7 +112,7 @@ def test_links_that_lead_out(tmp_path: Path, target: str) -> None:
 
 
 def test_absolute_links(tmp_path: Path) -> None:
-    """A link by a whole path is refused even if it stays inside: in a copy it would lead to the original."""
+    """An absolute link is refused even if it stays inside: a copy of it would lead to the original."""
     root = write(tmp_path / "t", {"a": ""})
     (root / "link").symlink_to(root / "a")
     with pytest.raises(BadStore, match="leads out of"):
@@ -131,7 +131,7 @@ def test_links_inside(tmp_path: Path, target: str) -> None:
 
 
 def test_special_files(tmp_path: Path) -> None:
-    """Pipes and sockets are refused, and do not block whoever looks at them."""
+    """Pipes and sockets are refused, and block nobody."""
     os.mkfifo(write(tmp_path / "pipe", {}) / "x")
     with socket.socket(socket.AF_UNIX) as sock:
         sock.bind(str(write(tmp_path / "socket", {}) / "x"))
@@ -164,7 +164,7 @@ def test_a_link_in_the_place_of_a_file(tmp_path: Path) -> None:
 
 
 def test_a_file_that_grows_is_cut(tmp_path: Path) -> None:
-    """No more is copied than was scanned."""
+    """A copy has no more bytes than were scanned."""
     root = write(tmp_path / "t", {"a": "x"})
     entries = tree.scan(root)
     (root / "a").write_text("xxxx")
@@ -173,7 +173,7 @@ def test_a_file_that_grows_is_cut(tmp_path: Path) -> None:
 
 
 def test_limits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Too many entries and too deep a directory are refused; the limits themselves are not."""
+    """Too many entries, or too many directories inside one another, are refused; the limits are not."""
     monkeypatch.setattr(tree, "MAX_ENTRIES", 4)
     monkeypatch.setattr(tree, "MAX_DEPTH", 3)
     assert len(tree.scan(write(tmp_path / "few", {"a/b/c": "", "a/d": ""}))) == 4

@@ -50,7 +50,7 @@ def test_equal_stores_are_one_pool(store: Path, tmp_path: Path) -> None:
 
 
 def test_every_difference_makes_another_pool(store: Path) -> None:
-    """Another content, name, permission or interpreter gives another pool, and the old one when undone."""
+    """Other content, names, permissions or interpreters make another pool; undone, the old one."""
     place = interpreter(store, "a")
     pools = [DirectoryStore(store).pool]
     (place / "run.py").write_text("1")
@@ -70,13 +70,13 @@ def test_every_difference_makes_another_pool(store: Path) -> None:
 
 
 def test_an_explicit_pool(store: Path) -> None:
-    """A given name is taken as it is."""
+    """A pool's name that the caller gives is used as it is."""
     assert DirectoryStore(store, "ours").pool == "ours"
     assert single(interpreter(store, "a"), "ours").pool == "ours"
 
 
 def test_no_store(tmp_path: Path) -> None:
-    """A store that is not there, is a file, or cannot be looked at is refused in one line."""
+    """A path without a directory that can be read is refused in one line."""
     (tmp_path / "file").write_text("")
     refused = {"nothing": "there is no", "file": "is no directory", "x" * 300: "too long", "a\0b": "null"}
     for path, why in refused.items():
@@ -87,7 +87,7 @@ def test_no_store(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("place", ["", "echo", "echo/run.py", "echo/lib"])
 def test_unreadable(store: Path, place: str) -> None:
-    """What cannot be read is refused with its name, not left out: peers would differ without knowing."""
+    """An interpreter that cannot be read is refused, not left out: peers would differ unnoticed."""
     write(interpreter(store, "echo"), {"lib/x": ""})
     (store / place).chmod(0)
     if os.access(store / place, os.R_OK):
@@ -110,18 +110,18 @@ def test_odd_names(store: Path, name: str) -> None:
 
 @pytest.mark.parametrize("name", ["", ".", "..", ".x", "a/b", "/a", "a\0", "a,b", "ä" * 128])
 def test_flaws(name: str) -> None:
-    """These are no names of interpreters, wherever they come from."""
+    """These texts cannot be names of interpreters."""
     assert flaw_of(name)
 
 
 @pytest.mark.parametrize("name", ["echo", "multi_echo", "a.b-c", "ä" * 127, "名", "-"])
 def test_names(name: str) -> None:
-    """These are."""
+    """These texts can be names of interpreters."""
     assert flaw_of(name) is None
 
 
 def test_an_interpreter_elsewhere(store: Path, tmp_path: Path) -> None:
-    """A link to an interpreter outside the store is refused; one inside is another name for it."""
+    """A link to an interpreter outside the store is refused; a link inside is another name."""
     interpreter(store, "a")
     (store / "b").symlink_to("a")
     assert DirectoryStore(store).names() == ("a", "b")
@@ -131,14 +131,14 @@ def test_an_interpreter_elsewhere(store: Path, tmp_path: Path) -> None:
 
 
 def test_a_refused_interpreter_is_named(store: Path) -> None:
-    """What is wrong inside an interpreter is told with its name."""
+    """An error inside an interpreter names the interpreter."""
     (interpreter(store, "bad") / "data").symlink_to("/etc/passwd")
     with pytest.raises(BadStore, match="cannot use the interpreter bad: the link 'data' leads out"):
         DirectoryStore(store)
 
 
 def test_single(store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """One directory is a store with one interpreter, by any path, and whatever is beside it."""
+    """One directory is a store with one interpreter, by any path, whatever is beside it."""
     place = interpreter(store, "echo", run="1")
     interpreter(store, "b,d")
     source = single(place)
@@ -152,7 +152,7 @@ def test_single(store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_single_refuses(store: Path) -> None:
-    """What is no interpreter is refused, with what it lacks."""
+    """A directory that is no interpreter is refused, and the error names the missing files."""
     for path, why in [("nothing", "there is no"), ("", "no init.py and no run.py")]:
         with pytest.raises(BadStore, match=why):
             single(store / path)
@@ -164,7 +164,7 @@ def test_single_refuses(store: Path) -> None:
 
 
 async def test_fetch(store: Path, tmp_path: Path) -> None:
-    """A fetched interpreter has the content of the store's, and is only for its owner."""
+    """A fetched interpreter has the store's content, and only its owner may read it."""
     place = interpreter(store, "echo", run="1")
     (place / "run.py").chmod(0o755)
     source = DirectoryStore(store)
@@ -178,7 +178,7 @@ async def test_fetch(store: Path, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("change", ["content", "size", "gone"])
 async def test_fetch_after_a_change(store: Path, tmp_path: Path, change: str) -> None:
-    """What is not as it was when the store was opened is not handed out: the pool's name would be wrong."""
+    """An interpreter that changed since the store was opened is refused: it is another pool's."""
     place = interpreter(store, "echo", run="1")
     source = DirectoryStore(store)
     if change == "gone":
@@ -190,7 +190,7 @@ async def test_fetch_after_a_change(store: Path, tmp_path: Path, change: str) ->
 
 
 async def test_it_is_open_and_keeps_nothing(store: Path) -> None:
-    """What it holds is known from the start, and nothing need be kept for others."""
+    """A directory is open from the start, and keeps nothing for others."""
     interpreter(store, "echo")
     source = DirectoryStore(store)
     assert source.opened

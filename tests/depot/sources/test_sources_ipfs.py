@@ -1,4 +1,4 @@
-"""A store of interpreters in IPFS: what counts as one, and what is kept of it."""
+"""A store of interpreters in IPFS: what counts as an interpreter, and what is kept."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Make = Callable[..., Path]
 
 @pytest.fixture
 def backend(tmp_path: Path) -> Iterator[EmbeddedBackend]:
-    """A new one, with nobody to ask."""
+    """A new backend, with no peer to ask."""
     database = Database(tmp_path / "store.db")
     yield EmbeddedBackend(BlockStore(tmp_path / "blocks"), Pins(database))
     database.close()
@@ -30,7 +30,7 @@ def backend(tmp_path: Path) -> Iterator[EmbeddedBackend]:
 
 @pytest.fixture
 def make(tmp_path: Path) -> Make:
-    """Makes a store of interpreters of these names."""
+    """Make a store of interpreters with these names."""
 
     def build(*names: str, where: str = "tree") -> Path:
         place = tmp_path / where
@@ -68,7 +68,7 @@ async def test_only_interpreters_count(backend: EmbeddedBackend, make: Make, tmp
 
 
 async def test_a_store_below_another_directory(backend: EmbeddedBackend, make: Make, tmp_path: Path) -> None:
-    """A path names its pool, and leads to the interpreters that are there."""
+    """A path names its pool, and leads to the interpreters below it."""
     make("echo", where="parent/deep/store")
     root = await backend.publish(tmp_path / "parent")
     source = IpfsSource(backend, ContentPath.parse(f"/ipfs/{root}/deep/store/"))
@@ -77,7 +77,7 @@ async def test_a_store_below_another_directory(backend: EmbeddedBackend, make: M
 
 
 async def test_what_is_installed_is_kept(backend: EmbeddedBackend, make: Make, tmp_path: Path) -> None:
-    """Retained versions and the top of the store outlast a collection; released ones go at once."""
+    """Retained versions and the top of the store survive a collection; released ones go at once."""
     root = await backend.publish(make("echo", "pi"))
     source = IpfsSource(backend, ContentPath(root))
     await source.open()
@@ -99,7 +99,7 @@ async def test_what_is_installed_is_kept(backend: EmbeddedBackend, make: Make, t
 
 
 async def test_no_store(backend: EmbeddedBackend, make: Make) -> None:
-    """A file, an interpreter, a directory without any, and what nobody has, are told apart."""
+    """A file, an interpreter, a directory without interpreters and missing content have different errors."""
     root = await backend.publish(make("echo"))
 
     async def fails(path: ContentPath) -> str:
@@ -117,7 +117,7 @@ async def test_no_store(backend: EmbeddedBackend, make: Make) -> None:
 
 
 async def test_an_interpreter_that_nobody_has(backend: EmbeddedBackend, make: Make, tmp_path: Path) -> None:
-    """Without the first block of each interpreter the store is not open: it might be taken for none."""
+    """The store opens only with the first block of each entry: an interpreter could be overlooked."""
     root = await backend.publish(make("echo", "pi"))
     pi = await backend.resolve(ContentPath(root, ("pi",)))
     BlockStore(tmp_path / "blocks").delete(pi)
@@ -128,7 +128,7 @@ async def test_an_interpreter_that_nobody_has(backend: EmbeddedBackend, make: Ma
 
 
 async def test_publishing_a_directory(backend: EmbeddedBackend, make: Make, tmp_path: Path) -> None:
-    """The store of a start takes the place of that of the last one; what is none leaves nothing."""
+    """A store that a daemon publishes replaces the last one; a directory that is none leaves nothing."""
     store = make("echo")
     first = await publish_store(backend, store, None)
     make("pi")
