@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from random import Random
+from typing import Any
 
 import attrs
 import pytest
@@ -52,11 +54,11 @@ fields = st.builds(
     st.frozensets(names),
 )
 PLAIN = PeerView(peer=PeerId("a"), has_interpreter=True, slots=2, running=0)
-LAZY = {"has_interpreter": False, "could_install": True}
+LAZY: dict[str, Any] = {"has_interpreter": False, "could_install": True}
 
 
 @given(fields, names | st.none(), st.randoms())
-def test_the_order_of_the_candidates_does_not_matter(some: Field, prefer, rng) -> None:
+def test_the_order_of_the_candidates_does_not_matter(some: Field, prefer: PeerId | None, rng: Random) -> None:
     """Equal knowledge gives equal choices."""
     shuffled = some.views.copy()
     rng.shuffle(shuffled)
@@ -64,7 +66,7 @@ def test_the_order_of_the_candidates_does_not_matter(some: Field, prefer, rng) -
 
 
 @given(fields, names | st.none())
-def test_an_able_peer_is_chosen_if_there_is_one(some: Field, prefer) -> None:
+def test_an_able_peer_is_chosen_if_there_is_one(some: Field, prefer: PeerId | None) -> None:
     """The chosen peer can take the rank; nobody is chosen only when no peer can."""
     chosen = some.elect(prefer=prefer)
     assert chosen in some.able if some.able else chosen is None
@@ -119,9 +121,11 @@ def test_no_peer_installs_while_another_has_room(some: Field) -> None:
         "less blame", "less load for its slots", "nearer",
     ],
 )  # fmt: skip
-def test_what_counts_first(worse: dict[str, object], better: dict[str, object]) -> None:
+def test_what_counts_first(worse: dict[str, Any], better: dict[str, Any]) -> None:
     """Each criterion decides before all those after it, and even against the order of names."""
-    views, blame, tried = [], {}, set()
+    views: list[PeerView] = []
+    blame: dict[PeerId, int] = {}
+    tried: set[PeerId] = set()
     for peer, changes in ((PeerId("a"), worse), (PeerId("z"), better)):
         changes = dict(changes)
         blame[peer] = changes.pop("blame", 0)

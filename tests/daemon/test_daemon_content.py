@@ -11,6 +11,7 @@ import trio
 from pool_scenes import PROGRAMS, eventually
 from trio.testing import MockClock
 
+from mpi_actors.actors import Mailbox
 from mpi_actors.content.bitswap.exchange import Exchange
 from mpi_actors.content.fetcher import PROVIDER_WAIT, PeerFetcher
 from mpi_actors.content.formats.cid import Cid
@@ -67,7 +68,7 @@ class World:
         """Return the providers of a daemon, kept up to date."""
         peers = Providers(daemon, addresses)
         daemon.stock_bus.listen(peers.on_change)
-        self.nursery.start_soon(peers.run, None)
+        self.nursery.start_soon(peers.run, Mailbox("providers"))
         return peers
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import asynccontextmanager
 
 import pytest
 import trio
@@ -78,10 +78,12 @@ class LazyLauncher(FunctionLauncher):
         if self.flaw:
             raise InstallFailed(self.flaw)
 
-    def launch(self, order: Order) -> AbstractAsyncContextManager[Program]:
+    @asynccontextmanager
+    async def launch(self, order: Order) -> AsyncIterator[Program]:
         if order.program not in self.installed:
             raise UnknownInterpreter(f"no interpreter {order.program!r} is installed here")
-        return super().launch(order)
+        async with super().launch(order) as program:
+            yield program
 
 
 @asynccontextmanager

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TypeVar, cast
 
 import attrs
 import pytest
@@ -23,10 +23,13 @@ from mpi_actors.events import (
 )
 from mpi_actors.ids import JobId, PeerId
 from mpi_actors.jobs.effects import Effects
+from mpi_actors.lanes.router import Router
 from mpi_actors.wire.messages import ChoiceNoted, EndJob, Placed, Placement, StartRank, StopRank
 
 JOB = JobId("0123456789abcdef")
 HOME, OTHER = PeerId("home"), PeerId("other")
+
+Seen = TypeVar("Seen", bound=Event)
 
 
 @attrs.define
@@ -57,16 +60,16 @@ class Scene:
     def __init__(self, *able: PeerId) -> None:
         spec = JobSpec(job=JOB, program="echo", size=2, args=("x",), home=HOME)
         self.decisions = JobDecisions(spec)
-        self.router: Any = RecordingRouter()
+        self.router = RecordingRouter()
         self.events: list[Event] = []
         self.ends: list[End] = []
         bus = EventBus()
-        bus.emit = self.events.append  # type: ignore[method-assign]
-        self.effects = Effects(self.decisions, self.router, bus, self.ends.append)
+        bus.listen(self.events.append)
+        self.effects = Effects(self.decisions, cast("Router", self.router), bus, self.ends.append)
         views = [PeerView(peer=peer, has_interpreter=True, slots=1, running=0) for peer in able]
         self.actions = self.decisions.begin(views, 0.0)
 
-    def seen(self, kind: type[Event]) -> list[Event]:
+    def seen(self, kind: type[Seen]) -> list[Seen]:
         """The events of a kind."""
         return [event for event in self.events if isinstance(event, kind)]
 
@@ -94,7 +97,9 @@ def test_a_new_order_carries_the_name_that_the_program_was_given() -> None:
     scene = Scene(HOME)
     scene.decisions.on_rank_started(0, 0, 1.0, processor="alpha")
     scene.effects.carry_out([PlaceRank(0, 1, HOME)])
-    assert scene.router.told[-1][1].processor == "alpha"
+    _, order = scene.router.told[-1]
+    assert isinstance(order, StartRank)
+    assert order.processor == "alpha"
 
 
 def test_all_hosts_but_home_learn_of_a_place() -> None:

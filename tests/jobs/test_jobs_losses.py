@@ -68,7 +68,7 @@ def scripts(draw: st.DrawFn) -> Script:
     transfers = draw(
         st.lists(
             st.builds(
-                lambda pair, pause, size: Transfer(*pair, pause, size),
+                lambda pair, pause, size: Transfer(pair[0], pair[1], pause, size),
                 ends,
                 st.sampled_from([0.0, 0.0, 0.01, 0.3, 1.0]),
                 st.sampled_from([16, 16, 100, 70_000, 1_500_000]),

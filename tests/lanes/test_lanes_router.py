@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from typing import Any
 
 import attrs
 import pytest
@@ -129,7 +130,7 @@ class Fabric:
                     self.routers[at].mark_ready(endpoint, endpoint.lane(source))
 
 
-def frame(src: int = 1, dst: int = 2, **changes: object) -> Frame:
+def frame(src: int = 1, dst: int = 2, **changes: Any) -> Frame:
     return attrs.evolve(Frame(FrameKind.DATA, JOB, src, dst, 0, 0, total=1, payload=b"x"), **changes)
 
 
@@ -203,7 +204,7 @@ def test_messages_arrive_once_and_in_order_whatever_way_they_take(plan: list[tup
         elif step == "replace":
             # the new incarnation sends again what the old one sent
             old = fabric.members[1].endpoint
-            said = [old.log.read(stored) for stored in old.lane(2).outgoing._stored]
+            said = [bytes(old.log.read(stored)) for stored in old.lane(2).outgoing._stored]
             fabric.routers[ANN].detach(old)
             old.close()
             incarnation += 1

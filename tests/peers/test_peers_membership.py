@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import attrs
 import pytest
@@ -10,7 +10,10 @@ import pytest
 from mpi_actors.errors import BadFrame, ProtocolError
 from mpi_actors.events import Event, EventBus, PeerJoined, PeerLost, PeerOffers
 from mpi_actors.ids import PeerId
+from mpi_actors.lanes.router import Router
 from mpi_actors.lanes.routes import PeerGone
+from mpi_actors.net.link import Link
+from mpi_actors.peers.announcer import Announcer
 from mpi_actors.peers.membership import Membership
 from mpi_actors.peers.roster import PeerRecord, Roster, StockBus
 from mpi_actors.wire.messages import Capacity, KnownPeers, PeerAddress, Stock
@@ -39,24 +42,25 @@ class Scene:
 
     def __init__(self) -> None:
         self.roster, self.stock_news = Roster(), [0]
-        self.router: Any = Part()
-        self.announcer: Any = Part()
-        self.transport: Any = Part()
+        self.router = Part()
+        self.announcer = Part()
+        self.transport = Part()
+        self.links: dict[PeerId, Part] = {}
         self.events: list[Event] = []
         self.found: list[tuple[str, ...]] = []
         self.offers: list[PeerId] = []
         self.gone: list[PeerGone] = []
         bus, stock_bus = EventBus(), StockBus()
-        bus.emit = self.events.append  # type: ignore[method-assign]
+        bus.listen(self.events.append)
         stock_bus.listen(self.on_stock_news)
         self.membership = Membership(
             pool="pool",
             transport=self.transport,
             roster=self.roster,
             stock_bus=stock_bus,
-            router=self.router,
+            router=cast("Router", self.router),
             bus=bus,
-            announcer=self.announcer,
+            announcer=cast("Announcer", self.announcer),
             find=lambda addresses: self.found.append(tuple(addresses)),
             on_offer=self.offers.append,
             on_gone=self.gone.append,
@@ -68,10 +72,10 @@ class Scene:
 
     def join(self, peer: PeerId) -> PeerRecord:
         """A peer's session comes up."""
-        link: Any = Part()
+        self.links[peer] = Part()
         record = PeerRecord(
             peer=peer,
-            link=link,
+            link=cast("Link", self.links[peer]),
             instance=f"{peer} once",
             agent="test",
             addresses=(f"/memory/{peer}",),
@@ -99,10 +103,10 @@ def test_a_peer_that_joins_is_known_everywhere() -> None:
     assert scene.events == [PeerJoined(peer=ANN, address="/memory/ann", interpreters=("echo",))]
     assert scene.announcer.calls == [("greet", ann)]
     assert (scene.offers, scene.stock_news) == ([ANN], [1])
-    bob = scene.join(BOB)
+    scene.join(BOB)
     known = KnownPeers((PeerAddress(ANN, ("/memory/ann",)),))
-    assert bob.link.calls == [("send_control", known)]
-    assert ann.link.calls == []
+    assert scene.links[BOB].calls == [("send_control", known)]
+    assert scene.links[ANN].calls == []
 
 
 def test_a_peer_that_leaves_is_gone_everywhere() -> None:

@@ -18,8 +18,12 @@ from mpi_actors.wire.channel import HEADER_SIZE, ChannelDecoder, ChannelKind, Ch
 LANE, PLACED, COMPANY = ChannelKind.LANE, ChannelKind.PLACED, ChannelKind.COMPANY
 
 
+Ends = tuple[Channel, socket.socket]
+Heard = list[tuple[ChannelMessage, list[int]]]
+
+
 @pytest.fixture
-def ends() -> Iterator[tuple[Channel, socket.socket]]:
+def ends() -> Iterator[Ends]:
     """A channel, and the rank's end of it."""
     near, far = socket.socketpair()
     near.setblocking(False)
@@ -29,12 +33,11 @@ def ends() -> Iterator[tuple[Channel, socket.socket]]:
         yield channel, far
 
 
-Heard = list[tuple[ChannelMessage, list[int]]]
-
-
 async def read(far: socket.socket, count: int, most: int = HEADER_SIZE) -> Heard:
     """The next messages, each with the descriptors that came with its first byte."""
-    decoder, found, descriptors = ChannelDecoder(), [], []
+    decoder = ChannelDecoder()
+    found: Heard = []
+    descriptors: list[int] = []
     while len(found) < count:
         await trio.lowlevel.wait_readable(far)
         data, ancillary, _, _ = far.recvmsg(most, socket.CMSG_SPACE(64))
@@ -46,7 +49,7 @@ async def read(far: socket.socket, count: int, most: int = HEADER_SIZE) -> Heard
     return found
 
 
-async def test_each_lane_comes_with_its_own_message(ends, nursery: trio.Nursery) -> None:
+async def test_each_lane_comes_with_its_own_message(ends: Ends, nursery: trio.Nursery) -> None:
     """A descriptor comes with the first byte of a LANE, none with others; the daemon keeps no copy."""
     channel, far = ends
     before = len(os.listdir("/proc/self/fd"))
@@ -67,7 +70,7 @@ async def test_each_lane_comes_with_its_own_message(ends, nursery: trio.Nursery)
     assert len(os.listdir("/proc/self/fd")) == before
 
 
-async def test_of_what_is_overtaken_only_the_newest_is_kept(ends, nursery: trio.Nursery) -> None:
+async def test_of_what_is_overtaken_only_the_newest_is_kept(ends: Ends, nursery: trio.Nursery) -> None:
     """Of lanes to one rank, and of COMPANY, the channel drops an unsent older one, and closes that lane."""
     channel, far = ends
     pairs = [socket.socketpair() for _ in range(3)]
@@ -87,7 +90,7 @@ async def test_of_what_is_overtaken_only_the_newest_is_kept(ends, nursery: trio.
         far_end.close()
 
 
-async def test_what_is_left_unread_is_bounded(ends) -> None:
+async def test_what_is_left_unread_is_bounded(ends: Ends) -> None:
     """A rank that never reads is an error, and does not exhaust the daemon's memory."""
     channel, _ = ends
     for _ in range(MAX_WAITING):
@@ -96,7 +99,7 @@ async def test_what_is_left_unread_is_bounded(ends) -> None:
         channel.post(ChannelMessage(PLACED, 1, 1))
 
 
-async def test_more_than_a_socket_holds_is_written_as_it_is_read(ends, nursery: trio.Nursery) -> None:
+async def test_more_than_a_socket_holds_is_written_as_it_is_read(ends: Ends, nursery: trio.Nursery) -> None:
     """A full socket does not tear messages."""
     channel, far = ends
     sent = [ChannelMessage(ChannelKind.ASK, number=n, text="x" * 100_000) for n in range(20)]
@@ -107,7 +110,7 @@ async def test_more_than_a_socket_holds_is_written_as_it_is_read(ends, nursery: 
     assert [message for message, _ in await read(far, 20, 1 << 16)] == sent
 
 
-async def test_a_closed_channel_takes_and_says_nothing(ends, nursery: trio.Nursery) -> None:
+async def test_a_closed_channel_takes_and_says_nothing(ends: Ends, nursery: trio.Nursery) -> None:
     """Closing wakes the tasks that wait; a lane that is posted later is closed."""
     channel, far = ends
     results: list[list[ChannelMessage]] = []
@@ -131,7 +134,7 @@ async def test_a_closed_channel_takes_and_says_nothing(ends, nursery: trio.Nurse
         pair[1].close()
 
 
-async def test_nonsense_is_a_protocol_error(ends) -> None:
+async def test_nonsense_is_a_protocol_error(ends: Ends) -> None:
     """The end of the channel is an empty list."""
     channel, far = ends
     far.send(bytes(HEADER_SIZE))

@@ -16,7 +16,7 @@ from mpi_actors.errors import InstallFailed, UnknownInterpreter
 from mpi_actors.ids import JobId
 from mpi_actors.process import Warden
 from mpi_actors.programs.processes import ProcessLauncher
-from mpi_actors.programs.program import Order
+from mpi_actors.programs.program import ChannelTalk, Order
 from mpi_actors.wire.stdio import LogText
 
 PROGRAM = "import sys; print('Log,ready', flush=True); sys.stdin.readline()"
@@ -75,6 +75,7 @@ async def test_an_interpreter_is_in_use_as_long_as_its_process_lives(
     await launcher.ensure("wait")
     with trio.fail_after(DEADLINE):
         async with launcher.launch(ORDER) as program:
+            assert not isinstance(program, ChannelTalk)
             assert await program.commands() == [LogText(b"ready")]
             assert shelf.in_use["wait"] == 1
             async with launcher.launch(attrs.evolve(ORDER, rank=1)):
@@ -93,6 +94,7 @@ async def test_a_cancelled_launch_leaves_nothing(
     await launcher.ensure("wait")
     with trio.fail_after(DEADLINE), trio.CancelScope() as scope:
         async with launcher.launch(ORDER) as program:
+            assert not isinstance(program, ChannelTalk)
             assert await program.commands() == [LogText(b"ready")]
             scope.cancel()
             await program.commands()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from typing import TypeVar
 
 import attrs
 import trio
@@ -24,6 +25,8 @@ from mpi_actors.wire.codec import ControlDecoder, encode
 from mpi_actors.wire.frame import Frame
 from mpi_actors.wire.messages import Accepted, Capacity, ControlMessage, Hello
 from mpi_actors.wire.preamble import TOKEN_SIZE, Preamble, StreamKind
+
+Message = TypeVar("Message", bound=ControlMessage)
 
 RING = tuple(str(3 * (lap + 1)) for lap in range(10))
 """What rank 0 of a `ring` of three logs."""
@@ -84,7 +87,7 @@ class RawLink:
         """Send data frames."""
         await self.data.send_all(b"".join(frame.header() + bytes(frame.payload) for frame in frames))
 
-    async def hear(self, kind: type[ControlMessage]) -> ControlMessage:
+    async def hear(self, kind: type[Message]) -> Message:
         """Wait for a message of that class; others are kept in `heard`."""
         while not (found := [message for message in self.heard if isinstance(message, kind)]):
             data = await self.control.receive_some()
@@ -125,7 +128,8 @@ class Stranger:
         for kind in (StreamKind.CONTROL, StreamKind.DATA):
             streams.append(await self.stream(to))
             await streams[-1].send_all(Preamble(kind, token).encode())
-        return RawLink(*streams)
+        control, data = streams
+        return RawLink(control, data)
 
     async def greeted(self, to: Daemon, hello: Hello | None = None) -> RawLink:
         """Open a link and exchange hellos, so that the stranger is a member of the pool."""

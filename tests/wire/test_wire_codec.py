@@ -46,7 +46,7 @@ def raw(number: int, body: Any, length: int | None = None) -> bytes:
 
 def fields(message: Any, **changes: Any) -> dict[str, Any]:
     """The fields of a message as the wire has them, some of them changed."""
-    return msgspec.msgpack.decode(msgspec.msgpack.encode(message)) | changes
+    return msgspec.msgpack.decode(msgspec.msgpack.encode(message), type=dict[str, Any]) | changes
 
 
 def test_every_message_has_a_number_and_is_in_the_union() -> None:
