@@ -271,8 +271,7 @@ async def test_a_reset_of_nobody_fails_the_job(autojump_clock: MockClock) -> Non
     async def wild(rank: RankContext) -> None:
         # skip the check at the program's side, as a host that lies would
         rank._said.append(Reset(7))
-        rank._speak.set()
-        await trio.sleep_forever()
+        rank._speak.ring()
         await trio.sleep_forever()
 
     async with clean_pool(wild) as pool:
