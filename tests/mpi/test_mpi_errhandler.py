@@ -7,6 +7,7 @@ import pytest
 from mpi_actors.mpi import constants, errhandler
 from mpi_actors.mpi.errhandler import ERRHANDLER_NULL, ERRORS_RETURN
 from mpi_actors.mpi.errors.exception import Exception as MPIException
+from mpi_actors.mpi.rc import rc
 
 
 def test_a_program_can_have_a_limited_number_of_error_handlers() -> None:
@@ -65,5 +66,5 @@ def test_a_function_is_called_with_object_and_code_then_the_error_is_raised() ->
 )
 def test_rc_says_what_objects_begin_with(option: str, expected: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """The option is `mpi4py.rc.errors`."""
-    monkeypatch.setitem(errhandler.rc.__dict__, "errors", option)
+    monkeypatch.setitem(rc.__dict__, "errors", option)
     assert errhandler.initial_state().kind == expected

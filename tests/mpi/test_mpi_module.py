@@ -44,6 +44,20 @@ def test_every_name_of_the_interface_is_there() -> None:
     assert run_world(1, _missing, names) == [[]]
 
 
+def _declared() -> tuple[set[str], set[str]]:
+    from mpi_actors import MPI
+
+    return set(MPI.__annotations__), {
+        name for name in MPI.__all__ if type(getattr(MPI, name)) is MPI.Datatype
+    }
+
+
+def test_type_checkers_know_every_datatype() -> None:
+    """The module makes its datatypes' names from a table, and declares each of them."""
+    ((declared, there),) = run_world(1, _declared)
+    assert declared == there - {"DATATYPE_NULL"}
+
+
 def python(code: str, *, path: str = "", **environment: str) -> subprocess.CompletedProcess[str]:
     """Run code in a new interpreter, with folders on PYTHONPATH."""
     return subprocess.run(
@@ -129,7 +143,7 @@ def test_options_that_do_not_exist_are_refused() -> None:
     with pytest.raises(TypeError):
         rc(nonsense=3)
     with pytest.raises(AttributeError):
-        _ = rc.nonsense
+        _ = rc.nonsense  # type: ignore[attr-defined]
 
 
 def test_headers_say_that_there_is_no_interface_for_c() -> None:

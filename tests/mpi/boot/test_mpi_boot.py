@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Protocol
 
 import pytest
 from mpi_worlds import SHIM
@@ -68,23 +69,28 @@ class Rank:
         self.process.communicate()
 
 
+class Start(Protocol):
+    """Starts a rank in the test's folder."""
+
+    def __call__(self, *command: str, **environment: str) -> Rank: ...
+
+
 @pytest.fixture
-def start(tmp_path: Path) -> Iterator[type[Rank]]:
-    """A class that starts ranks in a folder of their own."""
+def start(tmp_path: Path) -> Iterator[Start]:
+    """A function that starts ranks in a folder of their own."""
     ranks = []
 
-    class InFolder(Rank):
-        def __init__(self, *command: str, **environment: str) -> None:
-            super().__init__(*command, cwd=tmp_path, **environment)
-            ranks.append(self)
+    def in_folder(*command: str, **environment: str) -> Rank:
+        ranks.append(Rank(*command, cwd=tmp_path, **environment))
+        return ranks[-1]
 
-    yield InFolder
+    yield in_folder
     for rank in ranks:
         rank.close()
 
 
 def test_a_program_ends_as_python_says_and_stays_until_the_daemon_releases_it(
-    start: type[Rank], tmp_path: Path
+    start: Start, tmp_path: Path
 ) -> None:
     """Python joins threads, calls exit functions, and flushes the output; MPI is finalized last."""
     (tmp_path / "script.py").write_text(
@@ -119,7 +125,7 @@ print("main", sys.argv, end="\\n", flush=False)
         ("sys.stdout = None", 0, ""),
     ],
 )
-def test_exit_codes(start: type[Rank], tmp_path: Path, statement: str, code: int, err: str) -> None:
+def test_exit_codes(start: Start, tmp_path: Path, statement: str, code: int, err: str) -> None:
     """They are Python's. A process that failed does not wait until the daemon releases it."""
     (tmp_path / "script.py").write_text(f"import sys\n{statement}\n")
     rank = start("script.py")
@@ -136,7 +142,7 @@ def unmarked(traceback: str) -> str:
     return "".join(line for line in traceback.splitlines(keepends=True) if set(line.strip()) - set("~^"))
 
 
-def test_the_daemon_hears_of_an_exception_first(start: type[Rank], tmp_path: Path) -> None:
+def test_the_daemon_hears_of_an_exception_first(start: Start, tmp_path: Path) -> None:
     """The daemon gets the program's own traceback, which it shows, before exit functions run."""
     script = tmp_path / "script.py"
     script.write_text(
@@ -164,7 +170,7 @@ def test_the_daemon_hears_of_an_exception_first(start: type[Rank], tmp_path: Pat
         ("raise KeyboardInterrupt\n", 130, "KeyboardInterrupt"),
     ],
 )
-def test_other_ways_to_fail(start: type[Rank], tmp_path: Path, source: str, code: int, last: str) -> None:
+def test_other_ways_to_fail(start: Start, tmp_path: Path, source: str, code: int, last: str) -> None:
     """The daemon's text ends with the error, and names no module of the library."""
     (tmp_path / "script.py").write_text(source)
     rank = start("script.py")
@@ -180,7 +186,7 @@ def test_other_ways_to_fail(start: type[Rank], tmp_path: Path, source: str, code
     [("print(3)", "3\n", ""), ("sys.exit(3)", "", ""), ("1 / 0", "", "Error in sys.excepthook:\n")],
 )
 def test_a_program_may_show_exceptions_itself(
-    start: type[Rank], tmp_path: Path, hook: str, out: str, err: str
+    start: Start, tmp_path: Path, hook: str, out: str, err: str
 ) -> None:
     """With its own `sys.excepthook`; then the daemon has nothing to show."""
     (tmp_path / "script.py").write_text(f"import sys\nsys.excepthook = lambda *_: {hook}\n[][0]\n")
@@ -214,7 +220,7 @@ import beside
     "command",
     ["folder/script.py x", "link.py", "-m package.module y -m", "-m package", "folder"],
 )
-def test_main_is_what_python_would_make_of_it(start: type[Rank], tmp_path: Path, command: str) -> None:
+def test_main_is_what_python_would_make_of_it(start: Start, tmp_path: Path, command: str) -> None:
     """Names in `__main__`, arguments, and the places of modules are those of `python` itself."""
     for folder in ("folder", "package"):
         (tmp_path / folder).mkdir()
@@ -234,7 +240,7 @@ def test_main_is_what_python_would_make_of_it(start: type[Rank], tmp_path: Path,
 
 
 @pytest.mark.parametrize("command", [["nowhere.py"], ["-m", "nowhere"]], ids=" ".join)
-def test_a_program_that_is_not_there(start: type[Rank], command: list[str]) -> None:
+def test_a_program_that_is_not_there(start: Start, command: list[str]) -> None:
     """Exit codes and texts are Python's."""
     plain = subprocess.run([sys.executable, *command], capture_output=True, text=True, check=False)
     rank = start(*command)
@@ -266,7 +272,7 @@ print(a, b)
 """
 
 
-def test_random_numbers_are_the_same_for_a_rank_that_runs_again(start: type[Rank], tmp_path: Path) -> None:
+def test_random_numbers_are_the_same_for_a_rank_that_runs_again(start: Start, tmp_path: Path) -> None:
     """Another seed, or another rank, gives other numbers."""
     (tmp_path / "script.py").write_text(SEEDED)
     results = []
@@ -278,7 +284,7 @@ def test_random_numbers_are_the_same_for_a_rank_that_runs_again(start: type[Rank
     assert len(set(results)) == 3
 
 
-def test_processes_that_a_rank_starts_are_not_that_rank(start: type[Rank], tmp_path: Path) -> None:
+def test_processes_that_a_rank_starts_are_not_that_rank(start: Start, tmp_path: Path) -> None:
     """A forked child ends without a word to the daemon; another program is a job of its own."""
     (tmp_path / "script.py").write_text(
         """
@@ -295,7 +301,7 @@ subprocess.run([sys.executable, "-c", "from mpi4py import MPI; print(MPI.COMM_WO
     assert rank.end() == ("5\n1\n", "", 0)
 
 
-def test_abort_ends_the_job_with_its_code(start: type[Rank], tmp_path: Path) -> None:
+def test_abort_ends_the_job_with_its_code(start: Start, tmp_path: Path) -> None:
     """`_set_abort_status` does so at the end of the program."""
     (tmp_path / "script.py").write_text("from mpi4py import MPI\nMPI.COMM_WORLD.Abort(9)\n")
     assert start("script.py").until(ChannelKind.ABORT).number == 9

@@ -11,6 +11,7 @@ import pytest
 from mpi_actors.mpi.engine import ANY_SOURCE, ANY_TAG, done_transfer
 from mpi_actors.mpi.engine.choices import Choices
 from mpi_actors.mpi.engine.engine import Engine
+from mpi_actors.mpi.engine.wiring import Wiring
 from mpi_actors.wire.channel import ChannelKind, ChannelMessage
 
 CONTEXT = 4
@@ -38,9 +39,10 @@ class Daemon:
 class Home:
     """What choices need of an engine; it counts waits, and what ends them happens in `while_waiting`."""
 
-    def __init__(self, size: int, wiring: Daemon) -> None:
+    def __init__(self, size: int, daemon: Daemon) -> None:
         self.size = size
-        self.wiring = wiring
+        self.daemon = daemon
+        self.wiring: Wiring = daemon
         self.lock = threading.RLock()
         self.waits: list[str] = []
         self.while_waiting: Callable[[], None] = lambda: None
@@ -62,7 +64,7 @@ def test_the_first_choice_waits_until_it_is_recorded() -> None:
     assert (choices.first, choices.recorded) == ("ANY_SOURCE", True)
     choices.commit("a test")
     assert choices.first == "ANY_SOURCE"
-    assert home.wiring.told == ["ANY_SOURCE"]
+    assert home.daemon.told == ["ANY_SOURCE"]
     assert home.waits == ["the coordinator to record a choice"]
 
 
@@ -70,7 +72,7 @@ def test_an_answer_that_comes_at_once_is_enough() -> None:
     """What was recorded while the daemon was being told is seen."""
     home = Home(2, Daemon())
     choices = Choices(home)
-    home.wiring.on_choice = choices.on_recorded
+    home.daemon.on_choice = choices.on_recorded
     home.wait_for = lambda done, words: home.waits.append(str(done()))  # type: ignore[method-assign]
     choices.commit("Iprobe")
     assert home.waits == ["True"]
@@ -81,7 +83,7 @@ def test_a_rank_that_is_alone_makes_no_choices() -> None:
     home = Home(1, Daemon())
     choices = Choices(home)
     choices.commit("ANY_SOURCE")
-    assert (choices.first, home.wiring.told, home.waits) == ("", [], [])
+    assert (choices.first, home.daemon.told, home.waits) == ("", [], [])
 
 
 def test_without_a_daemon_nobody_waits() -> None:

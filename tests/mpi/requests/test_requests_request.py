@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from mpi_worlds import run_world
 
@@ -64,9 +66,11 @@ def _several() -> None:
     comm.Barrier()
     for to in range(n):
         comm.send(me * n + to, dest=to, tag=9)
-    got = {}
+    got: dict[int, Any] = {}
     while (some := MPI.Request.waitsome(receives))[0] is not None:
         indices, objects = some
+        assert indices is not None
+        assert objects is not None
         got.update(zip(indices, objects, strict=True))
     assert got == {source: source * n + me for source in range(n)}
 

@@ -26,7 +26,9 @@ class Side:
         self.first = self.world < cut
         self.local = list(range(cut) if self.first else range(cut, size))
         self.remote = list(range(cut, size) if self.first else range(cut))
-        self.group = world.Split(int(self.first))
+        group = world.Split(int(self.first))
+        assert isinstance(group, MPI.Intracomm)
+        self.group = group
         self.comm = self.group.Create_intercomm(0, world, self.remote[0])
         self.rank = self.comm.Get_rank()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from random import Random
 from typing import Any
 
@@ -148,7 +149,7 @@ def bad_calls() -> list[Any]:
     one, two = array("q", [1]), array("q", [1, 2])
     freed = world.Dup()
     freed.Free()
-    calls = [
+    calls: list[Callable[[], object]] = [
         lambda: world.Bcast(one, size),
         lambda: world.Bcast(one, -1),
         lambda: world.bcast(1, size),
@@ -188,8 +189,8 @@ def test_wrong_arguments_are_found_before_anything_is_sent() -> None:
     """Each wrong call raises its error at all ranks, and the next operation works."""
     from mpi_actors.mpi.constants import ERR_BUFFER, ERR_COMM, ERR_COUNT, ERR_OP, ERR_ROOT, ERR_TRUNCATE
 
-    wrong = [ERR_ROOT] * 4 + [ERR_BUFFER] * 2 + [ERR_OP] * 3 + [ERR_COMM] * 4 + [ERR_TRUNCATE, ERR_COUNT]
-    wrong += ["ValueError", "ValueError", "BufferError", "ValueError", "ValueError"]
+    classes = [ERR_ROOT] * 4 + [ERR_BUFFER] * 2 + [ERR_OP] * 3 + [ERR_COMM] * 4 + [ERR_TRUNCATE, ERR_COUNT]
+    wrong = [*classes, "ValueError", "ValueError", "BufferError", "ValueError", "ValueError"]
     assert run_world(2, bad_calls) == [wrong, wrong]
 
 

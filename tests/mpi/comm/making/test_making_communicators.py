@@ -142,6 +142,7 @@ def _between() -> Any:
     half = world.size // 2
     low = world.rank < half
     local = world.Split(int(low))
+    assert isinstance(local, MPI.Intracomm)
     inter = local.Create_intercomm(0, world, half if low else 0, 7)
     heard = [_hear(world, comm) for comm in (inter, inter.Dup())]
     merged = inter.Merge(low)
@@ -190,9 +191,14 @@ def _split_inter() -> tuple[int, int] | None:
 
     world = MPI.COMM_WORLD
     low = world.rank < 2
-    inter = world.Split(int(low)).Create_intercomm(0, world, 2 if low else 0)
+    local = world.Split(int(low))
+    assert isinstance(local, MPI.Intracomm)
+    inter = local.Create_intercomm(0, world, 2 if low else 0)
     part = inter.Split(inter.rank)
-    return (part.size, part.remote_size) if part else None
+    if not part:
+        return None
+    assert isinstance(part, MPI.Intercomm)
+    return part.size, part.remote_size
 
 
 def test_a_leader_that_finds_nobody_fails_all_of_its_group() -> None:
@@ -321,8 +327,9 @@ def _handler() -> list[tuple[str, bool]]:
         comm.send(0, 5)
     with pytest.raises(MPI.Exception):
         comm.Irecv(bytearray(1), 0, -9)
+    child.Set_errhandler(MPI.ERRORS_RETURN)
     with pytest.raises(MPI.Exception):
-        child.Set_errhandler(MPI.ERRORS_RETURN) or child.send(0, 5)
+        child.send(0, 5)
     return seen
 
 

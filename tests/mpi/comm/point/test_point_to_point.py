@@ -86,6 +86,7 @@ def _collect(how: str) -> list[int] | None:
 def test_the_status_of_a_wildcard_receive_describes_the_message() -> None:
     """The status of a wildcard receive tells the source and tag of the message that it took."""
     (got, *_) = run_world(4, _gather_any)
+    assert got is not None
     assert sorted(got) == [(1, 11), (2, 12), (3, 13)]
 
 
