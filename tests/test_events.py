@@ -15,21 +15,26 @@ def make(bus: EventBus, dropped: list[int]) -> BoundedOutbox[str]:
     return BoundedOutbox(bus, hold_at=10, free_at=3, on_dropped=dropped.append)
 
 
+def held(bus: EventBus) -> bool:
+    """Whether the bus is held now; for a type checker, a property keeps the answer that it gave before."""
+    return bus.held
+
+
 def test_the_bus_is_held_until_little_waits() -> None:
     """What the reader has in hand still counts; the droppable items of that time are counted and gone."""
     bus, dropped = EventBus(), list[int]()
     outbox = make(bus, dropped)
     outbox.put("early", 4, droppable=True)
     outbox.put("a", 5)
-    assert not bus.held
+    assert not held(bus)
     outbox.put("b", 1)
-    assert bus.held
+    assert held(bus)
     outbox.put("late", 1, droppable=True)
     outbox.put("c", 1)
     assert outbox.take(9) == ["early", "a"]
-    assert bus.held
+    assert held(bus)
     outbox.written()
-    assert not bus.held
+    assert not held(bus)
     assert dropped == [1]
     assert (outbox.take(inf), len(outbox)) == (["b", "c"], 0)
 
@@ -42,11 +47,11 @@ def test_clearing_frees_the_bus() -> None:
     outbox.put("b", 20)
     outbox.take(1)
     outbox.clear()
-    assert not bus.held
+    assert not held(bus)
     assert outbox.take(inf) == []
     outbox.written()
     outbox.put("c", 9)
-    assert not bus.held
+    assert not held(bus)
 
 
 @given(st.lists(st.tuples(st.integers(0, 12), st.booleans()) | st.integers(0, 30), max_size=40))
@@ -69,5 +74,5 @@ def test_each_item_arrives_or_was_droppable(steps: list[tuple[int, bool] | int])
     got += outbox.take(inf)
     outbox.written()
     assert got == sent
-    assert not bus.held
+    assert not held(bus)
     assert sum(dropped) == sum(not isinstance(step, int) for step in steps) - len(sent)

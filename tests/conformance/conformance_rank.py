@@ -107,9 +107,11 @@ def main(tests: str, records: str, skip: str, *files: str) -> None:
     sys.dont_write_bytecode = True
     sys.path.insert(0, tests)
     skipped = frozenset(Path(skip).read_text().splitlines())
-    program = importlib.import_module("main")
+    program: Any = importlib.import_module("main")
 
-    class Program(program.TestProgram):  # type: ignore[misc, name-defined]
+    class Program(program.TestProgram):  # type: ignore[misc]
+        test: Any
+
         def createTests(self, *args: Any, **options: Any) -> None:  # noqa: N802
             super().createTests(*args, **options)
             self.test = without(self.test, skipped)

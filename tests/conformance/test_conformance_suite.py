@@ -8,6 +8,7 @@ from pathlib import Path
 import conformance_report
 import conformance_suite
 import pytest
+from conformance_records import Ended
 
 RANKS = """
 import json, os, sys, time
@@ -75,7 +76,7 @@ def test_the_floor(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(conformance_report, "FLOOR", tmp_path / "floor.json")
 
     def part(name: str, passed: int) -> conformance_report.Part:
-        ranks = [{str(number): conformance_suite.Ended("passed", "") for number in range(passed)}]
+        ranks = [{str(number): Ended("passed", "") for number in range(passed)}]
         expected = frozenset(map(str, range(9)))
         return conformance_report.Part(name, expected, conformance_suite.Trial(ranks, [], 0.0))
 

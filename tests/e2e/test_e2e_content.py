@@ -98,8 +98,8 @@ def test_an_interpreter_outlives_its_publisher(tmp_path: Path, stack: ExitStack)
     address = address_of(first)
     others = []
     for number in (2, 3):
-        other = console(tmp_path / str(number), "-ipfs-store", root, *EMBEDDED, "-peer", address)
-        others.append(stack.enter_context(other))
+        running = console(tmp_path / str(number), "-ipfs-store", root, *EMBEDDED, "-peer", address)
+        others.append(stack.enter_context(running))
     second, third = (address_of(other) for other in others)
     for other in others:
         install(other, "echo", "round_echo")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import random
 import signal
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from functools import partial
 from pathlib import Path
 
@@ -248,7 +248,7 @@ async def test_list_and_resolve(kubo: KuboDaemon, backend: KuboBackend, tmp_path
 async def test_what_nobody_has(kubo: KuboDaemon, backend: KuboBackend, tmp_path: Path) -> None:
     """Every call says so, in time, and the daemon is well."""
     backend._rpc.stall = STALL
-    calls = [
+    calls: list[Callable[[], Awaitable[object]]] = [
         partial(backend.block, ABSENT),
         partial(backend.list, ABSENT),
         partial(backend.resolve, ContentPath(Cid.of(b"nor this"), ("y",))),

@@ -25,6 +25,7 @@ async def main() -> None:
         for _ in range(2):
             program = ProcessSpec((sys.executable, "-c", sys.argv[1], "clear"), cwd="/", env=env)
             nursery.start_soon(relay, await warden.spawn(program))
+        assert warden.pid is not None
         os.write(1, b"%d\n" % warden.pid)
 
 

@@ -8,6 +8,7 @@ import resource
 import signal
 import sys
 from pathlib import Path
+from typing import Any
 
 import attrs
 import pytest
@@ -142,7 +143,7 @@ async def test_kill_races_with_the_end(warden: Warden) -> None:
     ],
     ids=["not found", "no file", "no program", "no directory", "null", "too long", "far too long"],
 )
-async def test_what_cannot_be_spawned(warden: Warden, change: dict[str, object], reason: str) -> None:
+async def test_what_cannot_be_spawned(warden: Warden, change: dict[str, Any], reason: str) -> None:
     """A program that cannot start raises CannotSpawn with the reason; the next spawn works."""
     with pytest.raises(CannotSpawn, match=reason):
         await warden.spawn(attrs.evolve(spec("true"), **change))
@@ -154,7 +155,7 @@ async def test_large_requests(warden: Warden) -> None:
     args = [str(i) * 20_000 for i in range(5)]
     extra = {f"BIG{i}": chr(65 + i) * 100_000 for i in range(12)}
     code = "import os, sys; print([sys.argv[1:], {k: v for k, v in os.environ.items() if 'BIG' in k}])"
-    _, output, errors = await run(warden, spec(sys.executable, "-c", code, *args, **extra))
+    _, output, errors = await run(warden, spec(sys.executable, "-c", code, *args, env=extra))
     assert errors == b""
     assert ast.literal_eval(output.decode()) == [args, extra]
 
@@ -295,7 +296,7 @@ async def test_requests_cancelled_half_sent_or_queued(warden: Warden, tmp_path: 
     os.kill(warden_pid, signal.SIGSTOP)
     try:
         async with trio.open_nursery() as nursery:
-            big = spec("sleep", "1000", **{f"BIG{i}": "x" * 100_000 for i in range(12)})
+            big = spec("sleep", "1000", env={f"BIG{i}": "x" * 100_000 for i in range(12)})
             nursery.start_soon(warden.spawn, big)
             await trio.testing.wait_all_tasks_blocked(0.01)
             nursery.start_soon(warden.spawn, spec("touch", str(tmp_path / "started")))

@@ -98,6 +98,9 @@ class Pair:
 
 
 payloads = st.binary(max_size=8).map(lambda seed: seed * 40) | st.binary(max_size=30)
+Step = tuple[str, int, int]
+"""What to do, at which side, and the most bytes of a frame."""
+
 steps = st.lists(
     st.tuples(
         st.sampled_from(["send", "take", "transmit", "arrive", "arrive", "break", "crash"]),
@@ -110,7 +113,9 @@ steps = st.lists(
 
 @given(st.lists(payloads, max_size=12), st.lists(payloads, max_size=12), steps)
 @settings(deadline=None)
-def test_each_message_once_and_in_order_whatever_breaks(a: list[bytes], b: list[bytes], plan) -> None:
+def test_each_message_once_and_in_order_whatever_breaks(
+    a: list[bytes], b: list[bytes], plan: list[Step]
+) -> None:
     """After any breaks of the path and restarts of either side, each has exactly what the other sent."""
     with Pair() as pair:
         pair.sides[0].script, pair.sides[1].script = a, b
@@ -135,7 +140,7 @@ def test_each_message_once_and_in_order_whatever_breaks(a: list[bytes], b: list[
 
 @given(st.lists(payloads, max_size=12), steps)
 @settings(deadline=None)
-def test_dropped_frames_are_asked_for_again(a: list[bytes], plan) -> None:
+def test_dropped_frames_are_asked_for_again(a: list[bytes], plan: list[Step]) -> None:
     """A frame lost on a path that lives on (a changed route) shows as a gap, and is sent again."""
     with Pair() as pair:
         pair.sides[0].script = [*a, b"last"]

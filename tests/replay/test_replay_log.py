@@ -8,7 +8,7 @@ import pytest
 
 from mpi_actors.config import LaneLimits
 from mpi_actors.errors import SendLogFull
-from mpi_actors.replay.log import SendLog
+from mpi_actors.replay.log import Payload, SendLog
 
 
 def test_what_is_kept_is_read_again(tmp_path: Path) -> None:
@@ -38,7 +38,7 @@ def test_equal_payloads_are_kept_once(memory: int) -> None:
     """A payload kept in several forms takes its size once; one that differs in a byte takes its own."""
     log = SendLog(LaneLimits(log_memory=memory))
     payload = bytes(range(250)) * 400
-    forms = [payload, bytearray(payload), (payload[:7], memoryview(payload)[7:])]
+    forms: list[Payload] = [payload, bytearray(payload), (payload[:7], memoryview(payload)[7:])]
     stored = [log.add(form) for form in forms]
     assert log.total == len(payload)
     other = bytearray(payload)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import select
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import trio
 
@@ -40,10 +40,12 @@ TREE_SIZE = 6
 """Processes of TREE without "clear"."""
 
 
-def spec(*argv: str, limits: ResourceLimits | None = None, **extra: str) -> ProcessSpec:
-    """Make a spec for a program in the root directory with a clean environment."""
-    env = clean_environment(extra, home="/", seed=0)
-    return ProcessSpec(argv, cwd="/", env=env, limits=limits or ResourceLimits())
+def spec(
+    *argv: str, limits: ResourceLimits | None = None, env: Mapping[str, str] | None = None
+) -> ProcessSpec:
+    """Make a spec for a program in the root directory with a clean environment and what `env` adds to it."""
+    clean = clean_environment(env or {}, home="/", seed=0)
+    return ProcessSpec(argv, cwd="/", env=clean, limits=limits or ResourceLimits())
 
 
 def python(code: str, *args: str, limits: ResourceLimits | None = None) -> ProcessSpec:
