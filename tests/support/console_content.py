@@ -110,7 +110,7 @@ class FakeBackend(ContentBackend):
         if cid == RUN:
             raise NotADirectory(f"{cid} is a file")
         if cid not in LISTS:
-            raise ContentMissing(f"nobody who was asked has {cid}")
+            raise ContentMissing(f"no peer that was asked has {cid}")
         return LISTS[cid]
 
     async def fetch(
@@ -122,7 +122,7 @@ class FakeBackend(ContentBackend):
         on_progress: OnProgress | None = None,
     ) -> None:
         if cid not in NAMES.values():
-            raise ContentMissing(f"nobody who was asked has {cid}")
+            raise ContentMissing(f"no peer that was asked has {cid}")
         await self._transfer(destination, on_progress)
         if cid == RUN:
             await trio.Path(destination).write_text("run")
@@ -131,7 +131,7 @@ class FakeBackend(ContentBackend):
 
     async def pin(self, cid: Cid, owner: str) -> None:
         if cid not in NAMES.values():
-            raise ContentMissing(f"nobody who was asked has {cid}")
+            raise ContentMissing(f"no peer that was asked has {cid}")
         self.owners.setdefault(cid, set()).add(owner)
 
     async def unpin(self, cid: Cid, owner: str) -> bool:

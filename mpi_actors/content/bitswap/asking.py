@@ -84,7 +84,7 @@ class Provider:
         """Wait for answers and return them: at least one, or none if nothing is outstanding.
 
         Raises:
-            ProviderFailed: the peer hung up, sends nothing, or sends what nobody asked for.
+            ProviderFailed: the peer hung up, sends nothing, or sends blocks that nobody asked for.
         """
         await trio.lowlevel.checkpoint()
         start = trio.current_time()

@@ -155,7 +155,7 @@ class PeerConversation:
                 self.asked.on_block(hashlib.sha256(block.data).digest(), block.data)
         if self.asked.unasked > self._limits.unasked:
             self.asked.unasked = 0
-            raise ProviderFailed("sends what nobody asked for")
+            raise ProviderFailed("sends blocks that nobody asked for")
         await self.asked.wait_for_room(self._limits.backlog)
 
     # --- what goes out ------------------------------------------------------------------------------------

@@ -65,7 +65,7 @@ class Exchange:
         finally:
             self._nursery = None
             for talk in self._peers.values():
-                talk.on_peer_lost("is asked no longer, since this daemon stops")
+                talk.on_peer_lost("cannot be asked any more: this daemon stops")
                 for scope in talk.reading:
                     scope.cancel()
             self._peers.clear()

@@ -292,4 +292,4 @@ class _Fetch:
             return NoProvider(f"{self.root} is not here, and there is no peer to ask. Connect to one first.")
         told = "; ".join(list(self.said.values())[:_MAX_REASONS])
         more = f"; and {len(self.said) - _MAX_REASONS} more" if len(self.said) > _MAX_REASONS else ""
-        return ContentMissing(f"nobody who was asked has all of {self.root}: {told}{more}")
+        return ContentMissing(f"no peer that was asked has all of {self.root}: {told}{more}")

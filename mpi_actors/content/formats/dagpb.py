@@ -62,7 +62,7 @@ def decode(block: bytes | memoryview) -> DagNode:
         elif field == 1 and data is None:
             data = protobuf.as_bytes(value)
         else:
-            raise BadBlock(f"field {field} has no place in a node, or not twice")
+            raise BadBlock(f"field {field} must not be in a node, or not twice")
     return DagNode(tuple(links), b"" if data is None else data)
 
 
@@ -70,10 +70,10 @@ def _decode_link(view: memoryview) -> DagLink:
     found: dict[int, protobuf.Value] = {}
     for field, value in protobuf.fields(view):
         if field in found or field not in (1, 2, 3):
-            raise BadBlock(f"field {field} has no place in a link, or not twice")
+            raise BadBlock(f"field {field} must not be in a link, or not twice")
         found[field] = value
     if 1 not in found:
-        raise BadBlock("a link leads nowhere")
+        raise BadBlock("a link has no identifier")
     try:
         cid = Cid.from_bytes(bytes(protobuf.as_bytes(found[1])))
     except BadCid as error:

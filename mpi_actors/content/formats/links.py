@@ -29,7 +29,7 @@ def check_links(links: Mapping[Names, str]) -> None:
     for names in links:
         steps += _follow(names, links, deepest)
         if steps > MAX_STEPS:
-            raise ContentRefused("its symbolic links are too entangled")
+            raise ContentRefused("it takes too many steps to follow its symbolic links")
 
 
 def _follow(names: Names, links: Mapping[Names, str], deepest: int) -> int:

@@ -221,7 +221,7 @@ def check_places(shard: Shard, trail: tuple[int, ...]) -> None:
             continue
         hashed = hamt.hash_of(each.link.name)
         if any(hamt.position(hashed, level, shard.fanout) != here for level, here in enumerate(place)):
-            raise BadBlock(f"the name {each.link.name[:80]!r} is at a wrong place of a large directory")
+            raise BadBlock(f"the name {each.link.name[:80]!r} is at a wrong place in a large directory")
 
 
 def leaf_size(head: bytes, length: int) -> int | None:

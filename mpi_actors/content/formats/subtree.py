@@ -68,11 +68,11 @@ class Use:
             BadBlock: something else belongs here.
         """
         if self.claim is not None and it.kind is not TreeKind.FILE:
-            raise BadBlock(f"the block {cid} is a {it.kind.value}, and stands for a piece of a file")
+            raise BadBlock(f"the block {cid} is a {it.kind.value}, but should be a piece of a file")
         if self.claim not in (None, it.size):
             raise BadBlock(f"the block {cid} has {it.size} bytes of a file, and should have {self.claim}")
         if self.trail and (it.kind is not TreeKind.SHARD or it.fanout != self.fanout):
-            raise BadBlock(f"the block {cid} is no part of a large directory, and stands for one")
+            raise BadBlock(f"the block {cid} is not a part of a large directory, but should be one")
         if self.trail != trail:
             raise BadBlock(f"the block {cid}, a part of a large directory, is at a wrong place")
 

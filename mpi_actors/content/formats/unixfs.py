@@ -77,7 +77,7 @@ def decode(raw: bytes | memoryview) -> Data:
         if field == 4:
             sizes.extend(_numbers(value))
             if len(sizes) > _MAX_PIECES:
-                raise BadBlock(f"it has more than {_MAX_PIECES} pieces, for which no block has room")
+                raise BadBlock(f"it has more than {_MAX_PIECES} pieces: no block has room for them")
         elif field in found:
             raise BadBlock(f"field {field} of a file or directory is there twice")
         else:
@@ -87,7 +87,7 @@ def decode(raw: bytes | memoryview) -> Data:
     try:
         kind = NodeKind(protobuf.as_number(found[1]))
     except ValueError:
-        raise BadBlock(f"it is neither file nor directory but of the unknown kind {found[1]!r}") from None
+        raise BadBlock(f"it is of the unknown kind {found[1]!r}, neither file nor directory") from None
     return Data(
         kind=kind,
         data=protobuf.as_bytes(found[2]) if 2 in found else b"",

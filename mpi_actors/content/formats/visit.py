@@ -120,7 +120,7 @@ def _children(branch: Branch, get: Get) -> Iterator[Leaf | Branch]:
 def _piece(child: FilePiece, get: Get) -> Leaf | Branch:
     it = reader.interpret(child.cid, get(child.cid))
     if not isinstance(it, Leaf | Branch):
-        raise BadBlock(f"the block {child.cid} is no piece of a file, and stands for one")
+        raise BadBlock(f"the block {child.cid} is not a piece of a file, but should be one")
     if it.size != child.size:
         raise BadBlock(f"the block {child.cid} has {it.size} bytes of a file, and should have {child.size}")
     return it
@@ -153,7 +153,7 @@ def _shard_entries(shard: Shard, trail: tuple[int, ...], get: Get) -> Iterator[D
 def _shard(cid: Cid, fanout: int, get: Get) -> Shard:
     it = reader.interpret(cid, get(cid))
     if not isinstance(it, Shard) or it.fanout != fanout:
-        raise BadBlock(f"the block {cid} is no part of a large directory, and stands for one")
+        raise BadBlock(f"the block {cid} is not a part of a large directory, but should be one")
     return it
 
 

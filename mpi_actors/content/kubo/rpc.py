@@ -281,7 +281,7 @@ class Rpc:
         if call.body is not None:
             boundary = secrets.token_hex(16)
             headers = {"Content-Type": f"multipart/form-data; boundary={boundary}"}
-            body = _multipart(call, boundary)
+            body = _multipart(call, call.body, boundary)
         # these end a thread for which nobody waits any more: while it connects, and between two bytes
         timeout = (self.timeout, max(self.timeout, call.silence))
         answer = client._client.request(
@@ -322,7 +322,7 @@ class _Lines:
     def _take(self, line: bytes) -> bool:
         item = json.loads(line)
         if not isinstance(item, dict):
-            raise ValueError("something in the answer is no object")
+            raise ValueError("a part of the answer is no JSON object")
         if item.get("Type") == "error":
             raise refusal(str(item.get("Message")), self._address)
         return self._on_item(item)
@@ -345,13 +345,12 @@ def _connect(library: Any, address: str) -> _Client:
     return client
 
 
-def _multipart(call: _Call, boundary: str) -> Iterator[bytes]:
-    assert call.body is not None
+def _multipart(call: _Call, pieces: Sequence[bytes], boundary: str) -> Iterator[bytes]:
     yield (
         f'--{boundary}\r\nContent-Disposition: form-data; name="file"; filename="file"\r\n'
         "Content-Type: application/octet-stream\r\n\r\n"
     ).encode()
-    for piece in call.body:
+    for piece in pieces:
         if call.abandoned:
             raise BackendUnavailable("nobody waits for the call any more")
         yield piece

@@ -3,7 +3,7 @@
 Nothing here knows the network. Functions that are not `async` block, and belong in worker threads. The
 modules, from the bottom up:
 
-- `disk`: how files are opened, and how a full disk is told from other trouble;
+- `disk`: how files are opened, and how a full disk is recognised;
 - `sqlite`: a small database that threads and processes share;
 - `database`: what a peer remembers between runs: interpreters and pins;
 - `block_files`: files that are named after their SHA-256;

@@ -1,4 +1,4 @@
-"""How files are opened, and how a full disk is told from other trouble with files."""
+"""How files are opened, and how a full disk is recognised."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """From blocks to files: puts a tree on a disk, or lists what is in one. All functions block.
 
 Blocks come from strangers. Whatever they say, nothing is written outside of the place that the caller names,
-and a tree that cannot be written as it is is not written at all.
+and a tree that cannot be written exactly is not written at all.
 """
 
 from __future__ import annotations
@@ -153,7 +153,7 @@ def _write_tree(entries: Iterator[visit.Found], place: Path) -> None:
                 _write_file(file, entry)
             case FoundLink(names, target):
                 if not names:
-                    raise ContentRefused("it is a symbolic link alone, which leads out of wherever it is put")
+                    raise ContentRefused("it is only a symbolic link, which would lead out of its directory")
                 links[names] = target
     # as long as there are no links, every path into the tree leads through directories that we made
     check_links(links)
@@ -186,10 +186,10 @@ def _new(names: Names) -> Iterator[None]:
     try:
         yield
     except FileExistsError:
-        text = f"{_shown(names)} cannot be told from another name by the file system here"
+        text = f"the file system here takes {_shown(names)} and another name for equal"
         raise ContentRefused(text) from None
     except UnicodeEncodeError:
-        raise ContentRefused(f"the names of files here cannot be like {_shown(names)}") from None
+        raise ContentRefused(f"no file here can have the name {_shown(names)}") from None
     except OSError as error:
         if error.errno in (errno.ENAMETOOLONG, errno.EILSEQ, errno.EINVAL):
             text = f"the file system here cannot take {_shown(names)}: {error.strerror}"

@@ -61,17 +61,16 @@ def publish(
     meter.total = sum(leaf.size for leaf in _leaves(root))
     for leaf in _leaves(root):
         if leaf.target is None:
-            leaf.built = _publish_file(leaf, put, cid_version, meter, stopped)
+            built = _publish_file(leaf, put, cid_version, meter, stopped)
         else:
-            leaf.built = build_symlink(leaf.target, put, cid_version=cid_version)
-        _tell(leaf, on_added)
-    for folder in _folders(root, cid_version):
-        if stopped():
-            raise Stopped
-        _publish_folder(folder, put, cid_version)
-        _tell(folder, on_added)
+            built = build_symlink(leaf.target, put, cid_version=cid_version)
+        _finish(leaf, built, on_added)
+    *inner, last = _folders(root, cid_version)
+    for folder in inner:
+        _finish(folder, _publish_folder(folder, put, cid_version, stopped), on_added)
+    added = _finish(last, _publish_folder(last, put, cid_version, stopped), on_added)
     meter.end()
-    return _added(root)
+    return added
 
 
 @attrs.define
@@ -175,7 +174,7 @@ def _leaves(root: _Folder) -> Iterator[_Leaf]:
 
 
 def _folders(root: _Folder, cid_version: int) -> Iterator[_Folder]:
-    """Yield directories, each after those inside; those in a sharded directory in the order of its shards."""
+    """Yield directories, each after those inside; the root is the last. A sharded one orders by hashes."""
     waiting, found = [root], []
     while waiting:
         folder = waiting.pop()
@@ -221,23 +220,23 @@ def _open(leaf: _Leaf) -> io.FileIO:
     return file
 
 
-def _publish_folder(folder: _Folder, put: Put, cid_version: int) -> None:
+def _publish_folder(folder: _Folder, put: Put, cid_version: int, stopped: Callable[[], bool]) -> Built:
+    if stopped():
+        raise Stopped
     built = {name: entry.built for name, entry in folder.entries.items() if entry.built is not None}
+    folder.entries.clear()
     try:
-        folder.built = build_directory(built, put, cid_version=cid_version)
+        return build_directory(built, put, cid_version=cid_version)
     except ContentRefused as error:
         raise BadStore(f"{_show(folder.disk)} cannot be published: {error}") from error
-    folder.entries.clear()
 
 
-def _tell(entry: _Leaf | _Folder, on_added: OnAdded | None) -> None:
+def _finish(entry: _Leaf | _Folder, built: Built, on_added: OnAdded | None) -> Added:
+    entry.built = built
+    added = Added(built.cid, entry.shown, built.size)
     if on_added is not None:
-        on_added(_added(entry))
-
-
-def _added(entry: _Leaf | _Folder) -> Added:
-    assert entry.built is not None
-    return Added(entry.built.cid, entry.shown, entry.built.size)
+        on_added(added)
+    return added
 
 
 def _text(raw: bytes, path: bytes) -> str:
