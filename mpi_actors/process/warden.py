@@ -60,7 +60,6 @@ class Process:
     async def wait(self) -> Exit:
         """Wait until the program and all its descendants have ended. Several tasks may wait."""
         await self._ward.ended.wait()
-        assert self._ward.exit is not None
         return self._ward.exit
 
     def kill(self) -> None:

@@ -45,8 +45,8 @@ class WardState:
     """The pid of the program's first process; 0 before it has started."""
     failure: str | None = None
     """Why the program could not be started; None if it could be."""
-    exit: Exit | None = None
-    """How the program ended; None before that, and if it could not be started."""
+    exit: Exit = attrs.field(default=Exit(lost=True))
+    """How the program ended. Unless its end is reported, it is lost with its warden process."""
     answered: trio.Event = attrs.field(factory=trio.Event)
     """Set once the program has started, could not be started, or is lost."""
     ended: trio.Event = attrs.field(factory=trio.Event)
@@ -213,15 +213,15 @@ class WardenProcess:
             case "failed", [str(reason)]:
                 ward.failure = reason
                 ward.answered.set()
-                self._forget(ward, None)
+                self._forget(ward)
             case "ended", [int(status), float(user), float(system), int(max_rss)]:
                 code = os.waitstatus_to_exitcode(status)
                 usage = ResourceUsage(user, system, max_rss)
-                self._forget(ward, Exit(code, None, usage) if code >= 0 else Exit(None, -code, usage))
+                ward.exit = Exit(code, None, usage) if code >= 0 else Exit(None, -code, usage)
+                self._forget(ward)
 
-    def _forget(self, ward: WardState, result: Exit | None) -> None:
+    def _forget(self, ward: WardState) -> None:
         del self._wards[ward.ident]
-        ward.exit = result
         ward.ended.set()
 
     def _drop_queue(self) -> None:
@@ -247,4 +247,4 @@ class WardenProcess:
         for ward in list(self._wards.values()):
             if not ward.answered.is_set():
                 ward.answered.set()
-            self._forget(ward, Exit(lost=True))
+            self._forget(ward)

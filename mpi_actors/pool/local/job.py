@@ -45,12 +45,12 @@ class LocalJob:
         self._count = 0
         self._output: deque[str] = deque(maxlen=_KEPT)
         self._news = Bell()
-        self._finished = trio.Event()
 
     async def wait(self) -> JobResult:
         """Wait for the end of the job or of its coordinator; return the result."""
-        await self._finished.wait()
-        assert self.result is not None
+        await trio.lowlevel.checkpoint()
+        while self.result is None:
+            await self._news.wait()
         return self.result
 
     def kill(self, reason: str = "killed by request") -> None:
@@ -126,7 +126,6 @@ class LocalJob:
     def _finish(self, ok: bool, code: int, reason: str, seconds: float) -> None:
         self.ranks.clear()
         self.result = JobResult(self.id, ok, code, reason, seconds, tuple(self._output))
-        self._finished.set()
 
     async def after(self, number: int) -> tuple[int, Seen | None]:
         """Wait for the first kept event after number `number`; return its number and it (None: the end)."""

@@ -123,10 +123,9 @@ class LocalPeer:
             MpiActorsError: the error that the daemon raised.
             DaemonEnded: the daemon has not started, or has ended.
         """
-        if self._client is None:
-            raise DaemonEnded(f"peer {self.index} has not been started")
+        client = self._started_client()
         try:
-            return await self._client.ask(request)
+            return await client.ask(request)
         except DaemonEnded:
             with trio.move_on_after(STOP_DEADLINE):
                 await self.ended.wait()
@@ -248,7 +247,7 @@ class LocalPeer:
                 self._on_end()
         finally:
             with trio.CancelScope(shield=True):
-                await self._end(process, client)
+                await self._end(process, client, process.stderr)
             self._on_end()
 
     async def _spawn(self) -> ControlClient:
@@ -290,22 +289,23 @@ class LocalPeer:
                 os.write(2, data)
             self._errors = (self._errors + data)[-_KEPT_ERRORS:]
 
-    async def _end(self, process: trio.Process, client: ControlClient) -> None:
-        assert process.stderr is not None
+    async def _end(
+        self, process: trio.Process, client: ControlClient, errors: trio.abc.ReceiveStream
+    ) -> None:
         client.hang_up()
         if not self.is_open:
             process.kill()  # it hosts no ranks, and may be busy starting up
         elif self.frozen:
             process.send_signal(signal.SIGCONT)
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(self._read_errors, process.stderr)
+            nursery.start_soon(self._read_errors, errors)
             with trio.move_on_after(STOP_DEADLINE):
                 await process.wait()
             if process.returncode is None:
                 process.kill()
                 await process.wait()
             nursery.cancel_scope.deadline = trio.current_time() + STOP_DEADLINE
-        await process.stderr.aclose()
+        await errors.aclose()
 
     def _on_end(self) -> None:
         if not self.ended.is_set():
@@ -338,9 +338,13 @@ class LocalPeer:
             over = [id for id, job in self._jobs.items() if job.result is not None]
             for old in over[: max(0, len(over) - _KEPT_JOBS)]:
                 del self._jobs[old]
-            assert self._client is not None
-            job = self._jobs[id] = LocalJob(id, self._client)
+            job = self._jobs[id] = LocalJob(id, self._started_client())
         return job
+
+    def _started_client(self) -> ControlClient:
+        if self._client is None:
+            raise DaemonEnded(f"peer {self.index} has not been started")
+        return self._client
 
     def _running(self) -> trio.Process:
         if self._process is None:
