@@ -1,6 +1,26 @@
 """Message-passing programs on pools of peers that come and go.
 
-Names are resolved when they are first used: what runs inside a rank must not load a network.
+Importing this package loads almost nothing: its public names are resolved when they are first used, because a
+rank must not load a network. A module imports only what stands above it here. From the bottom up:
+
+- `errors`, `ids`, `config`, `events`, `loading`: the words of all layers;
+- `wire`: every protocol that we speak, bytes to messages and back;
+- `replay`: exactly-once delivery across incarnations;
+- `coordination`: what a job's coordinator decides;
+- `actors`: mailboxes and supervisors;
+- `net`: networks, real and in memory;
+- `process`: operating-system processes;
+- `faults`: seeded losses for tests;
+- `programs`: what a rank runs, as its host sees it;
+- `content`: content-addressed data, on disk, from peers and from IPFS daemons;
+- `depot`: installed interpreters;
+- `lanes`: how messages travel between ranks;
+- `peers`, `ranks`, `jobs`: the other daemons, the ranks hosted here, the jobs started here;
+- `daemon`: a whole peer;
+- `pool`: pools of peers; `open_pool` is the way in for Python programs;
+- `bench`: measurements;
+- `cli`: the commands and the console;
+- `mpi`, `MPI`, `shim`: the library inside a rank; it uses only `wire`, `replay` and `errors`.
 """
 
 from __future__ import annotations

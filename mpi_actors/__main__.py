@@ -1,4 +1,4 @@
-"""`python -m mpi_actors`."""
+"""`python -m mpi_actors`: the same as the command `mpi-actors`."""
 
 from __future__ import annotations
 

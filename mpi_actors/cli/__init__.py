@@ -1,6 +1,7 @@
 """What people hold: the commands, the console, and what these print. Nothing else may import this package.
 
 - `exit_codes`: the exit codes of all commands;
+- `signals`: the signals that end a command in order;
 - `text`: values as people read and write them, pure;
 - `arguments`: the command line, pure;
 - `output`: where text goes: streams, the screen, the file of events;

@@ -20,6 +20,7 @@ from ..arguments.values import default_directory
 from ..output import logs
 from ..output.eventlog import EventLog
 from ..output.streams import STDIN, STDOUT
+from ..signals import receive_ending
 
 if TYPE_CHECKING:
     from ...daemon.real import DaemonOptions, RealDaemon
@@ -31,8 +32,6 @@ SHUTDOWN = 2.5
 """Seconds that a daemon may take to end after a signal: a little more than `Timing.shutdown`."""
 _LAST_WORDS = 0.3
 """Seconds for the last output when the console ends: the terminal may be stopped (Ctrl-S)."""
-_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-"""The signals that end the daemon in order; a second one ends it at once."""
 
 
 def run_console(options: ConsoleOptions) -> int:
@@ -150,11 +149,9 @@ class _App:
             return console.exit_code
 
     async def _watch_signals(self, *, task_status: trio.TaskStatus[None]) -> None:
-        # a signal that is ignored from the start (nohup, background jobs of scripts) stays ignored
-        wanted = [each for each in _SIGNALS if signal.getsignal(each) is not signal.SIG_IGN]
-        with trio.open_signal_receiver(*wanted) as signals:
+        with receive_ending() as numbers:
             task_status.started()
-            async for number in signals:
+            async for number in numbers:
                 self._on_signal(number)
 
     def _on_signal(self, number: int) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
 from typing import TYPE_CHECKING
 
 import trio
@@ -15,13 +14,11 @@ from ..arguments.content import ContentArguments, PublishArguments
 from ..arguments.values import default_directory
 from ..output import logs
 from ..output.screen import Screen
+from ..signals import receive_ending
 from .actions import act
 
 if TYPE_CHECKING:
     from .content import OpenContent
-
-_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-"""The signals that end the command in order; a second one ends it at once."""
 
 
 def run_content(arguments: ContentArguments, open_content: OpenContent | None = None) -> int:
@@ -104,11 +101,9 @@ class _Life:
             raise OutputLost(f"cannot write: {error.strerror}") from error
 
     async def _watch_signals(self, scope: trio.CancelScope, *, task_status: trio.TaskStatus[None]) -> None:
-        # a signal that is ignored from the start (nohup, background jobs of scripts) stays ignored
-        wanted = [number for number in _SIGNALS if signal.getsignal(number) is not signal.SIG_IGN]
-        with trio.open_signal_receiver(*wanted) as signals:
+        with receive_ending() as numbers:
             task_status.started()
-            async for number in signals:
+            async for number in numbers:
                 if self._signal:  # a second signal: do not wait for an orderly end
                     os._exit(exit_codes.after_signal(number))
                 self._signal = number

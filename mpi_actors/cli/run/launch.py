@@ -23,11 +23,9 @@ from ...programs.manifest import protocol_of
 from ...wire.script import ScriptProgram
 from .. import exit_codes
 from ..arguments.run import RunArguments
+from ..signals import receive_ending
 from .input import standard_input
 from .output import Output, Terminal
-
-_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-"""The signals that end the run."""
 
 
 def run(options: RunArguments) -> int:
@@ -103,11 +101,9 @@ async def _run(options: RunArguments, terminal: Terminal) -> int:
 async def _watch_signals(
     received: list[int], scope: trio.CancelScope, *, task_status: trio.TaskStatus[None]
 ) -> None:
-    # a signal that is ignored from the start (nohup, background jobs of scripts) stays ignored
-    wanted = [number for number in _SIGNALS if signal.getsignal(number) is not signal.SIG_IGN]
-    with trio.open_signal_receiver(*wanted) as signals:
+    with receive_ending() as numbers:
         task_status.started()
-        async for number in signals:
+        async for number in numbers:
             received.append(number)
             scope.cancel()
             await trio.sleep_forever()
