@@ -48,8 +48,9 @@ A flag may have one dash or two: -path and --path mean the same.
 _DEMO_EPILOG = """\
 examples:
   mpi-actors demo
+      show the story as it happens
   mpi-actors demo --json | tail -n 1
-      only the last line: both answers, and whether they are equal
+      print only the last line: both answers, and whether they are equal
 
 exit codes: 0 if the two answers are equal, 1 if they differ, 3 if anything else failed
 """

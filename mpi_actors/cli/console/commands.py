@@ -44,7 +44,7 @@ async def _start(console: Console, arguments: Sequence[str]) -> None:
     console.own(job)
 
 
-@command("jobs", "show the jobs that this console started, with their states")
+@command("jobs", "show the jobs that this peer has started, with their states")
 async def _jobs(console: Console, _: Sequence[str]) -> None:
     rows = [
         (job.id, job.spec.program, str(job.spec.size), _state(job), seconds_text(console.seconds_of(job)))
