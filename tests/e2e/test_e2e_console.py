@@ -82,7 +82,7 @@ def test_wrong_commands_are_a_line_each_and_exit_code_2_at_the_end(tmp_path: Pat
 def test_a_failed_job_is_exit_code_3(tmp_path: Path, store: Path) -> None:
     """Also when a command was wrong besides; the reason goes to standard error."""
     with console(tmp_path / "a", "-q", "-ipfs-store", str(store), "--events", str(tmp_path / "e")) as child:
-        child.send("nonsense\nstart round_echo 2 1000 0.1\n")
+        child.send("nonsense\nstart round_echo 2 1000000 0.1\n")
         child.until("round 1 of 1000000")
         job = json.loads((tmp_path / "e").read_text().splitlines()[0])["job"]
         child.send(f"kill {job[:6].upper()}\nexit\n")
