@@ -5,7 +5,7 @@ no transport and no daemon:
 
 - `plan`: the faults and their triggers, as values and as JSON, and plans made at random;
 - `runner`: decides which faults are due, without a clock;
-- `driver`: carries them out, by trio's clock, on whatever offers the methods of `FaultTarget`.
+- `driver`: carries them out, by trio's clock, on any object with the methods of `FaultTarget`.
 """
 
 from __future__ import annotations

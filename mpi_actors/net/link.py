@@ -34,7 +34,7 @@ _ROOM_BELOW = 64 * 1024
 _GOODBYE_DEADLINE = 0.5
 """Seconds in which the peer's goodbye may still be read, after another task saw that the connection ended."""
 _READ_BYTES = 1024 * 1024
-"""Bytes that one call receives: a whole frame."""
+"""Bytes that one call receives at most: several of the largest frames."""
 
 
 class FrameSource(Protocol):

@@ -387,7 +387,7 @@ def main() -> None:
     """Serve the daemon on the socket whose number is the first argument."""
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT):
         signal.signal(number, signal.SIG_IGN)
-    signal.signal(signal.SIGCHLD, lambda *_: None)  # for the wakeup; an ignored SIGCHLD has none
+    signal.signal(signal.SIGCHLD, lambda *_: None)  # the default action gives no wakeup
     signal.pthread_sigmask(signal.SIG_SETMASK, ())
     control = socket.socket(fileno=int(sys.argv[1]))
     control.set_inheritable(False)

@@ -11,6 +11,7 @@ from contextlib import asynccontextmanager
 import attrs
 import trio
 
+from mpi_actors.actors import Bell
 from mpi_actors.process.exit import Exit
 from mpi_actors.programs.channel import Channel
 from mpi_actors.programs.functions import FunctionLauncher
@@ -107,7 +108,7 @@ class PuppetProgram:
     pid: int
     channel: Channel
     _lines: list[bytes] = attrs.field(factory=list)
-    _bell: trio.Event = attrs.field(factory=trio.Event)
+    _bell: Bell = attrs.field(factory=Bell)
     _settled: trio.Event = attrs.field(factory=trio.Event)
     _scope: trio.CancelScope = attrs.field(factory=trio.CancelScope)
     _ended: trio.Event = attrs.field(factory=trio.Event)
@@ -116,7 +117,7 @@ class PuppetProgram:
     def write(self, line: bytes) -> None:
         """The puppet writes a line."""
         self._lines.append(line)
-        self._bell.set()
+        self._bell.ring()
 
     async def run(self, puppet: Puppet, sock: socket.socket) -> None:
         """Run it to its end."""
@@ -128,7 +129,7 @@ class PuppetProgram:
             except SystemExit as error:
                 self._exit = Exit(error.code if isinstance(error.code, int) else 1)
         self._ended.set()
-        self._bell.set()
+        self._bell.ring()
 
     async def lines(self) -> list[bytes]:
         """See `ChannelTalk.lines`."""
@@ -136,7 +137,6 @@ class PuppetProgram:
             self._settled.set()
             if self._ended.is_set():
                 return []
-            self._bell = trio.Event()
             await self._bell.wait()
         lines, self._lines = self._lines, []
         return lines

@@ -161,9 +161,9 @@ class MemoryNetwork:
         while True:
             while path.blocked:
                 await waiting.bell.wait()
-                waiting.check()
+                waiting.check_alive()
             await trio.sleep_until(path.stamp(0, trio.current_time()))
-            waiting.check()
+            waiting.check_alive()
             if not path.blocked:
                 return
 

@@ -35,7 +35,7 @@ class PeerLife:
         """Rings when a fault ends that tasks of this peer may wait for."""
         self._held: list[Callable[[float], None]] = []
 
-    def check(self) -> None:
+    def check_alive(self) -> None:
         """Refuse to go on for a killed peer.
 
         Raises:
@@ -44,7 +44,7 @@ class PeerLife:
         if self.dead:
             raise ConnectionLost(f"peer {self.peer} was killed")
 
-    async def running(self) -> None:
+    async def wait_running(self) -> None:
         """Wait while this peer is frozen.
 
         Raises:
@@ -52,9 +52,9 @@ class PeerLife:
         """
         while self.frozen:
             await self.bell.wait()
-        self.check()
+        self.check_alive()
 
-    def leave(self, send: Callable[[float], None]) -> None:
+    def send_when_running(self, send: Callable[[float], None]) -> None:
         """Call `send(now)`: at once, or when a frozen peer, which sends nothing, is thawed or killed."""
         if self.frozen:
             self._held.append(send)
@@ -180,7 +180,7 @@ class MemoryStream:
         """Do what `aclose` does, without a checkpoint."""
         if self._lost is None:
             self._end_here("this side closed the stream")
-            self.life.leave(self._outbound.finish)
+            self.life.send_when_running(self._outbound.finish)
 
     def kill(self) -> None:
         """End as the kernel does for a killed process: what it sent last may be lost."""
@@ -201,7 +201,7 @@ class MemoryStream:
         self.wake()
 
     async def _ready(self) -> None:
-        await self.life.running()
+        await self.life.wait_running()
         if self._lost is not None:
             raise ConnectionLost(self._lost)
 

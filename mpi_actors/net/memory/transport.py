@@ -71,7 +71,7 @@ class MemoryTransport:
             ConnectionLost: the peer was killed before.
         """
         life = self.life
-        life.check()
+        life.check_alive()
         if life.nursery is not None:
             raise CannotListen(f"{life.peer} is listening already")
         try:
@@ -104,7 +104,7 @@ class MemoryTransport:
         """
         far, wanted = self._network.find(address)
         await trio.lowlevel.checkpoint()
-        await self.life.running()
+        await self.life.wait_running()
         self._check_listening()
         if far is None:
             raise DialFailed(f"nobody is at {address}")
@@ -112,7 +112,7 @@ class MemoryTransport:
             raise DialFailed(f"{address} is our own address")
         with trio.move_on_after(self._network.dial_timeout):
             return await self._dial(far, wanted or far.peer)
-        await self.life.running()
+        await self.life.wait_running()
         raise DialFailed(f"{address} did not answer within {self._network.dial_timeout} s")
 
     async def open_stream(self, peer: PeerId, protocol: str = STREAM) -> MemoryStream:
@@ -123,7 +123,7 @@ class MemoryTransport:
             ConnectionLost: this peer was killed.
         """
         await trio.lowlevel.checkpoint()
-        await self.life.running()
+        await self.life.wait_running()
         first = self.life.connections.get(peer)
         with ExitStack() as undo:
             if first is not None and first.usable:
@@ -132,7 +132,7 @@ class MemoryTransport:
                     if stream is not None and first.usable:
                         undo.pop_all()
                         return stream
-                await self.life.running()
+                await self.life.wait_running()
         raise DialFailed(f"there is no usable connection to {peer}: connect to it first")
 
     async def disconnect(self, peer: PeerId) -> None:
@@ -149,9 +149,9 @@ class MemoryTransport:
         await self._network.travel(near, far, near)
         while far.frozen:
             await near.bell.wait()
-            near.check()
+            near.check_alive()
         await self._network.travel(far, near, near)
-        await near.running()
+        await near.wait_running()
         self._check_listening()
         if not far.listening:
             raise DialFailed(f"nobody listens at {far.address}")
@@ -166,7 +166,7 @@ class MemoryTransport:
         await self._network.travel(near, far, near)
         while far.frozen:
             await near.bell.wait()
-            near.check()
+            near.check_alive()
         if not (first.far.usable and far.listening) or far.nursery is None:
             return None
         accept = far.served.get(protocol)
@@ -177,7 +177,7 @@ class MemoryTransport:
         undo.callback(here.close)
         far.nursery.start_soon(_serve, accept, there, name=f"stream from {near.peer}")
         await self._network.travel(far, near, near)
-        await near.running()
+        await near.wait_running()
         return here
 
     def _connected(self, near: PeerLife, far: PeerLife) -> bool:
