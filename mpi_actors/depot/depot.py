@@ -305,6 +305,7 @@ class Depot:
             UnknownInterpreter: it is not installed; the text names those that are.
             InterpreterInUse: a job uses it now.
             DepotUnusable: its files cannot be removed; it stays installed.
+            StoreDamaged: the database cannot be read or written.
         """
         with unusable(f"delete {name}"):
             await self._shelf.delete(name)

@@ -100,8 +100,8 @@ def _parts(message: BitswapMessage) -> Iterator[bytes | memoryview]:
         wantlist = b"".join(protobuf.encode_bytes(1, _encode_want(want)) for want in message.wants)
         yield protobuf.encode_bytes(1, wantlist + _flag(2, message.full))
     for block in message.blocks:
-        head = protobuf.encode_bytes(1, block.prefix) + _head_of_bytes(2, len(block.data))
-        yield _head_of_bytes(3, len(head) + len(block.data)) + head
+        head = protobuf.encode_bytes(1, block.prefix) + protobuf.head_of_bytes(2, len(block.data))
+        yield protobuf.head_of_bytes(3, len(head) + len(block.data)) + head
         yield block.data
     for presence in message.presences:
         kind = b"" if presence.have else protobuf.encode_number(2, 1)
@@ -116,10 +116,6 @@ def asking(cids: Sequence[Cid], *, cancel: bool = False) -> tuple[Want, ...]:
     return tuple(
         Want(cid, most - number, cancel=cancel, send_dont_have=not cancel) for number, cid in enumerate(cids)
     )
-
-
-def _head_of_bytes(field: int, size: int) -> bytes:
-    return protobuf.encode_varint(field << 3 | protobuf.BYTES) + protobuf.encode_varint(size)
 
 
 def _flag(field: int, value: bool) -> bytes:

@@ -167,12 +167,7 @@ def _leaf_node(data: AnyBytes) -> bytes:
     size = len(data)
     if not size:
         return dagpb.encode(DagNode(data=unixfs.encode(unixfs.Data(kind=unixfs.NodeKind.FILE, filesize=0))))
-    inner_head = protobuf.encode_number(1, unixfs.NodeKind.FILE) + _head(2, size)
+    inner_head = protobuf.encode_number(1, unixfs.NodeKind.FILE) + protobuf.head_of_bytes(2, size)
     inner_tail = protobuf.encode_number(3, size)
-    head = _head(1, len(inner_head) + size + len(inner_tail))
+    head = protobuf.head_of_bytes(1, len(inner_head) + size + len(inner_tail))
     return b"".join((head, inner_head, data, inner_tail))
-
-
-def _head(field: int, size: int) -> bytes:
-    """Return what stands before the `size` bytes of a field."""
-    return protobuf.encode_varint(field << 3 | protobuf.BYTES) + protobuf.encode_varint(size)

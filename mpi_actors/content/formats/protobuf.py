@@ -59,7 +59,12 @@ def decode_varint(data: bytes | bytearray | memoryview, start: int = 0) -> tuple
 
 def encode_bytes(field: int, value: bytes) -> bytes:
     """Return the bytes of a field that holds bytes, a text or a message."""
-    return encode_varint(field << 3 | BYTES) + encode_varint(len(value)) + value
+    return head_of_bytes(field, len(value)) + value
+
+
+def head_of_bytes(field: int, size: int) -> bytes:
+    """Return what stands before the `size` bytes of a field that holds bytes, a text or a message."""
+    return encode_varint(field << 3 | BYTES) + encode_varint(size)
 
 
 def encode_number(field: int, value: int) -> bytes:
