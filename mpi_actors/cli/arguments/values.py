@@ -61,7 +61,7 @@ def content(text: str) -> ContentPath:
     """Return the path in IPFS that a text names.
 
     Raises:
-        BadCid: the text is no such path.
+        BadCid: the text is not such a path.
     """
     return ContentPath.parse(text)
 
@@ -112,7 +112,7 @@ def path(text: str) -> Path:
         UsageError: the text is empty, or has a NUL.
     """
     if not text or "\0" in text:
-        raise UsageError(f"{text!r} is no path")
+        raise UsageError(f"{text!r} is not a path")
     return Path(text)
 
 
@@ -128,7 +128,7 @@ def peer(text: str) -> str:
     """Return an address that a peer can dial.
 
     Raises:
-        BadAddress: the text is no such address.
+        BadAddress: the text is not such an address.
     """
     return str(parse(text))
 
@@ -137,7 +137,7 @@ def listen(text: str) -> str:
     """Return an address on which a peer can listen.
 
     Raises:
-        BadAddress: the text is no such address.
+        BadAddress: the text is not such an address.
     """
     return str(parse_listen(text))
 
@@ -146,7 +146,7 @@ def slots(text: str) -> int:
     """Return the number of ranks that a peer takes before the pool prefers other peers.
 
     Raises:
-        UsageError: the text is no number from 1 to `MAX_SLOTS`.
+        UsageError: the text is not a number from 1 to `MAX_SLOTS`.
     """
     return _number(text, "slots", MAX_SLOTS)
 
@@ -155,7 +155,7 @@ def ranks(text: str) -> int:
     """Return the number of a job's ranks.
 
     Raises:
-        UsageError: the text is no number from 1 to `MAX_RANKS`.
+        UsageError: the text is not a number from 1 to `MAX_RANKS`.
     """
     return _number(text, "ranks", MAX_RANKS)
 
@@ -164,7 +164,7 @@ def peers(text: str) -> int:
     """Return a number of peers on this machine.
 
     Raises:
-        UsageError: the text is no number from 1 to `MAX_PEERS`.
+        UsageError: the text is not a number from 1 to `MAX_PEERS`.
     """
     return _number(text, "peers", MAX_PEERS)
 

@@ -24,13 +24,13 @@ def parse_duration(text: str) -> float:
     Upper and lower case mean the same.
 
     Raises:
-        UsageError: the text is no duration, or a duration of more than `LONGEST`.
+        UsageError: the text is not a duration, or a duration of more than `LONGEST`.
     """
     if _ZERO.fullmatch(text) or text.strip().lower() == "forever":
         return math.inf
     found = _DURATION.fullmatch(text)
     if found is None:
-        raise UsageError(f"{text[:80]!r} is no duration. {_EXAMPLES}")
+        raise UsageError(f"{text[:80]!r} is not a duration. {_EXAMPLES}")
     seconds = Fraction(found[1]) * _SECONDS[found[2].lower()]
     if seconds > LONGEST:
         raise UsageError(f"{text[:80]!r} is too long for a duration. {_EXAMPLES}")

@@ -26,12 +26,12 @@ def parse_size(text: str) -> int:
     Upper and lower case mean the same.
 
     Raises:
-        UsageError: the text is no size, or a size of more than `LARGEST`.
+        UsageError: the text is not a size, or a size of more than `LARGEST`.
     """
     found = _SIZE.fullmatch(text)
     factor = _FACTORS.get(found[2].lower()) if found else None
     if found is None or factor is None:
-        raise UsageError(f"{text[:80]!r} is no size. {_EXAMPLES}")
+        raise UsageError(f"{text[:80]!r} is not a size. {_EXAMPLES}")
     size = int(Fraction(found[1]) * factor)
     if size > LARGEST:
         raise UsageError(f"{text[:80]!r} is too large for a size. {_EXAMPLES}")

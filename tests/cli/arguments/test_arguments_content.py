@@ -72,7 +72,7 @@ def test_command_lines_are_read(argv: list[str], expected: ContentArguments) -> 
     ("argv", "part"),
     [
         (["publish"], "DIR"),
-        (["publish", ""], "no path"),
+        (["publish", ""], "is not a path"),
         (["publish", "a", "b"], "unrecognized arguments: b"),
         (["publish", "--cid-version", "2", "d"], "choose from 0, 1"),
         (["publish", "-peer", PEER, "d"], "-peer"),
@@ -91,7 +91,7 @@ def test_command_lines_are_read(argv: list[str], expected: ContentArguments) -> 
         (["pin", ""], "neither"),
         (["pin", V0[:-2]], "no content identifier"),
         (["gc", "x"], "unrecognized"),
-        (["gc", "-path", ""], "no path"),
+        (["gc", "-path", ""], "is not a path"),
     ],
 )
 def test_what_makes_no_sense_is_refused_in_one_line_of_a_content_command(argv: list[str], part: str) -> None:

@@ -36,7 +36,7 @@ def test_sizes(text: str, size: int) -> None:
     "text", ["", "MB", "-1", "1e6", "10M", "1,5MB", "1.MB", ".5MB", "0x10", "10 M B", "१MB", "1_000", "inf"]
 )
 def test_no_sizes(text: str) -> None:
-    """A text that is no size is refused, with examples."""
+    """A text that is not a size is refused, with examples."""
     with pytest.raises(UsageError, match=r"10MB, 1\.5GiB or 1000"):
         parse_size(text)
 
