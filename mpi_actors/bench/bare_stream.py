@@ -14,9 +14,7 @@ import argparse
 import json
 import os
 import statistics
-import subprocess
 import sys
-from functools import partial
 from time import perf_counter
 
 import attrs
@@ -32,6 +30,7 @@ from ..net.libp2p import identity
 from ..net.libp2p.dial import dial
 from ..net.libp2p.quirks import MAX_WRITE
 from ..net.libp2p.transport import build_host
+from . import child
 
 PROTOCOL = TProtocol("/mpi-actors/bench/bare")
 """The libp2p protocol of the measured stream."""
@@ -64,20 +63,13 @@ async def measure(mib: int = 64, runs: int = 5) -> Result:
     A run lasts from the first write until the other side confirms that it has read the last byte.
 
     Raises:
-        RuntimeError: the other process ended too early.
+        MpiActorsError: the other process ended too early.
     """
     async with trio.open_nursery() as nursery:
         command = [sys.executable, "-m", _MODULE, "--serve"]
-        start = partial(trio.run_process, command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-        server = await nursery.start(start)
-        line = b""
-        while not line.endswith(b"\n"):
-            piece = await server.stdout.receive_some()
-            if not piece:
-                raise RuntimeError("the serving process ended before it printed its address")
-            line += piece
-        speeds = await _send(line.decode().strip(), mib, runs)
-        await server.stdin.aclose()
+        server = await child.start(nursery, command)
+        speeds = await _send(await server.line(), mib, runs)
+        await server.end()
     size = mib * MESSAGE
     return Result(statistics.median(speeds), tuple(speeds), MESSAGE, MAX_WRITE, size)
 

@@ -9,14 +9,12 @@ from __future__ import annotations
 import json
 import os
 import statistics
-import subprocess
 import sys
 import tempfile
 from collections.abc import Awaitable, Callable
-from functools import partial
 from pathlib import Path
 from time import perf_counter
-from typing import Any, Literal
+from typing import Literal
 
 import attrs
 import trio
@@ -30,7 +28,7 @@ from ..errors import MpiActorsError
 from ..net.libp2p.identity import ephemeral
 from ..net.libp2p.transport import Libp2pTransport
 from ..net.transport import ByteStream
-from . import fetch_stock
+from . import child, fetch_stock
 
 Kind = Literal["ours", "stock"]
 """Our client, or the one that py-libp2p brings along."""
@@ -98,35 +96,15 @@ def _side(found: list[tuple[float, float, float]]) -> Side:
 async def _one(kind: Kind, scratch: Path, size: int, run: int) -> tuple[float, float, float]:
     command = [sys.executable, "-m", _MODULE, kind]
     async with trio.open_nursery() as nursery:
-        start = partial(trio.run_process, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-        server = await nursery.start(start, [*command, "serve", str(scratch)])
-        lines = _Lines(server.stdout)
-        here = await lines.next()
+        server = await child.start(nursery, [*command, "serve", str(scratch)])
+        here = json.loads(await server.line())
         store = scratch / f"fetched-{run}"
         arguments = [here["address"], here["root"], str(store), str(size)]
         done = await trio.run_process([*command, "fetch", *arguments], capture_stdout=True)
         fetched = json.loads(done.stdout)
-        await server.stdin.aclose()
-        served = await lines.next()
+        await server.end()
+        served = json.loads(await server.line())
     return size / _MB / fetched["seconds"], fetched["mb"], served["mb"]
-
-
-class _Lines:
-    """The JSON objects that a process prints, one a line."""
-
-    def __init__(self, stream: trio.abc.ReceiveStream) -> None:
-        self._stream = stream
-        self._buffer = b""
-
-    async def next(self) -> dict[str, Any]:
-        while b"\n" not in self._buffer:
-            piece = await self._stream.receive_some()
-            if not piece:
-                raise MpiActorsError("a process of the benchmark ended too soon")
-            self._buffer += piece
-        line, _, self._buffer = self._buffer.partition(b"\n")
-        found: dict[str, Any] = json.loads(line)
-        return found
 
 
 # --- the two processes ------------------------------------------------------------------------------------

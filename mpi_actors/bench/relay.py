@@ -9,9 +9,7 @@ from __future__ import annotations
 
 import os
 import statistics
-import subprocess
 import sys
-from functools import partial
 from time import perf_counter
 
 import attrs
@@ -23,6 +21,7 @@ from ..errors import MpiActorsError
 from ..net.libp2p.identity import ephemeral
 from ..net.libp2p.transport import Libp2pTransport
 from ..programs.functions import FunctionLauncher, ProgramFunction, RankContext
+from . import child
 
 _POOL = "bench"
 _READY = 30.0
@@ -70,16 +69,15 @@ async def measure(size: int = 1 << 20, count: int = 64, runs: int = 5) -> RelayR
 
     async with trio.open_nursery() as nursery:
         command = [sys.executable, "-m", "mpi_actors.bench.relay", str(count), str(runs)]
-        start = partial(trio.run_process, command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-        server = await nursery.start(start)
-        address = await _first_line(server.stdout)
+        server = await child.start(nursery, command)
+        address = await server.line()
         daemon = _daemon(stream)
         await nursery.start(daemon.run)
         with trio.fail_after(_READY):
             await daemon.connect(address)
         job = await daemon.start_job("stream", 2)
         result = await job.wait()
-        await server.stdin.aclose()
+        await server.end()
         daemon.stop()
     if not result.ok:
         raise MpiActorsError(f"the benchmark's job failed: {result.reason}")
@@ -96,17 +94,6 @@ def _daemon(program: ProgramFunction) -> Daemon:
         # one slot, so that the second rank goes to the other peer
         settings=Settings(peer=PeerLimits(slots=1)),
     )
-
-
-async def _first_line(stream: trio.abc.ReceiveStream | None) -> str:
-    assert stream is not None
-    line = b""
-    while not line.endswith(b"\n"):
-        piece = await stream.receive_some()
-        if not piece:
-            raise MpiActorsError("the benchmark's second process ended before it printed its address")
-        line += piece
-    return line.decode().strip()
 
 
 async def _serve(count: int, runs: int) -> None:
