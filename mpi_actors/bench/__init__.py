@@ -1,6 +1,6 @@
 """Measurements on this machine, each next to a yardstick where there is one. Only `cli` imports it.
 
-- `child`: the second process of a benchmark;
+- `second`: the second process of a benchmark;
 - `bare_stream`: the yardstick of `relay`, a stream of py-libp2p alone;
 - `relay`: messages between ranks through two daemons;
 - `fetch_stock`: the yardstick of `fetch`, the bitswap client of py-libp2p;

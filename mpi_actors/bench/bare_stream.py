@@ -30,7 +30,7 @@ from ..net.libp2p import identity
 from ..net.libp2p.dial import dial
 from ..net.libp2p.quirks import MAX_WRITE
 from ..net.libp2p.transport import build_host
-from . import child
+from . import second
 
 PROTOCOL = TProtocol("/mpi-actors/bench/bare")
 """The libp2p protocol of the measured stream."""
@@ -67,7 +67,7 @@ async def measure(mib: int = 64, runs: int = 5) -> Result:
     """
     async with trio.open_nursery() as nursery:
         command = [sys.executable, "-m", _MODULE, "--serve"]
-        server = await child.start(nursery, command)
+        server = await second.start(nursery, command)
         speeds = await _send(await server.line(), mib, runs)
         await server.end()
     size = mib * MESSAGE

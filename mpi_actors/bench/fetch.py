@@ -28,7 +28,7 @@ from ..errors import MpiActorsError
 from ..net.libp2p.identity import ephemeral
 from ..net.libp2p.transport import Libp2pTransport
 from ..net.transport import ByteStream
-from . import child, fetch_stock
+from . import fetch_stock, second
 
 Kind = Literal["ours", "stock"]
 """Our client, or the one that py-libp2p brings along."""
@@ -96,7 +96,7 @@ def _side(found: list[tuple[float, float, float]]) -> Side:
 async def _one(kind: Kind, scratch: Path, size: int, run: int) -> tuple[float, float, float]:
     command = [sys.executable, "-m", _MODULE, kind]
     async with trio.open_nursery() as nursery:
-        server = await child.start(nursery, [*command, "serve", str(scratch)])
+        server = await second.start(nursery, [*command, "serve", str(scratch)])
         here = json.loads(await server.line())
         store = scratch / f"fetched-{run}"
         arguments = [here["address"], here["root"], str(store), str(size)]

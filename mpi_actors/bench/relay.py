@@ -21,7 +21,7 @@ from ..errors import MpiActorsError
 from ..net.libp2p.identity import ephemeral
 from ..net.libp2p.transport import Libp2pTransport
 from ..programs.functions import FunctionLauncher, ProgramFunction, RankContext
-from . import child
+from . import second
 
 _POOL = "bench"
 _READY = 30.0
@@ -69,7 +69,7 @@ async def measure(size: int = 1 << 20, count: int = 64, runs: int = 5) -> RelayR
 
     async with trio.open_nursery() as nursery:
         command = [sys.executable, "-m", "mpi_actors.bench.relay", str(count), str(runs)]
-        server = await child.start(nursery, command)
+        server = await second.start(nursery, command)
         address = await server.line()
         daemon = _daemon(stream)
         await nursery.start(daemon.run)

@@ -11,7 +11,7 @@ import trio
 from ..errors import MpiActorsError
 
 
-class Child:
+class SecondProcess:
     """A process that prints lines, and ends when its standard input does. Made by `start`."""
 
     def __init__(self, process: trio.Process) -> None:
@@ -39,7 +39,7 @@ class Child:
         await self._process.stdin.aclose()
 
 
-async def start(nursery: trio.Nursery, command: Sequence[str]) -> Child:
+async def start(nursery: trio.Nursery, command: Sequence[str]) -> SecondProcess:
     """Run a command; the nursery waits for its end."""
     run = partial(trio.run_process, command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-    return Child(await nursery.start(run))
+    return SecondProcess(await nursery.start(run))
