@@ -10,7 +10,7 @@ loaded in each rank and stay light. From the bottom up:
 - `reports`: rank to coordinator: log lines and resets, as messages of a lane;
 - `environment`: daemon to a rank's process: environment variables that say which rank it is;
 - `channel`: daemon to a rank's process that speaks MPI, both ways: lanes, choices, the end;
-- `splitter`: a stream of bytes cut into lines, for the two protocols that follow;
+- `splitter`: a stream of bytes cut into lines, for `stdio` and `control`;
 - `stdio`: daemon to a rank's process that speaks lines over standard input and output;
 - `script`: a user's script, as a launcher describes it;
 - `control`: launcher to the daemons that it started: requests, answers and events as JSON lines.
