@@ -26,6 +26,7 @@ from libp2p.network.config import ConnectionConfig
 from libp2p.network.exceptions import SwarmException
 from libp2p.network.swarm import Swarm
 
+from ...errors import leaf
 from . import costs
 
 logger = logging.getLogger(__name__)
@@ -299,9 +300,8 @@ def reason(error: BaseException) -> str:
     seen: set[int] = set()
     while id(error) not in seen:
         seen.add(id(error))
-        if isinstance(error, BaseExceptionGroup):
-            error = error.exceptions[0]
-        elif error.__cause__ is not None:
+        error = leaf(error)
+        if error.__cause__ is not None:
             error = error.__cause__
     if isinstance(error, OSError) and error.errno and error.errno > 0:
         return os.strerror(error.errno)
