@@ -29,7 +29,7 @@ from mpi_actors.errors import DepotUnusable, InstallFailed, InterpreterInUse, Un
 from mpi_actors.ids import JobId
 from mpi_actors.process import Warden
 from mpi_actors.programs.processes import ProcessLauncher
-from mpi_actors.programs.program import Order
+from mpi_actors.programs.program import ChannelTalk, Order
 from mpi_actors.wire.stdio import LogText
 
 
@@ -57,6 +57,7 @@ async def test_a_launcher_runs_what_is_installed(tmp_path: Path, warden: Warden)
     order = Order(job=JobId("0" * 16), rank=0, incarnation=0, size=1, program="dummy")
     with trio.fail_after(DEADLINE):
         async with launcher.launch(order) as program:
+            assert not isinstance(program, ChannelTalk)
             (command,) = await program.commands()
             assert isinstance(command, LogText)
             assert (await program.wait()).ok
@@ -164,7 +165,7 @@ async def test_a_delete_that_fails(tmp_path: Path, store: Path, warden: Warden) 
     with pytest.raises(DepotUnusable, match=r"cannot delete a: .*Not a directory"):
         await depot.delete("a")
     records = remembered(tmp_path)
-    assert (set(records.installed), records.pinned, records.unwanted) == ({"a"}, {"a"}, set())
+    assert (set(records.installed), set(records.pinned), set(records.unwanted)) == ({"a"}, {"a"}, set())
     assert depot.interpreters() == ("a",)
     folder.unlink()
     (tmp_path / "away").rename(folder)

@@ -9,8 +9,9 @@ import sys
 from pathlib import Path
 
 import pytest
-from store_harness import DEADLINE, FOLDER, depot_of, interpreter, on_disk, remembered
+from store_harness import DEADLINE, depot_of, interpreter, on_disk, remembered
 
+from mpi_actors.depot.depot import FOLDER
 from mpi_actors.process import Warden
 
 HERE = Path(__file__).parent

@@ -238,7 +238,7 @@ async def test_a_pin(tmp_path: Path, clock: Clock) -> None:
     await depot.prepare(fill=False)
     await depot.pin("b")
     await depot.delete("b")
-    assert (depot.interpreters(), remembered(tmp_path).pinned) == ((), set())
+    assert (depot.interpreters(), remembered(tmp_path).pinned) == ((), frozenset())
 
 
 async def test_a_pin_that_cannot_be(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from .dagpb import DagLink, DagNode
 from .limits import CHUNK, LINKS
 from .path import flaw_of_entry
 
-Put = Callable[[Cid, bytes], None]
+Put = Callable[[Cid, bytes], object]
 """Takes one block. Blocks that it links to have been put before."""
 
 

@@ -95,12 +95,15 @@ class SlowDisk(Offload):
 
     async def run(self, function: Callable[[*_Ts], _T], *args: *_Ts) -> _T:
         """See `Offload.run`."""
+        await self._take_time()
+        try:
+            return function(*args)
+        finally:
+            await self._take_time()
+
+    async def _take_time(self) -> None:
         with trio.CancelScope(shield=True):
             await trio.sleep(self._rng.uniform(0, self._longest))
-            try:
-                return function(*args)
-            finally:
-                await trio.sleep(self._rng.uniform(0, self._longest))
 
 
 async def nobody(_: ByteStream) -> None:

@@ -223,7 +223,8 @@ def test_nonsense_is_refused(body: bytes) -> None:
 def test_unknown_identifiers_are_passed_on(wrap: Callable[[bytes], bytes], cid: bytes) -> None:
     """An identifier of a kind that is not used here comes out as its bytes."""
     (message,) = Decoder().feed(framed(wrap(cid)))
-    assert [each.cid for each in (*message.wants, *message.presences)] == [cid]
+    wants, presences = [want.cid for want in message.wants], [presence.cid for presence in message.presences]
+    assert wants + presences == [cid]
 
 
 def test_wants_are_in_the_order_of_their_urgency() -> None:

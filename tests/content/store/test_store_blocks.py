@@ -223,7 +223,7 @@ def test_a_full_disk_has_a_name(blocks: BlockStore, monkeypatch: pytest.MonkeyPa
             raise OSError(number, os.strerror(number))
         return real(file, data[:3])
 
-    monkeypatch.setattr(block_files.os, "write", write)
+    monkeypatch.setattr(os, "write", write)
     with pytest.raises(DiskFull, match=str(blocks.directory)):
         blocks.put(CID, DATA)
     assert files(blocks) == []
@@ -300,7 +300,12 @@ def test_collecting_does_not_read_leaves(blocks: BlockStore, monkeypatch: pytest
     built = build(bytes(range(256)) * 4096, blocks.put, chunk=2048, links=174)
     read: list[int] = []
     real = os.read
-    monkeypatch.setattr(block_files.os, "read", lambda file, size: read.append(size) or real(file, size))
+
+    def noted(file: int, size: int) -> bytes:
+        read.append(size)
+        return real(file, size)
+
+    monkeypatch.setattr(os, "read", noted)
     with blocks.collecting():
         blocks.collect([built.cid])
     assert blocks.missing(built.cid) == []

@@ -41,7 +41,7 @@ def test_what_is_remembered_is_there_again(path: Path) -> None:
     records = Database(path).records()
     assert records.installed == {"echo": ROW}
     assert records.failures == {"bad": FAILURE}
-    assert (records.pinned, records.unwanted) == ({"echo"}, {"gone"})
+    assert (records.pinned, records.unwanted) == (frozenset({"echo"}), frozenset({"gone"}))
     assert (records.pool, records.chosen) == ("pool", True)
     assert Pins(Database(path)).pins() == {"cid": {"owner"}}
     assert path.stat().st_mode & 0o777 == 0o600
@@ -62,10 +62,10 @@ def test_what_a_person_wants(path: Path) -> None:
     fill(database)
     database.delete("echo")
     records = database.records()
-    assert (records.pinned, records.unwanted) == (set(), {"gone", "echo"})
+    assert (records.pinned, records.unwanted) == (frozenset(), frozenset({"gone", "echo"}))
     database.choose("bad")
     database.choose("echo")
-    assert (database.records().failures, database.records().unwanted) == ({}, {"gone"})
+    assert (database.records().failures, database.records().unwanted) == ({}, frozenset({"gone"}))
     database.record_failure(FAILURE)
     database.install(Installed("bad", "v3", 1, 1.0))
     assert database.records().failures == {}

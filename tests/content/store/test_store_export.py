@@ -41,7 +41,7 @@ from mpi_actors.content.formats.limits import TreeLimits
 from mpi_actors.content.formats.path import ContentPath
 from mpi_actors.content.formats.unixfs import NodeKind
 from mpi_actors.content.store import tree as trees
-from mpi_actors.content.store.backend import DirectoryEntry, TransferProgress
+from mpi_actors.content.store.backend import DirectoryEntry, EntryKind, TransferProgress
 from mpi_actors.content.store.blocks import BlockStore
 from mpi_actors.content.store.export import export, list_directory, resolve
 from mpi_actors.content.store.publish import Stopped, publish
@@ -381,7 +381,7 @@ def test_a_large_file_needs_little_memory(place: Path) -> None:
 # --- without files ----------------------------------------------------------------------------------------
 
 
-def kind_of(tree: Tree) -> str:
+def kind_of(tree: Tree) -> EntryKind:
     """Return the kind of an entry as lists have it."""
     return "directory" if isinstance(tree, Folder) else "link" if isinstance(tree, LinkTo) else "file"
 
