@@ -6,6 +6,7 @@ from math import inf
 
 from hypothesis import given
 from hypothesis import strategies as st
+from narrowing import held
 
 from mpi_actors.events import BoundedOutbox, EventBus
 
@@ -13,11 +14,6 @@ from mpi_actors.events import BoundedOutbox, EventBus
 def make(bus: EventBus, dropped: list[int]) -> BoundedOutbox[str]:
     """An outbox that holds the bus from 10 to 3."""
     return BoundedOutbox(bus, hold_at=10, free_at=3, on_dropped=dropped.append)
-
-
-def held(bus: EventBus) -> bool:
-    """Whether the bus is held now; for a type checker, a property keeps the answer that it gave before."""
-    return bus.held
 
 
 def test_the_bus_is_held_until_little_waits() -> None:

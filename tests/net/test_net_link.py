@@ -86,7 +86,7 @@ async def settle(condition: Callable[[], object]) -> None:
 async def test_control_messages_arrive_in_order(autojump_clock: MockClock) -> None:
     """All control messages arrive, both ways, large ones too."""
     async with linked(MemoryNetwork(short_reads=0.5)) as (a, b, _):
-        messages = [Ping(0), BIG, *map(Ping, range(1000)), EndJob(JOB)]
+        messages: list[ControlMessage] = [Ping(0), BIG, *map(Ping, range(1000)), EndJob(JOB)]
         for message in messages:
             a.link.send_control(message)
             b.link.send_control(message)

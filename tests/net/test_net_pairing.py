@@ -11,7 +11,7 @@ from mpi_actors.config import PeerLimits, Timing
 from mpi_actors.errors import DialFailed, TooManyStreams
 from mpi_actors.ids import PeerId
 from mpi_actors.net.memory.network import MemoryNetwork
-from mpi_actors.net.pairing import Pairing, open_pair
+from mpi_actors.net.pairing import Pairing, StreamPair, open_pair
 from mpi_actors.wire.preamble import TOKEN_SIZE, Preamble, StreamKind
 
 HELLO = Timing().hello
@@ -33,7 +33,9 @@ async def test_both_sides_have_the_same_pair(autojump_clock: MockClock) -> None:
 
 
 @pytest.mark.parametrize("order", [tuple(StreamKind), tuple(StreamKind)[::-1]])
-async def test_the_order_of_the_streams_does_not_matter(autojump_clock: MockClock, order) -> None:
+async def test_the_order_of_the_streams_does_not_matter(
+    autojump_clock: MockClock, order: tuple[StreamKind, ...]
+) -> None:
     """Either half may come first, in pieces of any size; bytes after the preamble stay in the stream."""
     async with accepting(MemoryNetwork(short_reads=1.0)) as acceptor:
         streams = {}
@@ -49,7 +51,7 @@ async def test_the_order_of_the_streams_does_not_matter(autojump_clock: MockCloc
 async def test_many_pairs_at_once_are_not_mixed_up(autojump_clock: MockClock) -> None:
     """Halves find each other by their token."""
     async with accepting() as acceptor, trio.open_nursery() as nursery:
-        near = []
+        near: list[StreamPair] = []
 
         async def open_one() -> None:
             pair = await open_pair(acceptor.client, PeerId("server"))

@@ -9,8 +9,17 @@ from __future__ import annotations
 from random import Random
 from typing import Any, NamedTuple
 
-MOVES = ("Bcast", "Gather", "Scatter", "Allgather", "Alltoall", "Gatherv", "Scatterv")
-MOVES += ("Allgatherv", "Alltoallv")
+MOVES = (
+    "Bcast",
+    "Gather",
+    "Scatter",
+    "Allgather",
+    "Alltoall",
+    "Gatherv",
+    "Scatterv",
+    "Allgatherv",
+    "Alltoallv",
+)
 REDUCTIONS = ("Reduce", "Allreduce", "Reduce_scatter_block", "Reduce_scatter", "Scan", "Exscan")
 OBJECTS = ("bcast", "gather", "scatter", "allgather", "alltoall", "reduce", "allreduce", "scan", "exscan")
 MODES = ("blocking", "nonblocking", "persistent")
@@ -33,7 +42,7 @@ class Call(NamedTuple):
     Attributes:
         where: number of the communicator; 0 is COMM_WORLD.
         name: the method.
-        count: elements of a buffer or of each block.
+        elements: their number in a buffer or in each block.
         root: the root, modulo the size of the communicator.
         mode: one of MODES.
         in_place: whether to use IN_PLACE where the operation has it.
@@ -44,7 +53,7 @@ class Call(NamedTuple):
 
     where: int
     name: str
-    count: int
+    elements: int
     root: int
     mode: str
     in_place: bool
@@ -103,7 +112,7 @@ def values(call: Call, world: int, count: int, block: int = 0) -> list[int]:
 
 def ragged(call: Call, block: int) -> int:
     """The number of elements in a block, where blocks may differ in size."""
-    return (call.count + 3 * block + call.number) % (call.count + 2)
+    return (call.elements + 3 * block + call.number) % (call.elements + 2)
 
 
 def compose(a: list[int], b: list[int]) -> list[int]:
@@ -126,7 +135,7 @@ def expected(call: Call, group: list[int], rank: int) -> Any:
     """What a rank of a group must have received; None if nothing."""
     size, root = len(group), call.root % len(group)
     here = rank == root
-    name, count = call.name, call.count
+    name, count = call.name, call.elements
     vector = name.endswith("v")
     length = [ragged(call, place) if vector else count for place in range(size)]
     if name == "Bcast":
@@ -149,11 +158,11 @@ def expected(call: Call, group: list[int], rank: int) -> Any:
 def _reduction(call: Call, group: list[int], rank: int) -> Any:
     size, width = len(group), 2 if call.affine else 1
     if call.name == "Reduce_scatter_block":
-        counts = [call.count] * size
+        counts = [call.elements] * size
     elif call.name == "Reduce_scatter":
         counts = [ragged(call, place) for place in range(size)]
     else:
-        counts = [call.count]
+        counts = [call.elements]
     parts = [values(call, world, sum(counts)) for world in group]
     if call.name == "Scan":
         return combined(call, parts[: rank + 1])
@@ -187,9 +196,9 @@ def _object(call: Call, group: list[int], rank: int) -> Any:
 
 def thing(call: Call, world: int, block: int = 0) -> dict[str, Any]:
     """An object to send."""
-    return {"from": world, "block": block, "list": values(call, world, call.count, block)}
+    return {"from": world, "block": block, "list": values(call, world, call.elements, block)}
 
 
 def word(call: Call, world: int) -> str:
     """An object to combine: adding strings is not commutative."""
-    return f"<{world}:{call.number}>" * (1 + call.count % 3)
+    return f"<{world}:{call.number}>" * (1 + call.elements % 3)

@@ -32,7 +32,9 @@ def play(program: list[Split | Call], seed: int) -> list[Any]:
         if isinstance(step, Split):
             parent = communicators[step.parent]
             key = -parent.Get_rank() if step.reverse else 0
-            communicators.append(parent.Split(step.colors[MPI.COMM_WORLD.Get_rank()], key))
+            part = parent.Split(step.colors[MPI.COMM_WORLD.Get_rank()], key)
+            assert isinstance(part, MPI.Intracomm)
+            communicators.append(part)
             continue
         player = Player(step, communicators[step.where])
         players.append(player)
@@ -153,13 +155,13 @@ class Player:
         call, rank, size = self.call, self.rank, self.size
         world = MPI.COMM_WORLD.Get_rank()
         vector = call.name.endswith("v")
-        lengths = [ragged(call, place) if vector else call.count for place in range(size)]
+        lengths = [ragged(call, place) if vector else call.elements for place in range(size)]
         own = values(call, world, lengths[rank])
         form = "many" if vector else "one"
         in_place = call.in_place
         if call.name == "Bcast":
-            given = [values(call, world, call.count)] if self.here else None
-            self.received = Memory(call, [call.count], given)
+            given = [values(call, world, call.elements)] if self.here else None
+            self.received = Memory(call, [call.elements], given)
             return [self.received.one]
         if call.name.startswith("Scatter"):
             if not self.here:
@@ -191,10 +193,10 @@ class Player:
         call, rank, size = self.call, self.rank, self.size
         op = AFFINE if call.affine else MPI.SUM
         scattered = call.name.startswith("Reduce_scatter")
-        counts = [call.count]
+        counts = [call.elements]
         if scattered:
             block = call.name == "Reduce_scatter_block"
-            counts = [call.count if block else ragged(call, place) for place in range(size)]
+            counts = [call.elements if block else ragged(call, place) for place in range(size)]
         own = values(call, MPI.COMM_WORLD.Get_rank(), sum(counts))
         whole = [sum(counts)]
         self.sent = Memory(call, whole, [own])

@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager, suppress
 import pytest
 import trio
 from libp2p import new_host
-from libp2p.abc import IHost
+from libp2p.abc import IHost, ISecureTransport
 from libp2p.crypto.x25519 import create_new_key_pair as new_noise_key
 from libp2p.custom_types import TProtocol
 from libp2p.peer.peerinfo import info_from_p2p_addr
@@ -129,11 +129,12 @@ async def test_a_handler_that_returns_ends_its_stream() -> None:
 async def stranger(*, plaintext: bool = False) -> AsyncIterator[IHost]:
     """Run a libp2p host that is not ours."""
     key_pair = identity.ephemeral()
+    security: dict[TProtocol, ISecureTransport]
     if plaintext:
         security = {PLAINTEXT_PROTOCOL_ID: InsecureTransport(key_pair)}
     else:
         security = {NOISE: Noise(key_pair, noise_privkey=new_noise_key().private_key)}
-    host = new_host(key_pair=key_pair, sec_opt=security)  # type: ignore[arg-type]
+    host = new_host(key_pair=key_pair, sec_opt=security)
     async with host.run([Multiaddr("/ip4/127.0.0.1/tcp/0")]):
         try:
             yield host

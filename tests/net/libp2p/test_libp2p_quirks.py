@@ -22,6 +22,7 @@ from libp2p.abc import INetStream
 from libp2p.custom_types import TProtocol
 from libp2p.host.basic_host import BasicHost, _IdentifyNotifee
 from libp2p.io import utils as library_io
+from libp2p.io.abc import Reader
 from libp2p.io.exceptions import IncompleteReadError
 from libp2p.network.exceptions import SwarmException
 from libp2p.network.stream.exceptions import StreamEOF, StreamReset
@@ -142,7 +143,7 @@ def test_the_changed_settings_are_still_needed() -> None:
 # --- reading ----------------------------------------------------------------------------------------------
 
 
-class Drops:
+class Drops(Reader):
     """A reader that gives one byte at a time."""
 
     def __init__(self, data: bytes) -> None:

@@ -256,6 +256,7 @@ async def test_a_cancelled_close_closes() -> None:
                 await use
         with trio.fail_after(10):
             await ended.wait()
+            assert isinstance(stream, Libp2pStream)
             await stream.finished.wait()
         assert received == b"last words"
         assert near._streams == near._finishing == {}

@@ -24,10 +24,6 @@ async def chatter_and_fail(rank: RankContext) -> None:
     raise ValueError("on purpose")
 
 
-def _is_line(event: Event) -> bool:
-    return isinstance(event, Log) and event.stream == "log"
-
-
 PROGRAMS = {"chatter": chatter, "chatter_and_fail": chatter_and_fail}
 
 
@@ -51,7 +47,12 @@ async def test_the_lines_before_a_failure_are_not_lost(autojump_clock: MockClock
     async with open_memory_pool(PROGRAMS, peers=1) as pool:
         bus = pool.peers[0].daemon.bus
         seen: list[str] = []
-        bus.listen(lambda event: seen.append(event.text) if _is_line(event) else None)
+
+        def note(event: Event) -> None:
+            if isinstance(event, Log) and event.stream == "log":
+                seen.append(event.text)
+
+        bus.listen(note)
         let_go = bus.hold()
         job = await pool.start("chatter_and_fail", 1, restart="lost")
         with trio.move_on_after(30):

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import attrs
 import pytest
 import trio
 from hypothesis import given
 from hypothesis import strategies as st
+from narrowing import held, one
 from trio.testing import MockClock
 
 from mpi_actors.config import Settings, Timing
@@ -19,7 +22,7 @@ from mpi_actors.wire.script import ScriptProgram
 
 JOB = JobId("0123456789abcdef")
 
-REQUESTS: list[words.ControlRequest[object]] = [
+REQUESTS: list[words.ControlRequest[Any]] = [
     words.Open(
         path="/tmp/\udcff", listen=("/ip4/127.0.0.1/tcp/0",), max_size=5,
         settings=Settings(timing=Timing(heartbeat=0.5)),
@@ -44,7 +47,7 @@ REQUESTS: list[words.ControlRequest[object]] = [
 
 
 @pytest.mark.parametrize("request_", REQUESTS, ids=lambda request: request.name)
-def test_a_request_arrives_as_it_was(request_: words.ControlRequest[object]) -> None:
+def test_a_request_arrives_as_it_was(request_: words.ControlRequest[Any]) -> None:
     """Each kind of request is one line, and is decoded to what was encoded."""
     line = words.encode_request(7, request_)
     assert line.count(b"\n") == 1
@@ -129,7 +132,7 @@ async def test_a_slow_reader_holds_the_bus() -> None:
     bus.listen(outbox.put)
     for _ in range(9):
         bus.emit(log(1024 * 1024))
-    assert bus.held
+    assert held(bus)
     bus.emit(log(10, "stderr"))
     finished = JobFinished(job=JOB, ok=True, exit_code=0, reason="", seconds=0.0)
     bus.emit(finished)
@@ -138,8 +141,7 @@ async def test_a_slow_reader_holds_the_bus() -> None:
         seen += [words.decode_event(line)[1] for line in (await outbox.take()).splitlines()]
     assert not bus.held
     assert seen[9] == finished
-    assert [type(event) for event in seen[10:]] == [Notice]
-    assert "1 lines of standard error" in seen[10].text  # type: ignore[attr-defined]
+    assert "1 lines of standard error" in one(seen[10:], Notice).text
 
 
 async def test_events_wait_for_nobody_when_there_is_room(autojump_clock: MockClock) -> None:
