@@ -1,8 +1,8 @@
 """Every way to install this checkout, each in a fresh Debian 12 and a fresh Debian 13 without a compiler.
 
-    python tests/install/run.py                              all of them; a table in the end
-    python tests/install/run.py --suite trixie --way pipx
-    python tests/install/run.py --way tests                  the README's second command: a quarter of an hour
+    python tests/install/install_everywhere.py                   all of them; a table in the end
+    python tests/install/install_everywhere.py --suite trixie --way pipx
+    python tests/install/install_everywhere.py --way tests       the README's second command: 15 minutes
 
 What is installed is what is committed. Needs root, debootstrap and a network; the minimal systems are kept in
 ~/.cache/mpi_actors/debian. The exit code is 0 if everything works, 2 if something is missing here.
