@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -98,7 +98,7 @@ async def test_to_add_what_is_installed_is_a_choice_too(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("ask", [Depot.add, Depot.ensure, Depot.pin])
 async def test_the_least_recently_used_makes_room(
-    tmp_path: Path, clock: Clock, ask: Callable[[Depot, str], object]
+    tmp_path: Path, clock: Clock, ask: Callable[[Depot, str], Awaitable[object]]
 ) -> None:
     """What is in use, pinned, or was used later stays; the least recently used goes."""
     depot = made(tmp_path, MemorySource({**ABC, "d": Thing(300)}), clock)
@@ -109,12 +109,12 @@ async def test_the_least_recently_used_makes_room(
     clock.now += 100
     async with depot.using("a"):
         pass
-    await ask(depot, "d")  # type: ignore[misc]
+    await ask(depot, "d")
     assert depot.interpreters() == ("a", "c", "d")
     await depot.unpin("d")
     await depot.pin("c")
     async with depot.using("a"):
-        await ask(depot, "b")  # type: ignore[misc]
+        await ask(depot, "b")
     assert depot.interpreters() == ("a", "b", "c")
 
 

@@ -93,10 +93,10 @@ async def test_peers_learn_of_each_other(autojump_clock: MockClock) -> None:
 @pytest.mark.parametrize("seconds", [1.0, 30.0])
 async def test_a_cut_between_two_peers_heals(autojump_clock: MockClock, seconds: float) -> None:
     """A short cut is not even noticed; after a long one the peers find each other again, once."""
-    async with daemons(MemoryNetwork(), "left", "right") as (left, right):
+    network = MemoryNetwork()
+    async with daemons(network, "left", "right") as (left, right):
         await trio.sleep(5)
         seen = [listen(left), listen(right)]
-        network = left.transport._network  # type: ignore[attr-defined]
         network.cut(left.local, right.local)
         await trio.sleep(seconds)
         network.heal(left.local, right.local)
@@ -116,7 +116,7 @@ async def test_a_daemon_that_is_started_again_is_the_same_peer(autojump_clock: M
         old, stays = sorted(pair, key=lambda daemon: daemon.local != name)
         await eventually(lambda: len(stays.roster) == 1)
         events = listen(stays)
-        old.transport._network.kill(old.local)  # type: ignore[attr-defined]
+        network.kill(old.local)
         old.stop()
         again = Daemon(
             transport=network.transport(PeerId(name)),

@@ -26,6 +26,7 @@ from mpi_actors.wire.messages import (
     Accepted,
     AskRank,
     Capacity,
+    ControlMessage,
     EndJob,
     Goodbye,
     KnownPeers,
@@ -187,19 +188,19 @@ async def speaks_as_the_coordinator_to_a_host(scene: Scene) -> None:
     await link.closed()
 
 
-def tells_of_a_rank(make: Callable[[JobId], object]) -> Attack:
+def tells_of_a_rank(make: Callable[[JobId], ControlMessage]) -> Attack:
     async def attack(scene: Scene) -> None:
         link = await scene.stranger.greeted(scene.home)
-        await link.say(make(scene.job.id))  # type: ignore[arg-type]
+        await link.say(make(scene.job.id))
         await link.closed()
 
     return attack
 
 
-def gives_an_order(make: Callable[[JobId], object]) -> Attack:
+def gives_an_order(make: Callable[[JobId], ControlMessage]) -> Attack:
     async def attack(scene: Scene) -> None:
         link = await scene.stranger.greeted(scene.host)
-        await link.say(make(scene.job.id))  # type: ignore[arg-type]
+        await link.say(make(scene.job.id))
         await link.closed()
 
     return attack

@@ -136,21 +136,24 @@ async def test_the_nearest_holder_comes_first(autojump_clock: MockClock) -> None
 
 async def test_ranks_that_start_and_end_tell_nothing_of_content(autojump_clock: MockClock) -> None:
     """They change the capacity; the stock is neither looked up nor sent again."""
-    async with keepers({"ann": Stock((), (ROOT,))}) as (ann,):
-        network = ann.daemon.transport._network  # type: ignore[attr-defined]
-        async with running_transport(network, "stranger") as transport, trio.open_nursery() as nursery:
-            link = await Stranger(transport).greeted(ann.daemon)
-            assert await link.hear(Stock) == Stock((), (ROOT,))
-            nursery.start_soon(beat, link)
-            looked = ann.looked
-            link.heard.clear()
-            for _ in range(3):
-                await (await ann.daemon.start_job("ring", 2)).wait()
-            await link.hear(Pong)
-            assert [heard for heard in link.heard if isinstance(heard, Capacity)]
-            assert not [heard for heard in link.heard if isinstance(heard, Stock)]
-            assert ann.looked == looked
-            nursery.cancel_scope.cancel()
+    network = MemoryNetwork()
+    async with (
+        keepers({"ann": Stock((), (ROOT,))}, network) as (ann,),
+        running_transport(network, "stranger") as transport,
+        trio.open_nursery() as nursery,
+    ):
+        link = await Stranger(transport).greeted(ann.daemon)
+        assert await link.hear(Stock) == Stock((), (ROOT,))
+        nursery.start_soon(beat, link)
+        looked = ann.looked
+        link.heard.clear()
+        for _ in range(3):
+            await (await ann.daemon.start_job("ring", 2)).wait()
+        await link.hear(Pong)
+        assert [heard for heard in link.heard if isinstance(heard, Capacity)]
+        assert not [heard for heard in link.heard if isinstance(heard, Stock)]
+        assert ann.looked == looked
+        nursery.cancel_scope.cancel()
 
 
 async def test_more_than_a_message_holds_is_cut(autojump_clock: MockClock) -> None:
@@ -176,8 +179,8 @@ async def beat(link: RawLink) -> None:
 
 async def test_a_stranger_may_lie_and_is_forgotten_when_it_goes(autojump_clock: MockClock) -> None:
     """What it claims is told to no other peer, and counts only as long as it is connected."""
-    async with keepers({"ann": Stock(), "bob": Stock()}) as (ann, bob):
-        network = ann.daemon.transport._network  # type: ignore[attr-defined]
+    network = MemoryNetwork()
+    async with keepers({"ann": Stock(), "bob": Stock()}, network) as (ann, bob):
         async with running_transport(network, "stranger") as transport:
             link = await Stranger(transport).greeted(ann.daemon)
             for _ in range(50):
@@ -203,8 +206,8 @@ async def test_a_stock_over_its_limits_costs_the_link(
     autojump_clock: MockClock, body: dict[str, object]
 ) -> None:
     """The codec refuses it before anything of it is kept."""
-    async with keepers({"ann": None}) as (ann,):
-        network = ann.daemon.transport._network  # type: ignore[attr-defined]
+    network = MemoryNetwork()
+    async with keepers({"ann": None}, network) as (ann,):
         async with running_transport(network, "stranger") as transport:
             link = await Stranger(transport).greeted(ann.daemon)
             data = msgspec.msgpack.encode(body)

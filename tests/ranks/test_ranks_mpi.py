@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 
 import pytest
 import trio
@@ -21,13 +22,13 @@ from mpi_actors.wire.channel import ChannelKind, ChannelMessage
 
 @asynccontextmanager
 async def running(
-    puppet: Puppet, ranks: int, peers: int = 1, **options: object
+    puppet: Puppet, ranks: int, peers: int = 1, **options: Any
 ) -> AsyncIterator[tuple[MemoryPool, Job]]:
     """Yield a pool in which every rank of a job is that puppet; only killed ranks are started again."""
     async with open_memory_pool(
         {}, peers=peers, launcher=lambda _: PuppetLauncher({"puppet": puppet})
     ) as pool:
-        job = await pool.start("puppet", ranks, restart="lost", **options)  # type: ignore[arg-type]
+        job = await pool.start("puppet", ranks, restart="lost", **options)
         with trio.fail_after(60):
             yield pool, job
 

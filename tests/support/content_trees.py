@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import attrs
 from hypothesis import strategies as st
@@ -125,9 +126,9 @@ def raw(data: bytes, put: Put) -> DagLink:
     return DagLink(cid, "", len(data))
 
 
-def unixfs_node(put: Put, *links: DagLink, **data: object) -> DagLink:
+def unixfs_node(put: Put, *links: DagLink, **data: Any) -> DagLink:
     """Put a node of a kind, with any links and any data, even senseless ones."""
-    return node_link(DagNode(links, unixfs.encode(unixfs.Data(**data))), put)  # type: ignore[arg-type]
+    return node_link(DagNode(links, unixfs.encode(unixfs.Data(**data))), put)
 
 
 def branch(

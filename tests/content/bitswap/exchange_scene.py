@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from typing import TypeVar, TypeVarTuple
 
@@ -136,11 +136,15 @@ class Scene:
         self._addresses.append(transport.addresses[0])
         return transport
 
-    async def _run(self, *what: object, task_status: trio.TaskStatus[trio.CancelScope]) -> None:
-        run, *args = what
+    async def _run(
+        self,
+        run: Callable[..., Awaitable[object]],
+        *args: object,
+        task_status: trio.TaskStatus[trio.CancelScope],
+    ) -> None:
         with trio.CancelScope() as scope:
             async with trio.open_nursery() as nursery:
-                await nursery.start(run, *args)  # type: ignore[arg-type]
+                await nursery.start(run, *args)
                 task_status.started(scope)
 
     async def peer(self, name: str) -> Party:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 import trio
-from exchange_scene import LIMIT, noise, scene, with_blocks, with_refusals
+from exchange_scene import LIMIT, Party, noise, scene, with_blocks, with_refusals
 from trio.testing import MockClock, wait_all_tasks_blocked
 
 from mpi_actors.content.bitswap.asking import BlockAbsent, BlockReceived, Provider
@@ -94,7 +94,7 @@ async def test_both_directions_work_at_once(autojump_clock: MockClock) -> None:
             for here, there in ((near, far), (far, near)):
                 cids = [there.blocks.add(noise(50_000, seed) + there.id.encode()) for seed in range(40)]
 
-                async def fetch(here=here, there=there, cids=cids) -> None:  # type: ignore[no-untyped-def]
+                async def fetch(here: Party = here, there: Party = there, cids: list[Cid] = cids) -> None:
                     async with here.exchange.ask(there.id) as provider:
                         provider.want(cids)
                         assert {each.cid for each in await take(provider, 40)} == set(cids)
@@ -222,7 +222,9 @@ async def test_wants_are_bounded(autojump_clock: MockClock) -> None:
         assert {bytes(block.data) for block in message.blocks} == {bytes([each]) for each in range(20, 30)}
 
 
-async def test_a_peer_that_does_not_read_holds_little(autojump_clock: MockClock) -> None:
+async def test_a_peer_that_does_not_read_holds_little(
+    autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """For a peer that reads nothing, only two messages' blocks are read; then the peer is given up."""
     limits = ExchangeLimits(batch=100_000, send=30)
 
@@ -234,7 +236,12 @@ async def test_a_peer_that_does_not_read_holds_little(autojump_clock: MockClock)
         reads: list[Cid] = []
         cids = [near.blocks.add(noise(50_000, seed)) for seed in range(40)]
         get = near.blocks.get
-        near.blocks.get = lambda cid: reads.append(cid) or get(cid)  # type: ignore[func-returns-value,method-assign]
+
+        def noted(cid: Cid) -> bytes:
+            reads.append(cid)
+            return get(cid)
+
+        monkeypatch.setattr(near.blocks, "get", noted)
         stream = await far.open(near)
         far.transport.serve(bitswap.PROTOCOL, hold)
         await ask_for(stream, *map(Want, cids))

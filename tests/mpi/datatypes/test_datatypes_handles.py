@@ -135,7 +135,8 @@ def test_pickles(made: Made) -> None:
         importable.__wrapped__(patch)  # type: ignore[attr-defined]
         back = pickle.loads(pickle.dumps(made.datatype))
     assert (back == made.datatype) is made.datatype.is_named
-    assert back._h.layout.body == made.datatype._h.layout.body  # type: ignore[union-attr]
+    assert made.datatype._h is not None
+    assert back._h.layout.body == made.datatype._h.layout.body
     assert back._h.ready
 
 

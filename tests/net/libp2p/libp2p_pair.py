@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import trio
 
@@ -19,9 +20,9 @@ LIMIT = 600.0  # seconds after which a test is taken to hang
 CHILD = Path(__file__).with_name("libp2p_child.py")
 
 
-def new_peer(**options: object) -> Libp2pTransport:
+def new_peer(**options: Any) -> Libp2pTransport:
     """Make a transport with a new identity, which does not run yet."""
-    return Libp2pTransport(identity.ephemeral(), **options)  # type: ignore[arg-type]
+    return Libp2pTransport(identity.ephemeral(), **options)
 
 
 @asynccontextmanager

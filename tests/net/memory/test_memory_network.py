@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
 import pytest
@@ -68,17 +68,16 @@ class Waiter:
         self.outcome: object = None
         self.at: float | None = None
 
-    async def run(self, operation: Callable[..., object], *args: object) -> None:
+    async def run(self, operation: Callable[..., Awaitable[object]], *args: object) -> None:
         """Run the operation; record its result or error, and the time."""
         try:
-            result = operation(*args)
-            self.outcome = await result  # type: ignore[misc]
+            self.outcome = await operation(*args)
         except (ConnectionLost, DialFailed) as error:
             self.outcome = type(error)
         self.at = trio.current_time()
 
 
-def watch(nursery: trio.Nursery, operation: Callable[..., object], *args: object) -> Waiter:
+def watch(nursery: trio.Nursery, operation: Callable[..., Awaitable[object]], *args: object) -> Waiter:
     """Start an operation in the background."""
     waiter = Waiter()
     nursery.start_soon(waiter.run, operation, *args)

@@ -353,4 +353,5 @@ def _ping_floats() -> bytes:
     comm.Recv(into, other)
     request.Wait()
     comm.send(bytes(into), other)
-    return comm.recv(source=other)  # type: ignore[no-any-return]
+    back: bytes = comm.recv(source=other)
+    return back
