@@ -15,8 +15,8 @@ def make(
     latency: float = 1.0, bandwidth: float | None = None, capacity: int = 100, short_reads: float = 0.0
 ) -> tuple[MemoryPath, Pipe]:
     """Make a path with one pipe."""
-    link = MemoryPath(lambda: latency, bandwidth, "a/b")
-    return link, link.open_pipe(lambda: None, capacity, short_reads, 0)
+    path = MemoryPath(lambda: latency, bandwidth, "a/b")
+    return path, path.open_pipe(lambda: None, capacity, short_reads, 0)
 
 
 def test_data_arrives_after_the_latency() -> None:
@@ -45,10 +45,10 @@ def test_the_end_comes_after_the_data() -> None:
     assert [pipe.take(9, at) for at in (1.0, 1.0, 1.5, 9.0)] == [b"ab", None, b"", b""]
 
 
-def test_bandwidth_is_shared_by_the_pipes_of_a_link() -> None:
+def test_bandwidth_is_shared_by_the_pipes_of_a_path() -> None:
     """Bytes of all streams leave one after the other."""
-    link, one = make(latency=1.0, bandwidth=10.0)
-    two = link.open_pipe(lambda: None, 100, 0.0, 0)
+    path, one = make(latency=1.0, bandwidth=10.0)
+    two = path.open_pipe(lambda: None, 100, 0.0, 0)
     one.push(bytes(20), 0.0)
     two.push(bytes(10), 0.0)
     assert (one.next_due, two.next_due) == (3.0, 4.0)
@@ -75,17 +75,17 @@ def test_room_is_not_given_in_crumbs(held: int, size: int, room: int) -> None:
     assert pipe.room_for(size) == room
 
 
-def test_a_blocked_link_keeps_what_has_arrived_and_holds_the_rest() -> None:
+def test_a_blocked_path_keeps_what_has_arrived_and_holds_the_rest() -> None:
     """A piece that had arrived can be taken; the other one leaves when the path opens."""
-    link, pipe = make(latency=1.0)
+    path, pipe = make(latency=1.0)
     pipe.push(b"a", 0.0)
     pipe.push(b"b", 0.9)
-    link.block(1.0)
+    path.block(1.0)
     pipe.push(b"c", 1.1)
     pipe.finish(1.2)
     assert [pipe.take(9, 2.0), pipe.take(9, 99.0)] == [b"a", None]
     assert (pipe.next_due, pipe.end_due) == (inf, inf)
-    link.unblock(100.0)
+    path.unblock(100.0)
     assert [pipe.take(9, 100.5), pipe.take(9, 101.0), pipe.take(9, 101.0)] == [None, b"bc", b""]
 
 
