@@ -41,6 +41,8 @@ class Handle:
 
     Each class names its `_kind`, the class whose instances its constructor copies, and its `_error`, the
     error class for null handles. `_null` is the constant null handle of the kind.
+
+    MPI 4.1, section 19.3.4 (numbers for handles).
     """
 
     __slots__ = ("__weakref__", "_h")
