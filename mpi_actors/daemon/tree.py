@@ -269,7 +269,7 @@ class Daemon:
             self._found.tell_nowait(Found(found, lasting))
 
     def capacity(self) -> Capacity:
-        """Return the seats and interpreters that this peer offers now."""
+        """Return the slots and interpreters that this peer offers now."""
         return self._announcer.capacity()
 
     def holders(self, content: str) -> tuple[PeerId, ...]:

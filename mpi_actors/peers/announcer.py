@@ -1,4 +1,4 @@
-"""Telling the other peers what this one offers: seats, interpreters, content."""
+"""Telling the other peers what this one offers: slots, interpreters, content."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _NAME_OVERHEAD = 8
 
 
 class Announcer:
-    """The actor that tells the other peers, and those jobs that wait for seats, when an offer has changed.
+    """The actor that tells the other peers, and those jobs that wait for slots, when an offer has changed.
 
     Args:
         launcher: knows which interpreters are installed, and which could be.
@@ -53,7 +53,7 @@ class Announcer:
         """Set while there is a change that is not announced."""
 
     def on_capacity_changed(self) -> None:
-        """The seats or the interpreters of this peer have changed."""
+        """The slots or the interpreters of this peer have changed."""
         self._changed.set()
 
     def on_content_changed(self) -> None:
@@ -62,7 +62,7 @@ class Announcer:
         self._changed.set()
 
     def capacity(self) -> Capacity:
-        """Return the seats and interpreters that this peer offers now."""
+        """Return the slots and interpreters that this peer offers now."""
         running, full = self._load()
         return Capacity(
             interpreters=_fitting(self._launcher.interpreters()),

@@ -122,7 +122,7 @@ class Membership:
         self._stock_bus.tell()
 
     def on_capacity(self, record: PeerRecord) -> None:
-        """A peer's seats or interpreters have changed."""
+        """A peer's slots or interpreters have changed."""
         offers = record.capacity.interpreters
         if offers != self._offers.get(record.peer):
             self._offers[record.peer] = offers

@@ -34,7 +34,7 @@ class PeerRecord:
     addresses: tuple[str, ...]
     """Where the peer says that it can be dialled."""
     capacity: Capacity
-    """The seats and interpreters that the peer offers."""
+    """The slots and interpreters that the peer offers."""
     since: float
     """The time at which the session came up."""
     latency: float = 0.0

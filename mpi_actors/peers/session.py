@@ -54,7 +54,7 @@ class SessionOwner(Protocol):
         ...
 
     def on_capacity(self, record: PeerRecord) -> None:
-        """The peer's seats or interpreters have changed."""
+        """The peer's slots or interpreters have changed."""
         ...
 
     def on_stock(self, record: PeerRecord, before: Stock) -> None:
