@@ -37,8 +37,8 @@ def short_peer(peer: str | None) -> str:
 
 
 @attrs.frozen(order=True)
-class Seat:
-    """A rank of one job: the address of its current incarnation."""
+class JobRank:
+    """A rank of one job, whichever incarnation is the present one."""
 
     job: JobId
     rank: Rank

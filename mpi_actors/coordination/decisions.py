@@ -16,7 +16,7 @@ from ..errors import NotReplayable
 from ..ids import Incarnation, JobId, PeerId, Rank, short_peer
 from .elect import PeerView, elect
 from .result import EXIT_JOB_FAILED
-from .seats import Action, Announce, ChoiceRecorded, End, Fence, Phase, PlaceRank, Preparing, SeatRecord
+from .seats import Action, Announce, ChoiceRecorded, End, Fence, Phase, PlaceRank, Preparing, Seat
 
 
 @attrs.frozen(kw_only=True)
@@ -46,7 +46,7 @@ class JobDecisions:
 
     def __init__(self, spec: JobSpec) -> None:
         self.spec = spec
-        self.seats = [SeatRecord(rank) for rank in range(spec.size)]
+        self.seats = [Seat(rank) for rank in range(spec.size)]
         self.peers: dict[PeerId, PeerView] = {}
         """The peers that are present, and what is known of them."""
         self.blame: dict[PeerId, int] = {}
@@ -255,11 +255,11 @@ class JobDecisions:
         """Return the peers at which a rank is now."""
         return {seat.peer for seat in self.seats if seat.peer is not None}
 
-    def placed(self) -> Iterator[SeatRecord]:
+    def placed(self) -> Iterator[Seat]:
         """Return the seats whose incarnation has been started."""
         return (seat for seat in self.seats if seat.phase in (Phase.RUNNING, Phase.ENDED))
 
-    def why_vacant(self, seat: SeatRecord) -> str:
+    def why_vacant(self, seat: Seat) -> str:
         """Return why no peer can take this rank, with a reason for each peer."""
         reasons = []
         for view in self.peers.values():
@@ -274,14 +274,14 @@ class JobDecisions:
 
     # --- inside -------------------------------------------------------------------------------------------
 
-    def _current(self, rank: Rank, incarnation: Incarnation) -> SeatRecord | None:
+    def _current(self, rank: Rank, incarnation: Incarnation) -> Seat | None:
         if self.ended or not 0 <= rank < len(self.seats):
             return None
         seat = self.seats[rank]
         return seat if seat.incarnation == incarnation and seat.phase is not Phase.VACANT else None
 
     def _count(
-        self, seat: SeatRecord, times: deque[float], most: int, period: float, text: str, now: float
+        self, seat: Seat, times: deque[float], most: int, period: float, text: str, now: float
     ) -> list[Action]:
         """Replace the incarnation, if `period` seconds have seen at most `most` such ends."""
         times.append(now)
@@ -296,7 +296,7 @@ class JobDecisions:
             )
         return self._replace(seat, text, now) + self._fill(now)
 
-    def _replace(self, seat: SeatRecord, reason: str, now: float, *, blame: int = 1) -> list[Action]:
+    def _replace(self, seat: Seat, reason: str, now: float, *, blame: int = 1) -> list[Action]:
         """End the seat's incarnation; a new one gets a host in `_fill`."""
         if self.ended:
             return []
@@ -330,7 +330,7 @@ class JobDecisions:
             actions.append(PlaceRank(seat.rank, seat.incarnation, peer))
         return actions
 
-    def _candidates(self, seat: SeatRecord) -> Iterator[PeerView]:
+    def _candidates(self, seat: Seat) -> Iterator[PeerView]:
         """The peers that have not refused the rank, each with the ranks that this job has given it."""
         given: dict[PeerId, int] = {}
         for other in self.seats:

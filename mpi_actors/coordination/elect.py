@@ -57,12 +57,12 @@ def elect(
     """Choose the peer that hosts a rank; None when no candidate can.
 
     Only peers that are able (`PeerView.able`) are considered. `prefer` wins if it is one of them. Otherwise
-    these decide, in this order: not tried for this rank; the best seat (see below); the least blame; the
+    these decide, in this order: not tried for this rank; the best place (see below); the least blame; the
     least load for its slots; having the interpreter; the smallest latency (in steps of 5 ms, so that noise
     does not decide); the peer id, so that equal knowledge gives equal choices.
 
     An installation may take minutes, so a peer that is somewhat crowded is better than a wait for an
-    installation; a peer that is very crowded is not. The best seat is a free slot where the interpreter is;
+    installation; a peer that is very crowded is not. The best place is a free slot where the interpreter is;
     then one on a peer that has the interpreter and runs up to twice as many ranks as it has slots; then a
     free slot where the interpreter would be installed; then any other.
 
@@ -78,7 +78,7 @@ def elect(
         slots = max(view.slots, 1)
         return (
             view.peer in tried,
-            _seat_class(view, slots),
+            _place_class(view, slots),
             blamed.get(view.peer, 0),
             view.running / slots,
             not view.has_interpreter,
@@ -92,7 +92,7 @@ def elect(
     return min(able, key=order).peer if able else None
 
 
-def _seat_class(view: PeerView, slots: int) -> int:
+def _place_class(view: PeerView, slots: int) -> int:
     free = view.running < slots
     if view.has_interpreter:
         return 0 if free else 1 if view.running < _CROWDED * slots else 3

@@ -21,8 +21,8 @@ class Phase(enum.Enum):
 
 
 @attrs.define
-class SeatRecord:
-    """One rank, as the coordinator sees it."""
+class Seat:
+    """The place of one rank, as the coordinator sees it."""
 
     rank: Rank
     phase: Phase = Phase.VACANT

@@ -19,7 +19,7 @@ import trio
 
 from ..actors import DeadLetters, Mailbox
 from ..errors import BadFrame, Impostor, ReplayDivergence
-from ..ids import COORDINATOR, Incarnation, JobId, PeerId, Rank, Seat
+from ..ids import COORDINATOR, Incarnation, JobId, JobRank, PeerId, Rank
 from ..net.link import Link
 from ..replay.endpoint import Endpoint
 from ..replay.lane import Lane
@@ -42,7 +42,7 @@ class _Outlet:
     router: Router = attrs.field(eq=False)
     view: JobView = attrs.field(eq=False)
     lane: Lane = attrs.field(eq=False)
-    key: tuple[Seat, Rank, Incarnation]
+    key: tuple[JobRank, Rank, Incarnation]
 
     def next_frame(self, link: Link, most: int) -> Frame | None:
         """Return the lane's next frame; None if the lane's path no longer uses this link."""
@@ -327,7 +327,7 @@ class Router:
     def _schedule(self, view: JobView, endpoint: Endpoint, lane: Lane) -> None:
         if not lane.ready:
             return
-        outlet = _Outlet(self, view, lane, (endpoint.seat, lane.there, endpoint.incarnation))
+        outlet = _Outlet(self, view, lane, (endpoint.job_rank, lane.there, endpoint.incarnation))
         place = view.places.get(lane.there)
         if place is not None and place.peer == self.local:
             self._local_ready.append(outlet)

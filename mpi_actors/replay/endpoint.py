@@ -6,7 +6,7 @@ from collections import deque
 
 from ..config import LaneLimits
 from ..errors import BadProgramLine
-from ..ids import COORDINATOR, Incarnation, JobId, Rank, Seat
+from ..ids import COORDINATOR, Incarnation, JobId, JobRank, Rank
 from ..wire.frame import Frame
 from .lane import Lane
 from .log import SendLog
@@ -45,9 +45,9 @@ class Endpoint:
         """The program has ended well, and sends nothing more."""
 
     @property
-    def seat(self) -> Seat:
+    def job_rank(self) -> JobRank:
         """The job and rank that this endpoint serves."""
-        return Seat(self.job, self.rank)
+        return JobRank(self.job, self.rank)
 
     def lane(self, there: Rank) -> Lane:
         """Return the lane to a rank; the first call makes it."""

@@ -406,8 +406,8 @@ async def test_a_slow_receiver_delays_its_senders_only(autojump_clock: MockClock
         began = trio.current_time()
         job = await pool.start("mixed", 4)
         await eventually(lambda: len(job.log) == 2, within=5)
-        seats = {seat.rank: seat.peer for seat in job.decisions.seats}
-        assert (seats[0] != seats[1], seats[2] != seats[3]) == (True, True)
+        hosts = {seat.rank: seat.peer for seat in job.decisions.seats}
+        assert (hosts[0] != hosts[1], hosts[2] != hosts[3]) == (True, True)
         assert (await result_of(job)).ok
         assert trio.current_time() - began >= 40
 

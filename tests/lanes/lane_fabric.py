@@ -69,7 +69,7 @@ class Cable:
 
 
 @attrs.define(eq=False)
-class Seat:
+class Member:
     """A rank whose channel the test reads: the messages that it got, and its lanes."""
 
     client: Client
@@ -104,7 +104,7 @@ class Fabric:
         self.routers = {peer: Router(peer, box) for peer, box in boxes.items()}
         self.lanes = {peer: LaneBroker(router, cores=4) for peer, router in self.routers.items()}
         self.cables: dict[tuple[PeerId, PeerId], Cable] = {}
-        self.seats: list[Seat] = []
+        self.members: list[Member] = []
         self._bell = trio.Event()
         for router in self.routers.values():
             router.open_job(JOB, HOME)
@@ -130,19 +130,19 @@ class Fabric:
         for router in self.routers.values():
             router.place(JOB, rank, incarnation, peer)
 
-    def seat(self, rank: int, peer: PeerId, incarnation: int = 0) -> Seat:
+    def join(self, rank: int, peer: PeerId, incarnation: int = 0) -> Member:
         """Start a process of that rank there, and tell every peer."""
         self.place(rank, peer, incarnation)
-        client = Client(JOB, rank, incarnation, 8, lambda message, lane: seat.post(message, lane))
-        seat = Seat(client)
-        self.seats.append(seat)
+        client = Client(JOB, rank, incarnation, 8, lambda message, lane: member.post(message, lane))
+        member = Member(client)
+        self.members.append(member)
         self.lanes[peer].attach(client)
-        return seat
+        return member
 
-    def want(self, seat: Seat, rank: int) -> None:
-        place = self.routers[HOME].place_of(JOB, seat.client.rank)
+    def want(self, member: Member, rank: int) -> None:
+        place = self.routers[HOME].place_of(JOB, member.client.rank)
         assert place is not None
-        self.lanes[place.peer].want(seat.client, rank)
+        self.lanes[place.peer].want(member.client, rank)
 
     def wake(self) -> None:
         self._bell.set()
@@ -167,8 +167,8 @@ async def running_fabric() -> AsyncIterator[Fabric]:
         await trio.testing.wait_all_tasks_blocked()
         yield fabric
         nursery.cancel_scope.cancel()
-    for seat in fabric.seats:
-        seat.close()
+    for member in fabric.members:
+        member.close()
 
 
 async def receive(sock: socket.socket, most: int = 1 << 20) -> bytes:

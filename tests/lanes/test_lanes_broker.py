@@ -20,7 +20,7 @@ LANE, PLACED, COMPANY = ChannelKind.LANE, ChannelKind.PLACED, ChannelKind.COMPAN
 async def test_two_ranks_of_one_peer_get_a_socket_pair(autojump_clock: MockClock) -> None:
     """Each rank learns to whom its lane leads. Bytes go straight from one to the other, without a tunnel."""
     async with running_fabric() as fabric:
-        one, two = fabric.seat(1, ANN), fabric.seat(2, ANN)
+        one, two = fabric.join(1, ANN), fabric.join(2, ANN)
         fabric.want(one, 2)
         assert one.heard(LANE) == [ChannelMessage(LANE, 2, 0)]
         assert two.heard(LANE) == [ChannelMessage(LANE, 1, 0)]
@@ -32,7 +32,7 @@ async def test_two_ranks_of_one_peer_get_a_socket_pair(autojump_clock: MockClock
 async def test_wants_that_cross_give_one_lane(autojump_clock: MockClock) -> None:
     """The other rank may have asked before it got the lane. What it asks later is for another lane."""
     async with running_fabric() as fabric:
-        one, two = fabric.seat(1, ANN), fabric.seat(2, ANN)
+        one, two = fabric.join(1, ANN), fabric.join(2, ANN)
         fabric.want(one, 2)
         fabric.want(two, 1)
         assert (len(one.lanes[2]), len(two.lanes[1])) == (1, 1)
@@ -43,7 +43,7 @@ async def test_wants_that_cross_give_one_lane(autojump_clock: MockClock) -> None
 async def test_a_broken_lane_is_replaced_whoever_asks(autojump_clock: MockClock) -> None:
     """When both ends ask for a new lane they get one, though one request may look like a late one."""
     async with running_fabric() as fabric:
-        one, two = fabric.seat(1, ANN), fabric.seat(2, ANN)
+        one, two = fabric.join(1, ANN), fabric.join(2, ANN)
         fabric.want(one, 2)
         one.lane(2).close()
         assert await receive(two.lane(1)) == b""
@@ -56,14 +56,14 @@ async def test_a_broken_lane_is_replaced_whoever_asks(autojump_clock: MockClock)
 async def test_a_want_is_remembered_until_it_can_be_met(autojump_clock: MockClock) -> None:
     """The rank gets its lane when the other rank is placed and its process is there."""
     async with running_fabric() as fabric:
-        one, four = fabric.seat(1, ANN), fabric.seat(4, ANN)
+        one, four = fabric.join(1, ANN), fabric.join(4, ANN)
         for rank in (2, 3):
             fabric.want(one, rank)
         fabric.place(2, ANN)
         fabric.place(3, BOB)
         await trio.sleep(10)
-        two = fabric.seat(2, ANN)
-        three = fabric.seat(3, BOB)
+        two = fabric.join(2, ANN)
+        three = fabric.join(3, BOB)
         await trio.sleep(10)
         for other in (two, three):
             await send_all(one.lane(other.client.rank), b"at last")
@@ -75,7 +75,7 @@ async def test_a_want_is_remembered_until_it_can_be_met(autojump_clock: MockCloc
 async def test_nonsense_is_not_wanted(autojump_clock: MockClock, rank: int) -> None:
     """A rank gets no lane to itself, nor to a rank that the job does not have."""
     async with running_fabric() as fabric:
-        one = fabric.seat(1, ANN)
+        one = fabric.join(1, ANN)
         fabric.want(one, rank)
         assert one.client.wanted == set()
         assert one.told == [ChannelMessage(COMPANY, 0, number=4)]
@@ -84,7 +84,7 @@ async def test_nonsense_is_not_wanted(autojump_clock: MockClock, rank: int) -> N
 async def test_ranks_of_two_peers_get_a_tunnel(autojump_clock: MockClock) -> None:
     """It leads by way of the coordinator if their hosts have no link. Both get the lane that one wants."""
     async with running_fabric() as fabric:
-        one, two = fabric.seat(1, ANN), fabric.seat(2, BOB)
+        one, two = fabric.join(1, ANN), fabric.join(2, BOB)
         fabric.want(one, 2)
         await send_all(one.lane(2), b"there")
         await trio.sleep(1)
@@ -102,7 +102,7 @@ async def test_tunnels_that_cross_are_one(autojump_clock: MockClock) -> None:
     """Both ranks ask before either daemon has heard of the other's tunnel."""
     async with running_fabric() as fabric:
         fabric.link(ANN, BOB)
-        one, two = fabric.seat(1, ANN), fabric.seat(2, BOB)
+        one, two = fabric.join(1, ANN), fabric.join(2, BOB)
         fabric.want(one, 2)
         fabric.want(two, 1)
         await send_all(one.lane(2), b"ping")
@@ -117,13 +117,13 @@ async def test_tunnels_that_cross_are_one(autojump_clock: MockClock) -> None:
 async def test_news_of_incarnations_come_before_their_lanes(autojump_clock: MockClock) -> None:
     """A rank hears of all new incarnations of others, including those from before its start."""
     async with running_fabric() as fabric:
-        one, two = fabric.seat(1, ANN), fabric.seat(2, BOB)
+        one, two = fabric.join(1, ANN), fabric.join(2, BOB)
         fabric.want(one, 2)
         fabric.lanes[BOB].detach(two.client)
-        two = fabric.seat(2, BOB, 1)
+        two = fabric.join(2, BOB, 1)
         fabric.want(one, 2)
         await trio.sleep(1)
-        late = fabric.seat(3, ANN, 4)
+        late = fabric.join(3, ANN, 4)
         told = [(m.kind, m.rank, m.incarnation) for m in one.told if m.kind in (LANE, PLACED)]
         assert told == [(LANE, 2, 0), (PLACED, 2, 1), (LANE, 2, 1), (PLACED, 3, 4)]
         assert [(m.kind, m.rank, m.incarnation) for m in late.told[:-1]] == [(PLACED, 2, 1)]
@@ -133,10 +133,10 @@ async def test_news_of_incarnations_come_before_their_lanes(autojump_clock: Mock
 async def test_the_past_is_fenced(autojump_clock: MockClock) -> None:
     """Tunnels to an older incarnation end at once, whatever its host still sends."""
     async with running_fabric() as fabric:
-        one, two = fabric.seat(1, ANN), fabric.seat(2, BOB)
+        one, two = fabric.join(1, ANN), fabric.join(2, BOB)
         fabric.want(one, 2)
         await trio.sleep(1)
-        fabric.seat(2, HOME, 1)
+        fabric.join(2, HOME, 1)
         await send_all(two.lane(1), b"from the dead")
         assert await receive(one.lane(2)) == b""
         await trio.sleep(1)
@@ -147,7 +147,7 @@ async def test_the_past_is_fenced(autojump_clock: MockClock) -> None:
 async def test_what_is_gone_has_no_lanes(autojump_clock: MockClock) -> None:
     """When a process is gone, the other end of its tunnel gets the bytes under way, and then the end."""
     async with running_fabric() as fabric:
-        one, two = fabric.seat(1, ANN), fabric.seat(2, BOB)
+        one, two = fabric.join(1, ANN), fabric.join(2, BOB)
         fabric.want(one, 2)
         await send_all(one.lane(2), b"last words")
         one.lane(2).close()
@@ -165,7 +165,7 @@ async def test_what_is_gone_has_no_lanes(autojump_clock: MockClock) -> None:
 async def test_the_end_of_a_job_ends_its_lanes(autojump_clock: MockClock) -> None:
     """Each peer ends its lanes by itself. Closing a job twice is harmless."""
     async with running_fabric() as fabric:
-        one, two = fabric.seat(1, ANN), fabric.seat(2, BOB)
+        one, two = fabric.join(1, ANN), fabric.join(2, BOB)
         fabric.want(one, 2)
         await trio.sleep(1)
         for _ in range(2):
@@ -181,7 +181,7 @@ async def test_the_end_of_a_job_ends_its_lanes(autojump_clock: MockClock) -> Non
 async def test_ranks_hear_how_many_run_on_their_host(autojump_clock: MockClock) -> None:
     """Ranks hear how many ranks run on their host, at each change, and how many processors there are."""
     async with running_fabric() as fabric:
-        one = fabric.seat(1, ANN)
+        one = fabric.join(1, ANN)
         for count in (1, 2, 2, 1):
             fabric.lanes[ANN].on_running_changed(count)
         assert [(m.rank, m.number) for m in one.heard(COMPANY)] == [(0, 4), (1, 4), (2, 4), (1, 4)]
@@ -196,7 +196,7 @@ async def test_without_descriptors_a_lane_comes_later(
         raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
 
     async with running_fabric() as fabric:
-        one, two, three = fabric.seat(1, ANN), fabric.seat(2, ANN), fabric.seat(3, BOB)
+        one, two, three = fabric.join(1, ANN), fabric.join(2, ANN), fabric.join(3, BOB)
         with monkeypatch.context() as patch:
             patch.setattr(socket, "socketpair", fail)
             fabric.want(one, 2)

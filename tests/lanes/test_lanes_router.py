@@ -88,9 +88,9 @@ class Fabric:
             router.open_job(JOB, HOME)
         for pair in ((HOME, ANN), (HOME, BOB)):
             self.link(*pair)
-        self.seat(COORDINATOR, HOME)
-        self.seat(1, ANN)
-        self.seat(2, BOB)
+        self.join(COORDINATOR, HOME)
+        self.join(1, ANN)
+        self.join(2, BOB)
 
     def link(self, a: PeerId, b: PeerId) -> None:
         for near, far in ((a, b), (b, a)):
@@ -103,7 +103,7 @@ class Fabric:
         for cable in cables:
             cable.near.on_link_down(cable)  # type: ignore[arg-type]
 
-    def seat(self, rank: int, peer: PeerId, incarnation: int = 0) -> Member:
+    def join(self, rank: int, peer: PeerId, incarnation: int = 0) -> Member:
         member = Member(Endpoint(JOB, rank, incarnation, LaneLimits(window=500)))
         if rank != COORDINATOR:
             for router in self.routers.values():
@@ -160,7 +160,7 @@ def test_with_a_link_frames_go_over_it() -> None:
 def test_frames_on_one_peer_need_no_link() -> None:
     """Two ranks of one peer, and a rank with itself, exchange messages at once."""
     fabric = Fabric()
-    three = fabric.seat(3, ANN)
+    three = fabric.join(3, ANN)
     fabric.send(1, 3, b"next door", ANN)
     fabric.send(3, 3, b"to myself", ANN)
     three.take(1)
@@ -172,7 +172,7 @@ def test_frames_on_one_peer_need_no_link() -> None:
 def test_frames_on_one_peer_wait_for_room() -> None:
     """A receiver that takes nothing holds at most its window; it gets the rest when it takes messages."""
     fabric = Fabric()
-    three = fabric.seat(3, ANN)
+    three = fabric.join(3, ANN)
     for number in range(50):
         fabric.send(1, 3, b"%050d" % number, ANN)
     assert 0 < three.endpoint.lane(1).incoming.queued <= 5
@@ -208,7 +208,7 @@ def test_messages_arrive_once_and_in_order_whatever_way_they_take(plan: list[tup
             fabric.routers[ANN].detach(old)
             old.close()
             incarnation += 1
-            fabric.seat(1, ANN, incarnation)
+            fabric.join(1, ANN, incarnation)
             for payload in said:
                 fabric.send(1, 2, payload, ANN)
         elif step in ("load", "arrive"):
@@ -247,9 +247,9 @@ def test_what_fits_nowhere_is_counted(what: Frame, reason: str) -> None:
 def test_the_past_is_fenced() -> None:
     """No frame from an old incarnation, and no frame for one, is delivered, whoever brings it."""
     fabric = Fabric()
-    fabric.seat(1, BOB, 1)
+    fabric.join(1, BOB, 1)
     fabric.routers[BOB].route(frame(), ANN)
-    fabric.seat(2, BOB, 1)
+    fabric.join(2, BOB, 1)
     fabric.routers[BOB].route(frame(src_incarnation=1), BOB)
     assert fabric.routers[BOB].dropped["fenced"] == 2
     assert fabric.members[2].heard == []
@@ -259,7 +259,7 @@ def test_the_past_is_fenced() -> None:
 def test_nobody_speaks_for_another(src: int) -> None:
     """Frames come from the host of the rank that they name, or by way of the coordinator."""
     fabric = Fabric()
-    fabric.seat(3, HOME)
+    fabric.join(3, HOME)
     for peer in (ANN, BOB):
         router = fabric.routers[peer]
         with pytest.raises(Impostor, match="does not host"):
@@ -286,7 +286,7 @@ def test_a_bad_frame_is_its_hosts_fault() -> None:
 def test_only_the_coordinator_passes_on() -> None:
     """A host relays for no others, and the coordinator sends nothing back to where it came from."""
     fabric = Fabric()
-    fabric.seat(3, HOME)
+    fabric.join(3, HOME)
     fabric.routers[ANN].route(frame(src=3, dst=2), HOME)
     assert fabric.routers[ANN].dropped["no such rank here"] == 1
     fabric.settle()
@@ -311,7 +311,7 @@ def test_a_job_has_one_coordinator() -> None:
 def test_old_places_are_no_news() -> None:
     """Late news of an older place change nothing."""
     fabric = Fabric()
-    fabric.seat(1, BOB, 2)
+    fabric.join(1, BOB, 2)
     for late in (0, 1, 2):
         fabric.routers[BOB].place(JOB, 1, late, ANN)
     fabric.send(1, 2, b"new", BOB)

@@ -16,7 +16,7 @@ import pytest
 import trio
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from lane_fabric import ANN, BOB, HOME, JOB, Fabric, Seat, receive, receive_all, running_fabric, send_all
+from lane_fabric import ANN, BOB, HOME, JOB, Fabric, Member, receive, receive_all, running_fabric, send_all
 from trio.testing import MockClock
 
 from mpi_actors.errors import BadFrame, Impostor, ProtocolError
@@ -30,7 +30,7 @@ async def test_a_slow_rank_holds_up_only_its_own_tunnel(autojump_clock: MockCloc
     data = random.Random(1).randbytes(3 * WINDOW)
     async with running_fabric() as fabric, trio.open_nursery() as nursery:
         fabric.link(ANN, BOB)
-        one, slow, quick = fabric.seat(1, ANN), fabric.seat(2, BOB), fabric.seat(3, BOB)
+        one, slow, quick = fabric.join(1, ANN), fabric.join(2, BOB), fabric.join(3, BOB)
         for rank in (2, 3):
             fabric.want(one, rank)
         await trio.sleep(1)
@@ -48,7 +48,7 @@ async def test_a_stream_ends_where_its_writer_ended(autojump_clock: MockClock) -
     """Everything that was written before the end arrives, however slowly the rank reads."""
     data = random.Random(2).randbytes(WINDOW // 2)
     async with running_fabric() as fabric:
-        one, two = fabric.seat(1, ANN), fabric.seat(2, BOB)
+        one, two = fabric.join(1, ANN), fabric.join(2, BOB)
         fabric.want(one, 2)
         assert await send_all(one.lane(2), data)
         one.lane(2).close()
@@ -60,7 +60,7 @@ async def test_a_stream_ends_where_its_writer_ended(autojump_clock: MockClock) -
 async def test_another_way_ends_a_tunnel(autojump_clock: MockClock, relayed: bool) -> None:
     """Bytes on two ways could overtake each other: both ends are closed, and new ones begin on request."""
     async with running_fabric() as fabric:
-        one, two = fabric.seat(1, ANN), fabric.seat(2, BOB)
+        one, two = fabric.join(1, ANN), fabric.join(2, BOB)
         if relayed:
             fabric.link(ANN, BOB)
         fabric.want(one, 2)
@@ -81,10 +81,10 @@ async def test_a_host_that_does_not_know_the_rank_yet_is_told_again(autojump_clo
     """An OPEN frame that comes before the news of its rank's place is dropped, and sent again."""
     async with running_fabric() as fabric:
         fabric.link(ANN, BOB)
-        two = fabric.seat(2, BOB)
+        two = fabric.join(2, BOB)
         for peer in (HOME, ANN):
             fabric.routers[peer].place(JOB, 1, 0, ANN)
-        one = fabric.seat(1, ANN)  # bob hears it now, but not of its next incarnation
+        one = fabric.join(1, ANN)  # bob hears it now, but not of its next incarnation
         fabric.lanes[ANN].detach(one.client)
         for peer in (HOME, ANN):
             fabric.routers[peer].place(JOB, 1, 1, ANN)
@@ -119,25 +119,25 @@ class Talker:
     """A rank that writes into each lane that it gets, reads it to its end, and asks for another."""
 
     fabric: Fabric
-    seat: Seat
+    member: Member
     other: int
     read: int = 0
     """Pieces that it has got whole, from all lanes."""
 
     async def talk(self) -> None:
         for number in itertools.count():
-            if not self.seat.lanes.get(self.other, [])[number:]:
-                self.fabric.want(self.seat, self.other)
-                while not self.seat.lanes.get(self.other, [])[number:]:  # noqa: ASYNC110
+            if not self.member.lanes.get(self.other, [])[number:]:
+                self.fabric.want(self.member, self.other)
+                while not self.member.lanes.get(self.other, [])[number:]:  # noqa: ASYNC110
                     await trio.sleep(0.01)
-            lane = self.seat.lanes[self.other][number]
+            lane = self.member.lanes[self.other][number]
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(self.write, lane, number)
                 await self.listen(lane)
                 nursery.cancel_scope.cancel()
 
     async def write(self, lane: socket.socket, number: int) -> None:
-        for piece in pieces(self.seat.client.rank, number):
+        for piece in pieces(self.member.client.rank, number):
             if not await send_all(lane, piece):
                 return
             await trio.sleep(0.1)
@@ -165,7 +165,7 @@ def test_streams_survive_their_links(events: list[str], pause: int) -> None:
 
     async def main() -> None:
         async with running_fabric() as fabric, trio.open_nursery() as nursery:
-            talkers = [Talker(fabric, fabric.seat(1, ANN), 2), Talker(fabric, fabric.seat(2, BOB), 1)]
+            talkers = [Talker(fabric, fabric.join(1, ANN), 2), Talker(fabric, fabric.join(2, BOB), 1)]
             for talker in talkers:
                 nursery.start_soon(talker.talk)
             for event in events:
@@ -177,8 +177,8 @@ def test_streams_survive_their_links(events: list[str], pause: int) -> None:
                     case "unlink" if cable is not None:
                         fabric.unlink(ANN, BOB)
                     case "close 1" | "close 2":
-                        seat = talkers[int(event[-1]) - 1].seat
-                        for lanes in seat.lanes.values():
+                        member = talkers[int(event[-1]) - 1].member
+                        for lanes in member.lanes.values():
                             lanes[-1].shutdown(socket.SHUT_RDWR)
                     case "hold" if cable is not None:
                         cable.held = True
@@ -204,17 +204,17 @@ def test_nothing_is_left_behind() -> None:
 
     async def main() -> None:
         async with running_fabric() as fabric:
-            seats = [fabric.seat(rank, peer) for rank, peer in enumerate((HOME, ANN, ANN, BOB))]
+            members = [fabric.join(rank, peer) for rank, peer in enumerate((HOME, ANN, ANN, BOB))]
             for round in range(3):
-                for seat in seats:
+                for member in members:
                     for rank in range(4):
-                        fabric.want(seat, rank)
+                        fabric.want(member, rank)
                 await trio.sleep(1)
                 if round % 2:
                     fabric.unlink(ANN, BOB)
                 else:
                     fabric.link(ANN, BOB)
-            fabric.lanes[ANN].detach(seats[1].client)
+            fabric.lanes[ANN].detach(members[1].client)
 
     gc.collect()
     before = len(os.listdir("/proc/self/fd"))
@@ -250,7 +250,7 @@ def test_no_frame_harms_a_daemon(frames: list[tuple[Frame, PeerId]], opened: boo
     async def main() -> None:
         async with running_fabric() as fabric:
             fabric.link(ANN, BOB)
-            one, two, three = fabric.seat(1, ANN), fabric.seat(2, BOB), fabric.seat(3, HOME)
+            one, two, three = fabric.join(1, ANN), fabric.join(2, BOB), fabric.join(3, HOME)
             if opened:
                 fabric.want(two, 1)
                 await trio.sleep(1)
@@ -261,8 +261,8 @@ def test_no_frame_harms_a_daemon(frames: list[tuple[Frame, PeerId]], opened: boo
             assert fabric.lanes[BOB].tunnels <= 2
             fabric.want(two, 3)
             await trio.sleep(3)
-            for seat in (one, two, three):
-                assert all(message.rank < 8 for message in seat.told)
+            for member in (one, two, three):
+                assert all(message.rank < 8 for message in member.told)
 
     trio.run(main, clock=MockClock(autojump_threshold=0))
 
@@ -277,8 +277,8 @@ class _Open:
 
 async def opened(fabric: Fabric) -> _Open:
     fabric.link(ANN, BOB)
-    fabric.seat(1, ANN)
-    two = fabric.seat(2, BOB)
+    fabric.join(1, ANN)
+    two = fabric.join(2, BOB)
     fabric.want(two, 1)
     await trio.sleep(1)
     (first, *_) = [f for f in fabric.cables[ANN, BOB].carried if f.kind is FrameKind.TUNNEL_OPEN]

@@ -73,7 +73,7 @@ class Scene:
     colour: bool
     names: dict[PeerId, str] = attrs.field(factory=dict)
     """The peers' names in the demo's output."""
-    seats: dict[Rank, PeerId] = attrs.field(factory=dict)
+    hosts: dict[Rank, PeerId] = attrs.field(factory=dict)
     """The host of each rank of the first job."""
     job: JobId | None = None
     """The first job, which is shown in full."""
@@ -139,7 +139,7 @@ class Scene:
         return trio.current_time() - self.killed_at
 
     def _on_rank_started(self, rank: Rank, where: PeerId) -> None:
-        self.seats[rank] = where
+        self.hosts[rank] = where
         if rank in self.lost:
             self.lost.discard(rank)
             self.recovered_in = self._since_kill()
@@ -158,7 +158,7 @@ class Scene:
     def placement(self) -> Iterator[str]:
         """Yield a line for each peer that says which ranks it hosts."""
         ranks = defaultdict(list)
-        for rank, peer in sorted(self.seats.items()):
+        for rank, peer in sorted(self.hosts.items()):
             ranks[peer].append(str(rank))
         for peer, name in self.names.items():
             yield f"{name} hosts " + (f"ranks {', '.join(ranks[peer])}" if ranks[peer] else "nothing")
@@ -181,13 +181,13 @@ async def _play(scene: Scene) -> int:
 async def _disturbed(scene: Scene, pool: LocalPool) -> JobResult:
     job: LocalJob = await pool.start(PROGRAM.name, RANKS, str(ROUNDS), str(DELAY))
     scene.say(f"job {job.id}: a token goes {ROUNDS} times round a ring of {RANKS} ranks", _BOLD)
-    while len(scene.seats) < RANKS and job.result is None:
+    while len(scene.hosts) < RANKS and job.result is None:
         await scene.progress.wait()
     for line in scene.placement():
         scene.say(line)
     while scene.rounds < KILL_AFTER and job.result is None:
         await scene.progress.wait()
-    hosts = list(scene.seats.values())
+    hosts = list(scene.hosts.values())
     victim = max(pool.peers[1:], key=lambda peer: hosts.count(peer.id))
     scene.say(f"kill -9 {victim.pid}: daemon {victim.index} dies", _RED)
     scene.killed_at = trio.current_time()
