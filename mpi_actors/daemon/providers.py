@@ -55,7 +55,7 @@ class Providers:
         """Return whom to ask for `cid`: peers that say they have it, other peers of the pool, other nodes."""
         peers = sorted(self._daemon.roster, key=lambda record: record.latency)
         found = [
-            *self._daemon.holders(str(cid)),
+            *self._daemon.providers_of(str(cid)),
             *(record.peer for record in peers),
             *self._at.values(),
             *self._daemon.transport.connected(),

@@ -32,8 +32,8 @@ from ..events import EventBus
 from ..ids import JobId, PeerId, new_job_id
 from ..jobs.book import check_job, find_job, forget_old_jobs
 from ..jobs.job import Job, JobNews, PeerChanged
+from ..lanes.news import HostNews, PeerGone
 from ..lanes.router import Router
-from ..lanes.routes import HostNews, PeerGone
 from ..net.transport import Transport
 from ..peers.admission import Admission
 from ..peers.announcer import Announcer
@@ -272,9 +272,9 @@ class Daemon:
         """Return the slots and interpreters that this peer offers now."""
         return self._announcer.capacity()
 
-    def holders(self, content: str) -> tuple[PeerId, ...]:
+    def providers_of(self, content: str) -> tuple[PeerId, ...]:
         """Return the other peers that say they have the content of that identifier, the nearest first."""
-        return self.roster.holders(content)
+        return self.roster.providers_of(content)
 
     def protocol_errors(self) -> Counter[str]:
         """Return how often other peers broke the protocol, by the errors' names."""

@@ -69,5 +69,5 @@ def shortage(tenants: Collection[Tenant], size: int, limit: int, when: str = "")
     if size > limit or not held:
         return f"{need}. Raise the limit."
     taken = sum(tenant.size for tenant in held)
-    holders = ", ".join(f"{tenant.name} ({tenant.held})" for tenant in held)
-    return f"{need}, of which {taken} must stay: {holders}. Try again later, unpin some, or raise the limit."
+    kept = ", ".join(f"{tenant.name} ({tenant.held})" for tenant in held)
+    return f"{need}, of which {taken} must stay: {kept}. Try again later, unpin some, or raise the limit."

@@ -107,7 +107,7 @@ class Roster:
         if absence is not None:
             absence.set()
 
-    def holders(self, content: str) -> tuple[PeerId, ...]:
+    def providers_of(self, content: str) -> tuple[PeerId, ...]:
         """Return the peers that say they have the content of that identifier, the nearest first."""
         found = (record for record in self if content in record.stock.holds)
         return tuple(record.peer for record in sorted(found, key=lambda r: (r.latency, r.peer)))

@@ -77,19 +77,19 @@ async def test_who_comes_says_what_it_has(autojump_clock: MockClock) -> None:
     kubo = "/ip4/127.0.0.1/tcp/4001/p2p/12D3KooWkubo"
     async with keepers({"ann": Stock((), (ROOT,), (kubo,)), "bob": Stock(), "cid": None}) as (ann, bob, cid):
         for other in (bob, cid):
-            await eventually(lambda: other.daemon.holders(ROOT) == ("ann",), within=1)  # noqa: B023
+            await eventually(lambda: other.daemon.providers_of(ROOT) == ("ann",), within=1)  # noqa: B023
             record = other.daemon.roster.get(ann.daemon.local)
             assert record is not None
             assert record.stock == Stock((), (ROOT,), (kubo,))
-            assert ann.daemon.holders(ROOT) == ()
-        assert bob.daemon.holders(OTHER) == ()
+            assert ann.daemon.providers_of(ROOT) == ()
+        assert bob.daemon.providers_of(OTHER) == ()
 
 
 async def test_what_changes_is_told_and_wakes_who_listens(autojump_clock: MockClock) -> None:
     """New content, removed content, a peer that joins and a peer that leaves are each told once."""
     async with keepers({"ann": Stock(), "bob": Stock()}) as (ann, bob):
         news: list[tuple[PeerId, ...]] = []
-        end = bob.daemon.stock_bus.listen(lambda: news.append(bob.daemon.holders(ROOT)))
+        end = bob.daemon.stock_bus.listen(lambda: news.append(bob.daemon.providers_of(ROOT)))
         ann.has(ROOT, OTHER)
         await eventually(lambda: news == [("ann",)], within=1)
         ann.has(OTHER)
@@ -121,7 +121,7 @@ async def test_a_listener_that_fails_harms_nobody(
         with trio.fail_after(1):
             await heard.wait()
         assert "cannot take it" in caplog.text
-        assert bob.daemon.holders(ROOT) == ("ann",)
+        assert bob.daemon.providers_of(ROOT) == ("ann",)
 
 
 async def test_the_nearest_holder_comes_first(autojump_clock: MockClock) -> None:
@@ -131,7 +131,7 @@ async def test_the_nearest_holder_comes_first(autojump_clock: MockClock) -> None
     names: dict[str, Stock | None] = dict.fromkeys([*far, "zoe"], Stock((), (ROOT,)))
     async with keepers(names, network) as (*_, zoe):
         await trio.sleep(5)
-        assert zoe.daemon.holders(ROOT) == ("bob", "cid", "ann")
+        assert zoe.daemon.providers_of(ROOT) == ("bob", "cid", "ann")
 
 
 async def test_ranks_that_start_and_end_tell_nothing_of_content(autojump_clock: MockClock) -> None:
@@ -161,7 +161,7 @@ async def test_more_than_a_message_holds_is_cut(autojump_clock: MockClock) -> No
     async with keepers({"ann": Stock(), "bob": Stock()}) as (ann, bob):
         names = tuple(f"{number:0250}" for number in range(9000))
         ann.has(ROOT, "x" * 300, *names, addresses=("y" * 600, *(f"/dns4/{n}" for n in range(99))))
-        await eventually(lambda: bob.daemon.holders(ROOT), within=1)
+        await eventually(lambda: bob.daemon.providers_of(ROOT), within=1)
         record = bob.daemon.roster.get(ann.daemon.local)
         assert record is not None
         stock = record.stock
@@ -185,9 +185,9 @@ async def test_a_stranger_may_lie_and_is_forgotten_when_it_goes(autojump_clock: 
             link = await Stranger(transport).greeted(ann.daemon)
             for _ in range(50):
                 await link.say(Stock(("ring",), (), ("nonsense",)), Stock((), (ROOT, ROOT)))
-            await eventually(lambda: ann.daemon.holders(ROOT) == ("stranger",))
-            assert bob.daemon.holders(ROOT) == ()
-        await eventually(lambda: ann.daemon.holders(ROOT) == (), within=10)
+            await eventually(lambda: ann.daemon.providers_of(ROOT) == ("stranger",))
+            assert bob.daemon.providers_of(ROOT) == ()
+        await eventually(lambda: ann.daemon.providers_of(ROOT) == (), within=10)
 
 
 @pytest.mark.parametrize(
