@@ -18,8 +18,9 @@ from ..coordination.seats import Announce, End
 from ..errors import BadFrame, Impostor
 from ..events import STDERR_FOLLOWS, EventBus
 from ..ids import COORDINATOR, Incarnation, JobId, PeerId, Rank
+from ..lanes.news import FromPeer, PeerGone
 from ..lanes.router import Router
-from ..lanes.routes import Attachment, FromPeer, PeerGone
+from ..lanes.routes import Attachment
 from ..replay.endpoint import Endpoint
 from ..wire.messages import (
     RankBroke,

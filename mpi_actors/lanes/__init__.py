@@ -8,7 +8,8 @@ daemons. Only the ranks know what the bytes mean.
 
 Bottom up:
 
-- `routes`: what the router knows (places of ranks, endpoints) and the messages that it hands on;
+- `news`: what other peers say, and that they are gone: messages that `peers`, `ranks` and `jobs` share;
+- `routes`: what the router knows: places of ranks, and endpoints in service;
 - `flow`: the numbers of one end of a tunnel: who it is, and how far the bytes have come;
 - `tunnel`: one end of a tunnel between two hosts;
 - `router`: from the links of peers to the mailboxes and endpoints of this peer, and back;

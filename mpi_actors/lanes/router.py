@@ -25,7 +25,8 @@ from ..replay.endpoint import Endpoint
 from ..replay.lane import Lane
 from ..wire.frame import TUNNEL_KINDS, Frame
 from ..wire.messages import ControlMessage, ToCoordinator, ToHost
-from .routes import Attachment, FromPeer, HostNews, JobView, LaneKeeper, Location
+from .news import FromPeer, HostNews
+from .routes import Attachment, JobView, LaneKeeper, Location
 
 logger = logging.getLogger(__name__)
 

@@ -1,4 +1,4 @@
-"""What the router knows and hands on: places of ranks, endpoints in service, messages and their senders."""
+"""What the router knows: places of ranks, and endpoints in service."""
 
 from __future__ import annotations
 
@@ -11,28 +11,6 @@ from ..errors import MpiActorsError
 from ..ids import Incarnation, JobId, PeerId, Rank
 from ..replay.endpoint import Endpoint
 from ..wire.frame import Frame
-from ..wire.messages import ControlMessage
-
-
-@attrs.frozen
-class FromPeer:
-    """A control message and the peer that sent it."""
-
-    sender: PeerId
-    message: ControlMessage
-
-
-@attrs.frozen
-class PeerGone:
-    """A peer is no longer connected."""
-
-    peer: PeerId
-    reason: str
-    """Why, for people."""
-
-
-HostNews = FromPeer | PeerGone
-"""The messages that this peer's host of ranks takes."""
 
 
 @attrs.frozen

@@ -15,8 +15,8 @@ from ..actors import Mailbox, current_actor
 from ..errors import ProtocolError
 from ..events import EventBus, PeerJoined, PeerLost, PeerOffers
 from ..ids import PeerId
+from ..lanes.news import PeerGone
 from ..lanes.router import Router
-from ..lanes.routes import PeerGone
 from ..net.transport import Transport
 from ..wire.frame import Frame
 from ..wire.messages import MAX_ADDRESSES, ControlMessage, Hello, KnownPeers, Stock

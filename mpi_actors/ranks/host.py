@@ -14,8 +14,8 @@ from ..coordination.elect import PeerView
 from ..errors import MpiActorsError
 from ..ids import JobId, PeerId, Rank
 from ..lanes import LaneBroker
+from ..lanes.news import FromPeer, HostNews, PeerGone
 from ..lanes.router import Router
-from ..lanes.routes import FromPeer, HostNews, PeerGone
 from ..programs.program import Launcher
 from ..wire.messages import AskRank, ChoiceNoted, EndJob, Placed, RankRefused, RankState, StartRank, StopRank
 from .incarnation import AskState, RankActor, RankNews

@@ -13,8 +13,8 @@ import trio
 from mpi_actors.actors import Mailbox
 from mpi_actors.ids import JobId, PeerId
 from mpi_actors.lanes import Client, LaneBroker
+from mpi_actors.lanes.news import HostNews
 from mpi_actors.lanes.router import Router
-from mpi_actors.lanes.routes import HostNews
 from mpi_actors.net.link import FrameSource
 from mpi_actors.wire.channel import ChannelKind, ChannelMessage
 from mpi_actors.wire.frame import Frame

@@ -14,8 +14,9 @@ from mpi_actors.actors import Mailbox
 from mpi_actors.config import LaneLimits
 from mpi_actors.errors import BadFrame, Impostor, MpiActorsError
 from mpi_actors.ids import COORDINATOR, JobId, PeerId
+from mpi_actors.lanes.news import FromPeer, HostNews
 from mpi_actors.lanes.router import Router
-from mpi_actors.lanes.routes import Attachment, FromPeer, HostNews
+from mpi_actors.lanes.routes import Attachment
 from mpi_actors.net.link import FrameSource
 from mpi_actors.replay.endpoint import Endpoint
 from mpi_actors.wire.frame import Frame, FrameKind

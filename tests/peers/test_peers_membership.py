@@ -10,8 +10,8 @@ import pytest
 from mpi_actors.errors import BadFrame, ProtocolError
 from mpi_actors.events import Event, EventBus, PeerJoined, PeerLost, PeerOffers
 from mpi_actors.ids import PeerId
+from mpi_actors.lanes.news import PeerGone
 from mpi_actors.lanes.router import Router
-from mpi_actors.lanes.routes import PeerGone
 from mpi_actors.net.link import Link
 from mpi_actors.peers.announcer import Announcer
 from mpi_actors.peers.membership import Membership
