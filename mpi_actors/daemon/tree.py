@@ -9,7 +9,14 @@ daemon
 ├── ranks       an incarnation for each rank hosted here
 ├── host        takes the orders of coordinators
 ├── jobs        a coordinator for each job started here
-└── …           services: discovery, content, a console
+│               `real` adds these, as far as its options ask for them:
+├── blocks      serves blocks of content to other peers
+├── content     finds nodes that have the content which this peer wants
+├── collector   removes blocks that nothing needs
+├── introducer  introduces the IPFS daemons of peers to one another
+├── depot       installs interpreters, and removes those that no job uses
+├── mdns        finds peers on the local network
+└── console     the prompt; or `control`, which serves the requests of a launcher
 
 Children start in this order and stop in the opposite one.
 """
