@@ -76,8 +76,10 @@ class Root:
 
     def entering(self, command: Sequence[str], directory: str) -> list[str]:
         """The command that runs one inside; all processes that it leaves are killed."""
+        # whoever runs in the background ignores Ctrl-C, and so would all that it starts
+        heeding = ["env", "--default-signal=INT,QUIT,HUP,TERM"]
         own = ["unshare", "--mount", "--propagation", "private", "--pid", "--fork", "--kill-child"]
-        return [*own, "sh", "-ec", _ENTER, str(self.place), directory, *command]
+        return [*heeding, *own, "sh", "-ec", _ENTER, str(self.place), directory, *command]
 
     def get(self, *packages: str) -> None:
         """Install packages of the system's own, without what these only recommend (a compiler, for one).
