@@ -11,6 +11,7 @@ What is installed is what is committed. Needs root, debootstrap and a network; t
 from __future__ import annotations
 
 import argparse
+import signal
 import subprocess
 import sys
 import time
@@ -172,6 +173,7 @@ def main() -> int:
     if lack := missing():
         print(lack, file=sys.stderr)
         return 2
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # not without tidying up
     outcomes = {}
     for suite in arguments.suite or SUITES:
         for way in arguments.way or BY_DEFAULT:

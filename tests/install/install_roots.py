@@ -71,7 +71,11 @@ class Root:
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
         ) as process:  # fmt: skip
             assert process.stdout is not None
-            yield from process.stdout
+            try:
+                yield from process.stdout
+            except BaseException:
+                process.kill()
+                raise
         yield f"exit code {process.returncode}\n"
 
     def entering(self, command: Sequence[str], directory: str) -> list[str]:
