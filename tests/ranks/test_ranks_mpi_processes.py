@@ -29,6 +29,7 @@ DEADLINE = 600.0
 """Seconds after which a test counts as hung, on however slow a machine."""
 
 STENCIL = """
+import os, time
 from mpi4py import MPI
 comm = MPI.COMM_WORLD
 size, rank = comm.size, comm.rank
@@ -42,6 +43,8 @@ for step in range(150):
     total = comm.allreduce(cells[0] + rank)
     if step % 10 == 0:
         print(step, total, flush=True)
+        while os.path.exists(f"stop-{rank}-{step}"):  # or it could be over before it is killed
+            time.sleep(0.01)
 print("end", sum(cells) % 1000)
 """
 
@@ -161,13 +164,18 @@ async def test_an_mpi4py_program_survives_kill_9(tmp_path: Path, peers: int) -> 
         result = await scene.job.wait()
         assert result.ok, result.reason
         undisturbed = [scene.lines(rank) for rank in range(3)]
+    kills = ((1, 20), (0, 60), (1, 100))
+    stops = [tmp_path / f"stop-{rank}-{step}" for rank, step in kills]
+    for stop in stops:
+        stop.touch()
     async with running(tmp_path, script, 3, peers) as scene:
-        for rank, step in ((1, "20 "), (0, "60 "), (1, "100 ")):
-            await scene.line(rank, step)
+        for (rank, step), stop in zip(kills, stops, strict=True):
+            await scene.line(rank, f"{step} ")
             os.kill(scene.pid(rank), signal.SIGKILL)
             lost = len(scene.lost)
             while len(scene.lost) == lost:  # noqa: ASYNC110 - nobody tells a test
                 await trio.sleep(0.01)
+            stop.unlink()
         result = await scene.job.wait()
         assert result.ok, result.reason
         assert scene.lost == [1, 0, 1]
