@@ -20,7 +20,7 @@ settings.register_profile(
 )
 settings.load_profile("any machine")
 
-# a shell without job control starts what runs in its background with SIGINT ignored, and programs inherit that
+# without job control, a shell starts what it puts into the background with SIGINT ignored
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
