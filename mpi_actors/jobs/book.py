@@ -42,11 +42,13 @@ def find_job(jobs: Mapping[JobId, Job], name: str) -> Job:
     Raises:
         UnknownJob: no job's name begins so, or the names of several do.
     """
-    found = [job for id, job in jobs.items() if name and id.startswith(name)]
-    if len(found) != 1:
-        known = ", ".join(jobs) or "none"
-        raise UnknownJob(f"{'several jobs begin' if found else 'no job begins'} with {name!r}: {known}")
-    return found[0]
+    found = {id: job for id, job in jobs.items() if name and id.startswith(name)}
+    if len(found) > 1:
+        raise UnknownJob(f"{name!r} stands for several jobs: {', '.join(found)}")
+    if not found:
+        known = f"the jobs are {', '.join(jobs)}" if jobs else "this peer has started no job"
+        raise UnknownJob(f"there is no job {name!r}: {known}")
+    return next(iter(found.values()))
 
 
 def forget_old_jobs(jobs: MutableMapping[JobId, Job]) -> None:
