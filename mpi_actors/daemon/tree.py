@@ -13,7 +13,7 @@ daemon
 ├── blocks      serves blocks of content to other peers
 ├── content     finds nodes that have the content which this peer wants
 ├── collector   removes blocks that nothing needs
-├── introducer  introduces the IPFS daemons of peers to one another
+├── introducer  lets the IPFS daemon of this machine and the peers find each other
 ├── depot       installs interpreters, and removes those that no job uses
 ├── mdns        finds peers on the local network
 └── console     the prompt; or `control`, which serves the requests of a launcher

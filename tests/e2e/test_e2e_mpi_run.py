@@ -199,7 +199,8 @@ def test_what_is_none_is_told(temporary: Path, here: Path) -> None:
     """In one line, with exit code 2, before anything is started."""
     done = run(temporary, here, "-n", "2", "script.py")
     assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr == "mpi-actors: no program 'script.py': there is no such file or directory\n"
+    text = "no program 'script.py': there is no such file or directory. Try: mpi-actors run --help"
+    assert done.stderr == f"mpi-actors: {text}\n"
 
 
 # --- signals

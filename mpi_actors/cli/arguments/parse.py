@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import difflib
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -10,13 +12,21 @@ import attrs
 from ..._version import __version__
 from ...config import DEFAULT_KEEP, DEFAULT_LISTEN, DEFAULT_MAX_SIZE
 from ...content.formats.path import ContentPath
+from ...errors import UsageError
 from ..text.duration import parse_duration
 from ..text.size import format_size, parse_size
 from . import values
 from .content import CONTENT_COMMANDS, ContentArguments, parse_content
 from .run import RunArguments as RunArguments
 from .run import add_common, parse_run
-from .values import Parser
+from .values import Parser, with_help
+
+_COMMANDS = ("run", "demo", "bench", *CONTENT_COMMANDS)
+"""The commands besides the console."""
+CONSOLE_COMMANDS = (
+    "start", "jobs", "logs", "why", "kill", "peers", "connect", "tree", "add", "del", "help", "exit",
+)  # fmt: skip
+"""The commands that only the console has. They are written here because their modules take long to load."""
 
 _CONSOLE_EPILOG = """\
 commands besides the console (`mpi-actors COMMAND --help` explains each):
@@ -112,8 +122,16 @@ def parse_arguments(argv: Sequence[str]) -> Arguments:
     """Return what a command line asks for. `--help` and `--version` print a text and raise SystemExit(0).
 
     Raises:
-        UsageError: the command line cannot be used; the text is one line.
+        UsageError: the command line cannot be used; the text is one line that says what to try next.
     """
+    try:
+        return _parse(argv)
+    except UsageError as error:
+        command = " ".join(["mpi-actors", *(word for word in argv[:1] if word in _COMMANDS)])
+        raise UsageError(with_help(str(error), command)) from error
+
+
+def _parse(argv: Sequence[str]) -> Arguments:
     match argv[:1]:
         case ["run"]:
             return parse_run(argv[1:])
@@ -204,11 +222,7 @@ def _console(argv: Sequence[str]) -> ConsoleOptions:
     parser = _console_parser()
     found, rest = parser.parse_known_args(argv)
     if rest:
-        word = rest[0]
-        if word in ("run", "demo", "bench", *CONTENT_COMMANDS):
-            parser.error(f"{word!r} has to come first: mpi-actors {word}")
-        kind = "there is no flag" if word.startswith("-") else "there is no command"
-        parser.error(f"{kind} {word!r}")
+        parser.error(_why_not(argv, rest[0]))
     return ConsoleOptions(
         store=found.ipfs_store,
         api=found.ipfs_api,
@@ -225,6 +239,36 @@ def _console(argv: Sequence[str]) -> ConsoleOptions:
         quiet=found.quiet,
         debug=found.debug,
     )
+
+
+def _why_not(argv: Sequence[str], word: str) -> str:
+    """Return what is wrong with a command line whose `word` the console does not know."""
+    if word in CONSOLE_COMMANDS:
+        return f"{word!r} is one of the console's commands: start a console, and type it there"
+    meant = _as_run(argv)
+    first = word if meant is None else meant.program
+    if first in _COMMANDS:
+        return f"{first!r} has to come first: mpi-actors {first}"
+    text = f"there is no {'flag' if word.startswith('-') else 'command'} {word!r}"
+    if meant is not None:
+        return f"{text}; did you mean `mpi-actors run {shlex.join(argv)}`?"
+    alike = [name for name in (*_COMMANDS, *CONSOLE_COMMANDS) if name[0] == word[:1]]
+    close = difflib.get_close_matches(word, alike, n=1)
+    if not close:
+        return text
+    return f"{text}; did you mean {close[0]!r}{'' if close[0] in _COMMANDS else ' at the console'}?"
+
+
+def _as_run(argv: Sequence[str]) -> RunArguments | None:
+    """Return what a command line would mean after `run`, if that is probably what the caller meant."""
+    try:
+        found = parse_run(argv)
+    except UsageError:
+        return None
+    plain = RunArguments(program=found.program, args=found.args, events=found.events, debug=found.debug)
+    if found != plain or "/" in found.program or found.program.endswith(".py"):
+        return found
+    return found if values.exists(Path(found.program)) else None
 
 
 def _demo_parser() -> Parser:

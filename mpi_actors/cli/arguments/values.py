@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import re
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from ...content.formats.path import ContentPath
 from ...errors import UsageError
@@ -27,7 +27,10 @@ _LIKE_CID = re.compile(r"Qm[A-Za-z0-9]{10,}|ba[a-z0-9]{2}[A-Za-z0-9]{12,}|[A-Za-
 
 
 class Parser(argparse.ArgumentParser):
-    """The parser of all commands. It raises errors, of one line each, and does not exit."""
+    """The parser of all commands. It raises errors, of one line each, and does not exit.
+
+    A flag has to be written in full. The value of a flag of one letter may follow without a space: `-n4`.
+    """
 
     def __init__(self, prog: str, description: str, epilog: str | None = None) -> None:
         super().__init__(
@@ -46,7 +49,24 @@ class Parser(argparse.ArgumentParser):
         Raises:
             UsageError: always.
         """
-        raise UsageError(f"{' '.join(message.split())}. Try: {self.prog} --help")
+        raise UsageError(" ".join(message.split()))
+
+    def _get_option_tuples(self, option_string: str) -> list[Any]:
+        # `allow_abbrev` ends abbreviations of flags with two dashes only: without this, -k would mean -keep
+        found: list[Any] = super()._get_option_tuples(option_string)
+        return [each for each in found if option_string.startswith(each[1]) and each[0].nargs != 0]
+
+
+def with_help(text: str, command: str) -> str:
+    """Return an error's text and, unless the text says itself what to do next, which help says more.
+
+    Args:
+        text: one line.
+        command: the command to which `--help` is added.
+    """
+    if text.endswith("?") or " Try: " in text:
+        return text
+    return f"{text.removesuffix('.')}. Try: {command} --help"
 
 
 # --- content ----------------------------------------------------------------------------------------------
@@ -73,7 +93,7 @@ def store(text: str) -> ContentPath | Path:
         UsageError: the text is neither. A directory need not exist.
     """
     place = path(text)
-    if is_like_content(text) and not _exists(place):
+    if is_like_content(text) and not exists(place):
         return content(text)
     return place
 
@@ -180,15 +200,16 @@ def pool(text: str) -> str:
     return text
 
 
+def exists(place: Path) -> bool:
+    """Return whether there is such a file or directory, as far as this process can see."""
+    try:
+        return place.exists()
+    except OSError:  # for example, the name is too long
+        return False
+
+
 def _number(text: str, what: str, maximum: int) -> int:
     number = int(text) if re.fullmatch(r"[0-9]{1,9}", text) else 0
     if not 1 <= number <= maximum:
         raise UsageError(f"the number of {what} must be from 1 to {maximum}, not {text[:40]!r}")
     return number
-
-
-def _exists(place: Path) -> bool:
-    try:
-        return place.exists()
-    except OSError:  # for example, the name is too long
-        return False

@@ -6,7 +6,9 @@ Exit codes: the program's; 2 if the arguments cannot be used; 3 if the job faile
 
 from __future__ import annotations
 
+import difflib
 import errno
+import shlex
 import signal
 from pathlib import Path
 
@@ -23,9 +25,13 @@ from ...programs.manifest import protocol_of
 from ...wire.script import ScriptProgram
 from .. import exit_codes
 from ..arguments.run import RunArguments
+from ..arguments.values import with_help
 from ..signals import receive_ending
 from .input import standard_input
 from .output import Output, Terminal
+
+_NAMES_SHOWN = 12
+"""Interpreters that an error names: as many as fit into two lines of a terminal."""
 
 
 def run(options: RunArguments) -> int:
@@ -53,24 +59,45 @@ def run(options: RunArguments) -> int:
         return exit_codes.JOB_FAILED
 
 
-def find_program(program: str, store: Path | None) -> Path:
+def find_program(program: str, store: Path | None, size: int = 1) -> Path:
     """Return the interpreter's directory or the script that the command line names.
 
     Args:
         program: a path, or the name of an interpreter in the store.
         store: a directory of interpreters, if there is one.
+        size: the number of ranks, for the example in an error's text.
 
     Raises:
         UsageError: there is no such program; the text says what is missing.
     """
+    try:
+        found = _found(program, store)
+    except OSError as error:
+        wrong = f"no program {program[:60]!r}: {error.strerror}"
+        raise UsageError(with_help(wrong, "mpi-actors run")) from error
+    if found is not None:
+        return found
+    if store is not None and "/" not in program:
+        held = store
+        wrong = f"no interpreter {program!r} in {str(store)!r}: {_lacks(store / program)}"
+    else:
+        held = Path(program)
+        wrong = f"no program {program!r}: {_lacks(held)}"
+    names = _interpreters_in(held)
+    if names:
+        [alike] = difflib.get_close_matches(program, names, n=1) or names[:1]
+        shown = ", ".join(names[:_NAMES_SHOWN] + (["…"] if len(names) > _NAMES_SHOWN else []))
+        ranks = ["-n", str(size)] if size > 1 else []
+        example = shlex.join(["mpi-actors", "run", *ranks, str(held / alike)])
+        wrong += f"; {str(held)!r} holds {shown}. Try: {example}"
+    raise UsageError(with_help(wrong, "mpi-actors run"))
+
+
+def _found(program: str, store: Path | None) -> Path | None:
     if store is not None and "/" not in program and not missing_files(store / program):
         return store / program
     place = Path(program)
-    if place.is_file() or not missing_files(place):
-        return place
-    if store is not None and "/" not in program:
-        raise UsageError(f"no interpreter {program!r} in {str(store)!r}: {_lacks(store / program)}")
-    raise UsageError(f"no program {program!r}: {_lacks(place)}")
+    return place if place.is_file() or not missing_files(place) else None
 
 
 def _lacks(place: Path) -> str:
@@ -79,6 +106,15 @@ def _lacks(place: Path) -> str:
     if not place.is_dir():
         return "it is neither a file nor a directory"
     return f"the directory has no {' and no '.join(missing_files(place))}"
+
+
+def _interpreters_in(place: Path) -> list[str]:
+    """Return the names of the interpreters in a directory; none if it cannot be read."""
+    try:
+        found = [each.name for each in place.iterdir() if not missing_files(each)]
+    except OSError:
+        return []
+    return sorted(name for name in found if not name.startswith("."))
 
 
 async def _run(options: RunArguments, terminal: Terminal) -> int:
@@ -156,8 +192,11 @@ async def _run_job(options: RunArguments, terminal: Terminal, running: list[Loca
 def _program(options: RunArguments) -> ScriptProgram | Path:
     """Return what to run: a script or a module, or an interpreter's directory."""
     if options.module:
-        return module(options.program)
-    place = find_program(options.program, options.store)
+        try:
+            return module(options.program)
+        except UsageError as error:
+            raise UsageError(with_help(str(error), "mpi-actors run")) from error
+    place = find_program(options.program, options.store, options.size)
     return script(place) if place.is_file() else place
 
 

@@ -8,13 +8,18 @@ from pathlib import Path
 
 import pytest
 
+from mpi_actors.cli.arguments.content import CONTENT_COMMANDS
 from mpi_actors.cli.arguments.parse import (
+    CONSOLE_COMMANDS,
     BenchArguments,
     ConsoleOptions,
     DemoArguments,
     RunArguments,
     parse_arguments,
 )
+from mpi_actors.cli.arguments.values import with_help
+from mpi_actors.cli.console.app import register_commands
+from mpi_actors.cli.console.registry import REGISTRY
 from mpi_actors.cli.text.duration import parse_duration
 from mpi_actors.cli.text.size import parse_size
 from mpi_actors.content.formats.path import ContentPath
@@ -65,6 +70,7 @@ def test_peers_and_listening_addresses_may_be_given_again() -> None:
         (["-bogus"], "'-bogus'"),
         (["strat"], "no command 'strat'"),
         (["-q", "run", "echo"], "'run' has to come first"),
+        (["-n", "2", "run", "echo"], "'run' has to come first"),
         (["-maxsize", "ten"], "'ten' is not a size"),
         (["-maxsize"], "-maxsize"),
         (["-peer", "nonsense"], "no usable address"),
@@ -105,6 +111,117 @@ def test_what_makes_no_sense_is_refused_in_one_line(argv: list[str], part: str) 
         parse_arguments(argv)
     assert part in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def error_of(argv: list[str]) -> str:
+    """The text of the error that a command line gives."""
+    with pytest.raises(UsageError) as caught:
+        parse_arguments(argv)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("argv", "command"),
+    [
+        (["-bogus"], "mpi-actors"),
+        (["-maxsize", "ten"], "mpi-actors"),
+        (["run", "-n", "two", "echo"], "mpi-actors run"),
+        (["run"], "mpi-actors run"),
+        (["run", "-ipfs-store", V0, "echo"], "mpi-actors run"),
+        (["demo", "--jsn"], "mpi-actors demo"),
+        (["get", V0[:-1], "to"], "mpi-actors get"),
+    ],
+)
+def test_an_error_names_the_help_that_says_more(argv: list[str], command: str) -> None:
+    """So does the error of a value, whichever command it belongs to."""
+    assert error_of(argv).endswith(f". Try: {command} --help")
+
+
+def test_an_error_that_says_what_to_do_names_no_help() -> None:
+    """A question, or an example to try, is enough; other texts end with one full stop."""
+    assert with_help("did you mean this?", "c") == "did you mean this?"
+    assert with_help("no. Try: that", "c") == "no. Try: that"
+    assert with_help("no.", "c") == with_help("no", "c") == "no. Try: c --help"
+
+
+FLAGS = {
+    "": [
+        "ipfs-store", "ipfs-api", "ipfs-peer", "path", "maxsize", "keep", "peer", "listen", "no-mdns",
+        "slots", "pool", "events", "debug", "quiet", "version", "help",
+    ],
+    "run": ["peers", "restart", "prefix", "ipfs-store", "events", "debug", "help"],
+    "list": ["path", "ipfs-api", "ipfs-peer", "ipfs-store", "peer", "json", "debug", "help"],
+    "demo": ["json", "help"],
+}  # fmt: skip
+SHORT = {"": {"-q", "-h"}, "run": {"-n", "-np", "-m", "-h"}, "list": {"-h"}, "demo": {"-h"}}
+
+
+@pytest.mark.parametrize(
+    ("command", "flag"), [(command, flag) for command, flags in FLAGS.items() for flag in flags]
+)
+@pytest.mark.parametrize("dash", ["-", "--"])
+@pytest.mark.parametrize("value", ["", "=1"])
+def test_no_flag_can_be_abbreviated(command: str, flag: str, dash: str, value: str) -> None:
+    """The beginning of a flag is no flag, so a new flag never changes what a command line means."""
+    for end in range(1, len(flag)):
+        short = dash + flag[:end]
+        if short in SHORT[command] or short.lstrip("-") in FLAGS[command]:
+            continue
+        word = short + value
+        text = error_of([*command.split(), word])
+        assert f"no flag {word!r}" in text or f"unrecognized arguments: {word}." in text
+
+
+@pytest.mark.parametrize(
+    ("argv", "meant"),
+    [
+        (["-n", "2", "example/echo"], "-n 2 example/echo"),
+        (["example/echo"], "example/echo"),
+        (["example/echo", "a b"], "example/echo 'a b'"),
+        (["script.py", "-q"], "script.py -q"),
+        (["-n", "4", "echo"], "-n 4 echo"),
+        (["-m", "package.module"], "-m package.module"),
+        (["-ipfs-store", "example", "echo"], "-ipfs-store example echo"),
+    ],
+)
+def test_a_program_without_run_is_asked_about(argv: list[str], meant: str) -> None:
+    """The error has the whole command line that was probably meant."""
+    assert error_of(argv).endswith(f"; did you mean `mpi-actors run {meant}`?")
+
+
+def test_a_file_without_run_is_asked_about(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A bare word is a program if a file has that name."""
+    monkeypatch.chdir(tmp_path)
+    assert "run" not in error_of(["prog"])
+    Path("prog").touch()
+    assert error_of(["prog"]) == "there is no command 'prog'; did you mean `mpi-actors run prog`?"
+
+
+@pytest.mark.parametrize(
+    ("word", "text"),
+    [
+        ("rum", "there is no command 'rum'; did you mean 'run'?"),
+        ("gett", "there is no command 'gett'; did you mean 'get'?"),
+        ("strat", "there is no command 'strat'; did you mean 'start' at the console?"),
+        ("echo", "there is no command 'echo'. Try: mpi-actors --help"),
+        ("-rum", "there is no flag '-rum'. Try: mpi-actors --help"),
+    ],
+)
+def test_a_mistyped_command_is_asked_about(word: str, text: str) -> None:
+    """Only a command that is much alike is named."""
+    assert error_of([word]) == text
+
+
+@pytest.mark.parametrize("word", CONSOLE_COMMANDS)
+def test_a_command_of_the_console_is_none_of_a_shell(word: str) -> None:
+    """The error says where the command can be given."""
+    assert error_of([word, "x"]).startswith(f"{word!r} is one of the console's commands: start a console")
+
+
+def test_the_commands_of_the_console_are_known() -> None:
+    """The list is that of the console, without the commands that can also be given in a shell."""
+    register_commands()
+    assert set(CONSOLE_COMMANDS) == {word for word in REGISTRY if word not in CONTENT_COMMANDS}
 
 
 @pytest.mark.parametrize(

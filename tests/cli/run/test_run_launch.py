@@ -51,6 +51,7 @@ def test_a_program_is_found(here: Path, program: str, store: str | None, found: 
         ("none", None, "no program 'none': the directory has no init.py and no run.py"),
         ("nowhere", "store", "no interpreter 'nowhere' in 'store'"),
         ("/dev/null", None, "no program '/dev/null': it is neither a file nor a directory"),
+        ("x" * 300, None, f"no program '{'x' * 60}': File name too long"),
     ],
 )
 def test_what_is_none_is_said(here: Path, program: str, store: str | None, text: str) -> None:
@@ -58,6 +59,39 @@ def test_what_is_none_is_said(here: Path, program: str, store: str | None, text:
     with pytest.raises(UsageError) as caught:
         find_program(program, None if store is None else Path(store))
     assert text in str(caught.value)
+    assert ". Try: mpi-actors run " in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("program", "store", "size", "example"),
+    [
+        ("store", None, 2, "-n 2 store/echo"),
+        ("store/", None, 1, "store/echo"),
+        ("othr", "store", 3, "-n 3 store/other"),
+        ("xyz", "store", 1, "store/echo"),
+    ],
+)
+def test_a_store_in_place_of_a_program_names_its_interpreters(
+    here: Path, program: str, store: str | None, size: int, example: str
+) -> None:
+    """The error names the interpreters, and a command that would run one of them, the most alike if any."""
+    (here / "store" / "none").mkdir()
+    (here / "store" / "file").touch()
+    with pytest.raises(UsageError) as caught:
+        find_program(program, None if store is None else Path(store), size)
+    assert str(caught.value).endswith(f"; 'store' holds echo, other. Try: mpi-actors run {example}")
+
+
+def test_a_large_store_names_some_of_its_interpreters(here: Path) -> None:
+    """The line stays readable."""
+    for number in range(100):
+        place = here / "store" / f"a{number:02}"
+        place.mkdir()
+        for file in ("init.py", "run.py"):
+            (place / file).touch()
+    with pytest.raises(UsageError, match=r"holds a00, (a\d\d, )+…\. Try: mpi-actors run store/a00") as caught:
+        find_program("store", None)
+    assert len(str(caught.value)) < 250
 
 
 def test_a_script_has_its_callers_directory_and_environment(
