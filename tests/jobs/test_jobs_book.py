@@ -18,7 +18,7 @@ JOBS = {JobId(name): cast(Job, name) for name in ("abc0", "abd0", "ef00")}
 @pytest.mark.parametrize(("name", "found"), [("e", "ef00"), ("abc", "abc0"), ("abd0", "abd0")])
 def test_a_job_is_found(name: str, found: str) -> None:
     """The beginning of a name is enough if no other name begins so."""
-    assert find_job(JOBS, name) == found
+    assert find_job(JOBS, name) is JOBS[JobId(found)]
 
 
 @pytest.mark.parametrize(
