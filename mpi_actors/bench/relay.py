@@ -20,7 +20,7 @@ from ..daemon.tree import Daemon
 from ..errors import MpiActorsError
 from ..net.libp2p.identity import ephemeral
 from ..net.libp2p.transport import Libp2pTransport
-from ..programs.functions import FunctionLauncher, ProgramFunction, RankContext
+from ..programs.functions import FunctionStarter, ProgramFunction, RankContext
 from . import second
 
 _POOL = "bench"
@@ -89,7 +89,7 @@ async def measure(size: int = 1 << 20, count: int = 64, runs: int = 5) -> RelayR
 def _daemon(program: ProgramFunction) -> Daemon:
     return Daemon(
         transport=Libp2pTransport(ephemeral()),
-        launcher=FunctionLauncher({"stream": program}),
+        starter=FunctionStarter({"stream": program}),
         pool=_POOL,
         # one slot, so that the second rank goes to the other peer
         settings=Settings(peer=PeerLimits(slots=1)),

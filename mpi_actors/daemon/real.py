@@ -32,7 +32,7 @@ from ..net.mdns.discovery import MdnsDiscovery
 from ..process.limits import lift_open_files
 from ..process.removal import remove
 from ..process.warden import Warden
-from ..programs.processes import ProcessLauncher
+from ..programs.processes import ProcessStarter
 from ..wire.messages import Stock
 from ..wire.script import ScriptProgram
 from ..wire.stdio import MAX_COMMAND
@@ -127,7 +127,7 @@ class RealDaemon:
         """The scripts that the launcher has this daemon offer."""
         self.inputs = Inputs()
         """The standard input of rank 0 of programs."""
-        launcher = ProcessLauncher(
+        starter = ProcessStarter(
             self.warden,
             self.depot,
             self._scratch,
@@ -138,7 +138,7 @@ class RealDaemon:
         transport = Libp2pTransport(key_pair, options.listen)
         self.daemon = Daemon(
             transport=transport,
-            launcher=launcher,
+            starter=starter,
             pool=options.pool or (source.pool if source else NO_STORE),
             settings=options.settings,
             bootstrap=options.peers,
@@ -174,7 +174,7 @@ class RealDaemon:
         """
         self.scripts.add(script)
         self.daemon.on_offer_changed()
-        return self.daemon.launcher.interpreters()
+        return self.daemon.starter.interpreters()
 
     def _on_stock(self) -> None:
         self._providers.on_change()

@@ -48,7 +48,7 @@ from ..peers.dialer import Dialer, Found
 from ..peers.membership import Membership
 from ..peers.roster import PeerRecord, Roster, StockBus
 from ..peers.session import GOODBYE_TIME
-from ..programs.program import Launcher
+from ..programs.program import ProgramStarter
 from ..ranks.host import Host
 from ..wire.messages import Capacity, Stock
 
@@ -68,7 +68,7 @@ class Daemon:
 
     Args:
         transport: the network.
-        launcher: what can be run here, and how.
+        starter: what can be run here, and how.
         pool: the name of the pool; peers of other pools are turned away.
         settings: the limits and the timing of this peer.
         bootstrap: addresses to reach, for ever.
@@ -76,14 +76,14 @@ class Daemon:
         daemon_pid: the process id to report; None for this process.
         spill_directory: where large sender logs go; None for the system's temporary directory.
         stock: returns what content others can have from here, the most wanted first; called again after
-            `on_stock_changed`. Its `installable` is not used, because the launcher knows that.
+            `on_stock_changed`. Its `installable` is not used, because the starter knows that.
     """
 
     def __init__(
         self,
         *,
         transport: Transport,
-        launcher: Launcher,
+        starter: ProgramStarter,
         pool: str,
         settings: Settings | None = None,
         bootstrap: Sequence[str] = (),
@@ -94,7 +94,7 @@ class Daemon:
     ) -> None:
         self.transport = transport
         self.local: PeerId = transport.local
-        self.launcher = launcher
+        self.starter = starter
         self.pool = pool
         self.settings = settings or Settings()
         self.bus = EventBus()
@@ -117,7 +117,7 @@ class Daemon:
         self._ranks = Supervisor("ranks", intensity=_NO_RESTARTS)
         self._jobs = Supervisor("jobs", intensity=_NO_RESTARTS)
         self.host = Host(
-            launcher=launcher,
+            starter=starter,
             router=self.router,
             supervisor=self._ranks,
             settings=self.settings,
@@ -126,7 +126,7 @@ class Daemon:
             spill_directory=spill_directory,
         )
         self._announcer = Announcer(
-            launcher=launcher,
+            starter=starter,
             load=lambda: (self.host.running, self.host.full),
             roster=self.roster,
             settings=self.settings,
@@ -211,7 +211,7 @@ class Daemon:
             UnknownInterpreter: the program is not installed on this peer and cannot be installed.
             UsageError: the number of ranks is out of range, or an argument cannot be sent.
         """
-        check_job(self.launcher, program, size, args)
+        check_job(self.starter, program, size, args)
         spec = JobSpec(
             job=new_job_id(),
             program=program,

@@ -7,7 +7,7 @@ from collections.abc import Mapping, MutableMapping, Sequence
 from ..config import MIB
 from ..errors import UnknownInterpreter, UnknownJob, UsageError
 from ..ids import MAX_RANKS, JobId
-from ..programs.program import Launcher
+from ..programs.program import ProgramStarter
 from ..wire.messages import check_arguments
 from .job import Job
 
@@ -17,7 +17,7 @@ _MAX_ENDED_LOGS = 64 * MIB
 """Characters in the logs of all jobs that have ended: little beside the memory of a daemon."""
 
 
-def check_job(launcher: Launcher, program: str, size: int, args: Sequence[str]) -> None:
+def check_job(starter: ProgramStarter, program: str, size: int, args: Sequence[str]) -> None:
     """Check that this peer could start such a job.
 
     Raises:
@@ -28,7 +28,7 @@ def check_job(launcher: Launcher, program: str, size: int, args: Sequence[str]) 
     if not 1 <= size <= MAX_RANKS:
         raise UsageError(f"the number of ranks must be from 1 to {MAX_RANKS}, not {size}")
     check_arguments(args)
-    installed, installable = launcher.interpreters(), launcher.installable()
+    installed, installable = starter.interpreters(), starter.installable()
     if program not in installed and program not in installable:
         known = f"installed: {', '.join(installed) or 'none'}"
         if installable:

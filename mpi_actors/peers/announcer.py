@@ -8,7 +8,7 @@ import trio
 
 from ..actors import Mailbox
 from ..config import Settings
-from ..programs.program import Launcher
+from ..programs.program import ProgramStarter
 from ..wire.messages import MAX_ADDRESS, MAX_ADDRESSES, MAX_NAME, MAX_STOCK, Capacity, Stock
 from .roster import PeerRecord, Roster
 
@@ -23,7 +23,7 @@ class Announcer:
     """The actor that tells the other peers, and those jobs that wait for slots, when an offer has changed.
 
     Args:
-        launcher: knows which interpreters are installed, and which could be.
+        starter: knows which interpreters are installed, and which could be.
         load: returns the number of ranks that run here, and whether this peer takes no more.
         roster: the peers to tell.
         settings: of this peer.
@@ -35,14 +35,14 @@ class Announcer:
     def __init__(
         self,
         *,
-        launcher: Launcher,
+        starter: ProgramStarter,
         load: Callable[[], tuple[int, bool]],
         roster: Roster,
         settings: Settings,
         content: Callable[[], Stock] | None,
         on_announced: Callable[[], None],
     ) -> None:
-        self._launcher = launcher
+        self._starter = starter
         self._load = load
         self._roster = roster
         self._settings = settings
@@ -65,7 +65,7 @@ class Announcer:
         """Return the slots and interpreters that this peer offers now."""
         running, full = self._load()
         return Capacity(
-            interpreters=_fitting(self._launcher.interpreters()),
+            interpreters=_fitting(self._starter.interpreters()),
             slots=self._settings.peer.slots,
             running=running,
             full=full,
@@ -78,7 +78,7 @@ class Announcer:
             content = self._find_content()
             addresses = [text for text in content.addresses if len(text) <= MAX_ADDRESS]
             self._content = Stock((), _fitting(content.holds), tuple(addresses[:MAX_ADDRESSES]))
-        installable = _fitting(self._launcher.installable())
+        installable = _fitting(self._starter.installable())
         return Stock(installable, self._content.holds, self._content.addresses)
 
     def greet(self, record: PeerRecord) -> None:

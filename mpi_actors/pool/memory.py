@@ -18,7 +18,7 @@ from ..errors import UnknownPeer, UsageError
 from ..ids import PeerId, Rank
 from ..jobs.job import Job
 from ..net.memory.network import MemoryNetwork
-from ..programs.functions import FunctionLauncher, ProgramFunction
+from ..programs.functions import FunctionStarter, ProgramFunction
 
 _POOL = "memory"
 """The name of the pool, which real pools take from their store."""
@@ -30,7 +30,7 @@ class MemoryPeer:
 
     index: int
     daemon: Daemon
-    launcher: FunctionLauncher
+    starter: FunctionStarter
     scope: trio.CancelScope = attrs.field(factory=trio.CancelScope)
     ended: trio.Event = attrs.field(factory=trio.Event)
 
@@ -55,13 +55,13 @@ class MemoryPool:
         self,
         nursery: trio.Nursery,
         network: MemoryNetwork,
-        launcher: Callable[[int], FunctionLauncher],
+        starter: Callable[[int], FunctionStarter],
         settings: Settings,
     ) -> None:
         self.network = network
         self.peers: list[MemoryPeer] = []
         self._nursery = nursery
-        self._launcher = launcher
+        self._starter = starter
         self._settings = settings
         self._job: Job | None = None
 
@@ -69,17 +69,17 @@ class MemoryPool:
         """Add a peer. Return it when it is connected with all peers that it can reach."""
         index = len(self.peers)
         transport = self.network.transport(PeerId(f"peer-{index:03}"))
-        launcher = self._launcher(index)
+        starter = self._starter(index)
         others = [peer for peer in self.peers if peer.alive]
         daemon = Daemon(
             transport=transport,
-            launcher=launcher,
+            starter=starter,
             pool=_POOL,
             settings=self._settings,
             bootstrap=[address for peer in others for address in peer.daemon.transport.addresses],
             daemon_pid=10_000 + index,
         )
-        peer = MemoryPeer(index, daemon, launcher)
+        peer = MemoryPeer(index, daemon, starter)
         self.peers.append(peer)
         await self._nursery.start(self._live, peer)
         return peer
@@ -150,7 +150,7 @@ class MemoryPool:
         """Kill the program of a rank of the last job, at whichever peer. Do nothing if none runs."""
         if self._job is not None:
             for peer in self.peers:
-                peer.launcher.kill(self._job.id, rank)
+                peer.starter.kill(self._job.id, rank)
 
     async def kill_peer(self, i: int) -> None:
         """Do what `kill` does: this is its name in fault plans."""
@@ -179,7 +179,7 @@ async def open_memory_pool(
     peers: int = 3,
     settings: Settings | None = None,
     network: MemoryNetwork | None = None,
-    launcher: Callable[[int], FunctionLauncher] | None = None,
+    starter: Callable[[int], FunctionStarter] | None = None,
 ) -> AsyncIterator[MemoryPool]:
     """Open a pool of connected peers. All stop at the end.
 
@@ -188,9 +188,9 @@ async def open_memory_pool(
         peers: the number of peers at first.
         settings: the settings of all peers.
         network: the network; by default a new one.
-        launcher: makes the launcher of the peer of a number; by default one for `programs`.
+        starter: makes the starter of the peer of a number; by default one for `programs`.
     """
-    make = launcher or (lambda _: FunctionLauncher(programs))
+    make = starter or (lambda _: FunctionStarter(programs))
     async with trio.open_nursery() as nursery:
         pool = MemoryPool(nursery, network or MemoryNetwork(), make, settings or Settings())
         for _ in range(peers):

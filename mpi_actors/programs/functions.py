@@ -81,7 +81,7 @@ class RankContext:
 ProgramFunction = Callable[[RankContext], Awaitable[None]]
 
 
-class FunctionLauncher:
+class FunctionStarter:
     """Starts async functions by name, in tasks of this process.
 
     A function that raises has failed by itself, with exit code 1 and the traceback on standard error. `kill`
@@ -94,15 +94,15 @@ class FunctionLauncher:
         self._pids = 0
 
     def interpreters(self) -> tuple[str, ...]:
-        """See `Launcher.interpreters`."""
+        """See `ProgramStarter.interpreters`."""
         return tuple(sorted(self._functions))
 
     def installable(self) -> tuple[str, ...]:
-        """See `Launcher.installable`: nothing needs to be installed."""
+        """See `ProgramStarter.installable`: nothing needs to be installed."""
         return ()
 
     async def ensure(self, program: str) -> None:
-        """See `Launcher.ensure`.
+        """See `ProgramStarter.ensure`.
 
         Raises:
             UnknownInterpreter: there is no function of that name.
@@ -119,8 +119,8 @@ class FunctionLauncher:
         return program is not None
 
     @asynccontextmanager
-    async def launch(self, order: Order) -> AsyncIterator[Program]:
-        """See `Launcher.launch`.
+    async def start(self, order: Order) -> AsyncIterator[Program]:
+        """See `ProgramStarter.start`.
 
         Raises:
             UnknownInterpreter: there is no function of that name.

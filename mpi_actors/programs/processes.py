@@ -33,7 +33,7 @@ MAX_LINE = LaneLimits().message + MAX_COMMAND
 
 
 class InstalledPrograms(Protocol):
-    """What a launcher needs of the depot, where interpreters are installed."""
+    """What a starter needs of the depot, where interpreters are installed."""
 
     def interpreters(self) -> tuple[str, ...]:
         """Return the names of the installed interpreters."""
@@ -61,7 +61,7 @@ class InstalledPrograms(Protocol):
         ...
 
 
-class ProcessLauncher:
+class ProcessStarter:
     """Starts interpreters of a depot, and scripts.
 
     An interpreter that speaks lines runs as `python3 run.py <n> <rank> <args…>`; `mpi_actors.mpi.boot` runs a
@@ -100,21 +100,21 @@ class ProcessLauncher:
         self._inputs = inputs if inputs is not None else {}
 
     def interpreters(self) -> tuple[str, ...]:
-        """See `Launcher.interpreters`."""
+        """See `ProgramStarter.interpreters`."""
         return tuple(sorted({*self._depot.interpreters(), *self._scripts}))
 
     def installable(self) -> tuple[str, ...]:
-        """See `Launcher.installable`."""
+        """See `ProgramStarter.installable`."""
         return self._depot.could_install()
 
     async def ensure(self, program: str) -> None:
-        """See `Launcher.ensure`."""
+        """See `ProgramStarter.ensure`."""
         if program not in self._scripts:
             await self._depot.ensure(program)
 
     @asynccontextmanager
-    async def launch(self, order: Order) -> AsyncIterator[Program]:
-        """See `Launcher.launch`."""
+    async def start(self, order: Order) -> AsyncIterator[Program]:
+        """See `ProgramStarter.start`."""
         script = self._scripts.get(order.program)
         if script is not None:
             async with self._speaking_mpi(order, script_spec(order, script)) as program:

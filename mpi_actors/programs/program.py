@@ -1,4 +1,4 @@
-"""What a rank's host needs of a program and its launcher, whether a process or an async function runs it."""
+"""What a rank's host needs of a program and its starter, whether a process or an async function runs it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .channel import Channel
 
 @attrs.frozen(kw_only=True)
 class Order:
-    """What a host asks a launcher for: which program to run as which rank."""
+    """What a host asks a starter for: which program to run as which rank."""
 
     job: JobId
     rank: Rank
@@ -77,7 +77,7 @@ class ChannelTalk(Running, Protocol):
 
     @property
     def channel(self) -> Channel:
-        """The daemon's end of the program's channel. The launcher closes it."""
+        """The daemon's end of the program's channel. The starter closes it."""
         ...
 
     async def lines(self) -> list[bytes]:
@@ -106,19 +106,19 @@ Program = StdioTalk | ChannelTalk
 """A program of either sort."""
 
 
-class Launcher(Protocol):
+class ProgramStarter(Protocol):
     """Starts programs by name."""
 
     def interpreters(self) -> tuple[str, ...]:
-        """Return the names of the programs that can be launched here now."""
+        """Return the names of the programs that can be started here now."""
         ...
 
     def installable(self) -> tuple[str, ...]:
-        """Return the names of the programs that can be launched after `ensure`, but not now."""
+        """Return the names of the programs that can be started after `ensure`, but not now."""
         ...
 
     async def ensure(self, program: str) -> None:
-        """Wait until a program can be launched. This may take minutes, and can be cancelled.
+        """Wait until a program can be started. This may take minutes, and can be cancelled.
 
         Raises:
             UnknownInterpreter: there is no program of that name here, and none can be installed.
@@ -126,7 +126,7 @@ class Launcher(Protocol):
         """
         ...
 
-    def launch(self, order: Order) -> AbstractAsyncContextManager[Program]:
+    def start(self, order: Order) -> AbstractAsyncContextManager[Program]:
         """Start a program. When the context ends, the program has ended and nothing of it is left.
 
         Raises:

@@ -16,7 +16,7 @@ from ..ids import JobId, PeerId, Rank
 from ..lanes import LaneBroker
 from ..lanes.news import FromPeer, HostNews, PeerGone
 from ..lanes.router import Router
-from ..programs.program import Launcher
+from ..programs.program import ProgramStarter
 from ..wire.messages import AskRank, ChoiceNoted, EndJob, Placed, RankRefused, RankState, StartRank, StopRank
 from .incarnation import AskState, RankActor, RankNews
 
@@ -37,7 +37,7 @@ class Host:
     """The actor that hosts ranks.
 
     Args:
-        launcher: starts programs.
+        starter: starts programs.
         router: carries messages, and serves the endpoints of the ranks.
         supervisor: the parent of the incarnations.
         settings: of this peer.
@@ -49,7 +49,7 @@ class Host:
     def __init__(
         self,
         *,
-        launcher: Launcher,
+        starter: ProgramStarter,
         router: Router,
         supervisor: Supervisor,
         settings: Settings,
@@ -57,7 +57,7 @@ class Host:
         on_load_changed: Callable[[], None],
         spill_directory: str | None = None,
     ) -> None:
-        self._launcher = launcher
+        self._starter = starter
         self._router = router
         self.lanes = LaneBroker(router, cores=settings.peer.cores)
         """Gives lanes to ranks that speak MPI. Its `run` is an actor of its own."""
@@ -84,11 +84,11 @@ class Host:
 
     def view(self, program: str) -> PeerView:
         """Return this peer as a candidate for ranks of `program`."""
-        installed = program in self._launcher.interpreters()
+        installed = program in self._starter.interpreters()
         return PeerView(
             peer=self._router.local,
             has_interpreter=installed,
-            could_install=not installed and program in self._launcher.installable(),
+            could_install=not installed and program in self._starter.installable(),
             slots=self._settings.peer.slots,
             running=self.running,
             full=self.full,
@@ -150,7 +150,7 @@ class Host:
         incarnation = RankActor(
             order,
             coordinator,
-            launcher=self._launcher,
+            starter=self._starter,
             router=self._router,
             lanes=self.lanes,
             settings=self._settings,

@@ -18,7 +18,7 @@ from ..ids import JobId, PeerId, Rank
 from ..lanes import LaneBroker
 from ..lanes.router import Router
 from ..lanes.routes import Attachment
-from ..programs.program import ChannelTalk, Launcher, Order, Program
+from ..programs.program import ChannelTalk, Order, Program, ProgramStarter
 from ..replay.endpoint import Endpoint
 from ..wire.messages import MAX_LINE, ChoiceNoted, RankIsUp, RankPreparing, RankRefused, RankState, StartRank
 from .desk import Desk, Ending
@@ -77,7 +77,7 @@ class RankActor:
     Args:
         order: what to run.
         coordinator: the peer where the job's coordinator is.
-        launcher: starts the program.
+        starter: starts the program.
         router: carries messages.
         lanes: gives lanes to a program that speaks MPI.
         settings: of this peer.
@@ -91,7 +91,7 @@ class RankActor:
         order: StartRank,
         coordinator: PeerId,
         *,
-        launcher: Launcher,
+        starter: ProgramStarter,
         router: Router,
         lanes: LaneBroker,
         settings: Settings,
@@ -108,7 +108,7 @@ class RankActor:
             args=order.args,
             processor=order.processor or os.uname().nodename,
         )
-        self._launcher = launcher
+        self._starter = starter
         self._router = router
         self._lanes = lanes
         self._daemon_pid = daemon_pid
@@ -149,7 +149,7 @@ class RankActor:
     async def _serve(self) -> None:
         order, desk = self.order, self._desk
         try:
-            async with self._launched() as program:
+            async with self._started() as program:
                 self._program = program
                 conversation = self._conversation = self._begin(program)
                 mpi = isinstance(program, ChannelTalk)
@@ -196,14 +196,14 @@ class RankActor:
             self._program.kill()
 
     @asynccontextmanager
-    async def _launched(self) -> AsyncIterator[Program]:
+    async def _started(self) -> AsyncIterator[Program]:
         """Start the program, after its installation if it is not installed."""
         async with AsyncExitStack() as stack:
             for left in reversed(range(_MAX_INSTALLATIONS)):
-                if self.order.program not in self._launcher.interpreters():
+                if self.order.program not in self._starter.interpreters():
                     await self._install()
                 try:
-                    program = await stack.enter_async_context(self._launcher.launch(self.order))
+                    program = await stack.enter_async_context(self._starter.start(self.order))
                 except UnknownInterpreter:
                     # the depot may have removed it again, to make room for another one
                     if not left:
@@ -217,7 +217,7 @@ class RankActor:
         try:
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(self._say_preparing)
-                await self._launcher.ensure(self.order.program)
+                await self._starter.ensure(self.order.program)
                 nursery.cancel_scope.cancel()
         finally:
             self._installing = False

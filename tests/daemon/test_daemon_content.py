@@ -24,7 +24,7 @@ from mpi_actors.errors import ContentMissing, NoProvider
 from mpi_actors.ids import PeerId
 from mpi_actors.net.memory.network import MemoryNetwork
 from mpi_actors.net.transport import ByteStream
-from mpi_actors.programs.functions import FunctionLauncher
+from mpi_actors.programs.functions import FunctionStarter
 from mpi_actors.wire.messages import Stock
 
 DATA = b"a block"
@@ -44,7 +44,7 @@ class World:
         """Start a new peer."""
         daemon = Daemon(
             transport=self.network.transport(PeerId(name)),
-            launcher=FunctionLauncher(PROGRAMS),
+            starter=FunctionStarter(PROGRAMS),
             pool="memory",
             bootstrap=tuple(self._bootstrap),
             daemon_pid=1,

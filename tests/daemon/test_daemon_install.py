@@ -20,7 +20,7 @@ from mpi_actors.errors import InstallFailed, UnknownInterpreter
 from mpi_actors.events import RankInstalling, RankLost, RankStarted
 from mpi_actors.faults import FaultDriver, FaultPlan
 from mpi_actors.pool.memory import MemoryPool, open_memory_pool
-from mpi_actors.programs.functions import FunctionLauncher
+from mpi_actors.programs.functions import FunctionStarter
 from mpi_actors.programs.program import Order, Program
 from mpi_actors.wire.messages import Capacity, Ping, RankPreparing, RankRefused, StartRank, Stock, StopRank
 from mpi_actors.wire.messages import RankIsUp as Started
@@ -31,7 +31,7 @@ SLOW = 30.0
 assert Timing().start_rank < SLOW
 
 
-class LazyLauncher(FunctionLauncher):
+class LazyStarter(FunctionStarter):
     """Installs programs as a depot does: one at a time, slowly, and without success if they have a flaw."""
 
     def __init__(self, *installed: str, seconds: float = SLOW, flaw: str = "") -> None:
@@ -79,24 +79,24 @@ class LazyLauncher(FunctionLauncher):
             raise InstallFailed(self.flaw)
 
     @asynccontextmanager
-    async def launch(self, order: Order) -> AsyncIterator[Program]:
+    async def start(self, order: Order) -> AsyncIterator[Program]:
         if order.program not in self.installed:
             raise UnknownInterpreter(f"no interpreter {order.program!r} is installed here")
-        async with super().launch(order) as program:
+        async with super().start(order) as program:
             yield program
 
 
 @asynccontextmanager
-async def lazy_pool(*launchers: LazyLauncher, settings: Settings = ONE_SLOT) -> AsyncIterator[MemoryPool]:
+async def lazy_pool(*starters: LazyStarter, settings: Settings = ONE_SLOT) -> AsyncIterator[MemoryPool]:
     """Yield a pool of peers that could install programs; at the end, nothing of any job is left."""
     async with open_memory_pool(
-        {}, peers=len(launchers), launcher=launchers.__getitem__, settings=settings
+        {}, peers=len(starters), starter=starters.__getitem__, settings=settings
     ) as pool:
-        for peer, launcher in zip(pool.peers, launchers, strict=True):
-            launcher.changed = peer.daemon.on_offer_changed
+        for peer, starter in zip(pool.peers, starters, strict=True):
+            starter.changed = peer.daemon.on_offer_changed
             await eventually(
                 lambda: all(
-                    record.stock.installable == launchers[number].installable()
+                    record.stock.installable == starters[number].installable()
                     for number, other in enumerate(pool.peers)
                     if (record := peer.daemon.roster.get(other.id)) is not None  # noqa: B023
                 )
@@ -106,7 +106,7 @@ async def lazy_pool(*launchers: LazyLauncher, settings: Settings = ONE_SLOT) -> 
         await eventually(lambda: not any(daemon.router._jobs for daemon in daemons), within=10)
         await eventually(lambda: not any(children(daemon, "ranks", "jobs") for daemon in daemons), within=10)
         assert not any(daemon.host._hosted for daemon in daemons)
-        assert not any(launcher._turn.locked() for launcher in launchers)
+        assert not any(starter._turn.locked() for starter in starters)
 
 
 def ring_of(ranks: int) -> tuple[str, ...]:
@@ -116,8 +116,8 @@ def ring_of(ranks: int) -> tuple[str, ...]:
 
 async def test_who_could_install_it_does_so_for_a_rank(autojump_clock: MockClock) -> None:
     """It may take longer than a start, and people see it; peers that have the program are taken first."""
-    launchers = (LazyLauncher(), LazyLauncher("ring"), LazyLauncher())
-    async with lazy_pool(*launchers) as pool:
+    starters = (LazyStarter(), LazyStarter("ring"), LazyStarter())
+    async with lazy_pool(*starters) as pool:
         events = listen(pool.peer(0).daemon)
         began = trio.current_time()
         job = await pool.start("ring", 4)
@@ -134,25 +134,25 @@ async def test_who_could_install_it_does_so_for_a_rank(autojump_clock: MockClock
         started = {e.rank: e.peer for e in events if isinstance(e, RankStarted)}
         assert [started[rank] for rank in range(4)] == [pool.peer(n).id for n in (0, 1, 1, 2)]
         assert not [event for event in events if isinstance(event, RankLost)]
-        assert [launcher.installations for launcher in launchers] == [1, 0, 1]
+        assert [starter.installations for starter in starters] == [1, 0, 1]
 
 
 async def test_many_ranks_wait_for_one_installation(autojump_clock: MockClock) -> None:
     """A peer installs a program once, however many ranks need it, and the job ends as any other."""
-    launcher = LazyLauncher()
-    async with lazy_pool(launcher) as pool:
+    starter = LazyStarter()
+    async with lazy_pool(starter) as pool:
         job = await pool.start("ring", 3)
         assert pool.peer(0).daemon.host.running <= 3
         with trio.fail_after(60):
             assert (await job.wait()).check().output == RING
-        assert launcher.installations == 1
+        assert starter.installations == 1
         assert (await (await pool.start("ring", 3)).wait()).seconds < SLOW
 
 
 async def test_what_cannot_be_installed_on_one_peer_is_on_another(autojump_clock: MockClock) -> None:
     """The coordinator learns why and elects another peer; the first one no longer offers to install it."""
-    launchers = (LazyLauncher("ring"), LazyLauncher(flaw="init.py wants Windows"), LazyLauncher())
-    async with lazy_pool(*launchers) as pool:
+    starters = (LazyStarter("ring"), LazyStarter(flaw="init.py wants Windows"), LazyStarter())
+    async with lazy_pool(*starters) as pool:
         events = listen(pool.peer(0).daemon)
         job = await pool.start("ring", 4)
         with trio.fail_after(100):
@@ -169,8 +169,8 @@ async def test_what_cannot_be_installed_on_one_peer_is_on_another(autojump_clock
 
 async def test_a_job_that_nobody_can_install_fails_with_the_reason(autojump_clock: MockClock) -> None:
     """After the last installation failed, the job waits its time for another peer and then says why."""
-    launchers = (LazyLauncher(flaw="init.py wants Windows"), LazyLauncher(flaw="too large"))
-    async with lazy_pool(*launchers) as pool:
+    starters = (LazyStarter(flaw="init.py wants Windows"), LazyStarter(flaw="too large"))
+    async with lazy_pool(*starters) as pool:
         began = trio.current_time()
         result = await (await pool.start("ring", 1)).wait()
         assert not result.ok
@@ -198,8 +198,8 @@ async def test_a_host_that_is_lost_while_it_installs_is_replaced(
     autojump_clock: MockClock, lose: Callable[[MemoryPool], Awaitable[None]]
 ) -> None:
     """News of preparation do not hide the loss of a host: it shows at once or within seconds."""
-    launchers = (LazyLauncher("ring"), LazyLauncher(seconds=500), LazyLauncher())
-    async with lazy_pool(*launchers) as pool:
+    starters = (LazyStarter("ring"), LazyStarter(seconds=500), LazyStarter())
+    async with lazy_pool(*starters) as pool:
         events = listen(pool.peer(0).daemon)
         job = await pool.start("ring", 3)
         await trio.sleep(10)
@@ -211,51 +211,51 @@ async def test_a_host_that_is_lost_while_it_installs_is_replaced(
         assert trio.current_time() - began < SLOW + 15
         (lost,) = [event for event in events if isinstance(event, RankLost)]
         assert (lost.rank, lost.peer) == (2, pool.peer(1).id)
-        assert launchers[1].installed == set()
+        assert starters[1].installed == set()
         pool.network.thaw(pool.peer(1).id)
         pool.network.heal(pool.peer(0).id, pool.peer(1).id)
 
 
 async def test_a_job_that_is_killed_installs_nothing_more(autojump_clock: MockClock) -> None:
     """Its installations are cancelled everywhere without a trace; the next job starts from the beginning."""
-    launchers = (LazyLauncher(), LazyLauncher())
-    async with lazy_pool(*launchers) as pool:
+    starters = (LazyStarter(), LazyStarter())
+    async with lazy_pool(*starters) as pool:
         job = await pool.start("ring", 4)
         await trio.sleep(10)
         job.kill("enough")
         with trio.fail_after(1):
             assert (await job.wait()).reason == "enough"
-        await eventually(lambda: not any(launcher._turn.locked() for launcher in launchers), within=1)
-        assert [launcher.cancelled for launcher in launchers] == [1, 1]
-        assert not any(launcher.installed for launcher in launchers)
+        await eventually(lambda: not any(starter._turn.locked() for starter in starters), within=1)
+        assert [starter.cancelled for starter in starters] == [1, 1]
+        assert not any(starter.installed for starter in starters)
         with trio.fail_after(100):
             assert (await (await pool.start("ring", 3)).wait()).check().output == RING
 
 
 async def test_the_loss_of_the_coordinator_cancels_installations(autojump_clock: MockClock) -> None:
     """A host stops an installation for which no coordinator waits."""
-    launchers = (LazyLauncher("ring"), LazyLauncher())
-    async with lazy_pool(*launchers) as pool:
+    starters = (LazyStarter("ring"), LazyStarter())
+    async with lazy_pool(*starters) as pool:
         await pool.start("ring", 3)
         await trio.sleep(5)
         assert pool.peer(1).daemon.host.running == 1
         await pool.kill(0)
-        await eventually(lambda: launchers[1].cancelled == 1, within=10)
+        await eventually(lambda: starters[1].cancelled == 1, within=10)
         assert pool.peer(1).daemon.host.running == 0
 
 
 async def test_an_installation_may_not_take_for_ever(autojump_clock: MockClock) -> None:
     """After its time, the host loses the rank and is told to stop."""
     limits = Settings(peer=PeerLimits(slots=1), jobs=JobLimits(prepare=100.0))
-    launchers = (LazyLauncher("ring"), LazyLauncher(seconds=1e6), LazyLauncher())
-    async with lazy_pool(*launchers, settings=limits) as pool:
+    starters = (LazyStarter("ring"), LazyStarter(seconds=1e6), LazyStarter())
+    async with lazy_pool(*starters, settings=limits) as pool:
         events = listen(pool.peer(0).daemon)
         job = await pool.start("ring", 3)
         with trio.fail_after(200):
             assert (await job.wait()).check().output == RING
         (lost,) = [event for event in events if isinstance(event, RankLost)]
         assert lost.reason == "its peer did not start it in time: 100 s of installing ring"
-        assert launchers[1].cancelled == 1
+        assert starters[1].cancelled == 1
 
 
 @pytest.mark.parametrize(("removals", "ok"), [(1, True), (2, True), (3, False)])
@@ -263,20 +263,20 @@ async def test_what_is_removed_before_it_starts_is_installed_again(
     autojump_clock: MockClock, removals: int, ok: bool
 ) -> None:
     """Two jobs that need the same room may take it from each other a few times, but not for ever."""
-    launcher = LazyLauncher()
-    launcher.removals = removals
-    async with lazy_pool(launcher) as pool:
+    starter = LazyStarter()
+    starter.removals = removals
+    async with lazy_pool(starter) as pool:
         result = await (await pool.start("ring", 1)).wait()
         assert result.ok == ok
-        assert launcher.installations == min(removals + 1, 3)
+        assert starter.installations == min(removals + 1, 3)
         assert ok or "no interpreter 'ring' is installed here" in result.reason
 
 
 async def test_a_job_needs_a_program_that_its_peer_has_or_could_install(autojump_clock: MockClock) -> None:
     """The error names both kinds. What only other peers have does not count, because rank 0 runs here."""
-    only = LazyLauncher("chatty")
+    only = LazyStarter("chatty")
     only.failed = {"ring"}
-    async with lazy_pool(only, LazyLauncher("ring")) as pool:
+    async with lazy_pool(only, LazyStarter("ring")) as pool:
         with pytest.raises(UnknownInterpreter) as raised:
             await pool.start("ring", 1)
         assert str(raised.value) == (
@@ -286,10 +286,10 @@ async def test_a_job_needs_a_program_that_its_peer_has_or_could_install(autojump
 
 async def test_a_coordinator_hears_that_its_order_is_being_prepared(autojump_clock: MockClock) -> None:
     """It hears so every second until the rank starts. An order to stop ends the installation."""
-    launcher = LazyLauncher(seconds=9.5)
+    starter = LazyStarter(seconds=9.5)
     start = StartRank("a" * 16, 1, 0, 2, "idle", (), ())
     async with (
-        lazy_pool(launcher) as pool,
+        lazy_pool(starter) as pool,
         running_transport(pool.network, "stranger") as transport,
         trio.open_nursery() as nursery,
     ):
@@ -308,7 +308,7 @@ async def test_a_coordinator_hears_that_its_order_is_being_prepared(autojump_clo
         assert said[-10:] == [RankPreparing("a" * 16, 1, 1, "installing idle")] * 10
         assert all(heard.incarnation == 0 for heard in said[:-10])
         assert not [heard for heard in link.heard if isinstance(heard, RankRefused)]
-        assert launcher.installed == {"idle"}
+        assert starter.installed == {"idle"}
         assert not daemon.protocol_errors()
         nursery.cancel_scope.cancel()
 
@@ -319,7 +319,7 @@ async def test_a_host_that_only_says_that_it_prepares_does_not_hold_a_job_for_ev
     """The coordinator reads few of its many messages, and later gives the rank to another host."""
     limits = Settings(peer=PeerLimits(slots=1), jobs=JobLimits(prepare=60.0))
     async with (
-        lazy_pool(LazyLauncher("ring"), settings=limits) as pool,
+        lazy_pool(LazyStarter("ring"), settings=limits) as pool,
         running_transport(pool.network, "stranger") as transport,
         trio.open_nursery() as nursery,
     ):
@@ -351,13 +351,13 @@ async def test_a_host_that_only_says_that_it_prepares_does_not_hold_a_job_for_ev
 # --- whatever is lost meanwhile -----------------------------------------------------------------------------
 
 
-async def run_ring(launchers: list[LazyLauncher], plan: FaultPlan) -> JobResult:
+async def run_ring(starters: list[LazyStarter], plan: FaultPlan) -> JobResult:
     """Run a ring under a plan while peers install it, and return the job's result."""
     async with open_memory_pool(
-        {}, peers=len(launchers), launcher=launchers.__getitem__, settings=ONE_SLOT
+        {}, peers=len(starters), starter=starters.__getitem__, settings=ONE_SLOT
     ) as pool:
-        for peer, launcher in zip(pool.peers, launchers, strict=True):
-            launcher.changed = peer.daemon.on_offer_changed
+        for peer, starter in zip(pool.peers, starters, strict=True):
+            starter.changed = peer.daemon.on_offer_changed
         async with trio.open_nursery() as nursery:
             nursery.start_soon(FaultDriver(plan, pool).run)
             job = await pool.start("ring", 3)
@@ -378,8 +378,8 @@ def test_losses_while_peers_install_change_nothing(data: st.DataObject) -> None:
     others = st.tuples(st.sampled_from([(), ("ring",)]), seconds, st.sampled_from(["", "", "no"]))
     described = [((), data.draw(seconds), ""), *data.draw(st.lists(others, min_size=1, max_size=3))]
     plan = data.draw(fault_plans(peers=len(described), ranks=3, horizon=20.0))
-    note(f"to reproduce: launchers {described}, plan {plan!r}")
-    launchers = [LazyLauncher(*has, seconds=time, flaw=flaw) for has, time, flaw in described]
+    note(f"to reproduce: starters {described}, plan {plan!r}")
+    starters = [LazyStarter(*has, seconds=time, flaw=flaw) for has, time, flaw in described]
     clock = trio.testing.MockClock(autojump_threshold=0)
-    result = trio.run(run_ring, launchers, plan, clock=clock)
+    result = trio.run(run_ring, starters, plan, clock=clock)
     assert result.check().output == RING

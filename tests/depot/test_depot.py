@@ -28,7 +28,7 @@ from mpi_actors.depot.sources.directory import DirectoryStore, single
 from mpi_actors.errors import DepotUnusable, InstallFailed, InterpreterInUse, UnknownInterpreter
 from mpi_actors.ids import JobId
 from mpi_actors.process import Warden
-from mpi_actors.programs.processes import ProcessLauncher
+from mpi_actors.programs.processes import ProcessStarter
 from mpi_actors.programs.program import ChannelTalk, Order
 from mpi_actors.wire.stdio import LogText
 
@@ -53,10 +53,10 @@ async def test_a_launcher_runs_what_is_installed(tmp_path: Path, warden: Warden)
     """An installed interpreter runs as a rank."""
     depot = depot_of(tmp_path, single(EXAMPLES / "dummy"), warden)
     await depot.prepare()
-    launcher = ProcessLauncher(warden, depot, tmp_path / "scratch")
+    starter = ProcessStarter(warden, depot, tmp_path / "scratch")
     order = Order(job=JobId("0" * 16), rank=0, incarnation=0, size=1, program="dummy")
     with trio.fail_after(DEADLINE):
-        async with launcher.launch(order) as program:
+        async with starter.start(order) as program:
             assert not isinstance(program, ChannelTalk)
             (command,) = await program.commands()
             assert isinstance(command, LogText)

@@ -16,7 +16,7 @@ from mpi_actors.events import Event, PeerJoined, PeerLost
 from mpi_actors.ids import PeerId
 from mpi_actors.net.memory.network import MemoryNetwork
 from mpi_actors.pool.memory import open_memory_pool
-from mpi_actors.programs.functions import FunctionLauncher, ProgramFunction
+from mpi_actors.programs.functions import FunctionStarter, ProgramFunction
 
 
 def greetings(events: list[Event]) -> list[tuple[str, PeerId]]:
@@ -32,7 +32,7 @@ async def daemons(network: MemoryNetwork, *names: str, meet: bool = True) -> Asy
     made = [
         Daemon(
             transport=transport,
-            launcher=FunctionLauncher(PROGRAMS),
+            starter=FunctionStarter(PROGRAMS),
             pool="memory",
             bootstrap=[address for address in addresses if address != transport.life.address and meet],
             daemon_pid=1,
@@ -120,7 +120,7 @@ async def test_a_daemon_that_is_started_again_is_the_same_peer(autojump_clock: M
         old.stop()
         again = Daemon(
             transport=network.transport(PeerId(name)),
-            launcher=FunctionLauncher(PROGRAMS),
+            starter=FunctionStarter(PROGRAMS),
             pool="memory",
             bootstrap=stays.transport.addresses,
             daemon_pid=2,
@@ -170,7 +170,7 @@ async def test_an_offer_that_changes_while_two_peers_meet_is_told(
     network = MemoryNetwork(latency=0.05)
     offers: dict[str, dict[str, ProgramFunction]] = {"left": {}, "right": {}}
 
-    class Growing(FunctionLauncher):
+    class Growing(FunctionStarter):
         def __init__(self, name: str) -> None:
             self._functions = offers[name]
 
@@ -178,7 +178,7 @@ async def test_an_offer_that_changes_while_two_peers_meet_is_told(
     made = {
         name: Daemon(
             transport=transport,
-            launcher=Growing(name),
+            starter=Growing(name),
             pool="memory",
             bootstrap=[transports["left"].life.address] if name == "right" else [],
             daemon_pid=1,

@@ -16,7 +16,7 @@ from trio.testing import MockClock
 from mpi_actors.daemon.tree import Daemon
 from mpi_actors.ids import PeerId
 from mpi_actors.net.memory.network import MemoryNetwork
-from mpi_actors.programs.functions import FunctionLauncher
+from mpi_actors.programs.functions import FunctionStarter
 from mpi_actors.wire.codec import encode
 from mpi_actors.wire.messages import MAX_STOCK, Capacity, Ping, Pong, Stock
 
@@ -54,7 +54,7 @@ async def keepers(
         number = len(made)
         daemon = Daemon(
             transport=network.transport(PeerId(name)),
-            launcher=FunctionLauncher(PROGRAMS),
+            starter=FunctionStarter(PROGRAMS),
             pool="memory",
             bootstrap=[address for other in made for address in other.daemon.transport.addresses],
             daemon_pid=1,

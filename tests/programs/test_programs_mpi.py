@@ -1,4 +1,4 @@
-"""Programs that speak MPI, as processes: what the launcher gives them, their output, their end."""
+"""Programs that speak MPI, as processes: what the starter gives them, their output, their end."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from mpi_actors.ids import JobId
 from mpi_actors.process import Warden
 from mpi_actors.process.warden import CHANNEL
 from mpi_actors.programs.command import SHIM, mpi_spec
-from mpi_actors.programs.processes import ProcessLauncher
+from mpi_actors.programs.processes import ProcessStarter
 from mpi_actors.programs.program import ChannelTalk, Order
 from mpi_actors.wire.channel import ChannelKind, ChannelMessage
 from mpi_actors.wire.script import ScriptProgram
@@ -57,7 +57,7 @@ def without_boot(directory: Path) -> str:
 
 
 @asynccontextmanager
-async def launched(
+async def started(
     warden: Warden, directory: Path, *args: str, stdin: bytes | None = None, order: Order = ORDER
 ) -> AsyncIterator[ChannelTalk]:
     """A hand-made rank as a script, in that directory."""
@@ -71,9 +71,9 @@ async def launched(
         yield stdin
 
     inputs = {} if stdin is None else {"script": given}
-    launcher = ProcessLauncher(warden, Empty(), directory, scripts={"script": script}, inputs=inputs)
+    starter = ProcessStarter(warden, Empty(), directory, scripts={"script": script}, inputs=inputs)
     with trio.fail_after(DEADLINE):
-        async with launcher.launch(order) as program:
+        async with starter.start(order) as program:
             assert isinstance(program, ChannelTalk)
             yield program
 
@@ -140,7 +140,7 @@ async def test_many_programs_have_channels_of_their_own(warden: Warden) -> None:
 async def test_what_a_script_is_given(warden: Warden, nursery: trio.Nursery, tmp_path: Path) -> None:
     """It gets its caller's directory, environment and umask, the shim before its own path, and who it is."""
     order = attrs.evolve(ORDER, args=("a b", "c"))
-    async with launched(warden, tmp_path, "about", "first", order=order) as program:
+    async with started(warden, tmp_path, "about", "first", order=order) as program:
         output = Output(program)
         nursery.start_soon(output.run)
         await ended(program)
@@ -161,7 +161,7 @@ async def test_what_a_script_is_given(warden: Warden, nursery: trio.Nursery, tmp
 
 async def test_input_and_output(warden: Warden, nursery: trio.Nursery, tmp_path: Path) -> None:
     """All of the input arrives; a last line without an end counts once the program has ended."""
-    async with launched(warden, tmp_path, "copy", stdin=b"one\ntwo\n" * 100_000) as program:
+    async with started(warden, tmp_path, "copy", stdin=b"one\ntwo\n" * 100_000) as program:
         output = Output(program)
         nursery.start_soon(output.run)
         await ended(program)
@@ -173,7 +173,7 @@ async def test_input_and_output(warden: Warden, nursery: trio.Nursery, tmp_path:
 async def test_input_is_for_rank_0(warden: Warden, nursery: trio.Nursery, tmp_path: Path) -> None:
     """Other ranks read nothing."""
     order = attrs.evolve(ORDER, rank=1)
-    async with launched(warden, tmp_path, "copy", stdin=b"one\n", order=order) as program:
+    async with started(warden, tmp_path, "copy", stdin=b"one\n", order=order) as program:
         output = Output(program)
         nursery.start_soon(output.run)
         assert (await program.wait()).code == 1, "there is no last line"
@@ -185,7 +185,7 @@ async def test_half_a_line_of_a_killed_program_is_dropped(
 ) -> None:
     """Its next incarnation writes the whole line under the same number. When the program ends by itself it
     counts."""
-    async with launched(warden, tmp_path, role) as program:
+    async with started(warden, tmp_path, role) as program:
         output = Output(program)
         await output.run()
         assert output.lines == lines
@@ -198,18 +198,18 @@ async def test_interpreters_say_that_they_speak_mpi(warden: Warden, tmp_path: Pa
     store.mkdir()
     (store / "run.py").write_text("print('hello')")
     (store / "mpi-actors.toml").write_text('protocol = "mpi"')
-    launcher = ProcessLauncher(warden, Empty(store), tmp_path / "scratch")
+    starter = ProcessStarter(warden, Empty(store), tmp_path / "scratch")
     order = attrs.evolve(ORDER, program="kept", size=1, incarnation=0, args=("x",))
-    spec = mpi_spec(order, tmp_path, launcher._limits)
+    spec = mpi_spec(order, tmp_path, starter._limits)
     assert spec.argv[1:] == ("-m", "mpi_actors.mpi.boot", "run.py", "x")
     assert spec.env["PYTHONPATH"] == str(SHIM)
     assert spec.env["HOME"] == str(tmp_path / "home")
     with trio.fail_after(DEADLINE):
-        async with launcher.launch(order) as program:
+        async with starter.start(order) as program:
             assert isinstance(program, ChannelTalk)
             assert await program.lines() == [b"hello"]
         (store / "mpi-actors.toml").write_text('protocol = "smoke"')
         with pytest.raises(BadManifest):
-            async with launcher.launch(order):
+            async with starter.start(order):
                 pass
     assert list((tmp_path / "scratch").iterdir()) == []

@@ -1,4 +1,4 @@
-"""Interpreters as processes: what the launcher asks of the depot, and what is left after their end."""
+"""Interpreters as processes: what the starter asks of the depot, and what is left after their end."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from process_harness import DEADLINE
 from mpi_actors.errors import InstallFailed, UnknownInterpreter
 from mpi_actors.ids import JobId
 from mpi_actors.process import Warden
-from mpi_actors.programs.processes import ProcessLauncher
+from mpi_actors.programs.processes import ProcessStarter
 from mpi_actors.programs.program import ChannelTalk, Order
 from mpi_actors.wire.stdio import LogText
 
@@ -63,22 +63,22 @@ def shelf(tmp_path: Path) -> Shelf:
 
 
 @pytest.fixture
-def launcher(warden: Warden, shelf: Shelf, tmp_path: Path) -> ProcessLauncher:
-    """A launcher of that shelf's programs."""
-    return ProcessLauncher(warden, shelf, tmp_path / "scratch")
+def starter(warden: Warden, shelf: Shelf, tmp_path: Path) -> ProcessStarter:
+    """A starter of that shelf's programs."""
+    return ProcessStarter(warden, shelf, tmp_path / "scratch")
 
 
 async def test_an_interpreter_is_in_use_as_long_as_its_process_lives(
-    launcher: ProcessLauncher, shelf: Shelf, tmp_path: Path
+    starter: ProcessStarter, shelf: Shelf, tmp_path: Path
 ) -> None:
     """From before the copy is made until nothing of the process is left, though it runs in the copy."""
-    await launcher.ensure("wait")
+    await starter.ensure("wait")
     with trio.fail_after(DEADLINE):
-        async with launcher.launch(ORDER) as program:
+        async with starter.start(ORDER) as program:
             assert not isinstance(program, ChannelTalk)
             assert await program.commands() == [LogText(b"ready")]
             assert shelf.in_use["wait"] == 1
-            async with launcher.launch(attrs.evolve(ORDER, rank=1)):
+            async with starter.start(attrs.evolve(ORDER, rank=1)):
                 assert shelf.in_use["wait"] == 2
             program.kill()
             assert (await program.wait()).signal == 9
@@ -87,13 +87,13 @@ async def test_an_interpreter_is_in_use_as_long_as_its_process_lives(
     assert not any((tmp_path / "scratch").iterdir())
 
 
-async def test_a_cancelled_launch_leaves_nothing(
-    launcher: ProcessLauncher, shelf: Shelf, tmp_path: Path
+async def test_a_cancelled_start_leaves_nothing(
+    starter: ProcessStarter, shelf: Shelf, tmp_path: Path
 ) -> None:
     """No process, no copy, and no use of the interpreter is left."""
-    await launcher.ensure("wait")
+    await starter.ensure("wait")
     with trio.fail_after(DEADLINE), trio.CancelScope() as scope:
-        async with launcher.launch(ORDER) as program:
+        async with starter.start(ORDER) as program:
             assert not isinstance(program, ChannelTalk)
             assert await program.commands() == [LogText(b"ready")]
             scope.cancel()
@@ -103,15 +103,13 @@ async def test_a_cancelled_launch_leaves_nothing(
     assert not any((tmp_path / "scratch").iterdir())
 
 
-async def test_what_could_be_installed_is_what_the_depot_says(
-    launcher: ProcessLauncher, shelf: Shelf
-) -> None:
-    """The launcher offers it, installs it on request, and repeats why it cannot."""
-    assert (launcher.interpreters(), launcher.installable()) == ((), ("wait",))
+async def test_what_could_be_installed_is_what_the_depot_says(starter: ProcessStarter, shelf: Shelf) -> None:
+    """The starter offers it, installs it on request, and repeats why it cannot."""
+    assert (starter.interpreters(), starter.installable()) == ((), ("wait",))
     with pytest.raises(UnknownInterpreter):
-        async with launcher.launch(ORDER):
+        async with starter.start(ORDER):
             pass
-    await launcher.ensure("wait")
-    assert (launcher.interpreters(), launcher.installable()) == (("wait",), ())
+    await starter.ensure("wait")
+    assert (starter.interpreters(), starter.installable()) == (("wait",), ())
     with pytest.raises(InstallFailed, match="the store has no other"):
-        await launcher.ensure("other")
+        await starter.ensure("other")

@@ -182,11 +182,11 @@ async def test_what_goes_wrong_here_is_told_there(
 ) -> None:
     """Even an unexpected error of the host is reported, so that the coordinator does not wait."""
 
-    def launch(order: Order) -> object:
+    def start(order: Order) -> object:
         raise OSError(28, "no space left on device")
 
     async with hosting() as scene:
-        monkeypatch.setattr(scene.daemon.launcher, "launch", launch)
+        monkeypatch.setattr(scene.daemon.starter, "start", start)
         answer = await scene.order(START)
         assert isinstance(answer, RankRefused)
         assert "no space left on device" in answer.reason

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 import trio
-from mpi_puppets import Puppet, PuppetLauncher, PuppetRank
+from mpi_puppets import Puppet, PuppetRank, PuppetStarter
 from pool_scenes import eventually, listen
 from trio.testing import MockClock
 
@@ -25,9 +25,7 @@ async def running(
     puppet: Puppet, ranks: int, peers: int = 1, **options: Any
 ) -> AsyncIterator[tuple[MemoryPool, Job]]:
     """Yield a pool in which every rank of a job is that puppet; only killed ranks are started again."""
-    async with open_memory_pool(
-        {}, peers=peers, launcher=lambda _: PuppetLauncher({"puppet": puppet})
-    ) as pool:
+    async with open_memory_pool({}, peers=peers, starter=lambda _: PuppetStarter({"puppet": puppet})) as pool:
         job = await pool.start("puppet", ranks, restart="lost", **options)
         with trio.fail_after(60):
             yield pool, job

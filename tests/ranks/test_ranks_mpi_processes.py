@@ -21,7 +21,7 @@ from mpi_actors.events import Event, RankLost, RankStarted
 from mpi_actors.jobs.job import Job
 from mpi_actors.pool.memory import open_memory_pool
 from mpi_actors.process import Warden
-from mpi_actors.programs.processes import ProcessLauncher
+from mpi_actors.programs.processes import ProcessStarter
 from mpi_actors.wire.script import ScriptProgram
 
 HAND_RANK = str(Path(__file__).parent.parent / "support" / "hand_rank.py")
@@ -103,14 +103,14 @@ async def running(
 ) -> AsyncIterator[Running]:
     """Yield a job of that script, on daemons of this process with the memory network between them."""
 
-    def launcher(index: int) -> ProcessLauncher:
+    def starter(index: int) -> ProcessStarter:
         scratch = directory / f"scratch-{index}"
-        return ProcessLauncher(warden, NoDepot(), scratch, scripts={"script": script})  # type: ignore[arg-type]
+        return ProcessStarter(warden, NoDepot(), scratch, scripts={"script": script})  # type: ignore[arg-type]
 
     warden = Warden()
     async with trio.open_nursery() as nursery:
         await nursery.start(warden.run)
-        async with open_memory_pool({}, peers=peers, launcher=launcher) as pool:  # type: ignore[arg-type]
+        async with open_memory_pool({}, peers=peers, starter=starter) as pool:  # type: ignore[arg-type]
             events = listen(pool.peer(0).daemon)
             job = await pool.start("script", ranks, *args, restart="lost")
             with trio.fail_after(DEADLINE):

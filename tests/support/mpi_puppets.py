@@ -14,7 +14,7 @@ import trio
 from mpi_actors.actors import Bell
 from mpi_actors.process.exit import Exit
 from mpi_actors.programs.channel import Channel
-from mpi_actors.programs.functions import FunctionLauncher
+from mpi_actors.programs.functions import FunctionStarter
 from mpi_actors.programs.program import Order, Program
 from mpi_actors.wire.channel import ChannelDecoder, ChannelKind, ChannelMessage
 
@@ -165,7 +165,7 @@ class PuppetProgram:
         self._scope.cancel()
 
 
-class PuppetLauncher(FunctionLauncher):
+class PuppetStarter(FunctionStarter):
     """Starts puppets by name."""
 
     def __init__(self, puppets: Mapping[str, Puppet]) -> None:
@@ -174,15 +174,15 @@ class PuppetLauncher(FunctionLauncher):
         self.programs: dict[tuple[str, int], PuppetProgram] = {}
 
     def kill(self, job: str, rank: int) -> bool:
-        """See `FunctionLauncher.kill`."""
+        """See `FunctionStarter.kill`."""
         program = self.programs.get((job, rank))
         if program is not None:
             program.kill()
         return program is not None
 
     @asynccontextmanager
-    async def launch(self, order: Order) -> AsyncIterator[Program]:
-        """See `Launcher.launch`."""
+    async def start(self, order: Order) -> AsyncIterator[Program]:
+        """See `ProgramStarter.start`."""
         near, far = socket.socketpair()
         near.setblocking(False)
         far.setblocking(False)

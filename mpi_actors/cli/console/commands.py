@@ -31,8 +31,8 @@ async def _start(console: Console, arguments: Sequence[str]) -> None:
     if not re.fullmatch(r"[+-]?[0-9]{1,9}", number):
         text = f"the number of ranks must be a whole number, not {one_line(number, 40)!r}"
         raise UsageError(f"{text}; usage: {REGISTRY['start'].usage}")
-    launcher = console.real.daemon.launcher
-    if program not in (*launcher.interpreters(), *launcher.installable()):
+    starter = console.real.daemon.starter
+    if program not in (*starter.interpreters(), *starter.installable()):
         await console.prepared()
     try:
         job = await console.real.daemon.start_job(program, int(number), args)

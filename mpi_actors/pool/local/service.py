@@ -222,7 +222,7 @@ class ControlService:
             case WaitPrepared():
                 await self._real.prepared.wait()
                 return Prepared(
-                    interpreters=daemon.launcher.interpreters(),
+                    interpreters=daemon.starter.interpreters(),
                     failed={
                         entry.name: entry.detail
                         for entry in self._real.depot.listing()
@@ -263,7 +263,7 @@ def status(daemon: Daemon) -> DaemonStatus:
             )
             for record in daemon.roster
         ),
-        interpreters=daemon.launcher.interpreters(),
+        interpreters=daemon.starter.interpreters(),
         running=daemon.host.running,
         tasks=trio.lowlevel.current_statistics().tasks_living,
         dead_letters=daemon.dead_letters.total,
