@@ -49,6 +49,7 @@ def bench(argv: Sequence[str]) -> int:
         description="Measure speeds and costs on this machine. Trust the ratios more than the figures.",
         epilog=_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
     )
     parser.add_argument(
         "what", nargs="*", metavar="WHAT", help=f"a benchmark: {', '.join(_ALL)} (default: all)"
