@@ -45,6 +45,8 @@ _PART = (
 """Files of CORE that `--quick` runs with other numbers of ranks: every kind of message, within a minute."""
 _SIZES = (1, 2, 4)
 SUITES = ("core", "futures", "demos")
+QUICK_SUITES = SUITES[:2]
+"""Without the demos: each starts a pool of its own, two minutes in all."""
 
 
 def parse() -> argparse.Namespace:
@@ -64,7 +66,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument(
         "--quick",
         action="store_true",
-        help=f"all of core with {_WHOLE} ranks, a part of it with other numbers",
+        help=f"all of core with {_WHOLE} ranks, a part with other numbers; no demos",
     )
     parser.add_argument("--json", action="store_true", help="one JSON object instead of text")
     parser.add_argument("--traces", type=Path, help="a file for the whole text of everything that failed")
@@ -152,7 +154,7 @@ def main() -> int:
     figures: dict[str, object] = {}
     if options.traces:
         options.traces.write_text("")
-    for suite in options.suite or SUITES:
+    for suite in options.suite or (QUICK_SUITES if options.quick else SUITES):
         found: list[Part] = []
         try:
             for part in parts_of(suite, options, distribution):
