@@ -291,7 +291,7 @@ def leaf(error: Exception) -> Exception: ...
 @overload
 def leaf(error: BaseException) -> BaseException: ...
 def leaf(error: BaseException) -> BaseException:
-    """Return the first error in a group, also within groups in it; return an error that is no group as it is.
+    """Return the first error in a group, also within groups in it; return any other error as it is.
 
     Nurseries wrap each error in an `ExceptionGroup`. Use this where only one error can be reported.
     """
@@ -299,7 +299,7 @@ def leaf(error: BaseException) -> BaseException:
 
 
 def leaves(error: BaseException) -> Iterator[BaseException]:
-    """Yield all errors in a group, also within groups in it; of an error that is no group, itself."""
+    """Yield all errors in a group, also within groups in it; of any other error, itself."""
     if isinstance(error, BaseExceptionGroup):
         for inner in error.exceptions:
             yield from leaves(inner)

@@ -39,7 +39,7 @@ class Watches:
             try:
                 box.post(make_message(exited))
             except Exception:
-                log.exception("a watcher of %r could not be told of its end", exited.id)
+                log.exception("cannot notify a watcher that %r has ended", exited.id)
             if box.closed:
                 self.remove(exited.id, box)
         if exited.gone:

@@ -63,7 +63,7 @@ async def open_access(path: Path, api: str | None, *, local: bool = False) -> As
         local: the caller needs only what is on this machine: without `api`, do not look for an IPFS daemon.
 
     Raises:
-        BadAddress: `api` is no address of an IPFS daemon.
+        BadAddress: `api` is not an address of an IPFS daemon.
         BackendUnavailable: the IPFS daemon that was named does not answer, or cannot be used.
         StoreDamaged: the directory cannot be used.
         DiskFull: the disk has no room for the database.

@@ -19,15 +19,15 @@ _RETRY = 60.0
 where it is: peers and networks come back within minutes."""
 
 
-class IpfsNode(Protocol):
+class IpfsDaemon(Protocol):
     """What the introducer needs of an IPFS daemon."""
 
     async def addresses(self) -> tuple[str, ...]:
-        """Return where other nodes can dial it. May raise ContentError."""
+        """Return where others can dial it. May raise ContentError."""
         ...
 
     async def dial(self, address: str) -> None:
-        """Connect it to a node. May raise DialFailed or ContentError."""
+        """Connect it to the peer at an address. May raise DialFailed or ContentError."""
         ...
 
 
@@ -35,7 +35,7 @@ class Introducer:
     """The actor that connects an IPFS daemon to the peers of the pool, so that it can fetch from them.
 
     Args:
-        node: the IPFS daemon.
+        ipfs: the IPFS daemon.
         roster: the peers that are present.
         next_change: returns an event that is set when a peer joins, leaves or has other content.
         on_addresses_changed: called when `addresses` has changed.
@@ -43,7 +43,7 @@ class Introducer:
 
     def __init__(
         self,
-        node: IpfsNode,
+        ipfs: IpfsDaemon,
         roster: Roster,
         *,
         next_change: Callable[[], trio.Event],
@@ -51,7 +51,7 @@ class Introducer:
     ) -> None:
         self.addresses: tuple[str, ...] = ()
         """Where others can dial the IPFS daemon, as far as it has said so."""
-        self._node = node
+        self._ipfs = ipfs
         self._roster = roster
         self._next_change = next_change
         self._on_addresses_changed = on_addresses_changed
@@ -70,7 +70,7 @@ class Introducer:
 
     async def _ask_addresses(self) -> None:
         try:
-            addresses = await self._node.addresses()
+            addresses = await self._ipfs.addresses()
         except ContentError as error:
             logger.info("the IPFS daemon does not say where it is: %s", error)
             return
@@ -82,7 +82,7 @@ class Introducer:
         """Have the IPFS daemon dial a peer's addresses until one answers; return whether one did."""
         for address in addresses:
             try:
-                await self._node.dial(address)
+                await self._ipfs.dial(address)
             except (DialFailed, ContentError) as error:
                 logger.info("the IPFS daemon cannot reach a peer: %s", error)
             else:

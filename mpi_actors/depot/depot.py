@@ -173,7 +173,7 @@ class Depot:
         Raises:
             DepotUnusable: the directory cannot be made, read or written.
             StoreDamaged: the database cannot be read or written.
-            BadStore: the store was found, and is no store.
+            BadStore: what was found is not a store.
         """
         source = self._source
         with unusable("take up what is installed"):
@@ -194,7 +194,7 @@ class Depot:
 
         Raises:
             ContentError: no peer that has the store can be reached now; or the disk is full.
-            BadStore: the store was found, and is no store.
+            BadStore: what was found is not a store.
             StoreDamaged: the database cannot be read or written.
         """
         source = self._source
@@ -368,7 +368,7 @@ class Depot:
         the store, to install what is pinned, and to let the store keep what is installed. Trouble is logged.
 
         Raises:
-            BadStore: the store was found, and is no store.
+            BadStore: what was found is not a store.
         """
         await self._chores.run()
 

@@ -153,7 +153,7 @@ def size_of_fetched(program: Path) -> int:
 
     Raises:
         BadStore: it has an entry that is refused.
-        InstallFailed: it is no interpreter.
+        InstallFailed: it is not an interpreter.
     """
     size = tree.size_of(tree.scan(program))
     _require_files(program)
@@ -165,7 +165,7 @@ def size_after_init(program: Path) -> int:
 
     Raises:
         BadStore: it has an entry that is refused.
-        InstallFailed: it is no interpreter any more.
+        InstallFailed: it is not an interpreter any more.
         OSError: a directory cannot be read.
     """
     size = tree.measure(program)

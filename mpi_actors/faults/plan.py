@@ -160,7 +160,7 @@ class FaultPlan:
                 raise BadFaultPlan(f"seed must be a whole number, not {seed!r}")
             return cls(tuple(_fault_from_dict(fault) for fault in plan["faults"]), seed)
         except (ValueError, TypeError, KeyError, AttributeError) as error:
-            raise BadFaultPlan(f"this is no fault plan: {error!r}") from error
+            raise BadFaultPlan(f"this is not a fault plan: {error!r}") from error
 
     @classmethod
     def random(

@@ -56,7 +56,7 @@ class Handle:
         """Make a null handle, or another handle to the state of `handle`, as in `Info(h)` or `Info(info=h)`.
 
         Raises:
-            TypeError: the argument is no handle of this kind, or has another name.
+            TypeError: the argument is not a handle of this kind, or has another name.
         """
         self = object.__new__(cls)
         if named:

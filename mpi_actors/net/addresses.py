@@ -92,7 +92,7 @@ def parse_listen(text: str) -> Address:
 def expand_wildcard(address: Address, machine: Iterable[str]) -> tuple[Address, ...]:
     """Return the addresses for which `address` stands on a machine with the IP numbers `machine`.
 
-    An address that is no wildcard stands for itself. Loopback comes last. Link-local numbers, which need a
+    An address that is not a wildcard stands for itself. Loopback comes last. Link-local numbers, which need a
     zone, are left out.
     """
     if not address.is_wildcard:
@@ -124,11 +124,11 @@ def _parse(text: str, *, example: str = EXAMPLE) -> Address:
         _refuse(text, "expected /ip4, /ip6 or /dns, then /tcp, then perhaps /p2p", example=example)
     kind, host, port_text = parts[1], parts[2], parts[4]
     if not (port_text.isascii() and port_text.isdigit() and len(port_text) <= 5 and int(port_text) < 65536):
-        _refuse(text, f"{port_text!r} is no port between 0 and 65535", example=example)
+        _refuse(text, f"{port_text!r} is not a port between 0 and 65535", example=example)
     if kind in ("ip4", "ip6"):
         host = _number(text, kind, host, example)
     elif not _DNS_NAME.fullmatch(host):
-        _refuse(text, f"{host!r} is no host name", example=example)
+        _refuse(text, f"{host!r} is not a host name", example=example)
     peer = None
     if len(parts) == 7:
         if parts[5] != "p2p" or not is_peer_id(parts[6]):
@@ -148,4 +148,4 @@ def _number(text: str, kind: str, host: str, example: str) -> str:
 
 
 def _refuse(text: str, why: str, *, example: str = EXAMPLE) -> NoReturn:
-    raise BadAddress(f"{text!r} is no usable address: {why}. Example: {example}") from None
+    raise BadAddress(f"{text!r} is not a usable address: {why}. Example: {example}") from None

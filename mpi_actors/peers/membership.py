@@ -31,9 +31,9 @@ class Membership:
 
     Args:
         pool: the pool's name; peers of other pools are turned away.
-        transport: the network; its addresses are told to others.
+        transport: the network; other peers learn its addresses.
         roster: the list of the peers that are present.
-        stock_bus: told when what peers have may have changed.
+        stock_bus: rung when what peers have may have changed.
         router: gets the links of peers, their frames and their messages about jobs.
         bus: gets the events for people.
         announcer: says what this peer offers.

@@ -192,7 +192,7 @@ class MpiConversation:
                 await self._program.wait()
             self._program.kill()
 
-    # --- what the program is told ---------------------------------------------------------------------------
+    # --- messages to the program ----------------------------------------------------------------------------
 
     def _post(self, message: ChannelMessage, lane: socket.socket | None = None) -> None:
         try:

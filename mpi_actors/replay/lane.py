@@ -63,9 +63,9 @@ class Lane:
         self.outgoing = Outgoing(log)
         self.incoming = Incoming(limits, compare=compare)
         self._resume_due = False
-        """The other side has to be told what was delivered here …"""
+        """This side owes the other one a RESUME, which says what was delivered here …"""
         self._ask = False
-        """… and asked for the same in return."""
+        """… and which asks for the same in return."""
         self._resyncing = False
         """A frame was missing, and the other side has to go back; its next frame that fits ends this."""
 

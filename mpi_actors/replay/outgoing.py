@@ -87,7 +87,7 @@ class Outgoing(SentNumbers):
         self._known_at = self.credit = 0
 
     def on_resume(self, delivered: int, credit: int, position: int) -> None:
-        """The receiver says what it has: go on from there. A word that comes late takes nothing back.
+        """The receiver says what it has: go on from there. A late message never lowers what is known.
 
         Args:
             delivered: it has delivered the messages below this number.

@@ -14,7 +14,7 @@ _HERE = Path(__file__).parent
 
 
 def core(size: int) -> frozenset[str]:
-    """What Open MPI passes of the CORE files with so many ranks, on each of them."""
+    """What Open MPI passes of the CORE files with that many ranks, on each of them."""
     ids = frozenset(read(_HERE / "core.ids"))
     return ids if size == 1 else ids | frozenset(read(_HERE / "core_many.ids"))
 

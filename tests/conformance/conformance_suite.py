@@ -17,10 +17,10 @@ _START = 3
 """How many times as long ranks may take until the first of them writes anything."""
 _SILENT = 2
 """Jobs in a row in which no test even began; then it is given up."""
-_GLANCE = 0.2
+_POLL = 0.2
 """Seconds between two looks at what the ranks have written."""
 MAX_ACCIDENTS = 4
-"""Hangs and crashes in a file; after so many the rest of it is given up."""
+"""Hangs and crashes in a file after which the rest of it is given up."""
 
 
 class Trial(NamedTuple):
@@ -58,7 +58,7 @@ def run(
 
     Args:
         size: how many ranks write records.
-        progress: is told how many tests have ended on rank 0, and which one runs.
+        progress: called with how many tests have ended on rank 0, and which one runs.
     """
     begun = time.monotonic()
     ranks: list[dict[str, Ended]] = [{} for _ in range(size)]
@@ -102,7 +102,7 @@ def _watch(
 ) -> int | None:
     """Wait for the job's end; its exit code, or None if it got stuck."""
     amount, since = -1, time.monotonic()
-    while (code := job.wait(_GLANCE)) is None:
+    while (code := job.wait(_POLL)) is None:
         now = conformance_records.amount(folder)
         if now != amount:
             amount, since = now, time.monotonic()

@@ -31,7 +31,7 @@ from conformance_report import Part
 from conformance_worlds import World
 
 _RANK = Path(__file__).with_name("conformance_rank.py")
-_WHOLE = 2
+_WHOLE_SIZE = 2
 """Ranks of the one run of `--quick` that has all of CORE: the fewest that send messages to one another."""
 _PART = (
     "test_cco_obj",
@@ -66,7 +66,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument(
         "--quick",
         action="store_true",
-        help=f"all of core with {_WHOLE} ranks, a part with other numbers; no demos",
+        help=f"all of core with {_WHOLE_SIZE} ranks, a part with other numbers; no demos",
     )
     parser.add_argument("--json", action="store_true", help="one JSON object instead of text")
     parser.add_argument("--traces", type=Path, help="a file for the whole text of everything that failed")
@@ -103,7 +103,7 @@ def core(options: argparse.Namespace, distribution: Path) -> Iterator[Part]:
     for world, size in worlds(options):
         name = f"core n={size}, {world.name}"
         files = everything
-        if options.quick and size != _WHOLE and not options.file:
+        if options.quick and size != _WHOLE_SIZE and not options.file:
             name += ", part"
             files = [file for file in everything if file in _PART]
         wanted = conformance_ids.core(size)

@@ -46,7 +46,7 @@ def test_only_files_and_folders_are_unpacked(kind: bytes, tmp_path: Path) -> Non
 
 
 def test_core_leaves_out_what_is_not_offered(tmp_path: Path) -> None:
-    """One-sided communication is no part of it, and helpers of the suite are no tests."""
+    """One-sided communication is not part of it, and helpers of the suite are not tests."""
     (tmp_path / "test").mkdir()
     for name in ("test_rma.py", "test_rma_nb.py", "test_request.py", "test_cco_buf.py", "arrayimpl.py"):
         (tmp_path / "test" / name).touch()

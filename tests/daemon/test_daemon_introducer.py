@@ -42,7 +42,7 @@ class Node:
 
 
 class Scene:
-    """An introducer, and how often the addresses of its node changed."""
+    """An introducer, and how often the addresses of its IPFS daemon changed."""
 
     def __init__(self, node: Node) -> None:
         self.roster, self.changes, self.event = Roster(), 0, trio.Event()

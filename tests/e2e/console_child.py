@@ -16,7 +16,7 @@ from pathlib import Path
 
 EXAMPLE = Path(__file__).parents[2] / "example"
 PATIENCE = 600.0
-"""Seconds after which a test fails for want of progress, on the busiest machine."""
+"""Seconds without progress after which a test fails: more than the busiest machine needs."""
 
 _ON_A_TERMINAL = (
     "import fcntl, os, sys, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0);"

@@ -6,7 +6,7 @@ import hashlib
 
 
 def ring(n: int, rounds: int) -> str:
-    """The token after so many rounds of `n` ranks."""
+    """Return the token after that many rounds of `n` ranks."""
     token = "start"
     for _ in range(rounds):
         for rank in [*range(1, n), 0]:

@@ -23,7 +23,7 @@ DELAY = "0.02"
 
 
 async def logged(job: LocalJob, lines: int) -> None:
-    """Wait until rank 0 has logged so many lines, or the job is over."""
+    """Wait until rank 0 has logged that many lines, or the job is over."""
     if lines:
         async for seen in job.events():
             if isinstance(seen.event, Log) and seen.event.rank == 0:

@@ -448,7 +448,7 @@ async def test_a_daemon_that_goes_and_comes(tmp_path: Path) -> None:
 
 
 async def test_content_that_another_node_has(tmp_path: Path) -> None:
-    """The daemon gets it from a node that it was told of; a node that dies in the middle is no disaster."""
+    """The daemon gets it from a node that somebody named, also when another node dies in the middle."""
     source = tree(tmp_path / "source", large=True)
     with (
         running_kubo(tmp_path / "here") as here,

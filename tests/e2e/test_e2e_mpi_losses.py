@@ -122,7 +122,7 @@ LINES = 200
 
 
 async def numbers(gate: trio.Event) -> AsyncIterator[bytes]:
-    """So many lines, of which the last half comes after the gate has opened."""
+    """Yield `LINES` lines, the second half of them after the gate has opened."""
     lines = [f"{number}\n".encode() for number in range(LINES)]
     yield b"".join(lines[: LINES // 2])
     await gate.wait()

@@ -76,7 +76,7 @@ def test_the_json_of_a_plan() -> None:
     ],
 )
 def test_json_that_makes_no_sense_is_refused(text: str) -> None:
-    """Text that is no plan raises BadFaultPlan, which is a usage error."""
+    """Text that is not a plan raises BadFaultPlan, which is a usage error."""
     with pytest.raises(BadFaultPlan):
         FaultPlan.from_json(text)
     assert issubclass(BadFaultPlan, UsageError)

@@ -39,13 +39,13 @@ BAD = [
     ("/ip4/localhost/tcp/1", "no ip4 number"),
     ("/ip6/127.0.0.1/tcp/1", "no ip6 number"),
     ("/ip6/fe80::1%eth0/tcp/1", "zone"),
-    ("/dns/-a.example/tcp/1", "no host name"),
-    ("/dns/a b/tcp/1", "no host name"),
-    ("/dns//tcp/1", "no host name"),
-    ("/ip4/1.2.3.4/tcp/65536", "no port"),
-    ("/ip4/1.2.3.4/tcp/-1", "no port"),
-    ("/ip4/1.2.3.4/tcp/", "no port"),
-    ("/ip4/1.2.3.4/tcp/１", "no port"),
+    ("/dns/-a.example/tcp/1", "not a host name"),
+    ("/dns/a b/tcp/1", "not a host name"),
+    ("/dns//tcp/1", "not a host name"),
+    ("/ip4/1.2.3.4/tcp/65536", "not a port"),
+    ("/ip4/1.2.3.4/tcp/-1", "not a port"),
+    ("/ip4/1.2.3.4/tcp/", "not a port"),
+    ("/ip4/1.2.3.4/tcp/１", "not a port"),
     ("/ip4/1.2.3.4/tcp/1/p2p/QmNope", "peer id"),
     (f"/ip4/1.2.3.4/tcp/1/p2p/{PEER[:-1]}", "peer id"),
     (f"/ip4/1.2.3.4/tcp/1/http/{PEER}", "peer id"),
@@ -118,7 +118,7 @@ def test_wildcards_stand_for_the_machines_numbers() -> None:
 
 
 def test_a_number_stands_for_itself() -> None:
-    """An address that is no wildcard is not changed."""
+    """An address that is not a wildcard is not changed."""
     address = parse_listen("/ip4/127.0.0.1/tcp/5")
     assert expand_wildcard(address, ["10.0.0.2"]) == (address,)
 

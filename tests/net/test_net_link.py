@@ -138,7 +138,7 @@ async def test_heartbeats_do_not_wait_behind_data(autojump_clock: MockClock) -> 
 
 
 async def test_a_goodbye_is_the_last_word(autojump_clock: MockClock) -> None:
-    """What was queued arrives, then the goodbye, then the end, which is no error on this side."""
+    """What was queued arrives, then the goodbye, then the end, which is not an error on this side."""
     async with linked() as (a, b, _):
         a.link.send_control(BIG)
         a.link.goodbye("that was all", retry=False)

@@ -347,7 +347,7 @@ class TransportContract:
                 await pair.near.open_stream(pair.far.local)
 
     async def test_disconnect_then_connect(self, backend: Backend, clock: trio.abc.Clock | None) -> None:
-        """A dropped connection can be made again; dropping a missing one is no error."""
+        """A dropped connection can be made again; dropping a missing one is not an error."""
         async with connected(backend) as pair:
             await pair.near.disconnect(pair.far.local)
             await pair.near.disconnect(pair.far.local)

@@ -265,7 +265,7 @@ async def test_an_offender_loses_its_connection_and_nobody_else_notices(
         assert [children(daemon, "peers") for daemon in daemons] == [1, 1]
 
 
-# --- what is no offence, and what nobody needs to know ------------------------------------------------------
+# --- what is not an offence, and what nobody needs to know --------------------------------------------------
 
 
 async def test_frames_for_unknown_jobs_are_counted_and_dropped(autojump_clock: MockClock) -> None:
@@ -566,7 +566,7 @@ async def test_a_peer_that_reads_nothing_is_cut_off(autojump_clock: MockClock) -
 
 
 async def test_a_stranger_that_never_greets_cannot_be_connected(autojump_clock: MockClock) -> None:
-    """A stranger that takes streams and never greets is no peer, and `connect` fails."""
+    """A stranger that takes streams and never greets is not a peer, and `connect` fails."""
     async with under_attack() as scene:
         (address,) = scene.stranger.transport.addresses
         with pytest.raises(ConnectionLost, match="no greeting within"):

@@ -16,7 +16,7 @@ def write(root: Path, files: dict[str, str]) -> Path:
 
 
 def test_remove(tmp_path: Path) -> None:
-    """Trees, files and links are removed, but not what links lead to; a missing path is no error."""
+    """Trees, files and links are removed, but not what links lead to; a missing path is not an error."""
     keep = write(tmp_path / "keep", {"x": "x"})
     root = write(tmp_path / "t", {"a/b/c": "", "a/d": "", ".h/e": ""})
     (root / "a" / "link").symlink_to(keep)

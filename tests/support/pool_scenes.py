@@ -113,7 +113,7 @@ async def ended(stream: ByteStream) -> None:
 
 @attrs.frozen
 class Stranger:
-    """A peer of the network that is no daemon."""
+    """A peer of the network that is not a daemon."""
 
     transport: MemoryTransport
 

@@ -194,7 +194,7 @@ def test_unknown_fields_pass() -> None:
         Goodbye("\ud800"),
         RankState(JOB, 0, 0, 0, "\udcff"),
     ],
-    ids=["peers", "interpreters", "half a character", "a byte that was no text"],
+    ids=["peers", "interpreters", "half a character", "a byte that is not text"],
 )
 def test_what_cannot_be_sent_is_named(message: ControlMessage) -> None:
     """A message that is too large, or whose text is not Unicode, is a named error at the sender."""

@@ -36,7 +36,7 @@ class Front(Protocol):
 
 
 class LineFront:
-    """Commands from standard input that is no terminal."""
+    """Commands from standard input that is not a terminal."""
 
     async def run(self, console: Console) -> None:
         """See `Front.run`: execute lines until `exit` or the end of the input; then wait for the jobs."""

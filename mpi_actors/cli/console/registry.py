@@ -14,7 +14,7 @@ from ...errors import UsageError
 from ..text.tables import one_line
 
 C = TypeVar("C")
-"""What a command works on: the console. The registry needs to know nothing of it."""
+"""What a command works on: the console. The registry does not need to know it."""
 
 
 class Names(enum.Enum):

@@ -67,7 +67,7 @@ async def entries(backend: ContentBackend, content: ContentPath) -> tuple[Direct
     """Return the entries of a directory in IPFS.
 
     Raises:
-        ContentError: the directory cannot be found, or is no directory.
+        ContentError: nothing is there, or it is not a directory.
     """
     return await backend.list(await backend.resolve(content))
 

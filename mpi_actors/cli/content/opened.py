@@ -90,4 +90,4 @@ async def _dial(transport: Transport, address: str, reached: dict[str, PeerId], 
 
 
 async def _refuse(_: ByteStream) -> None:
-    """Close the streams of other peers at once: this process is no peer of a pool."""
+    """Close the streams of other peers at once: this process is not a peer of a pool."""

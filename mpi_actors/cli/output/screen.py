@@ -32,7 +32,7 @@ class Screen:
     """Shows lines in order, and at most one bar. The bar is on standard error and is removed in the end.
 
     Args:
-        bar: whether to show bars. There are none in any case if standard error is no terminal.
+        bar: whether to show bars. If standard error is not a terminal, there are none in any case.
     """
 
     def __init__(self, *, bar: bool = True) -> None:

@@ -55,7 +55,7 @@ class Wantlist:
 
     Args:
         limit: the most wants that are kept. A further want replaces an old one that we could not answer; if
-            there is no such, it is dropped: a peer that wants so much at once asks again.
+            there is none, it is dropped: a peer that wants so much at once asks again.
         lifetime: seconds for which a want that we could not answer is remembered.
     """
 

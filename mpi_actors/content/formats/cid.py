@@ -68,18 +68,20 @@ class Cid:
         """Return the identifier that a text names, in any of the usual bases.
 
         Raises:
-            BadCid: the text is no identifier, or one of a kind that is not used here.
+            BadCid: the text is not an identifier, or one of a kind that is not used here.
         """
         shown = repr(text[:60] + "…" if len(text) > 60 else text)
         if not 2 <= len(text) <= _MAX_TEXT or not text.isascii() or not text.isalnum():
-            raise BadCid(f"{shown} is no content identifier, such as Qm… or bafy…")
+            raise BadCid(f"{shown} is not a content identifier, such as Qm… or bafy…")
         try:
             plain = len(text) == _V0_TEXT_LENGTH and text.startswith("Qm")
             raw = base58.b58decode(text) if plain else bytes(multibase.decode(text))
         except Exception as error:  # the libraries raise many kinds
-            raise BadCid(f"{shown} is no content identifier: check that it was copied entirely") from error
+            raise BadCid(f"{shown} is not a content identifier: check that it was copied entirely") from error
         if not plain and raw[:1] != b"\x01":
-            raise BadCid(f"{shown} is no content identifier of version 1: check that it was copied entirely")
+            raise BadCid(
+                f"{shown} is not a content identifier of version 1: check that it was copied entirely"
+            )
         try:
             return cls.from_bytes(raw)
         except BadCid as error:
@@ -90,7 +92,7 @@ class Cid:
         """Return the identifier that is encoded in a block or message.
 
         Raises:
-            BadCid: the bytes are no identifier, or one of a kind that is not used here.
+            BadCid: the bytes are not an identifier, or one of a kind that is not used here.
         """
         if raw[:2] == _V0_HEAD and len(raw) == 2 + DIGEST_SIZE:
             return cls(Codec.DAG_PB, bytes(raw[2:]))

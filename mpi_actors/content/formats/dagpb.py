@@ -52,7 +52,7 @@ def decode(block: bytes | memoryview) -> DagNode:
     """Return the node that a block encodes; its data is a view of the block.
 
     Raises:
-        BadBlock: the block is no node.
+        BadBlock: the block is not a node.
     """
     links: list[DagLink] = []
     data: memoryview | None = None

@@ -59,7 +59,7 @@ def bits_of(fanout: int) -> int:
     """Return how many bits of the hash each level uses.
 
     Raises:
-        BadBlock: a shard cannot have that many positions: `fanout` is no power of 2 from 8 to MAX_FANOUT.
+        BadBlock: a shard cannot have that many positions: `fanout` is not a power of 2 from 8 to MAX_FANOUT.
     """
     if not 8 <= fanout <= MAX_FANOUT or fanout & fanout - 1:
         raise BadBlock(f"a large directory cannot have {fanout} positions in a node")
@@ -97,7 +97,7 @@ def split_name(name: str, fanout: int = FANOUT) -> tuple[int, str]:
     except ValueError:
         found = fanout
     if not 0 <= found < fanout or prefix != f"{found:0{size}X}":
-        raise BadBlock(f"a link's name in a large directory begins with {prefix!r}, which is no position")
+        raise BadBlock(f"a link's name in a large directory begins with {prefix!r}, which is not a position")
     return found, rest
 
 

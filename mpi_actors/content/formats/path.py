@@ -28,7 +28,7 @@ class ContentPath:
         """Return the path of a text such as `CID`, `CID/`, `CID/sub/dir`, `/ipfs/CID/sub` or `ipfs://CID/sub`.
 
         Raises:
-            BadCid: the text is no such path.
+            BadCid: the text is not such a path.
         """
         if len(text) > _MAX_PATH:
             raise BadCid(f"a path of {len(text)} characters is too long")
@@ -36,7 +36,7 @@ class ContentPath:
         for name in names:
             flaw = flaw_of_entry(name)
             if flaw is not None:
-                raise BadCid(f"{text!r} is no path: a name in it {flaw}")
+                raise BadCid(f"{text!r} is not a path: a name in it {flaw}")
         return cls(Cid.parse(head), tuple(names))
 
     def __str__(self) -> str:

@@ -30,7 +30,7 @@ def encode_varint(number: int) -> bytes:
         ValueError: the number is not in that range.
     """
     if not 0 <= number < 1 << 64:
-        raise ValueError(f"{number} is no unsigned 64-bit number")
+        raise ValueError(f"{number} is not an unsigned 64-bit number")
     out = bytearray()
     while number > 0x7F:
         out.append(number & 0x7F | 0x80)

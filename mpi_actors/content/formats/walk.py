@@ -21,7 +21,7 @@ MAX_UNFINISHED = 100_000
 """Places whose subtrees are not done, beyond as many as entries are allowed: it bounds the memory that a walk
 takes to some hundred bytes for each."""
 _MAX_REMEMBERED = 100_000
-"""Subtrees that are done and remembered in case that they occur again: it bounds memory likewise."""
+"""Subtrees that are done and remembered in case they occur again: this bounds memory, too."""
 
 _Key = tuple[Codec, bytes]
 _Refs = Sequence[tuple[Cid, Use]]

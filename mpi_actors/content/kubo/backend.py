@@ -51,7 +51,7 @@ async def probe(address: str, *, within: float = 5.0) -> KuboIdentity:
         within: seconds without progress after which the IPFS daemon counts as unavailable.
 
     Raises:
-        BadAddress: `address` is no address of an RPC API.
+        BadAddress: `address` is not an address of an RPC API.
         BackendUnavailable: no IPFS daemon answers there, or one that is not Kubo, or is too old.
     """
     rpc = Rpc(address, timeout=within, stall=within)
@@ -96,7 +96,7 @@ class KuboBackend:
         """Ask the IPFS daemon what it is.
 
         Raises:
-            BadAddress: the backend's address is no address of an RPC API.
+            BadAddress: the backend's address is not an address of an RPC API.
             BackendUnavailable: no IPFS daemon answers there, or one that is not Kubo, or is too old.
         """
         return await self._rpc.identify()

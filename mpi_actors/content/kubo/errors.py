@@ -49,7 +49,7 @@ def translate(error: Exception, address: str, path: str) -> MpiActorsError:
     from ipfshttpclient import exceptions  # slow to import, but loaded by now: it raised the error
 
     if isinstance(error, exceptions.AddressError):
-        return BadAddress(f"{address!r} is no address of an IPFS daemon, such as /ip4/127.0.0.1/tcp/5001")
+        return BadAddress(f"{address!r} is not an address of an IPFS daemon, such as /ip4/127.0.0.1/tcp/5001")
     if isinstance(error, exceptions.ErrorResponse):
         return refusal(str(error), address)
     if isinstance(error, exceptions.StatusError):

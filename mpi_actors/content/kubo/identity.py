@@ -35,7 +35,7 @@ def read_identity(fields: Mapping[str, object], address: str) -> KuboIdentity:
         address: of the RPC API, for error texts.
 
     Raises:
-        BackendUnavailable: this is no answer of Kubo, or of a Kubo that is too old.
+        BackendUnavailable: this is not an answer of Kubo, or of a Kubo that is too old.
     """
     version = check_agent(fields.get("AgentVersion"), address)
     peer, addresses = fields.get("ID"), fields.get("Addresses")

@@ -90,7 +90,7 @@ class Rpc:
 
         Raises:
             BackendUnavailable: no IPFS daemon answers, or one that is not Kubo, or is too old.
-            BadAddress: `address` is no address of an RPC API.
+            BadAddress: `address` is not an address of an RPC API.
         """
         return self._daemon or await self.identify()
 
@@ -99,7 +99,7 @@ class Rpc:
 
         Raises:
             BackendUnavailable: no IPFS daemon answers, or one that is not Kubo, or is too old.
-            BadAddress: `address` is no address of an RPC API.
+            BadAddress: `address` is not an address of an RPC API.
         """
         items: list[Item] = []
         try:

@@ -52,8 +52,8 @@ def publish(
         stopped: is called between pieces of files; true ends the work.
 
     Raises:
-        BadStore: the directory does not exist, is no directory, or goes over a limit; or an entry cannot be
-            read, is a device, pipe or socket, has a name that is not UTF-8, or changes meanwhile.
+        BadStore: nothing is there, or it is not a directory or goes over a limit; or an entry cannot be read,
+            is a device, pipe or socket, has a name that is not UTF-8, or changes meanwhile.
         Stopped: `stopped` returned true.
     """
     root = _scan(directory, limits or TreeLimits(), stopped)

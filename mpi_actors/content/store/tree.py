@@ -1,6 +1,6 @@
 """Directory trees on disk: their entries, digests, copies and sizes. All functions block.
 
-Hidden entries, and what Python compiles for itself, are no part of a tree: they are neither copied nor
+Hidden entries, and what Python compiles for itself, are not part of a tree: they are neither copied nor
 counted in a digest.
 """
 

@@ -33,7 +33,7 @@ class _Interpreter:
 class DirectoryStore:
     """The interpreters in the subdirectories of `path`, as they are now.
 
-    Its making reads all of them, and blocks. Hidden subdirectories, and those that are no interpreters, do
+    Its making reads all of them, and blocks. Hidden subdirectories, and those that are not interpreters, do
     not count.
 
     Args:
@@ -42,7 +42,7 @@ class DirectoryStore:
         only: the one subdirectory that counts, which must be an interpreter (see `single`); None for all.
 
     Raises:
-        BadStore: `path` does not exist, is no directory or cannot be read, or an interpreter is refused.
+        BadStore: `path` does not exist, is not a directory or cannot be read, or an interpreter is refused.
     """
 
     def __init__(self, path: Path, pool: str | None = None, *, only: str | None = None) -> None:
@@ -94,13 +94,13 @@ def single(directory: Path, pool: str | None = None) -> DirectoryStore:
     """Return a store with one interpreter, which has the name of its directory. Blocks.
 
     Raises:
-        BadStore: the directory does not exist, is no interpreter, cannot be read or is refused.
+        BadStore: the directory does not exist, is not an interpreter, cannot be read or is refused.
     """
     place = directory.resolve() if directory.name in ("", "..") else directory.absolute()
     _require_directory(place)
     missing = _readable(place, missing_files)
     if missing:
-        raise BadStore(f"{str(place)!r} is no interpreter: it has no {' and no '.join(missing)}")
+        raise BadStore(f"{str(place)!r} is not an interpreter: it has no {' and no '.join(missing)}")
     return DirectoryStore(place.parent, pool, only=place.name)
 
 
@@ -124,7 +124,7 @@ def _is_file(path: Path) -> bool:
 
 def _require_directory(path: Path) -> None:
     if not stat.S_ISDIR(_readable(path, os.stat).st_mode):
-        raise BadStore(f"{str(path)!r} is no directory. Name the one that holds your interpreters.")
+        raise BadStore(f"{str(path)!r} is not a directory. Name the one that holds your interpreters.")
 
 
 def _readable(path: Path, read: Callable[[Path], _T]) -> _T:

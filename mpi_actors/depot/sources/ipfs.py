@@ -55,7 +55,7 @@ class IpfsSource:
         """See `InterpreterSource.open`. The blocks that were read are pinned, to serve them to others.
 
         Raises:
-            BadStore: what was found is no store, or has no interpreters.
+            BadStore: what was found is not a store, or has no interpreters.
             ContentError: no peer that has the store can be reached now.
         """
         if self._spine is not None:
@@ -64,7 +64,7 @@ class IpfsSource:
             root = await self._backend.resolve(self._path)
             spine = await read_spine(root, self._backend.block)
         except (NotADirectory, ContentRefused) as error:
-            raise BadStore(f"{self._path} is no store: {error}") from error
+            raise BadStore(f"{self._path} is not a store: {error}") from error
         await self._backend.pin_blocks(spine.blocks, SPINE)
         self._spine = spine
 

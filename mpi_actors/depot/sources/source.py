@@ -27,7 +27,7 @@ class InterpreterSource(Protocol):
 
         Raises:
             ContentError: no peer that has the store can be reached now; the text says what to do.
-            BadStore: what was found is no store, or has no interpreters.
+            BadStore: what was found is not a store, or has no interpreters.
         """
         ...
 

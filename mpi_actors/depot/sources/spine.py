@@ -57,7 +57,7 @@ async def read_spine(root: Cid, block: GetBlock) -> Spine:
         block: gets the blocks.
 
     Raises:
-        BadStore: `root` is no directory, makes no sense, is too large, or has no interpreters.
+        BadStore: `root` is not a directory, makes no sense, is too large, or has no interpreters.
         ContentError: a block cannot be got now.
     """
     reader = _Reader(block)
@@ -104,12 +104,12 @@ class _Reader:
         except NotADirectory:
             return False
         except ContentRefused as error:
-            _log.warning("%s is no interpreter: %s", link.name, error)
+            _log.warning("%s is not an interpreter: %s", link.name, error)
             return False
         if not names.issuperset(REQUIRED):
             return False
         if flaw is not None:
-            _log.warning("%r is no interpreter: its name %s", link.name, flaw)
+            _log.warning("%r is not an interpreter: its name %s", link.name, flaw)
         return flaw is None
 
     async def links(self, root: Cid, most: int) -> list[DagLink]:

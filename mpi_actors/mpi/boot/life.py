@@ -62,7 +62,7 @@ def outcome_of(
 ) -> ProgramOutcome:
     """Run the program, and return how it ended.
 
-    An exception is shown on standard error, as Python does, if there is no daemon to show it.
+    If no daemon can show an exception, it goes to standard error, as it would in plain Python.
 
     Args:
         name: the path of the script or the name of the module.

@@ -5,7 +5,7 @@ collector finds that memoryview among its garbage, it takes the memory away all 
 crashes when the other object gives the buffer back. A view of a view is harmless, as both share one buffer.
 
 So nothing here asks a memoryview for its buffer, except for objects of `MPI.buffer`. Their read-only views
-are in a table here, so that they are no garbage while another object looks at them. A ctypes array exports
+are in a table here, so that they are not collected while another object looks at them. A ctypes array exports
 their writable memory; the collector sees only its address.
 """
 

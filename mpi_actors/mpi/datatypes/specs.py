@@ -121,11 +121,11 @@ def _parse(spec: Any, writable: bool, rank: int, blocks: int) -> BufferMessage:
             extent_of(datatype, "the count")
         count = length // extent
         if count * extent != length:
-            raise ValueError(f"{length} bytes are no whole number of items of extent {extent}")
+            raise ValueError(f"{length} bytes are not a whole number of items of extent {extent}")
         if blocks > 1:
             count, rest = divmod(count, blocks)
             if rest:
-                raise ValueError(f"{length // extent} items are no whole number of items in {blocks} blocks")
+                raise ValueError(f"{length // extent} items cannot be divided into {blocks} equal blocks")
     else:
         count = 0
     if definition is None or not definition.ready:

@@ -80,7 +80,7 @@ def _counts(counts: Any, length: int, datatype: Datatype, blocks: int) -> list[i
             extent = extent_of(datatype, "the count")
             total, rest = divmod(length, extent)
             if rest:
-                raise ValueError(f"{length} bytes are no whole number of items of extent {extent}")
+                raise ValueError(f"{length} bytes are not a whole number of items of extent {extent}")
         if not blocks:
             return []
         each, more = divmod(total, blocks)

@@ -60,7 +60,7 @@ async def dial(swarm: Swarm, target: Address, local: PeerId) -> PeerId:
     except DialFailed:
         raise
     except Exception as error:
-        raise DialFailed(f"{target}: that is no libp2p peer with noise and yamux: {reason(error)}") from error
+        raise DialFailed(f"{target}: not a libp2p peer with noise and yamux: {reason(error)}") from error
     finally:
         if not handed_over:
             with trio.CancelScope(shield=True):

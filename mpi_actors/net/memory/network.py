@@ -141,7 +141,7 @@ class MemoryNetwork:
         """Return who is at `address` (None: nobody), and which peer the address names (None: none).
 
         Raises:
-            BadAddress: the text is no address of this network.
+            BadAddress: the text is not an address of this network.
         """
         parts = _ADDRESS.fullmatch(address)
         if parts is None:

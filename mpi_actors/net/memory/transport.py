@@ -98,7 +98,7 @@ class MemoryTransport:
         """Connect to the peer at `address`, unless that is so already; return its identity.
 
         Raises:
-            BadAddress: the text is no address.
+            BadAddress: the text is not an address.
             DialFailed: nobody answered in time, or another peer did.
             ConnectionLost: this peer was killed.
         """

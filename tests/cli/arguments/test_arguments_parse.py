@@ -73,23 +73,23 @@ def test_peers_and_listening_addresses_may_be_given_again() -> None:
         (["-n", "2", "run", "echo"], "'run' has to come first"),
         (["-maxsize", "ten"], "'ten' is not a size"),
         (["-maxsize"], "-maxsize"),
-        (["-peer", "nonsense"], "no usable address"),
+        (["-peer", "nonsense"], "not a usable address"),
         (["-peer", "/ip4/1.2.3.4/tcp/0"], "port 0"),
         (["--listen", "/dns4/localhost/tcp/1"], "to listen"),
-        (["-ipfs-api", "localhost:5001"], "no usable address"),
+        (["-ipfs-api", "localhost:5001"], "not a usable address"),
         (["--slots", "0"], "from 1"),
         (["--slots", "٣"], "from 1"),
         (["--pool", ""], "pool's name"),
         (["-path", ""], "is not a path"),
         (["-keep", "3"], "'3' is not a duration"),
-        (["-ipfs-peer", "x"], "no usable address"),
-        (["-ipfs-store", V0[:-1]], "no content identifier"),
+        (["-ipfs-peer", "x"], "not a usable address"),
+        (["-ipfs-store", V0[:-1]], "not a content identifier"),
         (["-ipfs-store", V0[:20]], "copied entirely"),
-        (["-ipfs-store", V0[:-1] + "0"], "no content identifier"),
+        (["-ipfs-store", V0[:-1] + "0"], "not a content identifier"),
         (["-ipfs-store", V1[:-3]], "copied entirely"),
         (["-ipfs-store", f"/ipfs/{V0}/../x"], "made of dots"),
-        (["-ipfs-store", "/ipfs/"], "no content identifier"),
-        (["-ipfs-store", "ipfs://example"], "no content identifier"),
+        (["-ipfs-store", "/ipfs/"], "not a content identifier"),
+        (["-ipfs-store", "ipfs://example"], "not a content identifier"),
         (["-ipfs-store", ""], "is not a path"),
         (["run", "-ipfs-store", V0, "echo"], f"mpi-actors get {V0} DIR"),
         (["-path", "p", "list"], "'list' has to come first"),
@@ -162,7 +162,7 @@ SHORT = {"": {"-q", "-h"}, "run": {"-n", "-np", "-m", "-h"}, "list": {"-h"}, "de
 @pytest.mark.parametrize("dash", ["-", "--"])
 @pytest.mark.parametrize("value", ["", "=1"])
 def test_no_flag_can_be_abbreviated(command: str, flag: str, dash: str, value: str) -> None:
-    """The beginning of a flag is no flag, so a new flag never changes what a command line means."""
+    """The beginning of a flag is not a flag, so a new flag never changes what a command line means."""
     for end in range(1, len(flag)):
         short = dash + flag[:end]
         if short in SHORT[command] or short.lstrip("-") in FLAGS[command]:

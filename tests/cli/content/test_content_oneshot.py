@@ -43,7 +43,7 @@ class Done:
 def test_publish_prints_each_entry_and_the_root_last(
     content: FakeContent, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    """The lines are those of `ipfs add -r`; standard error, which is no terminal, stays empty."""
+    """The lines are those of `ipfs add -r`; standard error, which is not a terminal, stays empty."""
     done = Done(["publish", "store"], capfd)
     assert (done.code, done.err) == (0, "")
     assert done.out == f"added {RUN} store/echo/run.py\nadded {ECHO} store/echo\nadded {ROOT} store\n"

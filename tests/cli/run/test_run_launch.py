@@ -14,7 +14,7 @@ from mpi_actors.pool.local.script import module, script, under_other_name
 
 @pytest.fixture
 def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Make a working directory with a script, two interpreters, and a directory that is no interpreter."""
+    """Make a working directory with a script, two interpreters, and another directory."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "script.py").write_text("")
     (tmp_path / "none").mkdir()
@@ -131,7 +131,7 @@ def test_a_script_that_is_none(here: Path, path: str, cwd: str | None, text: str
 
 
 def test_modules_are_named() -> None:
-    """A module is named as for `python -m`; a text that is no module's name is refused."""
+    """A module is named as for `python -m`; a text that is not a module's name is refused."""
     found = module("package.module")
     assert (found.name, found.argv, found.module) == ("package.module", ("package.module",), True)
     for name in ("", "a b", "a..b", "script.py/", "-x"):

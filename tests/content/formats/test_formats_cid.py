@@ -54,7 +54,7 @@ def in_base32(raw: bytes) -> str:
 
 @given(st.text(max_size=70))
 def test_cid_of_any_text_is_refused_by_name(text: str) -> None:
-    """A text that is no identifier is refused with BadCid and nothing else."""
+    """A text that is not an identifier is refused with BadCid and nothing else."""
     with pytest.raises(BadCid):
         Cid.parse(text)
 
@@ -132,7 +132,7 @@ def test_path_is_parsed(text: str, names: tuple[str, ...]) -> None:
     ],
 )
 def test_path_that_is_none(text: str) -> None:
-    """A text that is no path, or whose names lead upwards, is refused."""
+    """A text that is not a path, or whose names lead upwards, is refused."""
     with pytest.raises(BadCid):
         ContentPath.parse(text)
 

@@ -145,7 +145,7 @@ def test_what_makes_no_sense(make: Callable[[Put], DagLink]) -> None:
         case("a name in a large directory", lambda put: shard(put, {3: named("..")})),
         case("a link to nothing", lambda put: symlink(put, b"")),
         case("a link with a NUL", lambda put: symlink(put, b"a\0b")),
-        case("a link that is no text", lambda put: symlink(put, bytes([0xFF]))),
+        case("a link that is not text", lambda put: symlink(put, bytes([0xFF]))),
         case("a long link", lambda put: symlink(put, b"a" * 4096)),
         case("metadata", lambda put: unixfs_node(put, kind=NodeKind.METADATA)),
     ],

@@ -169,7 +169,7 @@ async def test_nobody_there() -> None:
     "address", ["nonsense", "/ip4/127.0.0.1", "/ip4/127.0.0.1/udp/5001", "/ip4/x/tcp/1", ""]
 )
 async def test_no_address(address: str) -> None:
-    """A text that is no address is refused without waiting, as an error of the person who typed it."""
+    """A text that is not an address is refused without waiting, as an error of the person who typed it."""
     with pytest.raises(BadAddress, match="no address of an IPFS daemon"):
         await probe(address)
 

@@ -149,7 +149,7 @@ def test_a_cut_off_block_is_written_again(blocks: BlockStore) -> None:
 
 
 def test_links_in_place_of_blocks_are_not_followed(blocks: BlockStore, outside: Path) -> None:
-    """A link where a block should be is no block, and is replaced by one."""
+    """A link where a block should be is not a block, and is replaced by one."""
     target = outside / "file"
     blocks.put(CID, DATA)
     file_of(blocks, CID).unlink()

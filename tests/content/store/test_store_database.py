@@ -162,7 +162,7 @@ with database._sqlite.transaction("write") as db:
 
 @pytest.mark.parametrize("content", [b"nonsense" * 1000, b"SQLite format 3\0" + bytes(5000)])
 def test_nonsense(path: Path, content: bytes) -> None:
-    """A file that is no database is refused with advice, and left as it is."""
+    """A file that is not a database is refused with advice, and left as it is."""
     path.parent.mkdir()
     path.write_bytes(content)
     with pytest.raises(StoreDamaged, match=r"store\.db is damaged .*Move it away and start again"):

@@ -78,7 +78,7 @@ def test_an_explicit_pool(store: Path) -> None:
 def test_no_store(tmp_path: Path) -> None:
     """A path without a directory that can be read is refused in one line."""
     (tmp_path / "file").write_text("")
-    refused = {"nothing": "there is no", "file": "is no directory", "x" * 300: "too long", "a\0b": "null"}
+    refused = {"nothing": "there is no", "file": "is not a directory", "x" * 300: "too long", "a\0b": "null"}
     for path, why in refused.items():
         with pytest.raises(BadStore, match=why) as caught:
             DirectoryStore(tmp_path / path)
@@ -152,7 +152,7 @@ def test_single(store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_single_refuses(store: Path) -> None:
-    """A directory that is no interpreter is refused, and the error names the missing files."""
+    """A directory that is not an interpreter is refused, and the error names the missing files."""
     for path, why in [("nothing", "there is no"), ("", "no init.py and no run.py")]:
         with pytest.raises(BadStore, match=why):
             single(store / path)

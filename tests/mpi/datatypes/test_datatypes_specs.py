@@ -133,7 +133,7 @@ def test_blocks() -> None:
     assert message.count == 2
     assert what(message.block(3))[0] == [6, 7]
     assert what(parse_send([INTS, 3, INT], blocks=2).block(1))[0] == [3, 4, 5]
-    with pytest.raises(ValueError, match="in 3 blocks"):
+    with pytest.raises(ValueError, match="into 3 equal blocks"):
         parse_send([INTS, INT], blocks=3)
 
 

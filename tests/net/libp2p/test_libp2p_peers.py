@@ -148,7 +148,7 @@ async def test_plaintext_is_refused() -> None:
     async with stranger(plaintext=True) as host, running(new_peer(), refuse) as near:
         with pytest.raises(Exception, match="unable to connect"):
             await host.connect(info_from_p2p_addr(Multiaddr(near.addresses[0])))
-        with pytest.raises(DialFailed, match="no libp2p peer with noise and yamux"):
+        with pytest.raises(DialFailed, match="not a libp2p peer with noise and yamux"):
             await near.connect(str(host.get_addrs()[0]))
 
 
@@ -161,7 +161,7 @@ async def test_a_stranger_without_our_protocol_is_told_apart() -> None:
 
 
 async def test_garbage_costs_only_its_connection() -> None:
-    """After bytes that are no handshake, or no negotiation, the host still serves others."""
+    """After bytes that are not a handshake, or not a negotiation, the host still serves others."""
     async with stranger() as host, running(new_peer(), echo) as far:
         place = far.addresses[0].split("/")
         for garbage in (b"", b"GET / HTTP/1.1\r\n\r\n", b"\xff" * 100, os.urandom(70_000)):

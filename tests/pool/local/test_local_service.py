@@ -67,7 +67,7 @@ def test_a_request_arrives_as_it_was(request_: words.ControlRequest[Any]) -> Non
     ],
 )  # fmt: skip
 def test_nonsense_is_refused(line: bytes) -> None:
-    """A line that is no request, answer or event raises BadMessage."""
+    """A line that is not a request, answer or event raises BadMessage."""
     for decode in (words.decode_request, words.decode_answer, words.decode_event):
         with pytest.raises(BadMessage):
             decode(line)
