@@ -24,9 +24,9 @@ _PUBLISH = """\
 examples:
   mpi-actors publish example
       print a line for each entry; the last line names the directory:
-      added QmUNLLsP… example/echo/run.py
+      added Qm… example/echo/run.py
       …
-      added QmXnnyuf… example
+      added Qm… example
   mpi-actors -ipfs-store "$(mpi-actors publish -q example)"
       publish a store, and start a console on it
 
@@ -36,9 +36,9 @@ entry as a line with `cid`, `path` and `size` in bytes, the directory itself las
 
 _GET = """\
 examples:
-  mpi-actors get QmXnnyuf…/echo .
+  mpi-actors get Qm…/echo .
       fetch the directory `echo` into the working directory
-  mpi-actors get -peer /ip4/192.0.2.7/tcp/4001/p2p/12D3Koo… QmXnnyuf… store
+  mpi-actors get -peer /ip4/192.0.2.7/tcp/4001/p2p/12D3Koo… Qm… store
       fetch a whole store as the directory `store`, from the peer that printed this address
 
 If TO is an existing directory, the command puts the content into it, under the last name of the path. After
@@ -50,9 +50,9 @@ _LIST = """\
 examples:
   mpi-actors list
       show the interpreters that this peer has installed or failed to install; its console may run meanwhile
-  mpi-actors list QmXnnyuf…/echo
+  mpi-actors list Qm…/echo
       show what is in that directory
-  mpi-actors list -ipfs-store QmXnnyuf…
+  mpi-actors list -ipfs-store Qm…
       show what is in that store
 
 With --json, each is a line: for an interpreter `name`, `size`, `state`, `last_use` (seconds since 1970),
@@ -63,7 +63,7 @@ _PIN = """\
 examples:
   mpi-actors pin echo
       keep the interpreter `echo`, even if its room is needed or no job uses it for long
-  mpi-actors pin QmXnnyuf…
+  mpi-actors pin Qm…
       fetch the whole content, and keep it for other peers
 
 With --json, the command prints a line with `name`, or with `cid` and `path`, for each target.
@@ -73,7 +73,7 @@ _UNPIN = """\
 examples:
   mpi-actors unpin echo
       let the peer remove the interpreter `echo` when it needs the room
-  mpi-actors unpin QmXnnyuf…
+  mpi-actors unpin Qm…
       let `mpi-actors gc` remove this content
 
 With --json, the command prints a line with `name`, or with `cid` and `path`, for each target.

@@ -44,7 +44,7 @@ examples:
       console's command `help` lists its commands
   mpi-actors publish example
       put the same interpreters into IPFS; the last line names the store for other peers
-  mpi-actors -ipfs-store QmXnnyuf… --listen /ip4/192.0.2.7/tcp/4001
+  mpi-actors -ipfs-store Qm… --listen /ip4/192.0.2.7/tcp/4001
       start a peer in the pool of that store; it fetches interpreters when jobs need them
   printf 'start echo 2 hi\\nexit\\n' | mpi-actors -ipfs-store example -q
       give commands by a pipe; the exit code is 3 if a job failed, 2 if a command was wrong
