@@ -170,7 +170,7 @@ async def test_nobody_there() -> None:
 )
 async def test_no_address(address: str) -> None:
     """A text that is not an address is refused without waiting, as an error of the person who typed it."""
-    with pytest.raises(BadAddress, match="no address of an IPFS daemon"):
+    with pytest.raises(BadAddress, match="not an address of an IPFS daemon"):
         await probe(address)
 
 
