@@ -463,8 +463,11 @@ async def test_publishing_ends_when_cancelled(server: StandIn, table: MemoryPins
         hung_up.set()
 
     server.answers["/dag/import"] = wait_for_hang_up
-    backend = KuboBackend(server.address, table, timeout=PATIENT, stall=3.0)
+    backend = KuboBackend(server.address, table, timeout=PATIENT, stall=PATIENT)
     with trio.fail_after(DEADLINE):
+        await hurry(
+            backend
+        )  # a call that nobody waits for any more ends when the daemon is silent for so long
         async with trio.open_nursery() as nursery:
             nursery.start_soon(backend.publish, tree_of(tmp_path / "source"))
             while not server.asked("/dag/import"):  # noqa: ASYNC110 - the server tells nobody
@@ -473,6 +476,7 @@ async def test_publishing_ends_when_cancelled(server: StandIn, table: MemoryPins
         await hung_up.wait()
         assert [request.path for request in server.requests] == ["/id", "/dag/import"]
         assert table.rows == set()
+        backend._rpc.timeout = backend._rpc.stall = PATIENT
         assert await backend.daemon()
     backend.close()
 
