@@ -28,6 +28,18 @@ RestartPolicy = Literal["lost", "failed"]
 
 
 @attrs.frozen(kw_only=True)
+class ReplayOptions:
+    """What a job does so that a rank which is started again does the same once more."""
+
+    replay: bool = True
+    """Log, compare and record. Otherwise the job fails as soon as a rank is lost."""
+    real_entropy: bool = False
+    """Random numbers without a seed come from the system, and not from the job's secret."""
+    output_may_differ: bool = False
+    """When a rank writes other lines than before its loss, warn, and do not fail the job."""
+
+
+@attrs.frozen(kw_only=True)
 class Timing:
     """How long a peer waits for others."""
 

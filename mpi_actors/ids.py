@@ -31,6 +31,15 @@ def new_job_id() -> JobId:
     return JobId(secrets.token_hex(8))
 
 
+SECRET_SIZE = 32
+"""Bytes of a job's secret: as many as a key that nobody can guess."""
+
+
+def new_job_secret() -> bytes:
+    """Make the secret of a new job from the system's randomness: its ranks' entropy comes from it."""
+    return secrets.token_bytes(SECRET_SIZE)
+
+
 def short_peer(peer: str | None) -> str:
     """Return the end of a peer's id, which is enough to name it: all ids begin alike."""
     return f"…{peer[-8:]}" if peer else "no peer"

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 
 import attrs
 
-from ..config import JobLimits, RestartPolicy
+from ..config import JobLimits, ReplayOptions, RestartPolicy
 from ..errors import NotReplayable
 from ..ids import Incarnation, JobId, PeerId, Rank, short_peer
 from .elect import PeerView, elect
@@ -32,6 +32,9 @@ class JobSpec:
     """Arguments of the program."""
     restart: RestartPolicy | None = None
     """None: `lost` if the program uses MPI, else `failed`."""
+    replay: ReplayOptions = attrs.field(factory=ReplayOptions)
+    secret: bytes = attrs.field(default=b"", repr=False)
+    """The ranks' entropy comes from it; only hosts of the job know it."""
     home: PeerId
     """The peer that starts the job. It hosts rank 0 if it can."""
     limits: JobLimits = attrs.field(factory=JobLimits)

@@ -31,12 +31,12 @@ from typing import Any
 import trio
 
 from ..actors import ChildSpec, DeadLetters, Intensity, Mailbox, Restart, Supervisor
-from ..config import RestartPolicy, Settings
+from ..config import ReplayOptions, RestartPolicy, Settings
 from ..coordination.decisions import JobSpec
 from ..coordination.elect import PeerView
 from ..errors import ConnectionLost, MpiActorsError
 from ..events import EventBus
-from ..ids import JobId, PeerId, new_job_id
+from ..ids import JobId, PeerId, new_job_id, new_job_secret
 from ..jobs.book import check_job, find_job, forget_old_jobs
 from ..jobs.job import Job, JobNews, PeerChanged
 from ..lanes.news import HostNews, PeerGone
@@ -204,6 +204,7 @@ class Daemon:
         args: Sequence[str] = (),
         *,
         restart: RestartPolicy | None = None,
+        replay: ReplayOptions | None = None,
     ) -> Job:
         """Start a job with ranks 0 … size-1, coordinated here, with rank 0 here.
 
@@ -218,6 +219,8 @@ class Daemon:
             size=size,
             args=tuple(args),
             restart=restart,
+            replay=replay or ReplayOptions(),
+            secret=new_job_secret(),
             home=self.local,
             limits=self.settings.jobs,
         )

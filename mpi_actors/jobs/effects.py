@@ -121,6 +121,8 @@ class Effects:
                 if seat.peer is not None
             ),
             processor=self._decisions.seats[rank].processor,
+            replay=self._spec.replay,
+            secret=self._spec.secret,
         )
 
     def _show_waiting(self) -> None:

@@ -12,7 +12,7 @@ from contextlib import asynccontextmanager
 import attrs
 import trio
 
-from ..config import RestartPolicy, Settings
+from ..config import ReplayOptions, RestartPolicy, Settings
 from ..daemon.tree import Daemon
 from ..errors import UnknownPeer, UsageError
 from ..ids import PeerId, Rank
@@ -95,14 +95,26 @@ class MemoryPool:
                 end()
 
     async def start(
-        self, program: str, size: int, *args: str, restart: RestartPolicy | None = None, at: int = 0
+        self,
+        program: str,
+        size: int,
+        *args: str,
+        restart: RestartPolicy | None = None,
+        replay: ReplayOptions | None = None,
+        at: int = 0,
     ) -> Job:
         """Start a job with ranks 0 … size-1, coordinated by peer `at`."""
-        self._job = await self.peer(at).daemon.start_job(program, size, args, restart=restart)
+        self._job = await self.peer(at).daemon.start_job(program, size, args, restart=restart, replay=replay)
         return self._job
 
     async def start_script(
-        self, program: object, size: int, *args: str, restart: RestartPolicy | None = None, at: int = 0
+        self,
+        program: object,
+        size: int,
+        *args: str,
+        restart: RestartPolicy | None = None,
+        replay: ReplayOptions | None = None,
+        at: int = 0,
     ) -> Job:
         """Refuse: a pool in memory has no processes.
 

@@ -19,7 +19,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from ..config import RestartPolicy, Settings
+from ..config import ReplayOptions, RestartPolicy, Settings
 from ..coordination.result import JobResult
 from ..errors import UsageError
 from ..ids import JobId, Rank
@@ -54,7 +54,13 @@ class Pool(Protocol):
     """A pool of peers, which have numbers from 0. A `faults.FaultDriver` can act on it."""
 
     async def start(
-        self, program: str, size: int, *args: str, restart: RestartPolicy | None = ..., at: int = ...
+        self,
+        program: str,
+        size: int,
+        *args: str,
+        restart: RestartPolicy | None = ...,
+        replay: ReplayOptions | None = ...,
+        at: int = ...,
     ) -> PoolJob:
         """Start a job with ranks 0 … size-1, coordinated by peer `at`.
 
@@ -65,7 +71,13 @@ class Pool(Protocol):
         ...
 
     async def start_script(
-        self, program: Path | str, size: int, *args: str, restart: RestartPolicy | None = ..., at: int = ...
+        self,
+        program: Path | str,
+        size: int,
+        *args: str,
+        restart: RestartPolicy | None = ...,
+        replay: ReplayOptions | None = ...,
+        at: int = ...,
     ) -> PoolJob:
         """Make all peers offer an mpi4py script, and start a job of it, coordinated by peer `at`.
 

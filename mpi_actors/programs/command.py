@@ -79,4 +79,6 @@ def _for_mpi(order: Order) -> dict[str, str]:
         channel=CHANNEL,
         seed=order.seed,
         processor=order.processor,
+        replay=order.replay.replay,
+        entropy=None if order.replay.real_entropy or not order.replay.replay else order.entropy.hex(),
     ).write()

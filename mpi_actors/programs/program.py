@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 from contextlib import AbstractAsyncContextManager
 from typing import Protocol, runtime_checkable
 
 import attrs
 
+from ..config import ReplayOptions
 from ..ids import Incarnation, JobId, Rank
 from ..process.exit import Exit
 from ..wire.stdio import Command
@@ -25,6 +27,17 @@ class Order:
     args: tuple[str, ...] = ()
     processor: str = ""
     """The host name that the program must see; empty: the host's own."""
+
+    replay: ReplayOptions = attrs.field(factory=ReplayOptions)
+    secret: bytes = attrs.field(default=b"", repr=False)
+    """The job's secret."""
+    choices: bytes = b""
+    """What earlier incarnations chose, which this one must choose again; see `replay.choices`."""
+
+    @property
+    def entropy(self) -> bytes:
+        """The secret from which the rank's random numbers without a seed come; each rank has its own."""
+        return hashlib.blake2b(b"rank %d" % self.rank, key=self.secret, digest_size=32).digest()
 
     @property
     def seed(self) -> int:

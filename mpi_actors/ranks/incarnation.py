@@ -107,6 +107,8 @@ class RankActor:
             program=order.program,
             args=order.args,
             processor=order.processor or os.uname().nodename,
+            replay=order.replay,
+            secret=order.secret,
         )
         self._starter = starter
         self._router = router

@@ -16,7 +16,7 @@ import attrs
 import msgspec
 
 from .. import errors
-from ..config import RestartPolicy, Settings
+from ..config import ReplayOptions, RestartPolicy, Settings
 from ..errors import BadMessage, MpiActorsError
 from ..events import Event, event_classes
 from ..ids import JobId, PeerId, Rank
@@ -145,6 +145,7 @@ class Start(ControlRequest[JobId]):
     args: tuple[str, ...] = ()
     restart: RestartPolicy | None = None
     """None: `lost` if the program uses MPI, else `failed`."""
+    replay: ReplayOptions = attrs.field(factory=ReplayOptions)
 
 
 @attrs.frozen(kw_only=True)

@@ -23,6 +23,10 @@ SEED = "MPI_ACTORS_SEED"
 """The number that seeds random numbers, fixed by job and rank; for MPI programs."""
 PROCESSOR = "MPI_ACTORS_PROCESSOR"
 """The host name that the program must see, that of the first incarnation's host; empty: its own host's."""
+REPLAY = "MPI_ACTORS_REPLAY"
+"""`0` if nothing is logged, compared or recorded, so that the rank cannot be run again."""
+ENTROPY = "MPI_ACTORS_ENTROPY"
+"""The secret from which random numbers without a seed come, in hexadecimal digits; not set: the system's."""
 LANES = "MPI_ACTORS_LANES"
 """Lanes that exist before the process starts, as `rank:descriptor,rank:descriptor`; only without a daemon."""
 
@@ -40,6 +44,8 @@ class RankEnvironment(NamedTuple):
     channel: int | None = None
     seed: int | None = None
     processor: str | None = None
+    replay: bool = True
+    entropy: str | None = None
     lanes: Mapping[int, int] = {}
     """Descriptors by rank."""
 
@@ -51,7 +57,10 @@ class RankEnvironment(NamedTuple):
             SIZE: str(self.size),
             INCARNATION: str(self.incarnation),
         }
-        for name, value in ((CHANNEL, self.channel), (SEED, self.seed), (PROCESSOR, self.processor)):
+        if not self.replay:
+            variables[REPLAY] = "0"
+        optional = (CHANNEL, self.channel), (SEED, self.seed), (PROCESSOR, self.processor)
+        for name, value in (*optional, (ENTROPY, self.entropy)):
             if value is not None:
                 variables[name] = str(value)
         if self.lanes:
@@ -74,6 +83,8 @@ class RankEnvironment(NamedTuple):
             channel=None if channel is None else int(channel),
             seed=None if seed is None else int(seed),
             processor=variables.get(PROCESSOR),
+            replay=variables.get(REPLAY) != "0",
+            entropy=variables.get(ENTROPY),
             lanes=dict(map(_lane, filter(None, variables.get(LANES, "").split(",")))),
         )
 

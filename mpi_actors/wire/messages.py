@@ -12,8 +12,9 @@ from typing import Annotated, TypeVar
 import attrs
 import msgspec
 
+from ..config import ReplayOptions
 from ..errors import UsageError
-from ..ids import MAX_RANKS
+from ..ids import MAX_RANKS, SECRET_SIZE
 
 MAX_NAME = 255
 """Characters of a name of a peer, a program, an interpreter …: as many as a file's name may have."""
@@ -37,6 +38,7 @@ Line = Annotated[str, msgspec.Meta(max_length=MAX_LINE)]
 Text = Annotated[str, msgspec.Meta(max_length=MAX_TEXT)]
 JobName = Annotated[str, msgspec.Meta(pattern=r"\A[0-9a-f]{16}\Z")]
 Address = Annotated[str, msgspec.Meta(max_length=MAX_ADDRESS)]
+Secret = Annotated[bytes, msgspec.Meta(max_length=SECRET_SIZE)]
 Addresses = Annotated[tuple[Address, ...], msgspec.Meta(max_length=MAX_ADDRESSES)]
 
 
@@ -196,6 +198,9 @@ class StartRank:
     """The hosts of the other ranks, as far as they are placed."""
     processor: Line = ""
     """The host name that the rank's first running incarnation reported; the program must see it again."""
+    replay: ReplayOptions = attrs.field(factory=ReplayOptions)
+    secret: Secret = attrs.field(default=b"", repr=False)
+    """The job's secret: entropy of the rank's program comes from it."""
 
 
 @_numbered(21)

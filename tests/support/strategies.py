@@ -110,6 +110,8 @@ def _of_type(hint: Any) -> SearchStrategy[Any]:
         return st.booleans()
     if inner is int:
         return st.integers(limits.ge, limits.le)
+    if inner is bytes:
+        return st.binary(max_size=min(limits.max_length, 40))
     if inner is str and limits.pattern:
         return st.binary(min_size=8, max_size=8).map(bytes.hex)
     if inner is str:

@@ -8,7 +8,7 @@ from typing import Any
 
 import attrs
 
-from ...config import RestartPolicy
+from ...config import ReplayOptions, RestartPolicy
 from ...content.formats.path import ContentPath
 from ...errors import UsageError
 from . import values
@@ -57,6 +57,8 @@ class RunArguments:
     """The number of daemons."""
     restart: RestartPolicy | None = None
     """None for the usual policy: `lost` for programs that use mpi4py, `failed` for others."""
+    replay: ReplayOptions = attrs.field(factory=ReplayOptions)
+    """What makes a rank that is started again do the same once more."""
     prefix: bool = False
     """Begin each line of output with the rank that wrote it."""
     events: Path | None = None
@@ -97,6 +99,19 @@ def parse_run(argv: Sequence[str]) -> RunArguments:
         help="which ranks `run` starts again. lost: those whose process was killed or whose peer was lost; "
         "failed: also those that failed by themselves (default: lost for mpi4py programs, else failed)",
     )  # fmt: skip
+    add(
+        "-no-replay", "--no-replay", action="store_true",
+        help="log, compare and record nothing: somewhat faster, but the job fails when a rank is lost",
+    )  # fmt: skip
+    add(
+        "-real-entropy", "--real-entropy", action="store_true",
+        help="take random numbers without a seed from the system, and not from the job's secret: the job "
+        "fails with ReplayDivergence when a rank is lost that has sent or written such a number",
+    )  # fmt: skip
+    add(
+        "-output-may-differ", "--output-may-differ", action="store_true",
+        help="only warn when a rank that is started again writes other lines than before",
+    )  # fmt: skip
     add("-prefix", "--prefix", action="store_true", help="begin each line with the rank that wrote it")
     add(
         "-ipfs-store", "--ipfs-store", metavar="DIR", type=_directory, default=None,
@@ -122,6 +137,11 @@ def parse_run(argv: Sequence[str]) -> RunArguments:
         size=found.size,
         peers=found.peers,
         restart=found.restart,
+        replay=ReplayOptions(
+            replay=not found.no_replay,
+            real_entropy=found.real_entropy,
+            output_may_differ=found.output_may_differ,
+        ),
         prefix=found.prefix,
         events=found.events,
         store=found.ipfs_store,

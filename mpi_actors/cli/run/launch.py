@@ -203,15 +203,18 @@ def _program(options: RunArguments) -> ScriptProgram | Path:
 async def _start(
     pool: LocalPool, program: ScriptProgram | Path, mpi: bool, options: RunArguments
 ) -> LocalJob:
-    size, args, restart = options.size, options.args, options.restart
+    size, args = options.size, options.args
+    restart, replay = options.restart, options.replay
     if isinstance(program, ScriptProgram):
-        return await pool.start_script(program, size, *args, restart=restart, stdin=standard_input())
+        return await pool.start_script(
+            program, size, *args, restart=restart, replay=replay, stdin=standard_input()
+        )
     try:
         [name] = single(program).names()
     except BadStore as error:
         raise UsageError(str(error)) from error
     stdin = standard_input() if mpi else None
-    return await pool.start(name, size, *args, restart=restart, stdin=stdin)
+    return await pool.start(name, size, *args, restart=restart, replay=replay, stdin=stdin)
 
 
 def _check(options: RunArguments) -> None:

@@ -14,7 +14,7 @@ from typing import TypeVar
 
 import trio
 
-from ...config import RestartPolicy
+from ...config import ReplayOptions, RestartPolicy
 from ...errors import CannotSpawn, DaemonEnded, InstallFailed
 from ...events import Event, PeerJoined, PeerLost, PeerOffers
 from ...ids import JobId, PeerId
@@ -178,7 +178,12 @@ class LocalPeer:
         return await self.ask(GetStatus())
 
     async def start(
-        self, program: str, size: int, args: tuple[str, ...], restart: RestartPolicy | None
+        self,
+        program: str,
+        size: int,
+        args: tuple[str, ...],
+        restart: RestartPolicy | None,
+        replay: ReplayOptions | None = None,
     ) -> LocalJob:
         """Start a job that this peer coordinates.
 
@@ -190,7 +195,8 @@ class LocalPeer:
         """
         if program in self.failed:
             raise InstallFailed(f"cannot install {program}: {self.failed[program]}")
-        request = Start(program=program, size=size, args=args, restart=restart)
+        options = replay or ReplayOptions()
+        request = Start(program=program, size=size, args=args, restart=restart, replay=options)
         job = self._job(await self.ask(request))
         if self.ended.is_set():
             job.on_coordinator_lost(f"its coordinator, {self.describe_end()}")

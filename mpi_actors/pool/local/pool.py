@@ -17,7 +17,7 @@ from pathlib import Path
 import trio
 
 from ...actors import Bell
-from ...config import DEFAULT_LISTEN, RestartPolicy, Settings, settings_of_one_of
+from ...config import DEFAULT_LISTEN, ReplayOptions, RestartPolicy, Settings, settings_of_one_of
 from ...errors import (
     DaemonEnded,
     MpiActorsError,
@@ -210,6 +210,7 @@ class LocalPool:
         size: int,
         *args: str,
         restart: RestartPolicy | None = None,
+        replay: ReplayOptions | None = None,
         at: int = 0,
         stdin: AsyncIterable[bytes] | None = None,
     ) -> LocalJob:
@@ -220,8 +221,10 @@ class LocalPool:
             size: the number of ranks.
             args: the arguments of the program.
             restart: see `config.RestartPolicy`; None stands for `lost` if the program uses MPI, else
-            `failed`. at: the number of the peer that coordinates the job and hosts rank 0. stdin: the
-            standard input of rank 0, if the program uses MPI; by default it is empty. The pool
+                `failed`.
+            replay: see `config.ReplayOptions`; None stands for its defaults.
+            at: the number of the peer that coordinates the job and hosts rank 0.
+            stdin: the standard input of rank 0, if the program uses MPI; by default it is empty. The pool
                 iterates over it until it or the job ends. Only one job of a program at a time can have one.
 
         Raises:
@@ -232,7 +235,7 @@ class LocalPool:
         """
         input = None if stdin is None else await self._input(program, stdin)
         try:
-            self._job = job = await self.peer(at).start(program, size, args, restart)
+            self._job = job = await self.peer(at).start(program, size, args, restart, replay)
         except BaseException:
             self._inputs.pop(program, None)
             raise
@@ -246,6 +249,7 @@ class LocalPool:
         size: int,
         *args: str,
         restart: RestartPolicy | None = None,
+        replay: ReplayOptions | None = None,
         at: int = 0,
         stdin: AsyncIterable[bytes] | None = None,
     ) -> LocalJob:
@@ -256,6 +260,7 @@ class LocalPool:
             size: the number of ranks.
             args: the arguments of the script.
             restart: see `start`.
+            replay: see `start`.
             at: see `start`.
             stdin: see `start`.
 
@@ -271,7 +276,7 @@ class LocalPool:
             with suppress(DaemonEnded):  # the other peers can run the job
                 await peer.offer(wanted)
         await self.settle()
-        return await self.start(wanted.name, size, *args, restart=restart, at=at, stdin=stdin)
+        return await self.start(wanted.name, size, *args, restart=restart, replay=replay, at=at, stdin=stdin)
 
     async def _input(self, program: str, stdin: AsyncIterable[bytes]) -> LocalInput:
         if program in self._inputs:

@@ -201,8 +201,9 @@ class ControlService:
     async def _obey(self, request: ControlRequest[Any]) -> object:
         daemon = self._daemon
         match request:
-            case Start(program=program, size=size, args=args, restart=restart):
-                return (await daemon.start_job(program, size, args, restart=restart)).id
+            case Start(program=program, size=size, args=args, restart=restart, replay=replay):
+                job = await daemon.start_job(program, size, args, restart=restart, replay=replay)
+                return job.id
             case Offer(script=script):
                 return self._real.offer(script)
             case Feed(program=name, path=path, size=size, ended=ended):
