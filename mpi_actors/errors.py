@@ -203,6 +203,18 @@ class NotReplayable(MpiActorsError):
     """
 
 
+class BadChoices(MpiActorsError):
+    """The recorded choices of a rank cannot be read: they are cut short, or of another version."""
+
+
+class BadPage(MpiActorsError):
+    """The shared memory for a rank's choices is none, or was cut short."""
+
+
+class PageFull(MpiActorsError):
+    """The shared memory for a rank's choices has reached its limit, or the system has no more memory."""
+
+
 class SendLogFull(MpiActorsError):
     """The log of a rank's sent messages reached its limit. Send less, or raise the limit (`LaneLimits`)."""
 

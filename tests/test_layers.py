@@ -48,6 +48,7 @@ BELOW_RANKS = (
     "wire",
     "replay",
     "replay.log",
+    "replay.page",
     "replay.sequence",
     "_version",
 )
@@ -148,7 +149,7 @@ def test_ranks_stand_on_little(module: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "module", ["wire.channel", "wire.environment", "replay.log", "replay.sequence", "errors"]
+    "module", ["wire.channel", "wire.environment", "replay.log", "replay.page", "replay.sequence", "errors"]
 )
 def test_what_ranks_share_with_daemons_is_light(module: str) -> None:
     """These are loaded in each rank."""

@@ -19,6 +19,8 @@ INCARNATION = "MPI_ACTORS_INCARNATION"
 """Which attempt at this rank the process is, from 0."""
 CHANNEL = "MPI_ACTORS_CHANNEL"
 """The descriptor of the rank's end of its channel to the daemon, see `wire.channel`; for MPI programs."""
+PAGE = "MPI_ACTORS_PAGE"
+"""The descriptor of the memory in which the rank writes its choices, see `replay.page`; for MPI programs."""
 SEED = "MPI_ACTORS_SEED"
 """The number that seeds random numbers, fixed by job and rank; for MPI programs."""
 PROCESSOR = "MPI_ACTORS_PROCESSOR"
@@ -42,6 +44,7 @@ class RankEnvironment(NamedTuple):
     size: int = 1
     incarnation: int = 0
     channel: int | None = None
+    page: int | None = None
     seed: int | None = None
     processor: str | None = None
     replay: bool = True
@@ -59,8 +62,8 @@ class RankEnvironment(NamedTuple):
         }
         if not self.replay:
             variables[REPLAY] = "0"
-        optional = (CHANNEL, self.channel), (SEED, self.seed), (PROCESSOR, self.processor)
-        for name, value in (*optional, (ENTROPY, self.entropy)):
+        optional = (CHANNEL, self.channel), (PAGE, self.page), (SEED, self.seed)
+        for name, value in (*optional, (PROCESSOR, self.processor), (ENTROPY, self.entropy)):
             if value is not None:
                 variables[name] = str(value)
         if self.lanes:
@@ -74,13 +77,14 @@ class RankEnvironment(NamedTuple):
         Raises:
             ValueError: a value that must be a number is not one.
         """
-        channel, seed = variables.get(CHANNEL), variables.get(SEED)
+        channel, page, seed = map(variables.get, (CHANNEL, PAGE, SEED))
         return cls(
             job=variables.get(JOB, NO_JOB),
             rank=int(variables.get(RANK, "0")),
             size=int(variables.get(SIZE, "1")),
             incarnation=int(variables.get(INCARNATION, "0")),
             channel=None if channel is None else int(channel),
+            page=None if page is None else int(page),
             seed=None if seed is None else int(seed),
             processor=variables.get(PROCESSOR),
             replay=variables.get(REPLAY) != "0",
