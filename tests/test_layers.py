@@ -47,6 +47,7 @@ BELOW_RANKS = (
     "wire.environment",
     "wire",
     "replay",
+    "replay.choices",
     "replay.log",
     "replay.page",
     "replay.sequence",
@@ -149,7 +150,16 @@ def test_ranks_stand_on_little(module: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "module", ["wire.channel", "wire.environment", "replay.log", "replay.page", "replay.sequence", "errors"]
+    "module",
+    [
+        "wire.channel",
+        "wire.environment",
+        "replay.choices",
+        "replay.log",
+        "replay.page",
+        "replay.sequence",
+        "errors",
+    ],
 )
 def test_what_ranks_share_with_daemons_is_light(module: str) -> None:
     """These are loaded in each rank."""

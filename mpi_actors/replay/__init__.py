@@ -5,11 +5,12 @@ either side is replaced, the receiver says what it has, and the sender goes on f
 incarnation sends again is compared with what its predecessor had sent (sender-based message logging, as in
 MPICH-V2; Bouteiller et al., SC 2003). Two kinds of endpoint stand on this: the daemon's `Endpoint` for
 programs that speak by lines, and the MPI library's (`mpi.engine`) in the rank's own process. The latter uses
-only `sequence`, `log` and `page`, which import next to nothing, so that a rank starts fast. From the bottom
-up:
+only `sequence`, `log`, `choices` and `page`, which import next to nothing, so that a rank starts fast.
+From the bottom up:
 
 - `sequence`: the numbers of messages, their digests, and the errors of a program that is not deterministic;
 - `log`: the payloads that a rank has sent, in memory and then in a file;
+- `choices`: outcomes that the program did not decide, as bytes;
 - `page`: shared memory in which a rank writes its choices;
 - `incoming`: the receiving half of a lane;
 - `outgoing`: the sending half of a lane;
