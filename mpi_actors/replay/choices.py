@@ -54,7 +54,7 @@ NAMES = {
 """What the program called, in words for people, by the kind of answer."""
 
 
-class Answer(NamedTuple):
+class ChoiceAnswer(NamedTuple):
     """The recorded result of one call; of kind NO, of `value` calls in a row."""
 
     kind: int
@@ -70,7 +70,7 @@ class Recorded(NamedTuple):
     """Which rank's message a receive matched, by the receive's ordinal."""
     withdrawn: frozenset[int]
     """The ordinals of receives that were cancelled before a message matched them."""
-    answers: list[Answer]
+    answers: list[ChoiceAnswer]
     """In the order of the calls."""
     clocks: dict[int, list[int]]
     """What looks at each clock saw, in nanoseconds."""
@@ -140,7 +140,7 @@ def parse(stream: bytes) -> Recorded:
     """
     sources: dict[int, int] = {}
     withdrawn: set[int] = set()
-    answers: list[Answer] = []
+    answers: list[ChoiceAnswer] = []
     clocks: dict[int, list[int]] = {}
     expected = at = 0
     end = len(stream)
@@ -171,14 +171,14 @@ def parse(stream: bytes) -> Recorded:
                 step, at = _read(stream, at)
                 last += step + 1
                 indices.append(last)
-            answers.append(Answer(SET, value, tuple(indices)))
+            answers.append(ChoiceAnswer(SET, value, tuple(indices)))
         elif kind == CANCEL and value <= 1:
             ordinal, at = _read(stream, at)
             if value:
                 withdrawn.add(ordinal)
-            answers.append(Answer(CANCEL, value, (ordinal,)))
+            answers.append(ChoiceAnswer(CANCEL, value, (ordinal,)))
         elif kind in (YES, INDEX) or (kind == NO and value):
-            answers.append(Answer(kind, value))
+            answers.append(ChoiceAnswer(kind, value))
         else:
             raise BadChoices(f"byte {start} of a rank's choices: no record begins with {first:#04x}")
     both = withdrawn & sources.keys()

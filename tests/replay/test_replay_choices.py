@@ -13,7 +13,7 @@ from mpi_actors.replay.choices import (
     NO,
     SET,
     YES,
-    Answer,
+    ChoiceAnswer,
     ChoiceEncoder,
     Recorded,
     parse,
@@ -23,10 +23,10 @@ RANKS = st.integers(0, 70) | st.integers(0, 1 << 20)
 NUMBERS = st.integers(0, 70) | st.integers(0, 1 << 40)
 SETS = st.sets(st.integers(0, 200), min_size=1, max_size=40).map(lambda found: tuple(sorted(found)))
 ANSWERS = st.one_of(
-    st.builds(Answer, st.just(NO), NUMBERS.map(lambda count: count + 1), st.just(())),
-    st.builds(Answer, st.just(YES), RANKS, st.just(())),
-    st.builds(Answer, st.just(INDEX), NUMBERS, st.just(())),
-    SETS.map(lambda found: Answer(SET, len(found), found)),
+    st.builds(ChoiceAnswer, st.just(NO), NUMBERS.map(lambda count: count + 1), st.just(())),
+    st.builds(ChoiceAnswer, st.just(YES), RANKS, st.just(())),
+    st.builds(ChoiceAnswer, st.just(INDEX), NUMBERS, st.just(())),
+    SETS.map(lambda found: ChoiceAnswer(SET, len(found), found)),
 )
 CHOICES = st.lists(
     st.one_of(
@@ -46,7 +46,7 @@ def write(choices: list[object], encoder: ChoiceEncoder, said: Recorded, free: l
     records = []
     for choice in choices:
         match choice:
-            case Answer(kind, value, more):
+            case ChoiceAnswer(kind, value, more):
                 said.answers.append(choice)
                 match kind:
                     case 0:
@@ -65,7 +65,7 @@ def write(choices: list[object], encoder: ChoiceEncoder, said: Recorded, free: l
                 free[0] += 1
             case ("cancel", bool(withdrawn)):
                 ordinal = 1_000_000 + len(said.answers)
-                said.answers.append(Answer(CANCEL, int(withdrawn), (ordinal,)))
+                said.answers.append(ChoiceAnswer(CANCEL, int(withdrawn), (ordinal,)))
                 records.append(encoder.cancel(ordinal, withdrawn))
             case ("look", int(number), int(now)):
                 said.clocks.setdefault(number, []).append(now)
