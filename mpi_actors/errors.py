@@ -215,6 +215,13 @@ class PageFull(MpiActorsError):
     """The shared memory for a rank's choices has reached its limit, or the system has no more memory."""
 
 
+class ConflictingChoices(MpiActorsError):
+    """Two peers have different records of one rank's choices, so that nobody can say what it chose.
+
+    The job fails. One of the peers has a fault in its memory, or runs another program under the same version.
+    """
+
+
 class SendLogFull(MpiActorsError):
     """The log of a rank's sent messages reached its limit. Send less, or raise the limit (`LaneLimits`)."""
 

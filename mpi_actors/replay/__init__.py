@@ -16,4 +16,9 @@ From the bottom up:
 - `outgoing`: the sending half of a lane;
 - `lane`: both halves, as frames;
 - `endpoint`: all lanes of one incarnation, and the requests of its program.
+
+Choices that are not the program's own are recorded, so that a new incarnation chooses the same:
+
+- `streams`: what a peer knows of the records of a job's ranks, and what it must tell the others;
+- `holder`: who keeps these records for recovery.
 """

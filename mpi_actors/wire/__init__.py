@@ -7,6 +7,7 @@ loaded in each rank and stay light. From the bottom up:
 - `frame`: daemon to daemon: pieces of messages between ranks, and credit, on the data stream;
 - `messages`: daemon to daemon: the control messages, each a class;
 - `codec`: daemon to daemon: these messages as bytes on the control stream;
+- `choices`: daemon to daemon: pieces of the records of choices, as the payload of a frame;
 - `reports`: rank to coordinator: log lines and resets, as messages of a lane;
 - `environment`: daemon to a rank's process: environment variables that say which rank it is;
 - `channel`: daemon to a rank's process that speaks MPI, both ways: lanes, choices, the end;
