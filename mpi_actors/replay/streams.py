@@ -110,7 +110,7 @@ class ChoiceStreams:
         The batch is complete when `has_news` says no; until then nothing that depends on choices may be sent.
         """
         sent = self._sent.setdefault(peer, {})
-        pieces = []
+        pieces: list[ChoicePiece] = []
         for rank, stream in self._streams.items():
             offset = max(stream.base, sent.get(rank, 0))
             if offset >= stream.end:

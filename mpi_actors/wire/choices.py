@@ -41,7 +41,7 @@ class ChoicePiece:
 
 def encode_pieces(pieces: Iterable[ChoicePiece]) -> bytes:
     """Return pieces as the payload of a frame."""
-    parts = []
+    parts: list[bytes] = []
     for piece in pieces:
         head = _LAYOUT.pack(piece.rank, piece.incarnation, piece.stable, piece.offset, len(piece.data))
         parts += (head, piece.data)

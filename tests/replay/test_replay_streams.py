@@ -99,9 +99,9 @@ class GathersOfTheDeadOnly(World):
 
     lost_ranks: set[int] | None = None
 
-    def answer(self, peer: PeerModel, fenced: set[tuple[int, int]], round: int) -> None:
+    def answer(self, fenced: set[tuple[int, int]], round: int, peer: PeerModel) -> None:
         self.lost_ranks = {rank for rank, _ in fenced}
-        super().answer(peer, fenced, round)
+        super().answer(fenced, round, peer)
         self.lost_ranks = None
 
     def news(self, peer: PeerModel, to: int) -> list[ChoicePiece]:
@@ -112,8 +112,8 @@ class GathersOfTheDeadOnly(World):
 class FencesNobody(World):
     """At a recovery, peers go on taking what comes from lost ranks."""
 
-    def answer(self, peer: PeerModel, fenced: set[tuple[int, int]], round: int) -> None:
-        super().answer(peer, set(), round)
+    def answer(self, fenced: set[tuple[int, int]], round: int, peer: PeerModel) -> None:
+        super().answer(set(), round, peer)
 
 
 class TakesHalfABatch(World):

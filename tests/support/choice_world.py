@@ -9,6 +9,7 @@ an orphan.
 
 from __future__ import annotations
 
+import functools
 from collections import deque
 from collections.abc import Callable, Iterable
 
@@ -352,10 +353,7 @@ class World:
         for piece in pieces:
             assert self.holder.take(piece), "the holder misses something"
         for rank in {piece.rank for piece in pieces}:
-            incarnation, position = self.holder.position(rank)
-            self.orders[sender].append(
-                lambda peer, rank=rank, at=(incarnation, position): peer.streams.begin(rank, *at)
-            )
+            self.orders[sender].append(functools.partial(_on_stable, rank, *self.holder.position(rank)))
         self._take_exits()
 
     def _take_exits(self) -> None:
@@ -371,9 +369,9 @@ class World:
         live = [peer.number for peer in self.peers if peer.number not in self.out]
         self.waiting = set(live)
         for number in live:
-            self.orders[number].append(lambda peer, round=self.round: self.answer(peer, fenced, round))
+            self.orders[number].append(functools.partial(self.answer, fenced, self.round))
 
-    def answer(self, peer: PeerModel, fenced: set[tuple[int, int]], round: int) -> None:
+    def answer(self, fenced: set[tuple[int, int]], round: int, peer: PeerModel) -> None:
         """A peer fences ranks, and tells what it knows."""
         peer.fenced |= fenced
         if peer.number == HOME:
@@ -412,3 +410,7 @@ class World:
         for number in candidates:
             if number != peer:
                 self.orders[number].append(placed)
+
+
+def _on_stable(rank: int, incarnation: int, position: int, peer: PeerModel) -> None:
+    peer.streams.begin(rank, incarnation, position)
