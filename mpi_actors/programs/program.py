@@ -41,10 +41,10 @@ class Order:
 
     @property
     def seed(self) -> int:
-        """A number below 2**32 for random numbers. Job and rank fix it, so that an ordinary program does the
-        same in each incarnation. The factor is 2**64 divided by the golden ratio: it spreads neighbouring
-        ranks."""
-        return (int(self.job, 16) + 0x9E3779B97F4A7C15 * (self.rank + 1)) % 2**32
+        """A number below 2**32 for the hashes of texts and for random numbers. The job's secret and the rank
+        fix it: so an ordinary program does the same in each incarnation, and strangers cannot guess it."""
+        text = f"seed {self.job} {self.rank}".encode()
+        return int.from_bytes(hashlib.blake2b(text, key=self.secret, digest_size=4).digest(), "little")
 
 
 class Running(Protocol):

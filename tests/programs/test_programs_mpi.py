@@ -213,3 +213,16 @@ async def test_interpreters_say_that_they_speak_mpi(warden: Warden, tmp_path: Pa
             async with starter.start(order):
                 pass
     assert list((tmp_path / "scratch").iterdir()) == []
+
+
+def test_seeds_come_from_the_jobs_secret() -> None:
+    """Nobody can guess them from a job's id; each rank of each job has its own, in each incarnation."""
+    order = Order(job=JobId("0123456789abcdef"), rank=1, incarnation=0, size=4, program="p", secret=b"s" * 32)
+    others = [
+        attrs.evolve(order, rank=2),
+        attrs.evolve(order, job=JobId("0123456789abcdee")),
+        attrs.evolve(order, secret=b"t" * 32),
+    ]
+    assert attrs.evolve(order, incarnation=3).seed == order.seed
+    assert len({each.seed for each in (order, *others)}) == 4
+    assert all(0 <= each.seed < 2**32 for each in others)

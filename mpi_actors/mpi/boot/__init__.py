@@ -2,7 +2,12 @@
 
 It runs the program as Python itself would, and tells the daemon how that ended. From the bottom up:
 
-- `seeds`: seeds the program's random numbers, the same in each incarnation;
+- `standins`: functions in the place of built-in ones;
+- `imports`: acts on modules once they are loaded;
+- `seeds`: seeds `random` and `numpy.random`, where other numbers come from the system;
+- `entropy`: random numbers from a secret of the rank, the same in each incarnation;
+- `clocks`: looks at the clock that a new incarnation repeats;
+- `repeatable`: has all of this done that the daemon asks for;
 - `program`: finds the script or module, and runs it;
 - `life`: from the start of the process to its end;
 - `__main__`: calls that.

@@ -11,12 +11,12 @@ import os
 import sys
 from typing import TYPE_CHECKING, NamedTuple, NoReturn
 
-from ...wire.environment import CHANNEL, RankEnvironment
+from ...wire.environment import CHANNEL, ENTROPY, RankEnvironment
 from .. import environment
 from ..engine import engine
 from ..engine.ending import linger, report_end, report_failure
 from .program import EXIT_USAGE, NoProgramNamed, parse, run, without_us
-from .seeds import seed_when_imported
+from .repeatable import make_repeatable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -48,10 +48,10 @@ def main() -> NoReturn:
     environment.on_boot()
     endpoint = engine()
     # processes that the program starts must not take themselves for this rank
+    given = RankEnvironment.read(os.environ)
     watched = os.environ.pop(CHANNEL, None) is not None
-    seed = RankEnvironment.read(os.environ).seed
-    if seed is not None:
-        seed_when_imported(str(seed), endpoint.rank)
+    os.environ.pop(ENTROPY, None)
+    make_repeatable(given, endpoint)
     pid = os.getpid()
     outcome = outcome_of(name, module, arguments, lambda: watched and os.getpid() == pid)
     finish(outcome, ours=os.getpid() == pid)

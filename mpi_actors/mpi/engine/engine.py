@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import os
 import sys
-import time
 from collections.abc import Callable, Sequence
 from threading import get_ident
+from time import sleep
 from typing import NoReturn
 
 from ...errors import MpiActorsError, ReplayDivergence
@@ -335,10 +335,6 @@ class Engine(Progress):
 
     # --- the process --------------------------------------------------------------------------------------
 
-    def wtime(self) -> float:
-        """Return the seconds since a fixed moment in the past (MPI_Wtime)."""
-        return time.perf_counter()
-
     def abort(self, code: int, text: str = "") -> NoReturn:
         """End the whole job with an exit code. People see `text`."""
         if text and isinstance(self.wiring, NoWiring):
@@ -357,7 +353,7 @@ class Engine(Progress):
             if stream is not None:
                 stream.flush()
         if self.wiring.say(message):
-            time.sleep(_KILL_PATIENCE)
+            sleep(_KILL_PATIENCE)
         os._exit(code)
 
     def guard(self, function: Callable[..., None], *args: object) -> None:

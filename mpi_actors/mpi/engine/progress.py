@@ -10,10 +10,10 @@ from __future__ import annotations
 import os
 import select
 import threading
-import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from os import sched_yield
+from time import monotonic, perf_counter
 from typing import TYPE_CHECKING, Any
 
 from .transfer import describe_many
@@ -161,7 +161,7 @@ class Progress:
     def wait_for(self, done: Callable[[], bool], words: Callable[[], str]) -> None:
         """Wait until `done`. The lock is held, but not while asleep. `words` say what for, for people."""
         me = threading.get_ident()
-        self.waiting[me] = (words, time.monotonic())
+        self.waiting[me] = (words, monotonic())
         try:
             while not done():
                 if self._driver and self._driver != me:
@@ -181,13 +181,13 @@ class Progress:
 
     def _drive(self, done: Callable[[], bool]) -> None:
         spin = self._spin_time()
-        until = time.perf_counter() + spin
+        until = perf_counter() + spin
         while not done():
             if not spin:
                 self.move(_LONGEST_SLEEP)
             elif self.move():
-                until = time.perf_counter() + spin
-            elif time.perf_counter() > until:
+                until = perf_counter() + spin
+            elif perf_counter() > until:
                 self._adapt_spin(False)
                 spin = 0.0
             elif self.polite:
@@ -230,7 +230,7 @@ class Progress:
             self._driver = self.thread
             polite = self.polite
             try:
-                until = time.perf_counter() + spin
+                until = perf_counter() + spin
                 while not (transfer.done or stream is None or stream.closed):
                     for _ in range(_NEAR_LOOKS):
                         if stream.read():
@@ -239,7 +239,7 @@ class Progress:
                             sched_yield()
                     else:
                         self.move()
-                        if time.perf_counter() > until:
+                        if perf_counter() > until:
                             break
             finally:
                 self.turns += 1

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import threading
-import time
+from time import monotonic
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ def state_of(engine: Engine) -> str:
     """Return what each thread of the program waits for, since when, and its stack, innermost call last."""
     import traceback  # takes long to load, and few ranks are asked
 
-    now = time.monotonic()
+    now = monotonic()
     names = {thread.ident: thread.name for thread in threading.enumerate()}
     lines: list[str] = []
     for ident, frame in sys._current_frames().items():

@@ -267,7 +267,7 @@ try:
 except ImportError:
     b = ()
 else:
-    b = float(numpy.random.rand()), float(numpy.random.default_rng().random())
+    b = float(numpy.random.rand())
 print(a, b)
 """
 

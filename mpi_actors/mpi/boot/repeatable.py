@@ -1,0 +1,28 @@
+"""Makes a rank's process one that an ordinary program uses without knowing that it may be run again."""
+
+from __future__ import annotations
+
+from ...wire.environment import RankEnvironment
+from ..engine import Engine
+from .clocks import Clocks
+from .entropy import replace_entropy
+from .imports import AfterImport
+from .seeds import seed_when_imported
+
+
+def make_repeatable(given: RankEnvironment, engine: Engine) -> None:
+    """Replace what would give a new incarnation other numbers, as far as the daemon asks for it.
+
+    Args:
+        given: what the daemon says.
+        engine: records looks at the clock.
+    """
+    imports = AfterImport()
+    if given.entropy is not None:
+        replace_entropy(bytes.fromhex(given.entropy), imports)
+    elif given.seed is not None:
+        seed_when_imported(str(given.seed), given.rank, imports)
+    # without a daemon nobody would start the rank again
+    look = getattr(engine.choices, "clock", None)
+    if look is not None and given.replay and given.channel is not None:
+        Clocks(look).replace(imports)
