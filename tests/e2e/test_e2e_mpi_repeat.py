@@ -1,0 +1,107 @@
+"""Ordinary programs whose ranks are lost and run again: what is repeated, and what is said where it is not."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from e2e_harness import DEADLINE
+
+pytestmark = pytest.mark.e2e
+
+HEAD = """
+import os, signal, sys
+from mpi4py import MPI
+comm = MPI.COMM_WORLD
+INCARNATION = int(os.environ["MPI_ACTORS_INCARNATION"])
+
+def lose_me(until=1):
+    '''kill -9 of this rank, in its first incarnations, once its partner has what it has sent.'''
+    comm.recv(source=0)
+    if INCARNATION < until:
+        os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def run(
+    place: Path, program: str, *args: str, size: int = 2, options: tuple[str, ...] = ()
+) -> tuple[str, str, int]:
+    """Run a program, and return what it wrote, what was said on standard error, and the exit code."""
+    (place / "program.py").write_text(HEAD + program)
+    command = ["run", "-n", str(size), *options, str(place / "program.py"), *args]
+    done = subprocess.run(
+        [sys.executable, "-m", "mpi_actors", *command],
+        env={**os.environ, "TMPDIR": str(place)}, cwd=place,
+        capture_output=True, text=True, check=False, timeout=DEADLINE,
+    )  # fmt: skip
+    return done.stdout, done.stderr, done.returncode
+
+
+DRAWS = """
+import random, secrets, tempfile, uuid
+drawn = [os.urandom(8), random.SystemRandom().random(), secrets.token_hex(), uuid.uuid4(), uuid.uuid1().node]
+drawn += [random.random(), random.Random().random(), list({secrets.token_hex(2) for _ in range(50)})]
+drawn.append(next(tempfile._get_candidate_names()))
+try:
+    import numpy
+except ImportError:
+    pass
+else:
+    drawn += [numpy.random.default_rng().random(), numpy.random.rand(), numpy.random.RandomState().rand()]
+if comm.rank == 1:
+    with open(f"drawn{INCARNATION}", "w") as file:
+        print(drawn, file=file)
+    comm.send(drawn, 0)
+    lose_me(2)
+    comm.send(random.random(), 0)
+else:
+    theirs = comm.recv(source=1)
+    comm.send(None, 1)
+    comm.recv(source=1)
+    print("different" if all(a != b for a, b in zip(drawn, theirs)) else "the same")
+"""
+
+
+def test_random_numbers_repeat(tmp_path: Path) -> None:
+    """A rank that is lost twice draws the same each time; the other rank, and another job, draw others."""
+    drawn = []
+    for _ in range(2):
+        out, err, code = run(tmp_path, DRAWS)
+        assert (out, code) == ("different\n", 0), err
+        texts = [(tmp_path / f"drawn{incarnation}").read_text() for incarnation in range(3)]
+        assert texts[0] == texts[1] == texts[2]
+        drawn.append(texts[0])
+    assert drawn[0] != drawn[1]
+
+
+def test_real_entropy_ends_a_job_that_needs_it_repeated(tmp_path: Path) -> None:
+    """By name, and not with another answer."""
+    _, err, code = run(tmp_path, DRAWS, options=("--real-entropy",))
+    assert code == 3
+    assert "ReplayDivergence" in err
+
+
+BRANCH = """
+import random
+if comm.rank == 1:
+    x = random.SystemRandom().random()
+    print(f"chose x={x:.3f}", flush=True)
+    comm.send("progress", 0)
+    lose_me()
+    print(f"result of x={x:.3f}")
+else:
+    comm.recv(source=1)
+    comm.send(None, 1)
+comm.barrier()
+"""
+
+
+def test_a_branch_on_a_random_number_is_taken_again(tmp_path: Path) -> None:
+    """Lines before and after the loss belong together."""
+    out, err, code = run(tmp_path, BRANCH)
+    assert code == 0, err
+    [chose, result] = out.splitlines()
+    assert chose.partition("x=")[2] == result.partition("x=")[2]
