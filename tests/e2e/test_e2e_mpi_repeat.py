@@ -1,4 +1,4 @@
-"""Ordinary programs whose ranks are lost and run again: what is repeated, and what is said where it is not."""
+"""Ordinary programs whose ranks are lost and run again: what is repeated, and what is said about the rest."""
 
 from __future__ import annotations
 
