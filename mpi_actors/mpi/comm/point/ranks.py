@@ -39,6 +39,10 @@ class Point(CommHandle):
     def _source(self, source: int, tag: int) -> int:
         """Return the world rank to receive from, ANY_SOURCE, or NOBODY.
 
+        ANY_SOURCE is no choice where only one process can send: in a communicator of one process, and in an
+        intercommunicator whose remote group has one. There it means that process. (Not with two processes: a
+        process can send to itself, also from another thread while this one waits.)
+
         Raises:
             MPI.Exception: ERR_COMM for a null communicator, ERR_TAG, ERR_RANK.
         """
@@ -49,7 +53,7 @@ class Point(CommHandle):
         if not ANY_TAG <= tag <= GREATEST_TAG:
             raise MPIException(ERR_TAG, f"tag {tag} is neither ANY_TAG nor in 0..{GREATEST_TAG}")
         if source == ANY_SOURCE:
-            return ANY_SOURCE
+            return state.peers[0] if state.count == 1 else ANY_SOURCE
         if source == PROC_NULL:
             return NOBODY
         raise MPIException(ERR_RANK, f"no source {source} among {state.count} ranks")

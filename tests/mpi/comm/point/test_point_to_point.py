@@ -106,6 +106,44 @@ def _gather_any() -> list[tuple[int, int]] | None:
     return got
 
 
+def test_any_source_is_no_choice_where_only_one_can_send() -> None:
+    """In a communicator of one, and from a remote group of one; where several can send, it is one."""
+    assert run_world(3, _choices_by_communicator) == [["", "", "ANY_SOURCE"], ["", "", ""], ["", "", ""]]
+
+
+def _choices_by_communicator() -> list[str]:
+    from mpi_actors import MPI
+    from mpi_actors.mpi.engine import engine
+
+    world = MPI.COMM_WORLD
+    made = []
+    for comm in (MPI.COMM_SELF, world.Split(world.rank)):
+        comm.send("own", 0)
+        assert comm.recv() == "own"
+        request = comm.irecv()
+        comm.send("own", 0)
+        assert request.wait() == "own"
+    made.append(engine().choices.first)
+    local = world.Split(world.rank == 0)
+    assert isinstance(local, MPI.Intracomm)
+    inter = local.Create_intercomm(0, world, 0 if world.rank else 1)
+    if world.rank:
+        status = MPI.Status()
+        assert inter.recv(status=status) == "from the only one"
+        assert status.source == 0
+    else:
+        for dest in range(2):
+            inter.send("from the only one", dest)
+    made.append(engine().choices.first)
+    if world.rank:
+        world.send(None, 0)
+    else:
+        for _ in range(2):
+            world.recv()
+    made.append(engine().choices.first)
+    return made
+
+
 @pytest.mark.parametrize("how", ["send", "ssend", "bsend", "isend", "issend", "ibsend"])
 def test_objects_arrive_as_they_were_when_they_were_sent(how: str) -> None:
     """The program may change an object after the call that sends it, also before it is delivered."""
