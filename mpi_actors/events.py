@@ -122,13 +122,19 @@ class RankWaiting(Event):
 
 @attrs.frozen(kw_only=True)
 class Log(Event):
-    """A program logged a line (`stream` is `log`), or wrote a line to standard error (`stderr`)."""
+    r"""A program logged a line (`stream` is `log`), or wrote a line to standard error (`stderr`).
+
+    In `text`, a byte that is not UTF-8 is one lone surrogate, `\udc80` to `\udcff` in JSON, as Python's
+    `surrogateescape` has it. If the rank did not write the line's end, `ended` is false: its next text in
+    that stream goes on with the line.
+    """
 
     name = "log"
     job: JobId
     rank: Rank
     text: str
     stream: str = "log"
+    ended: bool = True
 
 
 @attrs.frozen(kw_only=True)
@@ -158,17 +164,21 @@ def event_classes() -> dict[str, type[Event]]:
 
 
 def to_json(event: Event, time: float) -> str:
-    """Return the event as one line of JSON, without the newline. `time` is in seconds since 1970."""
+    """Return the event as one line of JSON, without the newline. `time` is in seconds since 1970.
+
+    Lone surrogates are escaped, so that the line can be written as UTF-8.
+    """
     fields: dict[str, Any] = {"time": round(time, 6), "event": event.name}
     fields |= attrs.asdict(event)
-    return json.dumps(fields, ensure_ascii=False)
+    # in a string of JSON, what `backslashreplace` makes of a surrogate is the escape that stands for it
+    return json.dumps(fields, ensure_ascii=False).encode(errors="backslashreplace").decode()
 
 
 class EventBus:
     """Passes each event to all listeners, at once and in order.
 
-    A listener that cannot keep up holds the bus. Until it lets go, jobs take no more log lines from their
-    ranks; everything else goes on.
+    A listener that cannot keep up holds the bus. Until it lets go, jobs take nothing more of what their ranks
+    write; everything else goes on.
     """
 
     def __init__(self) -> None:
@@ -187,7 +197,7 @@ class EventBus:
         return self._holds > 0
 
     def hold(self) -> Callable[[], None]:
-        """Stop log lines; return a function that ends this hold. The caller calls it once."""
+        """Stop what ranks write; return a function that ends this hold. The caller calls it once."""
         self._holds += 1
         return self._let_go
 
@@ -215,38 +225,30 @@ class BoundedOutbox(Generic[Item]):
     """Items on their way to a reader that may be slow, in order and in bounded memory.
 
     The outbox holds the bus from the moment when items of `hold_at` or more wait, until items of `free_at` or
-    less do. Meanwhile ranks wait with their log lines at their hosts, and the outbox drops and counts items
-    that may be dropped: lines that programs write to standard error. Other events are few and always kept.
+    less do. Meanwhile jobs take nothing that ranks write, so that ranks wait. Other events are few, and
+    nothing is dropped.
 
     Args:
         bus: held while the reader cannot keep up.
         hold_at: size from which the bus is held, in any unit.
         free_at: size down to which it is held.
-        on_dropped: called with the number of dropped items, when the bus is about to be free again.
     """
 
-    def __init__(
-        self, bus: EventBus, *, hold_at: int, free_at: int, on_dropped: Callable[[int], None]
-    ) -> None:
+    def __init__(self, bus: EventBus, *, hold_at: int, free_at: int) -> None:
         self._bus = bus
         self._hold_at = hold_at
         self._free_at = free_at
-        self._on_dropped = on_dropped
         self._waiting: deque[tuple[Item, int]] = deque()
         self._size = 0
         self._in_hand = 0
-        self._dropped = 0
         self._let_go: Callable[[], None] | None = None
 
     def __len__(self) -> int:
         """Return the number of items that nobody has taken."""
         return len(self._waiting)
 
-    def put(self, item: Item, size: int, *, droppable: bool = False) -> None:
-        """Add an item of that size; a droppable item is dropped while the bus is held."""
-        if droppable and self._let_go is not None:
-            self._dropped += 1
-            return
+    def put(self, item: Item, size: int) -> None:
+        """Add an item of that size."""
         self._waiting.append((item, size))
         self._size += size
         if self._let_go is None and self._size >= self._hold_at:
@@ -278,8 +280,5 @@ class BoundedOutbox(Generic[Item]):
 
     def _free(self) -> None:
         let_go, self._let_go = self._let_go, None
-        dropped, self._dropped = self._dropped, 0
-        if dropped:
-            self._on_dropped(dropped)
         if let_go is not None:
             let_go()

@@ -7,8 +7,9 @@ from collections.abc import Callable
 
 import attrs
 
-from ..ids import Rank
+from ..ids import Incarnation, Rank
 from ..replay.incoming import Incoming
+from ..replay.stderr import StderrReceiver
 from ..wire.messages import RankExited
 
 
@@ -16,14 +17,16 @@ from ..wire.messages import RankExited
 class PendingEnds:
     """Ends of ranks that hosts have reported, and about which the coordinator has not yet decided.
 
-    A host's message that a program has ended may overtake the program's last reports, which travel on a lane.
-    The coordinator decides when it has both.
+    A host's message that a program has ended may overtake the program's last reports, which travel on a lane,
+    and what it wrote to standard error. The coordinator decides when it has all.
     """
 
     incoming: Callable[[Rank], Incoming]
     """Returns the receiving half of a rank's lane to the coordinator."""
+    stderr: Callable[[Rank, Incarnation], StderrReceiver]
+    """Returns how much of an incarnation's standard error has come."""
     patience: float
-    """Seconds without a report of a failed rank after which no more reports are expected."""
+    """Seconds without a word of a failed rank after which no more is expected."""
     _pending: dict[Rank, tuple[RankExited, float]] = attrs.field(factory=dict)
     """Each end, and the time at which the coordinator stops waiting for the rank's reports."""
 
@@ -32,7 +35,7 @@ class PendingEnds:
         self._pending[exited.rank] = (exited, now + self.patience)
 
     def on_report(self, rank: Rank, now: float) -> None:
-        """A report of that rank has come: wait again for the next one."""
+        """A report of that rank has come, or some standard error: wait again for the next."""
         if rank in self._pending:
             self._pending[rank] = (self._pending[rank][0], now + self.patience)
 
@@ -49,10 +52,8 @@ class PendingEnds:
         """
         found = []
         for rank, (exited, _) in tuple(self._pending.items()):
-            incoming = self.incoming(rank)
-            have = incoming.expected - incoming.queued
             current = is_current(exited)
-            if current and (exited.killed or have >= exited.reports or now >= self._waits_until(rank)):
+            if current and (exited.killed or self._is_complete(exited) or now >= self._waits_until(rank)):
                 found.append(exited)
             elif current:
                 continue
@@ -62,4 +63,10 @@ class PendingEnds:
     def _waits_until(self, rank: Rank) -> float:
         exited, deadline = self._pending[rank]
         failed = exited.code != 0 or exited.aborted
-        return deadline if failed and not self.incoming(rank).queued else math.inf
+        queued = self.incoming(rank).queued or self.stderr(rank, exited.incarnation).waiting
+        return deadline if failed and not queued else math.inf
+
+    def _is_complete(self, exited: RankExited) -> bool:
+        incoming = self.incoming(exited.rank)
+        errors = self.stderr(exited.rank, exited.incarnation)
+        return incoming.expected - incoming.queued >= exited.reports and errors.taken >= exited.errors

@@ -21,9 +21,13 @@ class LogLine:
 
     rank: Rank
     text: str
-    """The line, without its end."""
+    """The line, without its end. Bytes that are not UTF-8 are as `surrogateescape` has them."""
     stream: str = "log"
     """`log` for what the rank reported, `stderr` for its standard error."""
+    ended: bool = True
+    """Whether the rank wrote the line's end: if not, its next line in that stream goes on with this one."""
+    number: int = -1
+    """The number of the report that brought the line; -1 for standard error."""
 
 
 class JobLog:

@@ -4,6 +4,7 @@
 Bottom up:
 
 - `inquiry`: the answer to `why JOB`;
+- `output`: what the ranks write;
 - `effects`: carries out what `coordination.decisions` decides, and shows it as events;
 - `job`: the coordinator's actor around the decisions, and the handle for people;
 - `book`: which jobs can be started, how they are found by name, and when they are forgotten.

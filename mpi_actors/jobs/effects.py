@@ -12,6 +12,7 @@ from ..events import (
     JobFinished,
     JobStarted,
     Log,
+    Notice,
     RankInstalling,
     RankLost,
     RankStarted,
@@ -91,7 +92,13 @@ class Effects:
 
     def show_line(self, line: LogLine) -> None:
         """Show a line of the job's log."""
-        self._bus.emit(Log(job=self._spec.job, rank=line.rank, text=line.text, stream=line.stream))
+        self._bus.emit(
+            Log(job=self._spec.job, rank=line.rank, text=line.text, stream=line.stream, ended=line.ended)
+        )
+
+    def warn(self, text: str) -> None:
+        """Show a text that people should read."""
+        self._bus.emit(Notice(text=text))
 
     def finish(self, result: JobResult) -> None:
         """Have every host drop the job, and show how it ended."""

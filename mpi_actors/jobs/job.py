@@ -13,7 +13,7 @@ from ..config import Settings
 from ..coordination.decisions import JobDecisions, JobSpec
 from ..coordination.elect import PeerView
 from ..coordination.ends import PendingEnds
-from ..coordination.result import JobLog, JobResult, LogLine
+from ..coordination.result import JobLog, JobResult
 from ..coordination.seats import Announce, End
 from ..errors import BadFrame, Impostor
 from ..events import STDERR_FOLLOWS, EventBus
@@ -35,6 +35,7 @@ from ..wire.messages import (
 from ..wire.reports import LogReport, ResetReport, decode_report
 from .effects import Effects
 from .inquiry import Inquiry
+from .output import JobOutput
 
 
 @attrs.frozen
@@ -46,7 +47,7 @@ class PeerChanged:
 
 @attrs.frozen
 class Reported:
-    """A rank has reported something on its lane to the coordinator."""
+    """A rank has reported something on its lane to the coordinator, or written to standard error."""
 
     rank: Rank
 
@@ -57,10 +58,6 @@ class KillJob:
 
     reason: str
 
-
-_MAX_STDERR_WAITING = 1000
-"""Messages of standard error that may wait in the mailbox; more are dropped and counted, so that a rank that
-writes without end does not fill the memory."""
 
 _MAX_NEWS_WAITING = 100_000
 """Messages that may wait in the mailbox: some for each rank of the largest job (4096)."""
@@ -105,15 +102,19 @@ class Job:
         self._views = views
         self._effects = Effects(self.decisions, router, bus, self._on_end)
         self._endpoint = Endpoint(spec.job, COORDINATOR, 0, settings.lanes)
-        self._stderr_waiting = 0
-        """Messages of standard error that are in the mailbox."""
+        self._output = JobOutput(
+            spec.job, self.log,
+            show=self._effects.show_line, warn=self._effects.warn, tell=router.tell,
+        )  # fmt: skip
         self._reported: set[Rank] = set()
         """Ranks of which a `Reported` is in the mailbox."""
         self._postponed: set[Rank] = set()
-        """Ranks whose reports are read when the event bus has room again."""
+        """Ranks whose reports and standard error are read when the event bus has room again."""
         self._preparing: dict[Rank, Incarnation] = {}
         """Incarnations of which a `RankPreparing` is in the mailbox."""
-        self._ends = PendingEnds(lambda rank: self._endpoint.lane(rank).incoming, settings.timing.flush)
+        self._ends = PendingEnds(
+            lambda rank: self._endpoint.lane(rank).incoming, self._output.stderr, settings.timing.flush
+        )
         self._began = 0.0
         self._finished = trio.Event()
         self._inquiry = Inquiry(self.decisions, router)
@@ -181,11 +182,11 @@ class Job:
         if self.decisions.is_current(rank, incarnation) and self.decisions.seats[rank].peer != news.sender:
             raise Impostor(f"it speaks for rank {rank} of job {self.id}, which it does not host")
         if isinstance(message, RankStderr):
-            # it waits with the other messages, so that it is shown before its rank's end
-            if self._stderr_waiting >= _MAX_STDERR_WAITING:
-                self._router.dead_letters.record(self.mailbox.name, message, "too much standard error")
-                return
-            self._stderr_waiting += 1
+            # what is read waits with the other messages, so that it is shown before its rank's end
+            current = self.decisions.is_current(rank, incarnation)
+            if self._output.on_stderr(message, news.sender, current=current):
+                self._on_report(rank)
+            return
         if isinstance(message, RankPreparing):
             # hosts repeat this message; one of them in the mailbox is enough
             if self._preparing.get(rank) == incarnation or not self.decisions.is_current(rank, incarnation):
@@ -232,9 +233,6 @@ class Job:
                 act(decisions.on_rank_chose(rank, incarnation, what))
             case RankBroke(_, rank, incarnation, _, text):
                 act(decisions.on_rank_broke(rank, incarnation, text))
-            case RankStderr(_, rank, _, text):
-                self._stderr_waiting -= 1
-                self._add_lines(rank, text)
 
     # --- reports and ends ---------------------------------------------------------------------------------
 
@@ -261,12 +259,13 @@ class Job:
                 self._effects.carry_out(self.decisions.kill(f"rank {rank} sent a bad report: {error}"))
                 return
             match report:
-                case LogReport(text):
-                    self._add_line(LogLine(rank, text.decode(errors="replace")))
+                case LogReport(text, ended):
+                    self._output.add(rank, text, ended=ended)
                 case ResetReport(other):
                     self._effects.carry_out(self.decisions.reset(other, rank, now))
+        self._output.read_stderr(rank, lambda: self._bus.held)
         if self._bus.held:
-            # reports that are not taken give the rank no new credit, so the rank waits at its host
+            # what is not taken gives the rank no new credit, so the rank waits at its host
             self._postponed.add(rank)
         self._router.mark_ready(self._endpoint, lane)
         self._ends.on_report(rank, now)
@@ -277,9 +276,10 @@ class Job:
         current = self.decisions.is_current
         for exited in self._ends.take_complete(now, lambda end: current(end.rank, end.incarnation)):
             rank, incarnation, code, text = exited.rank, exited.incarnation, exited.code, exited.description
+            self._output.on_end(exited)
             if self.decisions.ended is None:
                 # of ranks that fail side by side, only the first one's traceback is shown
-                self._add_lines(rank, exited.traceback)
+                self._output.add_text(rank, exited.traceback.encode(errors="backslashreplace"))
             if exited.aborted:
                 actions = self.decisions.on_rank_aborted(rank, incarnation, code, text, exited.traceback)
                 self._effects.carry_out(actions)
@@ -292,14 +292,6 @@ class Job:
                     killed=exited.killed, code=code, text=text, now=now, traceback=exited.traceback,
                 )
             )  # fmt: skip
-
-    def _add_lines(self, rank: Rank, stderr: str) -> None:
-        for line in stderr.splitlines():
-            self._add_line(LogLine(rank, line, "stderr"))
-
-    def _add_line(self, line: LogLine) -> None:
-        self.log.add(line)
-        self._effects.show_line(line)
 
     # --- the end ------------------------------------------------------------------------------------------
 
@@ -322,5 +314,6 @@ class Job:
         self._router.stop_serving(self.id)
         self._router.detach(self._endpoint)
         self._endpoint.close()
+        self._output.say_what_was_lost()
         self._effects.finish(self.result)
         self._finished.set()

@@ -47,6 +47,9 @@ class RankContext:
         self._said: deque[Command] = deque()
         self._speak = Bell()
         self._ended = False
+        self._complaints: list[bytes] = []
+        """Text for standard error that nobody has read."""
+        self._complain, self._complained = Bell(), Bell()
         self._answer_to, self._answers = trio.open_memory_channel[bytes](_MAX_ANSWERS)
 
     async def send(self, rank: int, text: str | bytes) -> None:
@@ -65,6 +68,13 @@ class RankContext:
     async def log(self, text: str) -> None:
         """Log a line."""
         await self._say(LogText(_bytes(text)))
+
+    async def complain(self, text: str | bytes) -> None:
+        """Write to standard error, and wait until somebody has read that, as for room in a pipe."""
+        self._complaints.append(_bytes(text))
+        self._complain.ring()
+        while self._complaints:
+            await self._complained.wait()
 
     async def reset(self, rank: int) -> None:
         """Ask that another incarnation take over a rank."""
@@ -174,6 +184,7 @@ class FunctionProgram:
         finally:
             self._context._ended = True
             self._context._speak.ring()
+            self._context._complain.ring()
             self._ended.set()
 
     async def commands(self) -> list[Command]:
@@ -187,10 +198,17 @@ class FunctionProgram:
         context._said.clear()
         return said
 
-    async def errors(self) -> str:
+    async def errors(self) -> bytes:
         """See `Running.errors`."""
-        await self._ended.wait()
-        text, self._error = self._error, ""
+        context = self._context
+        while not context._complaints and not context._ended:
+            await context._complain.wait()
+        text = b"".join(context._complaints)
+        context._complaints.clear()
+        context._complained.ring()
+        if not text:
+            await self._ended.wait()
+            text, self._error = self._error.encode(errors="backslashreplace"), ""
         return text
 
     async def deliver(self, payload: bytes) -> None:

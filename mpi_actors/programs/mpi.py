@@ -9,10 +9,7 @@ import trio
 from ..process.exit import Exit
 from ..process.warden import Process
 from .channel import Channel
-from .lines import LineReader
-
-_MAX_ERROR_LINE = 16 * 1024
-"""Bytes after which a line of standard error is cut in two: it is read by people."""
+from .lines import MAX_ERROR_LINE, LineCutter, PipeReader, TextCutter
 
 
 class MpiProgram:
@@ -30,8 +27,8 @@ class MpiProgram:
         assert process.channel is not None
         self._process = process
         self._stdin = stdin
-        self._output = LineReader(process.stdout, max_line)
-        self._errors = LineReader(process.stderr, _MAX_ERROR_LINE, cut=True)
+        self._output = PipeReader(process.stdout, LineCutter(max_line))
+        self._errors = PipeReader(process.stderr, TextCutter(MAX_ERROR_LINE))
         self._finished = trio.Event()
         self.channel = Channel(process.channel)
         """The daemon's end of the channel."""
@@ -54,10 +51,9 @@ class MpiProgram:
             self._finished.set()
         return lines
 
-    async def errors(self) -> str:
-        """See `Running.errors`. A line that never ends is cut."""
-        lines = await self._errors.next() or self._errors.rest()
-        return "".join(line.decode(errors="replace") + "\n" for line in lines)
+    async def errors(self) -> bytes:
+        """See `Running.errors`."""
+        return b"".join(await self._errors.next() or self._errors.rest())
 
     async def settle(self) -> None:
         """See `ChannelTalk.settle`."""

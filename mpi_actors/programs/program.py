@@ -55,8 +55,9 @@ class Running(Protocol):
         """The process id."""
         ...
 
-    async def errors(self) -> str:
-        """Wait for the next lines that the program writes to standard error. An empty text is the end."""
+    async def errors(self) -> bytes:
+        """Wait for what the program writes next to standard error: whole lines, but for one that is very long
+        or the last. Empty bytes are the end."""
         ...
 
     async def wait(self) -> Exit:
@@ -94,9 +95,9 @@ class ChannelTalk(Running, Protocol):
         ...
 
     async def lines(self) -> list[bytes]:
-        """Wait for the next lines of standard output, one or more. An empty list is the end.
+        """Wait for the next lines of standard output, one or more, with their ends. An empty list is the end.
 
-        After `settle` the last line may lack its end.
+        Only what a program has written last before its own end, or before `settle`, may lack an end.
 
         Raises:
             LineTooLong: a line is longer than the limit.

@@ -8,11 +8,10 @@ from ..process.exit import Exit
 from ..process.warden import Process
 from ..wire.splitter import LineSplitter
 from ..wire.stdio import Command, encode_message, parse
+from .lines import MAX_ERROR_LINE, PipeReader, TextCutter
 
 _READ_SIZE = 256 * 1024
 """Bytes of one read of standard output: messages may be large, and large reads cost less for each byte."""
-_MAX_ERROR_TEXT = 16 * 1024
-"""Bytes after which a line of standard error is cut in two, and bytes of one read: people read it."""
 
 
 class StdioProgram:
@@ -28,7 +27,7 @@ class StdioProgram:
         self._process = process
         self._size = size
         self._splitter = LineSplitter(max_line)
-        self._error_tail = b""
+        self._errors = PipeReader(process.stderr, TextCutter(MAX_ERROR_LINE))
         self._ended = False
 
     @property
@@ -51,15 +50,9 @@ class StdioProgram:
                 return [parse(line, self._size) for line in lines]
         return []
 
-    async def errors(self) -> str:
-        """See `Running.errors`. A line that never ends is cut."""
-        while True:
-            data = await _read(self._process.stderr, _MAX_ERROR_TEXT)
-            text = self._error_tail + data
-            end = len(text) if not data or len(text) >= _MAX_ERROR_TEXT else text.rfind(b"\n") + 1
-            self._error_tail = text[end:]
-            if end or not data:
-                return text[:end].decode(errors="replace")
+    async def errors(self) -> bytes:
+        """See `Running.errors`."""
+        return b"".join(await self._errors.next() or self._errors.rest())
 
     async def deliver(self, payload: bytes) -> None:
         """See `StdioTalk.deliver`."""

@@ -17,7 +17,17 @@ from ..lanes import LaneBroker
 from ..lanes.news import FromPeer, HostNews, PeerGone
 from ..lanes.router import Router
 from ..programs.program import ProgramStarter
-from ..wire.messages import AskRank, ChoiceNoted, EndJob, Placed, RankRefused, RankState, StartRank, StopRank
+from ..wire.messages import (
+    AskRank,
+    ChoiceNoted,
+    EndJob,
+    Placed,
+    RankRefused,
+    RankState,
+    StartRank,
+    StderrTaken,
+    StopRank,
+)
 from .incarnation import AskState, RankActor, RankNews
 
 logger = logging.getLogger(__name__)
@@ -120,7 +130,7 @@ class Host:
                 await self._end(JobId(job))
             case AskRank(job, rank, question):
                 self._ask(JobId(job), rank, question, news.sender)
-            case ChoiceNoted(job, rank) as noted:
+            case ChoiceNoted(job, rank) | StderrTaken(job, rank) as noted:
                 hosted = self._hosted.get((JobId(job), rank))
                 if hosted is not None:
                     hosted.mailbox.post(noted)

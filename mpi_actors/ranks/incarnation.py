@@ -20,7 +20,16 @@ from ..lanes.router import Router
 from ..lanes.routes import Attachment
 from ..programs.program import ChannelTalk, Order, Program, ProgramStarter
 from ..replay.endpoint import Endpoint
-from ..wire.messages import MAX_LINE, ChoiceNoted, RankIsUp, RankPreparing, RankRefused, RankState, StartRank
+from ..wire.messages import (
+    MAX_LINE,
+    ChoiceNoted,
+    RankIsUp,
+    RankPreparing,
+    RankRefused,
+    RankState,
+    StartRank,
+    StderrTaken,
+)
 from .desk import Desk, Ending
 from .mpi import MpiConversation
 from .stdio import StdioConversation
@@ -48,7 +57,7 @@ class AskState:
     """The peer that gets the answer."""
 
 
-RankNews = AskState | ChoiceNoted
+RankNews = AskState | ChoiceNoted | StderrTaken
 """The messages that an incarnation takes."""
 
 
@@ -139,6 +148,7 @@ class RankActor:
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(self._take_news, mailbox)
                 nursery.start_soon(self._answer_questions)
+                nursery.start_soon(self._desk.send_errors)
                 await self._serve()
                 await trio.sleep_forever()
         finally:
@@ -169,6 +179,8 @@ class RankActor:
             return
         self._on_program_ended()
         if ending is not None:
+            with trio.move_on_after(self._flush):
+                await desk.errors_sent()
             desk.end(ending)
 
     def _begin(self, program: Program) -> ProgramConversation:
@@ -239,6 +251,8 @@ class RankActor:
                 case AskState() if len(self._asked) < _MAX_ASKED:
                     self._asked.add(news)
                     self._question_came.set()
+                case StderrTaken() if news.incarnation == self.order.incarnation:
+                    self._desk.on_stderr_taken(news)
                 case ChoiceNoted() if news.incarnation == self.order.incarnation:
                     if isinstance(self._conversation, MpiConversation):
                         self._conversation.on_choice_recorded()

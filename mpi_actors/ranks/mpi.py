@@ -78,6 +78,7 @@ class MpiConversation:
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(program.feed)
                 nursery.start_soon(program.channel.write)
+                nursery.start_soon(self._desk.watch, program)
                 async with trio.open_nursery() as readers:
                     for task in (self._read_errors, self._read_lines, self._read_channel):
                         readers.start_soon(task, readers)
@@ -114,7 +115,8 @@ class MpiConversation:
         self._post(ChannelMessage(ChannelKind.ASK, number=self._questions))
         with trio.move_on_after(_ANSWER_TIME):
             await self._answered.wait()
-        return self._answer or "computes: it makes no call of MPI that could answer"
+        answer = self._answer or "computes: it makes no call of MPI that could answer"
+        return answer + self._desk.unread()
 
     # --- what the program says ------------------------------------------------------------------------------
 
@@ -125,7 +127,9 @@ class MpiConversation:
         try:
             while lines := await self._program.lines():
                 for line in lines:
-                    self._desk.log(LogReport(line))
+                    ended = line.endswith(b"\n")
+                    self._desk.log(LogReport(line[:-1] if ended else line, ended))
+                await self._desk.room()
         except (LineTooLong, SendLogFull) as error:
             self._desk.break_off(error)
 
@@ -182,8 +186,10 @@ class MpiConversation:
 
     async def _conclude(self, ending: Ending) -> None:
         """Tell the coordinator the program's end after everything that the program wrote before."""
+        self._desk.on_program_ended()
         with trio.move_on_after(self._flush):
             await self._program.settle()
+            await self._desk.errors_sent()
         if self._desk.broken is None:
             self._desk.end(ending)
         self._on_ended()

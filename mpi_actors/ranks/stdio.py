@@ -34,11 +34,13 @@ class StdioConversation:
         program, desk = self._program, self._desk
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._feed)
+            nursery.start_soon(desk.watch, program)
             async with trio.open_nursery() as readers:
                 readers.start_soon(desk.read_errors, program)
                 try:
                     while commands := await program.commands():
                         self._obey(commands)
+                        await desk.room()
                 except (BadProgramLine, SendLogFull) as error:
                     desk.break_off(error)
                 exit = await program.wait()
@@ -63,7 +65,7 @@ class StdioConversation:
             seconds = trio.current_time() - self._since
             doing = f"waits for a message from rank {source}, for {seconds:.1f} s"
         await trio.lowlevel.checkpoint()
-        return f"{doing}; {self._desk.lanes()}"
+        return f"{doing}; {self._desk.lanes()}{self._desk.unread()}"
 
     def _obey(self, commands: list[Command]) -> None:
         endpoint = self._endpoint

@@ -15,6 +15,7 @@ From the bottom up:
 - `incoming`: the receiving half of a lane;
 - `outgoing`: the sending half of a lane;
 - `lane`: both halves, as frames;
+- `stderr`: standard error, which is counted but not numbered;
 - `endpoint`: all lanes of one incarnation, and the requests of its program.
 
 Choices that are not the program's own are recorded, so that a new incarnation chooses the same:

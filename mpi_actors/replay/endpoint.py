@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 
 from ..config import LaneLimits
-from ..errors import BadProgramLine
+from ..errors import BadProgramLine, LineTooLong
 from ..ids import COORDINATOR, Incarnation, JobId, JobRank, Rank
 from ..wire.frame import Frame
 from .lane import Lane
@@ -70,7 +70,12 @@ class Endpoint:
 
         Raises:
             SendLogFull: a limit of the log is reached.
+            LineTooLong: the message is longer than messages may be.
         """
+        if len(payload) > self._limits.message:
+            raise LineTooLong(
+                f"the program wrote a message of {len(payload)} bytes; the limit is {self._limits.message}"
+            )
         lane = self.lane(there)
         lane.send(payload)
         return lane

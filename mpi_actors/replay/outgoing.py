@@ -5,6 +5,8 @@ Of messages that the receiver has from an earlier incarnation, it sends the dige
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import attrs
 
 from ..wire.frame import MESSAGE_COST
@@ -56,6 +58,8 @@ class Outgoing(SentNumbers):
         """The position at which message `known` begins, by the receiver's count."""
         self.credit = 0
         """The position up to which the receiver has room, by the receiver's count."""
+        self.on_progress: Callable[[], None] | None = None
+        """Called whenever `backlog` has become less."""
 
     @property
     def count(self) -> int:
@@ -66,6 +70,11 @@ class Outgoing(SentNumbers):
     def unsent(self) -> int:
         """How many of them are not wholly sent to the receiver's present incarnation."""
         return len(self._stored) - self._cursor
+
+    @property
+    def backlog(self) -> int:
+        """Bytes of messages that are not wholly sent, with `MESSAGE_COST` for each."""
+        return self._starts[-1] - self._starts[self._cursor]
 
     @property
     def missing(self) -> int:
@@ -100,6 +109,8 @@ class Outgoing(SentNumbers):
         self.credit = max(self.credit, credit)
         self._cursor = min(self.known, self._sent)
         self._offset = 0
+        if self.on_progress is not None:
+            self.on_progress()
 
     def on_credit(self, credit: int) -> None:
         """The receiver has room up to position `credit`. A word that comes late takes nothing back."""
@@ -137,6 +148,8 @@ class Outgoing(SentNumbers):
         self._offset = 0
         self._sent = max(self._sent, self._cursor)
         self._reading = None
+        if self.on_progress is not None:
+            self.on_progress()
 
     def _payload(self, seq: int) -> bytes | memoryview:
         # a large message is sent in many pieces: read it from the spill file once

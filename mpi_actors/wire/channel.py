@@ -72,7 +72,7 @@ class ChannelMessage(NamedTuple):
 
         A text over `MAX_TEXT` keeps its end, where a traceback says what failed.
         """
-        text = self.text.encode(errors="replace")
+        text = self.text.encode(errors="backslashreplace")
         if len(text) > MAX_TEXT:
             text = text[-MAX_TEXT:].decode(errors="ignore").encode()
         return _LAYOUT.pack(self.kind, self.flag, self.rank, self.incarnation, self.number, len(text)) + text

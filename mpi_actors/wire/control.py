@@ -61,6 +61,8 @@ class LogEntry:
     rank: Rank
     text: str
     stream: str
+    ended: bool = True
+    """Whether the rank wrote the line's end."""
 
 
 @attrs.frozen(kw_only=True)

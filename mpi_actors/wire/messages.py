@@ -23,6 +23,8 @@ MAX_LINE = 4_096
 MAX_TEXT = 65_536
 """Characters of a longer text, such as one argument or the end of a standard error; also how many arguments
 a job may have. Several such texts fit into one control message."""
+MAX_STDERR = 16_384
+"""Bytes of standard error in one message: few enough that all ranks of a host may send one at once."""
 MAX_ADDRESS = 512
 """Characters of one address: more than any multiaddress with a relay in it has."""
 MAX_ADDRESSES = 32
@@ -250,6 +252,19 @@ class ChoiceNoted:
     incarnation: Number
 
 
+@_numbered(29)
+@attrs.frozen
+class StderrTaken:
+    """The coordinator has taken the first `taken` bytes of an incarnation's standard error: more may come."""
+
+    job: JobName
+    rank: RankNumber
+    incarnation: Number
+    taken: Count
+    again: Count | None = None
+    """Bytes were lost on the way: send those from this offset on again."""
+
+
 # --- host to coordinator ----------------------------------------------------------------------------------
 
 
@@ -302,6 +317,8 @@ class RankExited:
     """The traceback of the exception that ended the program, if the host knows it."""
     aborted: bool = False
     """Whether the program ended the whole job with this code."""
+    errors: Count = 0
+    """Bytes that it had written to standard error; the last ones may still be on their way."""
 
 
 @_numbered(43)
@@ -320,12 +337,15 @@ class RankBroke:
 @_numbered(44)
 @attrs.frozen
 class RankStderr:
-    """What a program wrote to standard error. It has no numbers: a new incarnation's text is shown again."""
+    """What a program wrote to standard error; `StderrTaken` answers. A new incarnation's is shown again."""
 
     job: JobName
     rank: RankNumber
     incarnation: Number
-    text: Text
+    offset: Count
+    """How many bytes this incarnation wrote before these."""
+    data: Annotated[bytes, msgspec.Meta(max_length=MAX_STDERR)]
+    """Empty if the host only asks what has arrived."""
 
 
 @_numbered(45)
@@ -366,11 +386,11 @@ class RankChose:
 
 ControlMessage = (
     Capacity | Hello | Accepted | Goodbye | Ping | Pong | KnownPeers | Stock
-    | StartRank | Placed | StopRank | EndJob | AskRank | ChoiceNoted
+    | StartRank | Placed | StopRank | EndJob | AskRank | ChoiceNoted | StderrTaken
     | RankIsUp | RankRefused | RankExited | RankBroke | RankStderr | RankState | RankPreparing | RankChose
 )  # fmt: skip
 
-ToHost = StartRank | Placed | StopRank | EndJob | AskRank | ChoiceNoted
+ToHost = StartRank | Placed | StopRank | EndJob | AskRank | ChoiceNoted | StderrTaken
 """What a coordinator sends to a host."""
 
 ToCoordinator = (

@@ -14,9 +14,12 @@ from ..ids import Rank
 
 @attrs.frozen
 class LogReport:
-    """The program logged a line."""
+    """The program logged a line, or wrote one to standard output."""
 
     text: bytes
+    """The line, without its end."""
+    ended: bool = True
+    """Whether it had an end: the last line of a program may lack it."""
 
 
 @attrs.frozen
@@ -35,8 +38,8 @@ _MAX_RESET = 11
 def encode_report(report: Report) -> bytes:
     """Return a report as the payload of a lane's message."""
     match report:
-        case LogReport(text):
-            return b"L" + text
+        case LogReport(text, ended):
+            return (b"L" if ended else b"H") + text
         case ResetReport(rank):
             return b"R%d" % rank
 
@@ -47,8 +50,8 @@ def decode_report(payload: bytes) -> Report:
     Raises:
         BadFrame: the payload is not a report.
     """
-    if payload[:1] == b"L":
-        return LogReport(payload[1:])
+    if payload[:1] in (b"L", b"H"):
+        return LogReport(payload[1:], payload[:1] == b"L")
     if payload[:1] == b"R" and len(payload) <= _MAX_RESET and payload[1:].isdigit():
         return ResetReport(int(payload[1:]))
     raise BadFrame(f"a report that begins with {payload[:16]!r}")

@@ -10,6 +10,7 @@ import pytest
 
 from mpi_actors.coordination.ends import PendingEnds
 from mpi_actors.ids import JobId
+from mpi_actors.replay.stderr import StderrReceiver
 from mpi_actors.wire.messages import RankExited
 
 PATIENCE = 5.0
@@ -23,10 +24,11 @@ class Reports:
     queued: int = 0
 
 
-def ends_of(reports: Reports) -> PendingEnds:
-    """Return ends that all look at the same reports."""
+def ends_of(reports: Reports, errors: StderrReceiver | None = None) -> PendingEnds:
+    """Return ends that all look at the same reports and the same standard error."""
     incoming: Any = lambda rank: reports  # noqa: E731
-    return PendingEnds(incoming, PATIENCE)
+    stderr = errors or StderrReceiver()
+    return PendingEnds(incoming, lambda rank, incarnation: stderr, PATIENCE)
 
 
 def exited(code: int = 0, reports: int = 2, **changes: bool) -> RankExited:
@@ -78,6 +80,20 @@ def test_a_failed_rank_waits_only_while_reports_come(aborted: bool) -> None:
     assert ends.take_complete(100.0, always) == []
     reports.queued = 0
     assert ends.take_complete(8.0, always) == [end]
+
+
+def test_an_end_waits_for_standard_error() -> None:
+    """Until it was shown if it has come, and for as long as more comes if the rank has failed."""
+    errors = StderrReceiver()
+    ends = ends_of(Reports(expected=2), errors)
+    end = attrs.evolve(exited(1), errors=3)
+    ends.on_rank_exited(end, 0.0)
+    assert ends.take_complete(0.0, always) == []
+    errors.receive(0, b"oh\n")
+    assert ends.next_deadline() == math.inf
+    assert ends.take_complete(100.0, always) == []
+    errors.take()
+    assert ends.take_complete(0.0, always) == [end]
 
 
 def test_a_rank_that_ended_well_waits_for_ever() -> None:

@@ -234,7 +234,7 @@ FORGERIES = {
     "refused": tells_of_a_rank(lambda job: RankRefused(job, 1, 0, "no")),
     "broke": tells_of_a_rank(lambda job: RankBroke(job, 1, 0, "ReplayDivergence", "no")),
     "preparing": tells_of_a_rank(lambda job: RankPreparing(job, 1, 0, "installing")),
-    "stderr": tells_of_a_rank(lambda job: RankStderr(job, 1, 0, "no")),
+    "stderr": tells_of_a_rank(lambda job: RankStderr(job, 1, 0, 0, b"no")),
     "start": gives_an_order(lambda job: StartRank(job, 1, 1, 3, "idle", (), ())),
     "placed": gives_an_order(lambda job: Placed(job, Placement(0, 9, "stranger"))),
     "stop": gives_an_order(lambda job: StopRank(job, 1, 0)),

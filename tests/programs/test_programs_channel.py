@@ -1,4 +1,4 @@
-"""The daemon's end of a rank's channel, and lines read from pipes."""
+"""The daemon's end of a rank's channel."""
 
 from __future__ import annotations
 
@@ -10,9 +10,8 @@ from collections.abc import Iterator
 import pytest
 import trio
 
-from mpi_actors.errors import BadMessage, LineTooLong, ProtocolError
+from mpi_actors.errors import BadMessage, ProtocolError
 from mpi_actors.programs.channel import MAX_WAITING, Channel
-from mpi_actors.programs.lines import LineReader
 from mpi_actors.wire.channel import HEADER_SIZE, ChannelDecoder, ChannelKind, ChannelMessage
 
 LANE, PLACED, COMPANY = ChannelKind.LANE, ChannelKind.PLACED, ChannelKind.COMPANY
@@ -142,64 +141,3 @@ async def test_nonsense_is_a_protocol_error(ends: Ends) -> None:
         await channel.receive()
     far.shutdown(socket.SHUT_WR)
     assert await channel.receive() == []
-
-
-# --- lines --------------------------------------------------------------------------------------------------
-
-
-class Pipe:
-    """A pipe whose lines are read."""
-
-    def __init__(self, limit: int = 100, *, cut: bool = False) -> None:
-        reading, self.writing = os.pipe()
-        self.stream = trio.lowlevel.FdStream(reading)
-        self.reader = LineReader(self.stream, limit, cut=cut)
-        self.lines: list[bytes] = []
-
-    async def run(self) -> None:
-        while lines := await self.reader.next():
-            self.lines += lines
-
-    def close(self) -> None:
-        os.close(self.writing)
-        self.stream.close()
-
-
-async def test_settle_waits_for_all_that_was_written(nursery: trio.Nursery) -> None:
-    """`next` returns whole lines, and at last the beginning of one; afterwards reading goes on."""
-    pipe = Pipe()
-    nursery.start_soon(pipe.run)
-    for _ in range(3):
-        os.write(pipe.writing, b"one\ntwo\nthr")
-        await pipe.reader.settle()
-        assert pipe.lines == [b"one", b"two", b"thr"]
-        pipe.lines.clear()
-    await pipe.reader.settle()
-    assert pipe.lines == []
-    nursery.cancel_scope.cancel()
-    pipe.close()
-
-
-async def test_settle_at_the_end_is_over_at_once() -> None:
-    """The last line without an end stays for the caller, who knows how the program ended."""
-    pipe = Pipe()
-    os.write(pipe.writing, b"one\ntwo")
-    os.close(pipe.writing)
-    await pipe.run()
-    assert pipe.lines == [b"one"]
-    await pipe.reader.settle()
-    assert (pipe.reader.pending, pipe.reader.rest(), pipe.reader.pending) == (3, [b"two"], 0)
-    pipe.stream.close()
-
-
-async def test_long_lines_are_an_error_or_cut() -> None:
-    """The caller of the reader chooses."""
-    pipe = Pipe(10)
-    os.write(pipe.writing, b"x" * 11)
-    with pytest.raises(LineTooLong):
-        await pipe.reader.next()
-    pipe.close()
-    pipe = Pipe(10, cut=True)
-    os.write(pipe.writing, b"x" * 11)
-    assert await pipe.reader.next() == [b"x" * 11]
-    pipe.close()

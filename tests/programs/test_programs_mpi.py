@@ -84,7 +84,7 @@ class Output:
 
     program: ChannelTalk
     lines: list[bytes] = attrs.field(factory=list)
-    errors: str = ""
+    errors: bytes = b""
 
     async def run(self) -> None:
         async with trio.open_nursery() as nursery:
@@ -145,7 +145,7 @@ async def test_what_a_script_is_given(warden: Warden, nursery: trio.Nursery, tmp
         nursery.start_soon(output.run)
         await ended(program)
         await program.settle()
-        said = dict(line.decode().partition(" ")[::2] for line in output.lines)
+        said = dict(line.decode().rstrip("\n").partition(" ")[::2] for line in output.lines)
         assert said["MPI_ACTORS_CHANNEL"] == str(CHANNEL)
         assert said["MPI_ACTORS_SEED"] == said["PYTHONHASHSEED"] == str(order.seed)
         assert [said[f"MPI_ACTORS_{name}"] for name in ("JOB", "RANK", "SIZE", "INCARNATION")] == [
@@ -166,8 +166,8 @@ async def test_input_and_output(warden: Warden, nursery: trio.Nursery, tmp_path:
         nursery.start_soon(output.run)
         await ended(program)
         await program.settle()
-        assert output.lines == [b"one", b"two"] * 100_000
-        assert output.errors == "err two\n"
+        assert b"".join(output.lines) == (b"one\ntwo\n" * 100_000)[:-1]
+        assert output.errors == b"err two"
 
 
 async def test_input_is_for_rank_0(warden: Warden, nursery: trio.Nursery, tmp_path: Path) -> None:
@@ -179,7 +179,7 @@ async def test_input_is_for_rank_0(warden: Warden, nursery: trio.Nursery, tmp_pa
         assert (await program.wait()).code == 1, "there is no last line"
 
 
-@pytest.mark.parametrize(("role", "lines"), [("half", [b"whole"]), ("silent", [b"whole", b"hal"])])
+@pytest.mark.parametrize(("role", "lines"), [("half", [b"whole\n"]), ("silent", [b"whole\n", b"hal"])])
 async def test_half_a_line_of_a_killed_program_is_dropped(
     warden: Warden, nursery: trio.Nursery, tmp_path: Path, role: str, lines: list[bytes]
 ) -> None:
@@ -207,7 +207,7 @@ async def test_interpreters_say_that_they_speak_mpi(warden: Warden, tmp_path: Pa
     with trio.fail_after(DEADLINE):
         async with starter.start(order) as program:
             assert isinstance(program, ChannelTalk)
-            assert await program.lines() == [b"hello"]
+            assert await program.lines() == [b"hello\n"]
         (store / "mpi-actors.toml").write_text('protocol = "smoke"')
         with pytest.raises(BadManifest):
             async with starter.start(order):

@@ -172,8 +172,9 @@ async def test_a_long_last_word_arrives_in_parts(autojump_clock: MockClock) -> N
         await scene.order(attrs.evolve(START, program="loud"))
         exited = await scene.link.hear(RankExited)
         assert (exited.code, exited.killed) == (1, False)
-        text = "".join(told.text for told in scene.link.heard if isinstance(told, RankStderr))
-        assert text.count("é") == 300_000
+        text = b"".join(told.data for told in scene.link.heard if isinstance(told, RankStderr))
+        assert text.decode().count("é") == 300_000
+        assert exited.errors == len(text)
         await scene.link.hear(Pong)
 
 

@@ -115,8 +115,8 @@ class PuppetProgram:
     _exit: Exit = attrs.field(default=Exit(signal=9))
 
     def write(self, line: bytes) -> None:
-        """The puppet writes a line."""
-        self._lines.append(line)
+        """The puppet writes a line, given without its end."""
+        self._lines.append(line + b"\n")
         self._bell.ring()
 
     async def run(self, puppet: Puppet, sock: socket.socket) -> None:
@@ -150,10 +150,10 @@ class PuppetProgram:
     async def feed(self) -> None:
         """Read nothing."""
 
-    async def errors(self) -> str:
+    async def errors(self) -> bytes:
         """Write nothing to standard error."""
         await self._ended.wait()
-        return ""
+        return b""
 
     async def wait(self) -> Exit:
         """See `Running.wait`."""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Collection, Mapping
-from typing import Annotated, Any, get_args, get_origin, get_type_hints
+from types import NoneType, UnionType
+from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
 
 import attrs
 import msgspec
@@ -116,5 +117,8 @@ def _of_type(hint: Any) -> SearchStrategy[Any]:
         return st.binary(min_size=8, max_size=8).map(bytes.hex)
     if inner is str:
         return st.text(st.characters(codec="utf-8"), max_size=min(limits.max_length, 40))
+    if get_origin(inner) in (UnionType, Union):
+        some = [each for each in get_args(inner) if each is not NoneType]
+        return st.none() | st.one_of([_of_type(each) for each in some])
     assert get_origin(inner) is tuple, f"no strategy for {hint}"
     return st.lists(_of_type(get_args(inner)[0]), max_size=3).map(tuple)

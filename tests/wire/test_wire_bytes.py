@@ -29,6 +29,7 @@ from mpi_actors.wire.messages import (
     Placement,
     RankExited,
     RankStderr,
+    StderrTaken,
 )
 from mpi_actors.wire.preamble import Preamble, StreamKind
 
@@ -143,7 +144,7 @@ MESSAGES: list[tuple[ControlMessage, str]] = [
     (
         RankExited(JOB, 0, 1, False, 130, 5, "lost", "é\n"),
         f"""
-        71000000 2a00  8a
+        79000000 2a00  8b
         {JOB_FIELD}
         a4 72616e6b 00  # rank
         ab 696e6361726e6174696f6e 01  # incarnation
@@ -154,16 +155,29 @@ MESSAGES: list[tuple[ControlMessage, str]] = [
         a6 737464657272 a3 c3a90a  # stderr
         a9 7472616365 6261636b a0  # traceback
         a7 61626f72746564 c2  # aborted
+        a6 6572726f7273 00  # errors
         """,
     ),
     (
-        RankStderr(JOB, 0, 1, "a" * 65_536),
+        RankStderr(JOB, 0, 1, 7, b"a" * 16_384),
         f"""
-        33000100 2c00  84
+        39400000 2c00  85
         {JOB_FIELD}
         a4 72616e6b 00  # rank
         ab 696e6361726e6174696f6e 01  # incarnation
-        a4 74657874 db 00010000 {"61" * 65_536}  # text
+        a6 6f6666736574 07  # offset
+        a4 64617461 c5 4000 {"61" * 16_384}  # data
+        """,
+    ),
+    (
+        StderrTaken(JOB, 3, 1, 70_000, 5),
+        f"""
+        3b000000 1d00  85
+        {JOB_FIELD}
+        a4 72616e6b 03  # rank
+        ab 696e6361726e6174696f6e 01  # incarnation
+        a5 74616b656e ce 00011170  # taken
+        a5 616761696e 05  # again
         """,
     ),
 ]
@@ -258,7 +272,8 @@ def test_control_error() -> None:
 def test_event() -> None:
     """An event is an object in JSON with the time, its name and its fields; files of events have the same."""
     known = (
-        '{"time": 1.5, "event": "log", "job": "0123456789abcdef", "rank": 0, "text": "hi", "stream": "log"}'
+        '{"time": 1.5, "event": "log", "job": "0123456789abcdef", "rank": 0, "text": "hi", "stream": "log", '
+        '"ended": true}'
     )
     event = Log(job=JOB, rank=0, text="hi")
     assert to_json(event, 1.5) == known

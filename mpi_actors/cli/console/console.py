@@ -11,7 +11,7 @@ from ..._version import __version__
 from ...content.store.backend import ContentBackend
 from ...daemon.real import RealDaemon
 from ...errors import MpiActorsError, UsageError
-from ...events import Event, JobStarted, Log
+from ...events import Event, JobStarted
 from ...ids import JobId
 from ...jobs.job import Job
 from .. import exit_codes
@@ -76,8 +76,7 @@ class Console:
         shown = show(event, several=self.interactive and self._several())
         if shown is None or (self._quiet and shown.kind is TextKind.NEWS):
             return
-        droppable = isinstance(event, Log) and event.stream == "stderr"
-        self.outbox.put(shown.text, error=shown.kind.is_error, droppable=droppable)
+        self.outbox.put(shown.text, error=shown.kind.is_error)
 
     def greet(self) -> None:
         """Say who this peer is, and with which flags others can join it."""

@@ -77,4 +77,4 @@ class EventLog:
 
 
 def _line(event: Event, when: float) -> bytes:
-    return to_json(event, when).encode(errors="replace") + b"\n"
+    return to_json(event, when).encode() + b"\n"

@@ -12,7 +12,8 @@ from ...actors import Bell
 from ...events import BoundedOutbox, EventBus
 
 HOLD_AT = 4 * 1024 * 1024
-"""Characters of waiting texts from which the outbox holds the event bus: jobs then take no more log lines."""
+"""Characters of waiting texts from which the outbox holds the event bus: jobs then take no more of what ranks
+write."""
 FREE_AT = 256 * 1024
 """Characters of waiting texts down to which it holds the bus: far less, so that jobs do not stop and go."""
 _BATCH = 64 * 1024
@@ -36,19 +37,17 @@ class Outbox:
     """Texts that wait to be shown.
 
     A person who reads slowly, or has stopped the terminal, does not stop the daemon: the outbox holds the
-    event bus meanwhile, and drops and counts what programs write to standard error.
+    event bus meanwhile, so that programs wait with what they write.
     """
 
     def __init__(self, bus: EventBus) -> None:
-        self._waiting: BoundedOutbox[OutputPiece] = BoundedOutbox(
-            bus, hold_at=HOLD_AT, free_at=FREE_AT, on_dropped=self._on_dropped
-        )
+        self._waiting: BoundedOutbox[OutputPiece] = BoundedOutbox(bus, hold_at=HOLD_AT, free_at=FREE_AT)
         self._busy = False
         self._changed = Bell()
 
-    def put(self, text: str, *, error: bool = False, droppable: bool = False) -> None:
-        """Show a text and an end of line after it. A `droppable` text is dropped while the bus is held."""
-        self._waiting.put(OutputPiece(text + "\n", error), len(text) + 1, droppable=droppable)
+    def put(self, text: str, *, error: bool = False) -> None:
+        """Show a text and an end of line after it."""
+        self._waiting.put(OutputPiece(text + "\n", error), len(text) + 1)
         self._changed.ring()
 
     async def pump(self, write: Write) -> None:
@@ -79,6 +78,3 @@ class Outbox:
             self._busy = False
             self._waiting.written()
             self._changed.ring()
-
-    def _on_dropped(self, count: int) -> None:
-        self.put(f"{count} lines of standard error, shown too slowly, were dropped", error=True)

@@ -34,7 +34,15 @@ def write_pieces(pieces: Iterable[OutputPiece]) -> None:
         text = "".join(piece.text for piece in group)
         if os.isatty(fd):
             text = printable(text)
-        write_all(fd, text.encode(errors="replace"))
+        write_all(fd, encoded(text))
+
+
+def encoded(text: str) -> bytes:
+    """Return a text as bytes: UTF-8, and the bytes for which `surrogateescape` has put surrogates."""
+    try:
+        return text.encode(errors="surrogateescape")
+    except UnicodeEncodeError:  # other surrogates, which come from nowhere but JSON
+        return text.encode(errors="replace")
 
 
 async def write_from_trio(fd: int, data: bytes) -> None:

@@ -1,7 +1,8 @@
-"""What `run` shows of a job: whole lines, in order, as fast as somebody reads them."""
+"""What `run` shows of a job: the bytes that ranks write, in order, as fast as somebody reads them."""
 
 from __future__ import annotations
 
+import os
 from collections import deque
 from pathlib import Path
 from types import TracebackType
@@ -13,42 +14,79 @@ from ...events import STDERR_FOLLOWS, Event, Log, Notice, PeerLost, RankLost, Ra
 from ...ids import Rank
 from ...process.descriptors import write_all
 from ..output.eventlog import EventLog
-from ..output.streams import write_from_trio
+from ..output.streams import STDERR, STDOUT, encoded, write_from_trio
 from ..text.show import describe
 
+OURS = -1
+"""In place of a rank: the text is not of a rank, but of `run` itself."""
 _REMEMBERED_LINES = 40
 """Lines of each rank's standard error to remember, so that a failure does not repeat them: as many as a
 reason quotes."""
+_REMEMBERED_TEXT = 65_536
+"""Characters to remember of one line: more than a reason holds in all."""
 
 
 class Terminal:
-    """Standard output and standard error, by lines.
+    """Standard output and standard error.
+
+    A line that one rank has begun and not ended is ended before another writer's text, so that texts of two
+    are never on one line. Nothing else is added to what ranks write.
 
     Writes bypass Python's buffers: a thread that is stuck in a write would hold these when Python ends.
     """
 
-    async def write(self, number: int, text: str) -> None:
-        """Write whole lines, and wait for the reader. When cancelled, a part may be written.
+    def __init__(self) -> None:
+        self._open: dict[int, int] = {}
+        """Who has begun a line and not ended it, by descriptor."""
+        self._same: bool | None = None
+
+    async def write(self, number: int, text: str, writer: int = OURS) -> None:
+        """Write text, and wait for the reader. When cancelled, a part may be written.
 
         Args:
             number: the descriptor.
-            text: the lines.
+            text: the text.
+            writer: the rank that wrote it, or `OURS`.
 
         Raises:
             OSError: standard output cannot be written. An error of standard error is ignored.
         """
         try:
-            await write_from_trio(number, text.encode(errors="surrogateescape"))
+            await write_from_trio(number, encoded(self._begun(number, text, writer)))
         except OSError:
-            if number != 2:
+            if number != STDERR:
                 raise
+
+    def is_open(self, number: int, writer: int) -> bool:
+        """Return whether this writer has begun a line and not ended it."""
+        return self._open.get(self._place(number)) == writer
 
     def say(self, line: str) -> None:
         """Write one line to standard error. This blocks; errors are ignored."""
         try:
-            write_all(2, f"{line}\n".encode(errors="surrogateescape"))
+            write_all(STDERR, encoded(self._begun(STDERR, f"{line}\n", OURS)))
         except OSError:
             return
+
+    def _begun(self, number: int, text: str, writer: int) -> str:
+        """Return the text, after the end of another writer's line if one is open."""
+        place = self._place(number)
+        if self._open.get(place, writer) != writer:
+            text = f"\n{text}"
+        if text.endswith("\n"):
+            self._open.pop(place, None)
+        elif text:
+            self._open[place] = writer
+        return text
+
+    def _place(self, number: int) -> int:
+        """Return the descriptor, but the same for both where both are one terminal, pipe or file."""
+        if self._same is None:
+            try:
+                self._same = os.path.sameopenfile(STDOUT, STDERR)
+            except OSError:  # one of them is closed
+                self._same = False
+        return STDOUT if self._same else number
 
 
 class Output:
@@ -73,6 +111,8 @@ class Output:
         self._log: EventLog | None = None
         self._writing = trio.Lock()
         self._stderr: dict[Rank, deque[str]] = {}
+        self._unended: set[Rank] = set()
+        """Ranks whose last line of standard error has no end so far."""
 
     async def __aenter__(self) -> Output:
         if self._path is not None:
@@ -113,21 +153,37 @@ class Output:
 
     async def _show_line(self, line: Log) -> None:
         if line.stream == "stderr":
-            self._stderr.setdefault(line.rank, deque(maxlen=_REMEMBERED_LINES)).append(line.text)
+            self._remember(line)
         if self._mpi:
             number, marked = (2 if line.stream == "stderr" else 1), self._prefix
         else:
             number = 1 if line.rank == 0 and line.stream == "log" else 2
             marked = self._prefix or number == 2
-        await self._terminal.write(number, f"[{line.rank}] {line.text}\n" if marked else f"{line.text}\n")
+        text = f"{line.text}\n" if line.ended else line.text
+        if marked and not self._terminal.is_open(number, line.rank):
+            text = f"[{line.rank}] {text}"
+        await self._terminal.write(number, text, line.rank)
+
+    def _remember(self, line: Log) -> None:
+        lines = self._stderr.setdefault(line.rank, deque(maxlen=_REMEMBERED_LINES))
+        text = _legible(line.text)
+        if line.rank in self._unended:
+            text = (lines.pop() + text)[-_REMEMBERED_TEXT:]
+        lines.append(text)
+        (self._unended.discard if line.ended else self._unended.add)(line.rank)
 
     async def conclude(self, result: JobResult) -> None:
         """Say why a job failed, with the end of its standard error unless that was shown already."""
         if result.ok:
             return
         reason, _, said = result.reason.partition(STDERR_FOLLOWS)
-        lines = said.splitlines()
+        lines = said.rstrip("\n").split("\n") if said else []
         shown = any(list(seen)[-len(lines) :] == lines for seen in self._stderr.values())
         if lines and not shown:
             await self._terminal.write(2, said.rstrip("\n") + "\n")
         await self._terminal.write(2, f"mpi-actors: job failed: {reason}\n")
+
+
+def _legible(text: str) -> str:
+    """Return a text as a host quotes it in a reason, without bytes that are not UTF-8."""
+    return encoded(text).decode(errors="replace")

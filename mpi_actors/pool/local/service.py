@@ -20,7 +20,7 @@ from ...actors import Bell, ChildSpec, Mailbox, Restart
 from ...daemon.real import RealDaemon
 from ...daemon.tree import Daemon
 from ...errors import BadProgramLine, MpiActorsError, ProtocolError, UsageError
-from ...events import BoundedOutbox, Event, EventBus, Log, Notice, PeerJoined, to_json
+from ...events import BoundedOutbox, Event, EventBus, Log, PeerJoined, to_json
 from ...jobs.job import Job
 from ...wire.control import (
     MAX_LOGS,
@@ -72,15 +72,14 @@ class EventOutbox:
 
     def __init__(self, bus: EventBus) -> None:
         self._waiting: BoundedOutbox[tuple[float, Event]] = BoundedOutbox(
-            bus, hold_at=_HOLD_BYTES, free_at=_FREE_BYTES, on_dropped=self._on_dropped
+            bus, hold_at=_HOLD_BYTES, free_at=_FREE_BYTES
         )
         self._changed = Bell()
 
     def put(self, event: Event) -> None:
         """Add an event that happens now."""
         size = _EVENT_BYTES + (len(event.text) if isinstance(event, Log) else 0)
-        droppable = isinstance(event, Log) and event.stream == "stderr"
-        self._waiting.put((time.time(), event), size, droppable=droppable)
+        self._waiting.put((time.time(), event), size)
         self._changed.ring()
 
     async def take(self) -> bytes:
@@ -89,16 +88,11 @@ class EventOutbox:
             await self._changed.wait()
         events = self._waiting.take(_BATCH_BYTES)
         self._waiting.written()
-        return b"".join(
-            to_json(event, stamp).encode(errors="surrogatepass") + b"\n" for stamp, event in events
-        )
+        return b"".join(to_json(event, stamp).encode() + b"\n" for stamp, event in events)
 
     def close(self) -> None:
         """Drop all events, and free the bus: nobody reads any more."""
         self._waiting.clear()
-
-    def _on_dropped(self, count: int) -> None:
-        self.put(Notice(text=f"{count} lines of standard error, read too slowly, were dropped"))
 
 
 class ControlService:
@@ -243,7 +237,7 @@ def job_log(job: Job) -> LogTail:
         room -= len(line.text)
         if room < 0:
             break
-        lines.appendleft(LogEntry(rank=line.rank, text=line.text, stream=line.stream))
+        lines.appendleft(LogEntry(rank=line.rank, text=line.text, stream=line.stream, ended=line.ended))
     return LogTail(lines=tuple(lines), dropped=job.log.dropped + len(job.log) - len(lines))
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import trio
 
-from mpi_actors.cli.run.output import Output, Terminal
+from mpi_actors.cli.run.output import OURS, Output, Terminal
 from mpi_actors.coordination.result import JobResult
 from mpi_actors.errors import UsageError
 from mpi_actors.events import Event, JobFinished, Log, RankLost, RankStarted
@@ -20,11 +20,13 @@ class Paper(Terminal):
     """A terminal that keeps what is written."""
 
     def __init__(self) -> None:
+        super().__init__()
+        self._same = False
         self.text = {1: "", 2: ""}
 
-    async def write(self, number: int, text: str) -> None:
+    async def write(self, number: int, text: str, writer: int = OURS) -> None:
         await trio.lowlevel.checkpoint()
-        self.text[number] += text
+        self.text[number] += self._begun(number, text, writer)
 
 
 def line(rank: int, text: str, stream: str = "log") -> Event:
