@@ -285,7 +285,7 @@ class PoolNotReady(MpiActorsError):
 
 
 class UnsupportedFault(UsageError):
-    """Real daemons cannot suffer that fault. Use a pool in memory."""
+    """That daemon was not opened for tests, so nobody may disturb it. Use a pool of `open_pool`."""
 
 
 # --- the console ------------------------------------------------------------------------------------------

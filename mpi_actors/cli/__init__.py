@@ -8,6 +8,7 @@
 - `console`: a daemon with a prompt, or with lines from a pipe;
 - `content`: commands on content and on a peer's interpreters;
 - `run`: the command `run`, which makes a pool for one program;
+- `chaos`: the command `chaos`, which runs a program while processes and peers are lost;
 - `demo`: the command `demo`, which kills a peer in the middle of a job;
 - `main`: the command `mpi-actors`: which of them the command line names.
 """

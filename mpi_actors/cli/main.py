@@ -13,6 +13,7 @@ from . import exit_codes
 from .arguments.parse import (
     Arguments,
     BenchArguments,
+    ChaosArguments,
     ConsoleOptions,
     DemoArguments,
     RunArguments,
@@ -53,6 +54,10 @@ def _dispatch(arguments: Arguments) -> int:
             from .run.launch import run
 
             return run(arguments)
+        case ChaosArguments():
+            from .chaos.command import chaos
+
+            return chaos(arguments)
         case DemoArguments(json):
             from .demo.demo import demo
 

@@ -26,9 +26,11 @@ from ..depot.sources.source import InterpreterSource
 from ..errors import BadStore, MpiActorsError
 from ..events import Notice
 from ..net.addresses import parse_listen
+from ..net.breakable import BreakableTransport, Obstacles
 from ..net.libp2p.identity import load_or_create
 from ..net.libp2p.transport import Libp2pTransport
 from ..net.mdns.discovery import MdnsDiscovery
+from ..net.transport import Transport
 from ..process.limits import lift_open_files
 from ..process.removal import remove
 from ..process.warden import Warden
@@ -83,6 +85,8 @@ class DaemonOptions:
     """Limits and timing."""
     pool: str | None = None
     """The pool's name; None for that of the store."""
+    breakable: bool = False
+    """Whether the daemon's launcher may cut it off from peers, and slow its links: for tests."""
 
 
 class RealDaemon:
@@ -135,7 +139,12 @@ class RealDaemon:
             scripts=self.scripts.programs,
             inputs=self.inputs.readers,
         )
-        transport = Libp2pTransport(key_pair, options.listen)
+        transport: Transport = Libp2pTransport(key_pair, options.listen)
+        self.obstacles: Obstacles | None = None
+        """What stands in the way of bytes to other peers, if a test may put something there."""
+        if options.breakable:
+            self.obstacles = Obstacles()
+            transport = BreakableTransport(transport, self.obstacles)
         self.daemon = Daemon(
             transport=transport,
             starter=starter,

@@ -11,8 +11,8 @@ import trio
 
 from ..actors import Bell
 from ..ids import Rank
-from .plan import CutOff, Fault, FaultPlan, FreezePeer, KillPeer, KillProcess, Partition
-from .runner import FaultRunner, Heal, Relief, Thaw
+from .plan import CutOff, DropLane, Fault, FaultPlan, FreezePeer, KillPeer, KillProcess, Partition, SlowLink
+from .runner import FaultRunner, Hasten, Heal, Relief, Thaw
 
 
 class FaultTarget(Protocol):
@@ -36,6 +36,12 @@ class FaultTarget(Protocol):
     async def heal(self, i: int, j: int) -> None:
         """Let bytes pass between the `i`-th and the `j`-th peer again."""
 
+    async def slow(self, i: int, j: int, delay: float) -> None:
+        """Let what the two peers send each other take `delay` seconds longer; 0 ends that."""
+
+    async def drop_lane(self, rank: Rank, other: Rank) -> None:
+        """End the connection between the processes of two ranks; they get another one."""
+
 
 async def apply(step: Fault | Relief, target: FaultTarget) -> None:
     """Carry out one step that a `FaultRunner` returned."""
@@ -51,6 +57,12 @@ async def apply(step: Fault | Relief, target: FaultTarget) -> None:
         case Partition():
             for a, b in step.pairs:
                 await target.cut(a, b)
+        case SlowLink():
+            await target.slow(step.a, step.b, step.delay)
+        case DropLane():
+            await target.drop_lane(step.rank, step.other)
+        case Hasten():
+            await target.slow(step.a, step.b, 0.0)
         case Thaw():
             await target.thaw_peer(step.peer)
         case Heal():
@@ -71,9 +83,19 @@ class FaultDriver:
 
     def note_event(self, kind: str) -> None:
         """Count one event. `run` carries out what it triggers, as soon as that task gets its turn."""
-        started = self._runner.note_event(kind, trio.current_time() - self._began)
-        if started:
-            self._triggered += started
+        self._start(self._runner.note_event(kind, trio.current_time() - self._began))
+
+    def note_count(self, kind: str, count: int) -> None:
+        """Note that `count` events of a kind have happened in all; else as `note_event`."""
+        self._start(self._runner.note_count(kind, count, trio.current_time() - self._began))
+
+    def waits_for(self) -> set[str]:
+        """Return the kinds of event for which faults still wait."""
+        return self._runner.waits_for()
+
+    def _start(self, faults: list[Fault]) -> None:
+        if faults:
+            self._triggered += faults
             self._bell.ring()
 
     async def run(self) -> None:

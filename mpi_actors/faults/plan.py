@@ -5,8 +5,9 @@ A plan is a value: print it and paste it back, or store it as JSON.
 
 from __future__ import annotations
 
+import difflib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from random import Random
 from typing import Any
 
@@ -17,6 +18,8 @@ from ..ids import Rank
 
 _LARGEST_NUMBER = 10**9
 """The largest number in a plan, of seconds or of anything counted: finite, and exact in any JSON reader."""
+_MOST_DELAY = 0.5
+"""Seconds by which a plan made at random slows a link at most: a bad link, but not one that is dead."""
 
 
 def _number(text: str, value: object, *, whole: bool, least: float) -> None:
@@ -24,6 +27,12 @@ def _number(text: str, value: object, *, whole: bool, least: float) -> None:
     if not isinstance(value, kinds) or isinstance(value, bool) or not least <= value <= _LARGEST_NUMBER:
         kind = "a whole number" if whole else "a number"
         raise BadFaultPlan(f"{text} must be {kind} from {least} to {_LARGEST_NUMBER}, not {value!r}")
+
+
+def nearest(word: object, names: Iterable[str]) -> str:
+    """Return "; did you mean …?" with the name that is most like a word; "" if none is."""
+    close = difflib.get_close_matches(str(word), list(names), n=1)
+    return f"; did you mean {close[0]!r}?" if close else ""
 
 
 def _count(least: int) -> Any:
@@ -54,7 +63,22 @@ class AtEvent:
     k: int = attrs.field(validator=_count(1))
 
 
-Trigger = After | AtEvent
+@attrs.frozen
+class AtRandom:
+    """The fault happens at a moment that `FaultPlan.settled` draws."""
+
+
+Trigger = After | AtEvent | AtRandom
+
+
+def line(rank: Rank | None = None) -> str:
+    """Return the kind of event that is a new line of output: of any rank, or of one."""
+    return "line" if rank is None else f"line of rank {rank}"
+
+
+def message(rank: Rank) -> str:
+    """Return the kind of event that is a message which a rank sends."""
+    return f"message of rank {rank}"
 
 
 @attrs.frozen
@@ -97,6 +121,34 @@ class CutOff:
 
 
 @attrs.frozen
+class SlowLink:
+    """Let what two peers send each other take `delay` seconds longer, for some seconds."""
+
+    a: int = attrs.field(validator=_count(0))
+    b: int = attrs.field(validator=_count(0))
+    delay: float = attrs.field(validator=_seconds)
+    seconds: float = attrs.field(validator=_seconds)
+    when: Trigger
+
+    def __attrs_post_init__(self) -> None:
+        if self.a == self.b:
+            raise BadFaultPlan(f"peer {self.a} has no link to itself")
+
+
+@attrs.frozen
+class DropLane:
+    """End the connection between the processes of two ranks; they get another one."""
+
+    rank: Rank = attrs.field(validator=_count(0))
+    other: Rank = attrs.field(validator=_count(0))
+    when: Trigger
+
+    def __attrs_post_init__(self) -> None:
+        if self.rank == self.other:
+            raise BadFaultPlan(f"rank {self.rank} has no lane to itself")
+
+
+@attrs.frozen
 class Partition:
     """Let no bytes pass between groups of peers for some seconds. A peer in no group keeps all its links."""
 
@@ -118,7 +170,7 @@ class Partition:
         return tuple(sorted((a, b) for a, one in placed for b, other in placed if a < b and one != other))
 
 
-Fault = KillProcess | KillPeer | FreezePeer | CutOff | Partition
+Fault = KillProcess | KillPeer | FreezePeer | CutOff | Partition | SlowLink | DropLane
 
 _FAULTS: dict[str, type[Fault]] = {
     "kill_process": KillProcess,
@@ -126,8 +178,12 @@ _FAULTS: dict[str, type[Fault]] = {
     "freeze_peer": FreezePeer,
     "cut_off": CutOff,
     "partition": Partition,
+    "slow_link": SlowLink,
+    "drop_lane": DropLane,
 }
 _NAMES = {fault: name for name, fault in _FAULTS.items()}
+FAULT_NAMES = tuple(_FAULTS)
+"""The names of all faults in JSON, and for `FaultPlan.random`."""
 
 
 @attrs.frozen
@@ -162,6 +218,35 @@ class FaultPlan:
         except (ValueError, TypeError, KeyError, AttributeError) as error:
             raise BadFaultPlan(f"this is not a fault plan: {error!r}") from error
 
+    def settled(
+        self, seed: int, *, horizon: float = 5.0, events: Mapping[str, int] | None = None
+    ) -> FaultPlan:
+        """Return the plan with a moment for each fault at random. See `random` for the arguments."""
+        rng = Random(seed)
+        settled = [
+            attrs.evolve(fault, when=_random_trigger(rng, horizon, events or {}))
+            if isinstance(fault.when, AtRandom)
+            else fault
+            for fault in self.faults
+        ]
+        return FaultPlan(tuple(settled), self.seed)
+
+    def check(self, *, peers: int, ranks: int) -> None:
+        """Refuse a plan that names a peer or a rank which is not there.
+
+        Raises:
+            BadFaultPlan: so it does; the text names the fault.
+        """
+        for fault in self.faults:
+            of_ranks, of_peers = _named(fault)
+            for number, count, what in (
+                *((rank, ranks, "rank") for rank in of_ranks),
+                *((peer, peers, "peer") for peer in of_peers),
+            ):
+                if number >= count:
+                    are = f"there {'are' if count > 1 else 'is'} {count}, numbered from 0"
+                    raise BadFaultPlan(f"{_NAMES[type(fault)]}: there is no {what} {number}; {are}")
+
     @classmethod
     def random(
         cls,
@@ -173,6 +258,9 @@ class FaultPlan:
         horizon: float = 5.0,
         events: Mapping[str, int] | None = None,
         spare: Sequence[int] = (0,),
+        kinds: Collection[str] = FAULT_NAMES,
+        longest: float | None = None,
+        brief: float | None = None,
     ) -> FaultPlan:
         """Make a plan at random. The same arguments always give the same plan.
 
@@ -181,36 +269,72 @@ class FaultPlan:
             peers: how many peers there are, at least 1.
             ranks: how many ranks there are; with 0, no fault kills a process.
             faults: how many faults to make.
-            horizon: seconds within which all timed faults begin; stops and cuts last at most half of it.
+            horizon: seconds within which all timed faults begin.
             events: the kinds of event that may trigger faults, each with the largest `k` to use.
             spare: peers that no fault kills, so that one is left. If none of them exists, a random one is
                 spared.
+            longest: seconds that stops, cuts and slow links last at most; None for half of `horizon`.
+            kinds: which faults to use, by their names; of these, those that are possible.
+            brief: the longest time in seconds for which a spared peer is stopped; None for no such limit.
         """
         rng = Random(seed)
         spared = set(spare) & set(range(peers)) or {rng.randrange(peers)}
         mortal = [peer for peer in range(peers) if peer not in spared]
         made: list[Fault] = []
         for _ in range(faults):
-            kinds = ["freeze_peer", *["kill_process"] * bool(ranks), *["kill_peer"] * bool(mortal)]
-            kinds += ["cut_off", "partition"] if peers > 1 else []
-            kind = rng.choice(kinds)
+            possible = {
+                "freeze_peer": True,
+                "kill_process": ranks > 0,
+                "kill_peer": bool(mortal),
+                "cut_off": peers > 1,
+                "partition": peers > 1,
+                "slow_link": peers > 1,
+                "drop_lane": ranks > 1,
+            }
+            usable = [kind for kind, can in possible.items() if can and kind in kinds]
+            if not usable:
+                break
+            kind = rng.choice(usable)
             when = _random_trigger(rng, horizon, events or {})
-            seconds = round(rng.uniform(0.0, horizon / 2), 3)
+            seconds = round(rng.uniform(0.0, horizon / 2 if longest is None else longest), 3)
             if kind == "kill_process":
                 made.append(KillProcess(rng.randrange(ranks), when))
             elif kind == "kill_peer":
                 made.append(KillPeer(mortal.pop(rng.randrange(len(mortal))), when))
             elif kind == "freeze_peer":
-                made.append(FreezePeer(rng.randrange(peers), seconds, when))
+                peer = rng.randrange(peers)
+                limit = seconds if brief is None or peer not in spared else min(seconds, brief)
+                made.append(FreezePeer(peer, limit, when))
             elif kind == "cut_off":
                 a, b = rng.sample(range(peers), 2)
                 made.append(CutOff(a, b, seconds, when))
+            elif kind == "slow_link":
+                a, b = rng.sample(range(peers), 2)
+                made.append(SlowLink(a, b, round(rng.uniform(0.0, _MOST_DELAY), 3), seconds, when))
+            elif kind == "drop_lane":
+                one, other = rng.sample(range(ranks), 2)
+                made.append(DropLane(one, other, when))
             else:
                 order = rng.sample(range(peers), peers)
                 middle = rng.randint(1, peers - 1)
                 groups = (tuple(sorted(order[:middle])), tuple(sorted(order[middle:])))
                 made.append(Partition(groups, seconds, when))
         return cls(tuple(made), seed)
+
+
+def _named(fault: Fault) -> tuple[tuple[Rank, ...], tuple[int, ...]]:
+    """Return the ranks and the peers that a fault names."""
+    match fault:
+        case KillProcess(rank):
+            return (rank,), ()
+        case DropLane(rank, other):
+            return (rank, other), ()
+        case KillPeer(peer) | FreezePeer(peer):
+            return (), (peer,)
+        case CutOff(a, b) | SlowLink(a, b):
+            return (), (a, b)
+        case Partition(groups):
+            return (), tuple(peer for group in groups for peer in group)
 
 
 def _random_trigger(rng: Random, horizon: float, events: Mapping[str, int]) -> Trigger:
@@ -223,14 +347,40 @@ def _random_trigger(rng: Random, horizon: float, events: Mapping[str, int]) -> T
 def _fault_to_dict(fault: Fault) -> dict[str, Any]:
     fields = attrs.asdict(fault, recurse=False)
     when = fields.pop("when")
-    trigger = {"after": when.seconds} if isinstance(when, After) else {"event": when.kind, "k": when.k}
+    match when:
+        case After(seconds):
+            trigger: dict[str, Any] = {"after": seconds}
+        case AtEvent(kind, k):
+            trigger = {"event": kind, "k": k}
+        case _:
+            trigger = {"random": True}
     return {"fault": _NAMES[type(fault)], **fields, **trigger}
 
 
 def _fault_from_dict(given: dict[str, Any]) -> Fault:
     fields = dict(given)
-    kind = _FAULTS[fields.pop("fault")]
-    when = After(fields.pop("after")) if "after" in fields else AtEvent(fields.pop("event"), fields.pop("k"))
+    name = fields.pop("fault")
+    if name not in _FAULTS:
+        raise BadFaultPlan(
+            f"there is no fault {name!r}{nearest(name, _FAULTS)}; faults: {', '.join(_FAULTS)}"
+        )
+    kind = _FAULTS[name]
+    if (
+        unknown := set(fields)
+        - {field.name for field in attrs.fields(kind)}
+        - {"after", "event", "k", "random"}
+    ):
+        [wrong, *_] = sorted(unknown)
+        names = [field.name for field in attrs.fields(kind) if field.name != "when"]
+        names += ["after", "event", "k"]
+        raise BadFaultPlan(f"{name} has no {wrong!r}{nearest(wrong, names)}; it has {', '.join(names)}")
+    when: Trigger
+    if fields.pop("random", False) is True:
+        when = AtRandom()
+    else:
+        when = (
+            After(fields.pop("after")) if "after" in fields else AtEvent(fields.pop("event"), fields.pop("k"))
+        )
     if "groups" in fields:
         fields["groups"] = tuple(tuple(group) for group in fields["groups"])
     return kind(**fields, when=when)

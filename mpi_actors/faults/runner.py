@@ -7,7 +7,19 @@ from math import inf
 
 import attrs
 
-from .plan import After, AtEvent, CutOff, Fault, FaultPlan, FreezePeer, KillPeer, Partition
+from ..errors import BadFaultPlan
+from .plan import (
+    After,
+    AtEvent,
+    AtRandom,
+    CutOff,
+    Fault,
+    FaultPlan,
+    FreezePeer,
+    KillPeer,
+    Partition,
+    SlowLink,
+)
 
 
 @attrs.frozen
@@ -25,7 +37,15 @@ class Heal:
     b: int
 
 
-Relief = Thaw | Heal
+@attrs.frozen
+class Hasten:
+    """End the slowness of the link between two peers, `a` < `b`."""
+
+    a: int
+    b: int
+
+
+Relief = Thaw | Heal | Hasten
 """The end of a fault that lasts for some time."""
 
 
@@ -33,10 +53,15 @@ class FaultRunner:
     """Decides which faults of a plan are due. Times are seconds since the plan began, and never go back.
 
     The caller carries out what `note_event` and `due` return, in that order, with `apply`. A peer that two
-    faults stop goes on when the later of the two ends; the same holds for cuts.
+    faults stop goes on when the later of the two ends; the same holds for cuts and slow links.
+
+    Raises:
+        BadFaultPlan: a fault comes at random, so somebody has to draw its moment (`FaultPlan.settled`).
     """
 
     def __init__(self, plan: FaultPlan) -> None:
+        if any(isinstance(fault.when, AtRandom) for fault in plan.faults):
+            raise BadFaultPlan("a fault comes at random: draw its moment first, with `FaultPlan.settled`")
         timed = [(fault.when.seconds, fault) for fault in plan.faults if isinstance(fault.when, After)]
         self._timed = sorted(timed, key=lambda entry: entry[0])
         self._waiting = [fault for fault in plan.faults if isinstance(fault.when, AtEvent)]
@@ -63,6 +88,18 @@ class FaultRunner:
             self._start(fault, now)
         return started
 
+    def note_count(self, kind: str, count: int, now: float) -> list[Fault]:
+        """Note that `count` events of a kind have happened in all; return the faults that this triggers."""
+        started: list[Fault] = []
+        for k in range(self._events[kind] + 1, count + 1):
+            self._events[kind] = k - 1
+            started += self.note_event(kind, now)
+        return started
+
+    def waits_for(self) -> set[str]:
+        """Return the kinds of event for which faults still wait."""
+        return {fault.when.kind for fault in self._waiting if isinstance(fault.when, AtEvent)}
+
     def due(self, now: float) -> list[Fault | Relief]:
         """Return what is due by `now` and not returned yet: first the ends of faults, then new faults."""
         over = sorted((end, str(relief), relief) for relief, end in self._until.items() if end <= now)
@@ -80,6 +117,8 @@ class FaultRunner:
                 self._extend(Thaw(fault.peer), now + fault.seconds)
             case CutOff():
                 self._extend(Heal(min(fault.a, fault.b), max(fault.a, fault.b)), now + fault.seconds)
+            case SlowLink():
+                self._extend(Hasten(min(fault.a, fault.b), max(fault.a, fault.b)), now + fault.seconds)
             case Partition():
                 for pair in fault.pairs:
                     self._extend(Heal(*pair), now + fault.seconds)

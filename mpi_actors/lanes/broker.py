@@ -143,6 +143,29 @@ class LaneBroker:
             client.wanted.add(rank)
             self._try_lane(client, rank)
 
+    def drop(self, job: JobId, rank: Rank, other: Rank) -> bool:
+        """End the lane between two ranks, for a test; they get another one.
+
+        Return whether one of them is here. Between two ranks of this peer, a new lane takes the place of the
+        old one, of which the broker holds no end.
+        """
+        ranks = self._clients.get(job, {})
+        client, partner = ranks.get(rank), ranks.get(other)
+        if client is not None and partner is not None:
+            crossing = (client.rank in partner.crossing, partner.rank in client.crossing)
+            self._join(client, partner)
+            for one, two, was in ((partner, client, crossing[0]), (client, partner, crossing[1])):
+                if (
+                    not was
+                ):  # they had asked for nothing, so nothing that they ask for later is answered by this
+                    one.crossing.discard(two.rank)
+            return True
+        for here, there in ((rank, other), (other, rank)):
+            tunnel = self._tunnels.get((job, here, there))
+            if tunnel is not None:
+                tunnel.close()
+        return client is not None or partner is not None
+
     def on_running_changed(self, running: int) -> None:
         """Tell the ranks here how many ranks run on this host now."""
         if running != self._running:

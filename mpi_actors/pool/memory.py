@@ -158,6 +158,17 @@ class MemoryPool:
         """End a cut."""
         self.network.heal(self.peer(i).id, self.peer(j).id)
 
+    async def slow(self, i: int, j: int, delay: float) -> None:
+        """Let what two peers send each other take `delay` seconds longer; 0 ends that."""
+        self.network.delay(self.peer(i).id, self.peer(j).id, delay)
+
+    async def drop_lane(self, rank: Rank, other: Rank) -> None:
+        """End the lane between two ranks of the last job. Do nothing if their programs have none."""
+        if self._job is not None:
+            for peer in self.peers:
+                if peer.alive:
+                    peer.daemon.host.lanes.drop(self._job.id, rank, other)
+
     async def kill_process(self, rank: Rank) -> None:
         """Kill the program of a rank of the last job, at whichever peer. Do nothing if none runs."""
         if self._job is not None:

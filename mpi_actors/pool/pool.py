@@ -108,19 +108,19 @@ class Pool(Protocol):
         ...
 
     async def cut(self, i: int, j: int) -> None:
-        """Let nothing pass between two peers.
-
-        Raises:
-            UnsupportedFault: the peers are real daemons.
-        """
+        """Let nothing pass between two peers, until `heal`."""
         ...
 
     async def heal(self, i: int, j: int) -> None:
-        """End a cut.
+        """End a cut."""
+        ...
 
-        Raises:
-            UnsupportedFault: the peers are real daemons.
-        """
+    async def slow(self, i: int, j: int, delay: float) -> None:
+        """Let what two peers send each other take `delay` seconds longer; 0 ends that."""
+        ...
+
+    async def drop_lane(self, rank: Rank, other: Rank) -> None:
+        """End the connection between the processes of two ranks of the last job; they get another one."""
         ...
 
     async def kill_process(self, rank: Rank) -> None:

@@ -214,6 +214,29 @@ class Connect(ControlRequest[PeerId]):
     address: str
 
 
+@attrs.frozen(kw_only=True)
+class Obstruct(ControlRequest[None]):
+    """Change, for a test, what this daemon's network does with the bytes to and from one peer."""
+
+    name = "obstruct"
+    peer: PeerId
+    cut: bool = False
+    """Let no bytes pass."""
+    delay: float = 0.0
+    """Seconds for which bytes to the peer wait before they leave."""
+
+
+@attrs.frozen(kw_only=True)
+class BreakLane(ControlRequest[bool]):
+    """End the lane between two ranks, for a test. The answer says whether one of them is here."""
+
+    name = "break-lane"
+    answer = bool
+    job: str
+    rank: Rank
+    other: Rank
+
+
 @attrs.frozen
 class GetStatus(ControlRequest[DaemonStatus]):
     """Ask for the daemon's state."""
@@ -237,10 +260,10 @@ class Stop(ControlRequest[None]):
     name = "stop"
 
 
-_REQUESTS: dict[str, type[ControlRequest[Any]]] = {
-    request.name: request
-    for request in (Open, Start, Offer, Feed, Why, Logs, Kill, Connect, GetStatus, WaitPrepared, Stop)
-}
+_KNOWN_REQUESTS: tuple[type[ControlRequest[Any]], ...] = (
+    Open, Start, Offer, Feed, Why, Logs, Kill, Connect, Obstruct, BreakLane, GetStatus, WaitPrepared, Stop,
+)  # fmt: skip
+_REQUESTS = {request.name: request for request in _KNOWN_REQUESTS}
 
 
 @attrs.frozen

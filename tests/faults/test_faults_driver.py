@@ -9,13 +9,16 @@ from mpi_actors.faults import (
     After,
     AtEvent,
     CutOff,
+    DropLane,
     FaultDriver,
     FaultPlan,
     FreezePeer,
+    Hasten,
     Heal,
     KillPeer,
     KillProcess,
     Partition,
+    SlowLink,
     Thaw,
     apply,
 )
@@ -50,6 +53,12 @@ class Recorder:
     async def heal(self, i: int, j: int) -> None:
         self._note("heal", i, j)
 
+    async def slow(self, i: int, j: int, delay: float) -> None:
+        self._note("slow", i, j, delay)
+
+    async def drop_lane(self, rank: int, other: int) -> None:
+        self._note("drop_lane", rank, other)
+
 
 async def test_apply_calls_the_target(autojump_clock: MockClock) -> None:
     """Each fault, and each end of one, has its method; a partition is a cut of each pair."""
@@ -62,8 +71,11 @@ async def test_apply_calls_the_target(autojump_clock: MockClock) -> None:
         FreezePeer(2, 1.0, now),
         CutOff(1, 0, 1.0, now),
         Partition(((0,), (1, 2)), 1.0, now),
+        SlowLink(2, 1, 0.1, 1.0, now),
+        DropLane(3, 0, now),
         Thaw(2),
         Heal(0, 1),
+        Hasten(1, 2),
     ):
         await apply(step, target)
     assert [call[1:] for call in target.done] == [
@@ -73,8 +85,11 @@ async def test_apply_calls_the_target(autojump_clock: MockClock) -> None:
         ("cut", 1, 0),
         ("cut", 0, 1),
         ("cut", 0, 2),
+        ("slow", 2, 1, 0.1),
+        ("drop_lane", 3, 0),
         ("thaw_peer", 2),
         ("heal", 0, 1),
+        ("slow", 1, 2, 0.0),
     ]
 
 
@@ -96,3 +111,19 @@ async def test_a_driver_keeps_the_plans_times(autojump_clock: MockClock) -> None
         (3.0, "thaw_peer", 1),
         (7.0, "heal", 0, 1),
     ]
+
+
+async def test_a_driver_counts_what_others_have_counted(autojump_clock: MockClock) -> None:
+    """A total says how many events there were; a fault between two totals comes once."""
+    target = Recorder()
+    target.began = trio.current_time()
+    plan = FaultPlan((KillProcess(1, AtEvent("message", 5)), KillProcess(2, AtEvent("message", 7))))
+    driver = FaultDriver(plan, target)
+    assert driver.waits_for() == {"message"}
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(driver.run)
+        for total in (3, 6, 6, 4, 9):
+            await trio.sleep(1)
+            driver.note_count("message", total)
+    assert target.done == [(2.0, "kill_process", 1), (5.0, "kill_process", 2)]
+    assert driver.waits_for() == set()

@@ -15,13 +15,16 @@ from mpi_actors.errors import BadFaultPlan, UsageError
 from mpi_actors.faults import (
     After,
     AtEvent,
+    AtRandom,
     CutOff,
+    DropLane,
     Fault,
     FaultPlan,
     FreezePeer,
     KillPeer,
     KillProcess,
     Partition,
+    SlowLink,
 )
 
 PLANS = fault_plans(peers=4, ranks=3, events={"message": 20, "checkpoint": 3})
@@ -131,8 +134,10 @@ def test_a_random_plan_keeps_to_its_limits(seed: int, peers: int, ranks: int, sp
                 assert fault.rank < ranks
             case KillPeer() | FreezePeer():
                 assert fault.peer < peers
-            case CutOff():
+            case CutOff() | SlowLink():
                 assert max(fault.a, fault.b) < peers
+            case DropLane():
+                assert max(fault.rank, fault.other) < ranks
             case Partition():
                 assert sorted(peer for group in fault.groups for peer in group) == list(range(peers))
         match fault.when:
@@ -142,9 +147,66 @@ def test_a_random_plan_keeps_to_its_limits(seed: int, peers: int, ranks: int, sp
                 assert k <= {"message": 9, "ack": 4}[kind]
 
 
+def test_a_random_plan_keeps_to_the_wanted_kinds_and_times() -> None:
+    """Only kinds that are asked for, no stop longer than allowed, and a brief one of the spared peer."""
+    for seed in range(40):
+        plan = FaultPlan.random(
+            seed, peers=2, ranks=1, faults=5, kinds=("freeze_peer", "drop_lane"), longest=9.0, brief=0.5
+        )
+        assert {type(fault) for fault in plan.faults} == {FreezePeer}  # one rank has no lane
+        for fault in plan.faults:
+            assert isinstance(fault, FreezePeer)
+            assert fault.seconds <= (9.0 if fault.peer else 0.5)
+    assert FaultPlan.random(1, peers=1, ranks=1, kinds=("drop_lane", "cut_off")).faults == ()
+
+
+def test_a_moment_at_random_is_drawn_by_a_seed() -> None:
+    """The other faults stay; the same seed draws the same."""
+    fixed, loose = KillPeer(1, After(1)), KillProcess(0, AtRandom())
+    plan = FaultPlan((fixed, loose, loose), 3)
+    drawn = plan.settled(7, horizon=2.0, events={"line": 4})
+    assert drawn == plan.settled(7, horizon=2.0, events={"line": 4})
+    assert drawn.faults[0] == fixed
+    moments = {
+        fault.when for seed in range(60) for fault in plan.settled(seed, events={"line": 4}).faults[1:]
+    }
+    assert {AtEvent("line", k) for k in (1, 2, 3, 4)} < moments
+    assert all(isinstance(when, After | AtEvent) for when in moments)
+    assert FaultPlan.from_json(plan.to_json()) == plan
+
+
+@pytest.mark.parametrize(
+    ("fault", "word"),
+    [
+        (KillProcess(2, After(1)), "rank 2"),
+        (KillPeer(3, After(1)), "peer 3"),
+        (CutOff(0, 3, 1.0, After(1)), "peer 3"),
+        (DropLane(0, 5, After(1)), "rank 5"),
+        (Partition(((0,), (1, 4)), 1.0, After(1)), "peer 4"),
+    ],
+)
+def test_a_plan_names_only_what_is_there(fault: Fault, word: str) -> None:
+    """A rank or a peer that does not exist would be a loss that never comes."""
+    FaultPlan((KillProcess(1, After(0)), CutOff(0, 2, 1.0, After(0)))).check(peers=3, ranks=2)
+    with pytest.raises(BadFaultPlan, match=f"there is no {word}"):
+        FaultPlan((fault,)).check(peers=3, ranks=2)
+
+
+@pytest.mark.parametrize(
+    ("given", "meant"),
+    [("kill_proces", "kill_process"), ("cutoff", "cut_off")],
+)
+def test_a_wrong_name_in_json_is_answered_with_the_nearest(given: str, meant: str) -> None:
+    """Of a fault, and of a field."""
+    with pytest.raises(BadFaultPlan, match=f"did you mean '{meant}'"):
+        FaultPlan.from_json(f'{{"faults": [{{"fault": "{given}", "after": 1}}]}}')
+    with pytest.raises(BadFaultPlan, match="did you mean 'seconds'"):
+        FaultPlan.from_json('{"faults": [{"fault": "freeze_peer", "peer": 1, "second": 2, "after": 1}]}')
+
+
 def test_seeds_make_different_plans() -> None:
     """Among a few seeds there are many plans, and each kind of fault occurs."""
-    plans = [FaultPlan.random(seed, peers=4, ranks=4) for seed in range(50)]
+    plans = [FaultPlan.random(seed, peers=4, ranks=4) for seed in range(80)]
     assert len({plan.faults for plan in plans}) > 40
     assert {type(fault) for plan in plans for fault in plan.faults} == set(Fault.__args__)
 

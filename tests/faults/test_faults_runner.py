@@ -4,21 +4,26 @@ from __future__ import annotations
 
 from math import inf
 
+import pytest
 from hypothesis import given
 from strategies import fault_plans
 
+from mpi_actors.errors import BadFaultPlan
 from mpi_actors.faults import (
     After,
     AtEvent,
+    AtRandom,
     CutOff,
     Fault,
     FaultPlan,
     FaultRunner,
     FreezePeer,
+    Hasten,
     Heal,
     KillPeer,
     KillProcess,
     Partition,
+    SlowLink,
     Thaw,
 )
 
@@ -82,6 +87,23 @@ def test_overlapping_stops_end_with_the_last() -> None:
     assert plan.due(4.0) == [Thaw(1)]
 
 
+def test_a_slow_link_gets_fast_again() -> None:
+    """At the end of the last of its faults, whichever way they name the pair."""
+    one, other = SlowLink(1, 0, 0.1, 2.0, After(0)), SlowLink(0, 1, 0.2, 3.0, After(1))
+    plan = runner(one, other)
+    assert plan.due(0.0) == [one]
+    assert plan.due(1.0) == [other]
+    assert plan.due(3.9) == []
+    assert plan.due(4.0) == [Hasten(0, 1)]
+    assert plan.finished
+
+
+def test_a_moment_at_random_must_be_drawn_first() -> None:
+    """The runner has no dice."""
+    with pytest.raises(BadFaultPlan, match="settled"):
+        runner(KillProcess(1, AtRandom()))
+
+
 def test_a_killed_peer_is_not_thawed() -> None:
     """A peer that was killed while it was stopped is not thawed, also if it is started again."""
     plan = runner(FreezePeer(1, 4.0, After(0)), KillPeer(1, After(1)))
@@ -99,7 +121,7 @@ def test_everything_that_begins_ends(plan: FaultPlan) -> None:
         seen += state.note_event("message", tick / 10)
         seen += state.note_event("checkpoint", tick / 10)
     assert state.finished
-    begun = [step for step in seen if not isinstance(step, Thaw | Heal)]
+    begun = [step for step in seen if not isinstance(step, Thaw | Heal | Hasten)]
     assert sorted(map(repr, begun)) == sorted(map(repr, plan.faults))
     frozen: set[int] = set()
     for step in seen:

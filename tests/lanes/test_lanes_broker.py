@@ -114,6 +114,37 @@ async def test_tunnels_that_cross_are_one(autojump_clock: MockClock) -> None:
         assert len(opened) <= 3, "once both know each other, neither says its number again"
 
 
+async def test_a_dropped_tunnel_comes_again(autojump_clock: MockClock) -> None:
+    """Both ranks see the end of their lane; who asks gets another one."""
+    async with running_fabric() as fabric:
+        one, two = fabric.join(1, ANN), fabric.join(2, BOB)
+        fabric.want(one, 2)
+        await send_all(one.lane(2), b"x")
+        await trio.sleep(1)
+        assert await receive(two.lane(1)) == b"x"
+        assert fabric.lanes[ANN].drop(JOB, 2, 1)
+        assert not fabric.lanes[HOME].drop(JOB, 1, 2)
+        assert await receive(one.lane(2)) == b""
+        assert await receive(two.lane(1)) == b""
+        fabric.want(two, 1)
+        await send_all(two.lane(1), b"y")
+        await trio.sleep(1)
+        assert await receive(one.lane(2)) == b"y"
+
+
+async def test_a_dropped_lane_of_one_peer_is_replaced(autojump_clock: MockClock) -> None:
+    """Both ranks get a new one unasked, and what one of them asks for later is still answered."""
+    async with running_fabric() as fabric:
+        one, two = fabric.join(1, ANN), fabric.join(2, ANN)
+        fabric.want(one, 2)
+        assert fabric.lanes[ANN].drop(JOB, 2, 1)
+        assert (len(one.lanes[2]), len(two.lanes[1])) == (2, 2)
+        await send_all(one.lane(2), b"new")
+        assert await receive(two.lane(1)) == b"new"
+        fabric.want(one, 2)
+        assert (len(one.lanes[2]), len(two.lanes[1])) == (3, 3)
+
+
 async def test_news_of_incarnations_come_before_their_lanes(autojump_clock: MockClock) -> None:
     """A rank hears of all new incarnations of others, including those from before its start."""
     async with running_fabric() as fabric:

@@ -9,6 +9,7 @@ import trio
 from trio.testing import MockClock
 
 from mpi_actors.ids import PeerId
+from mpi_actors.net.breakable import BreakableTransport, Obstacles
 from mpi_actors.net.libp2p import identity
 from mpi_actors.net.libp2p.transport import Libp2pTransport
 from mpi_actors.net.memory.network import MemoryNetwork
@@ -35,6 +36,18 @@ def _memory() -> Backend:
     return MemoryBackend(MemoryNetwork(latency=0.001))
 
 
+class BreakableBackend(MemoryBackend):
+    """The same, behind obstacles that are not there."""
+
+    def transport(self) -> Transport:
+        """A new peer's transport."""
+        return BreakableTransport(super().transport(), Obstacles())
+
+
+def _breakable() -> Backend:
+    return BreakableBackend(MemoryNetwork(latency=0.001))
+
+
 def _memory_at_its_worst() -> Backend:
     return MemoryBackend(MemoryNetwork(latency=0.05, bandwidth=1e6, capacity=5000, short_reads=0.5, seed=1))
 
@@ -51,8 +64,8 @@ class TestTransport(TransportContract):
     """The contract, for each backend, in real or virtual time."""
 
     @pytest.fixture(
-        params=[(_memory, True), (_memory_at_its_worst, True), (Libp2pBackend, False)],
-        ids=["memory", "memory-worst", "libp2p"],
+        params=[(_memory, True), (_memory_at_its_worst, True), (_breakable, True), (Libp2pBackend, False)],
+        ids=["memory", "memory-worst", "breakable", "libp2p"],
     )
     def made(self, request: pytest.FixtureRequest) -> tuple[Backend, bool]:
         """One backend."""

@@ -7,7 +7,12 @@ import trio
 from pool_scenes import RING, ring
 from trio.testing import MockClock
 
+from mpi_actors.cli.chaos.trial import messages_in
 from mpi_actors.errors import JobFailed
+from mpi_actors.events import Event, Log
+from mpi_actors.faults import FaultDriver, parse_plan
+from mpi_actors.faults.plan import line, message
+from mpi_actors.jobs.job import Job
 from mpi_actors.pool.memory import open_memory_pool
 from mpi_actors.programs.functions import RankContext
 
@@ -52,6 +57,45 @@ async def test_a_loss_in_the_middle_changes_nothing(autojump_clock: MockClock, f
         with trio.fail_after(60):
             result = await job.wait()
     assert result.check().output == RING
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "kill 1 at 0.95s",
+        "kill peer 1 at line 3; kill 2 at line 5",
+        "kill 2 at message 4 of rank 2; slow 0-1 by 300ms for 2s at 0s",
+        "freeze peer 1 for 4s at line 2; drop lane 0-1 at line 4",
+        "cut 1-2 for 3s at line 2; split 0,1 | 2 for 4s at line 6",
+        "slow 0-1 by 5s for 30s at line 1",
+    ],
+)
+async def test_a_plan_of_losses_changes_nothing(autojump_clock: MockClock, text: str) -> None:
+    """The plans that people write for real daemons run here, too."""
+    async with open_memory_pool(PROGRAMS, peers=3) as pool, trio.open_nursery() as nursery:
+        driver = FaultDriver(parse_plan(text), pool)
+
+        def count(event: Event) -> None:
+            if isinstance(event, Log):
+                driver.note_event(line())
+
+        pool.peers[0].daemon.bus.listen(count)
+        job = await pool.start("ring", 3)
+        nursery.start_soon(driver.run)
+        nursery.start_soon(count_messages, job, driver)
+        with trio.fail_after(120):
+            result = await job.wait()
+        assert driver.waits_for() == set()
+        nursery.cancel_scope.cancel()
+    assert result.check().output == RING
+
+
+async def count_messages(job: Job, driver: FaultDriver) -> None:
+    """Tell the driver how many messages the ranks have sent, as `chaos` does."""
+    while any(kind.startswith("message") for kind in driver.waits_for()):
+        await trio.sleep(0.1)
+        for rank, state in enumerate(await job.why()):
+            driver.note_count(message(rank), messages_in(state))
 
 
 async def test_a_failed_job_is_an_error_for_whoever_checks(autojump_clock: MockClock) -> None:

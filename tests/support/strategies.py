@@ -16,12 +16,14 @@ from mpi_actors.faults import (
     After,
     AtEvent,
     CutOff,
+    DropLane,
     Fault,
     FaultPlan,
     FreezePeer,
     KillPeer,
     KillProcess,
     Partition,
+    SlowLink,
     Trigger,
 )
 from mpi_actors.wire.messages import REGISTRY
@@ -66,6 +68,9 @@ def fault_plans(
     kinds: list[SearchStrategy[Fault]] = []
     if ranks:
         kinds.append(st.builds(KillProcess, st.integers(0, ranks - 1), when))
+    if ranks > 1:
+        two = st.lists(st.integers(0, ranks - 1), min_size=2, max_size=2, unique=True)
+        kinds.append(st.builds(lambda pair, w: DropLane(pair[0], pair[1], w), two, when))
     mortal = sorted(set(range(peers)) - spare)
     if mortal:
         kinds.append(st.builds(KillPeer, st.sampled_from(mortal), when))
@@ -73,6 +78,10 @@ def fault_plans(
     if peers > 1:
         pairs = st.lists(st.integers(0, peers - 1), min_size=2, max_size=2, unique=True)
         kinds.append(st.builds(lambda pair, s, w: CutOff(pair[0], pair[1], s, w), pairs, seconds, when))
+        delays = st.integers(0, 500).map(lambda ms: ms / 1000)
+        kinds.append(
+            st.builds(lambda p, d, s, w: SlowLink(p[0], p[1], d, s, w), pairs, delays, seconds, when)
+        )
         kinds.append(partitions(peers, seconds, when))
     faults = draw(st.lists(st.one_of(kinds), max_size=max_faults))
     return FaultPlan(tuple(faults), draw(st.integers(0, 2**32 - 1)))

@@ -16,12 +16,14 @@ from ...errors import UsageError
 from ..text.duration import parse_duration
 from ..text.size import format_size, parse_size
 from . import values
+from .chaos import ChaosArguments as ChaosArguments
+from .chaos import parse_chaos
 from .content import CONTENT_COMMANDS, ContentArguments, parse_content
 from .run import RunArguments as RunArguments
 from .run import add_common, parse_run
 from .values import Parser, with_help
 
-_COMMANDS = ("run", "demo", "bench", *CONTENT_COMMANDS)
+_COMMANDS = ("run", "chaos", "demo", "bench", *CONTENT_COMMANDS)
 """The commands besides the console."""
 CONSOLE_COMMANDS = (
     "start", "jobs", "logs", "why", "kill", "peers", "connect", "tree", "add", "del", "help", "exit",
@@ -31,6 +33,7 @@ CONSOLE_COMMANDS = (
 _CONSOLE_EPILOG = """\
 commands besides the console (`mpi-actors COMMAND --help` explains each):
   run PROGRAM        run an mpi4py script or an interpreter on temporary peers, as mpiexec does
+  chaos PROGRAM      run a program again and again while processes and peers are lost
   demo               show how a job survives the loss of a peer
   bench              measure latency and bandwidth
   publish DIR        put a directory into IPFS, and print its content identifier (CID)
@@ -115,7 +118,7 @@ class BenchArguments:
     args: tuple[str, ...]
 
 
-Arguments = ConsoleOptions | RunArguments | DemoArguments | BenchArguments | ContentArguments
+Arguments = ConsoleOptions | RunArguments | ChaosArguments | DemoArguments | BenchArguments | ContentArguments
 
 
 def parse_arguments(argv: Sequence[str]) -> Arguments:
@@ -135,6 +138,8 @@ def _parse(argv: Sequence[str]) -> Arguments:
     match argv[:1]:
         case ["run"]:
             return parse_run(argv[1:])
+        case ["chaos"]:
+            return parse_chaos(argv[1:])
         case ["demo"]:
             return DemoArguments(json=_demo_parser().parse_args(argv[1:]).json)
         case ["bench"]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from argparse import Namespace
 from collections.abc import Callable, Container, Sequence
 from pathlib import Path
 from typing import Any
@@ -79,74 +80,100 @@ def parse_run(argv: Sequence[str]) -> RunArguments:
         "mpi-actors run", "Run one program on temporary peers, and exit with its exit code.", _RUN_EPILOG
     )
     parser.usage = "mpi-actors run [OPTIONS] (PROGRAM | -m MODULE) [ARGS …]"
-    with_value: set[str] = set()
-
-    def add(*names: str, **settings: Any) -> None:
-        action = parser.add_argument(*names, **settings)
-        if action.nargs != 0:
-            with_value.update(action.option_strings)
-
-    add(
-        "-n", "-np", metavar="N", dest="size", type=values.ranks, default=1,
-        help="the number of ranks (default: 1)",
-    )  # fmt: skip
-    add(
-        "-peers", "--peers", metavar="K", type=values.peers, default=1,
-        help="the number of peers that host the ranks, all on this machine (default: 1)",
-    )  # fmt: skip
-    add(
-        "-restart", "--restart", choices=("lost", "failed"), default=None,
-        help="which ranks `run` starts again. lost: those whose process was killed or whose peer was lost; "
-        "failed: also those that failed by themselves (default: lost for mpi4py programs, else failed)",
-    )  # fmt: skip
-    add(
-        "-no-replay", "--no-replay", action="store_true",
-        help="log, compare and record nothing: somewhat faster, but the job fails when a rank is lost",
-    )  # fmt: skip
-    add(
-        "-real-entropy", "--real-entropy", action="store_true",
-        help="take random numbers without a seed from the system, and not from the job's secret: the job "
-        "fails with ReplayDivergence when a rank is lost that has sent or written such a number",
-    )  # fmt: skip
-    add(
-        "-output-may-differ", "--output-may-differ", action="store_true",
-        help="only warn when a rank that is started again writes other lines than before",
-    )  # fmt: skip
+    add = ProgramFlags(parser)
+    add.job()
     add("-prefix", "--prefix", action="store_true", help="begin each line with the rank that wrote it")
-    add(
-        "-ipfs-store", "--ipfs-store", metavar="DIR", type=_directory, default=None,
-        help="the directory that holds the interpreter PROGRAM",
-    )  # fmt: skip
     add_common(add)
-    # argparse sees these only for --help: `_split` cuts them off
-    add(
-        "-m",
-        metavar="MODULE",
-        help="run a module in place of PROGRAM, as python -m does; the options end here",
-    )
-    add("program", metavar="PROGRAM", nargs="?", help="a script, an interpreter's directory, or its name")
-    add("args", metavar="ARGS", nargs="*", help="the program's own arguments")
-    options, module, rest = _split(argv, with_value)
-    found = parser.parse_args(options)
-    if not rest:
-        parser.error("the following arguments are required: " + ("MODULE" if module else "PROGRAM"))
-    return RunArguments(
-        program=rest[0],
-        module=module,
-        args=tuple(rest[1:]),
-        size=found.size,
-        peers=found.peers,
-        restart=found.restart,
-        replay=ReplayOptions(
-            replay=not found.no_replay,
-            real_entropy=found.real_entropy,
-            output_may_differ=found.output_may_differ,
-        ),
-        prefix=found.prefix,
-        events=found.events,
-        store=found.ipfs_store,
-        debug=found.debug,
-    )
+    found, program = add.parse(argv)
+    return attrs.evolve(program, prefix=found.prefix, events=found.events)
+
+
+class ProgramFlags:
+    """The flags of a command that runs a program, which are added by calls, and the words that name it.
+
+    Args:
+        parser: the parser of the command.
+    """
+
+    def __init__(self, parser: Parser) -> None:
+        self._parser = parser
+        self._with_value: set[str] = set()
+
+    def __call__(self, *names: str, **settings: Any) -> None:
+        """Add a flag, as `add_argument` does."""
+        action = self._parser.add_argument(*names, **settings)
+        if action.nargs != 0:
+            self._with_value.update(action.option_strings)
+
+    def job(self) -> None:
+        """Add the flags that say how a job is run."""
+        self(
+            "-n", "-np", metavar="N", dest="size", type=values.ranks, default=1,
+            help="the number of ranks (default: 1)",
+        )  # fmt: skip
+        self(
+            "-peers", "--peers", metavar="K", type=values.peers, default=1,
+            help="the number of peers that host the ranks, all on this machine (default: 1)",
+        )  # fmt: skip
+        self(
+            "-restart", "--restart", choices=("lost", "failed"), default=None,
+            help="which ranks are started again. lost: those whose process was killed or whose peer was "
+            "lost; failed: also those that failed by themselves (default: lost for mpi4py programs, else "
+            "failed)",
+        )  # fmt: skip
+        self(
+            "-no-replay", "--no-replay", action="store_true",
+            help="log, compare and record nothing: somewhat faster, but the job fails when a rank is lost",
+        )  # fmt: skip
+        self(
+            "-real-entropy", "--real-entropy", action="store_true",
+            help="take random numbers without a seed from the system, and not from the job's secret: the job "
+            "fails with ReplayDivergence when a rank is lost that has sent or written such a number",
+        )  # fmt: skip
+        self(
+            "-output-may-differ", "--output-may-differ", action="store_true",
+            help="only warn when a rank that is started again writes other lines than before",
+        )  # fmt: skip
+        self(
+            "-ipfs-store", "--ipfs-store", metavar="DIR", type=_directory, default=None,
+            help="the directory that holds the interpreter PROGRAM",
+        )  # fmt: skip
+
+    def parse(self, argv: Sequence[str]) -> tuple[Namespace, RunArguments]:
+        """Return the flags, and the program with all that is said of its job.
+
+        Raises:
+            UsageError: the words cannot be used.
+        """
+        # argparse sees these only for --help: `_split` cuts them off
+        self(
+            "-m",
+            metavar="MODULE",
+            help="run a module in place of PROGRAM, as python -m does; the options end here",
+        )
+        self(
+            "program", metavar="PROGRAM", nargs="?", help="a script, an interpreter's directory, or its name"
+        )
+        self("args", metavar="ARGS", nargs="*", help="the program's own arguments")
+        options, module, rest = _split(argv, self._with_value)
+        found = self._parser.parse_args(options)
+        if not rest:
+            self._parser.error("the following arguments are required: " + ("MODULE" if module else "PROGRAM"))
+        return found, RunArguments(
+            program=rest[0],
+            module=module,
+            args=tuple(rest[1:]),
+            size=found.size,
+            peers=found.peers,
+            restart=found.restart,
+            replay=ReplayOptions(
+                replay=not found.no_replay,
+                real_entropy=found.real_entropy,
+                output_may_differ=found.output_may_differ,
+            ),
+            store=found.ipfs_store,
+            debug=found.debug,
+        )
 
 
 def _split(argv: Sequence[str], with_value: Container[str]) -> tuple[list[str], bool, list[str]]:

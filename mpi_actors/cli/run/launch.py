@@ -10,6 +10,7 @@ import difflib
 import errno
 import shlex
 import signal
+from collections.abc import AsyncIterable
 from pathlib import Path
 
 import trio
@@ -161,8 +162,8 @@ async def _answer_questions(
 
 async def _run_job(options: RunArguments, terminal: Terminal, running: list[LocalJob]) -> int:
     _check(options)
-    program = _program(options)
-    mpi = isinstance(program, ScriptProgram) or await trio.to_thread.run_sync(protocol_of, program) == "mpi"
+    program = program_of(options)
+    mpi = await uses_mpi(program)
     unwritten: OSError | None = None
     async with Output(terminal, options.events, mpi=mpi, prefix=options.prefix) as output:
         with trio.CancelScope() as scope:
@@ -180,7 +181,7 @@ async def _run_job(options: RunArguments, terminal: Terminal, running: list[Loca
             async with open_local_pool(
                 store, peers=options.peers, debug=options.debug, on_event=on_event
             ) as pool:
-                job = await _start(pool, program, mpi, options)
+                job = await start_on(pool, program, options, standard_input() if mpi else None)
                 running.append(job)
                 result = await job.wait()
         if unwritten is not None:
@@ -189,8 +190,12 @@ async def _run_job(options: RunArguments, terminal: Terminal, running: list[Loca
         return result.exit_code
 
 
-def _program(options: RunArguments) -> ScriptProgram | Path:
-    """Return what to run: a script or a module, or an interpreter's directory."""
+def program_of(options: RunArguments) -> ScriptProgram | Path:
+    """Return what to run: a script or a module, or an interpreter's directory.
+
+    Raises:
+        UsageError: there is no such program.
+    """
     if options.module:
         try:
             return module(options.program)
@@ -200,20 +205,38 @@ def _program(options: RunArguments) -> ScriptProgram | Path:
     return script(place) if place.is_file() else place
 
 
-async def _start(
-    pool: LocalPool, program: ScriptProgram | Path, mpi: bool, options: RunArguments
+async def uses_mpi(program: ScriptProgram | Path) -> bool:
+    """Return whether a program uses mpi4py, and does not speak lines."""
+    if isinstance(program, ScriptProgram):
+        return True
+    return await trio.to_thread.run_sync(protocol_of, program) == "mpi"
+
+
+async def start_on(
+    pool: LocalPool,
+    program: ScriptProgram | Path,
+    options: RunArguments,
+    stdin: AsyncIterable[bytes] | None = None,
 ) -> LocalJob:
+    """Start the program on a pool.
+
+    Args:
+        pool: the pool; if the program is an interpreter, the pool has it as its store.
+        program: what `program_of` returned.
+        options: what a person wants.
+        stdin: the standard input of rank 0; None for no input.
+
+    Raises:
+        UsageError: the program cannot be run so.
+    """
     size, args = options.size, options.args
     restart, replay = options.restart, options.replay
     if isinstance(program, ScriptProgram):
-        return await pool.start_script(
-            program, size, *args, restart=restart, replay=replay, stdin=standard_input()
-        )
+        return await pool.start_script(program, size, *args, restart=restart, replay=replay, stdin=stdin)
     try:
         [name] = single(program).names()
     except BadStore as error:
         raise UsageError(str(error)) from error
-    stdin = standard_input() if mpi else None
     return await pool.start(name, size, *args, restart=restart, replay=replay, stdin=stdin)
 
 

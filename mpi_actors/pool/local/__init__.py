@@ -10,5 +10,6 @@ From the bottom up, first in the daemon, then in the launcher:
 - `script`: makes a script or module into what daemons can offer;
 - `input`: passes the standard input of rank 0 to the daemons;
 - `peer`: one daemon process: started, asked, and ended for certain;
+- `faults`: what can be lost in a pool;
 - `pool`: all daemons together.
 """

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import trio
 
@@ -95,7 +95,7 @@ class ControlClient:
         finally:
             del self._asked[id]
 
-    def post(self, request: ControlRequest[None]) -> None:
+    def post(self, request: ControlRequest[Any]) -> None:
         """Send a request without waiting for an answer. It is dropped if the daemon cannot take it."""
         self._last_id += 1
         try:

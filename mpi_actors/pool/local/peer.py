@@ -17,13 +17,15 @@ import trio
 from ...config import ReplayOptions, RestartPolicy
 from ...errors import CannotSpawn, DaemonEnded, InstallFailed
 from ...events import Event, PeerJoined, PeerLost, PeerOffers
-from ...ids import JobId, PeerId
+from ...ids import JobId, PeerId, Rank
 from ...process.exit import Exit
 from ...wire.control import (
+    BreakLane,
     ControlRequest,
     DaemonStatus,
     Feed,
     GetStatus,
+    Obstruct,
     Offer,
     Open,
     Start,
@@ -201,6 +203,24 @@ class LocalPeer:
         if self.ended.is_set():
             job.on_coordinator_lost(f"its coordinator, {self.describe_end()}")
         return job
+
+    # --- for tests of losses ------------------------------------------------------------------------------
+
+    def obstruct(self, peer: PeerId, *, cut: bool, delay: float) -> None:
+        """Change what passes between this daemon and a peer. Harmless when the daemon has ended.
+
+        Args:
+            peer: the other end.
+            cut: let no bytes pass.
+            delay: seconds for which bytes to the peer wait.
+        """
+        if self._client is not None:
+            self._client.post(Obstruct(peer=peer, cut=cut, delay=delay))
+
+    def break_lane(self, job: JobId, rank: Rank, other: Rank) -> None:
+        """End the lane between two ranks, as far as it is here. Harmless when the daemon has ended."""
+        if self._client is not None:
+            self._client.post(BreakLane(job=job, rank=rank, other=other))
 
     # --- signals ------------------------------------------------------------------------------------------
 

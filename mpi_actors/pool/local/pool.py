@@ -23,13 +23,11 @@ from ...errors import (
     MpiActorsError,
     PoolNotReady,
     Ungrouped,
-    UnknownPeer,
-    UnsupportedFault,
     UsageError,
 )
-from ...ids import Rank
 from ...wire.control import Open
 from ...wire.script import ScriptProgram
+from .faults import LocalFaults
 from .input import LocalInput
 from .job import LocalJob
 from .peer import LocalPeer, OnEvent
@@ -42,10 +40,10 @@ READY_DEADLINE = 600.0
 that fails is noticed at once: this is for one that hangs."""
 
 
-class LocalPool:
+class LocalPool(LocalFaults):
     """A pool of real daemons, made by `open_local_pool`. Peers have numbers; faults take effect at once.
 
-    It is a `faults.FaultTarget` for the ranks of the last job, without `cut` and `heal`.
+    It is a `faults.FaultTarget` for the ranks of the last job.
     """
 
     def __init__(
@@ -59,8 +57,8 @@ class LocalPool:
         debug: bool,
         on_event: OnEvent | None,
     ) -> None:
+        super().__init__()
         self.directory = directory
-        self.peers: list[LocalPeer] = []
         self._nursery = nursery
         self._store = None if store is None else os.path.abspath(store)
         self._scripts: dict[str, ScriptProgram] = {}
@@ -72,7 +70,6 @@ class LocalPool:
         self._settings = settings
         self._debug = debug
         self._on_event = on_event
-        self._job: LocalJob | None = None
         self._bell = Bell()
 
     # --- peers --------------------------------------------------------------------------------------------
@@ -189,19 +186,6 @@ class LocalPool:
                     return f"peer {peer.index} does not know what peer {other.index} offers"
         return ""
 
-    def _living(self) -> list[LocalPeer]:
-        return [peer for peer in self.peers if peer.alive and not peer.frozen]
-
-    def peer(self, index: int) -> LocalPeer:
-        """Return the peer of that number.
-
-        Raises:
-            UnknownPeer: there is no such peer.
-        """
-        if not 0 <= index < len(self.peers):
-            raise UnknownPeer(f"there is no peer {index}; there are {len(self.peers)}")
-        return self.peers[index]
-
     # --- jobs ---------------------------------------------------------------------------------------------
 
     async def start(
@@ -297,53 +281,6 @@ class LocalPool:
             del self._inputs[program]
             for peer in self._living():
                 peer.close_input(program, input.path)
-
-    # --- faults -------------------------------------------------------------------------------------------
-
-    async def kill(self, index: int) -> None:
-        """End a peer with SIGKILL."""
-        await self.peer(index).kill()
-
-    async def freeze(self, index: int) -> None:
-        """Stop a peer with SIGSTOP. Its ranks still run, but other peers hear nothing of them."""
-        self.peer(index).freeze()
-
-    async def thaw(self, index: int) -> None:
-        """Let a frozen peer go on with SIGCONT."""
-        self.peer(index).thaw()
-
-    async def cut(self, i: int, j: int) -> None:
-        """Refuse: real daemons cannot be cut off.
-
-        Raises:
-            UnsupportedFault: always.
-        """
-        raise UnsupportedFault("real daemons cannot be cut off: freeze one, or use memory=True")
-
-    async def heal(self, i: int, j: int) -> None:
-        """Refuse: real daemons cannot be cut off.
-
-        Raises:
-            UnsupportedFault: always.
-        """
-        await self.cut(i, j)
-
-    async def kill_process(self, rank: Rank) -> None:
-        """Kill the process of a rank of the last job with SIGKILL. Do nothing if none runs."""
-        if self._job is not None:
-            self._job.kill_process(rank)
-
-    async def kill_peer(self, i: int) -> None:
-        """Do what `kill` does: this is its name in fault plans."""
-        await self.kill(i)
-
-    async def freeze_peer(self, i: int) -> None:
-        """Do what `freeze` does: this is its name in fault plans."""
-        await self.freeze(i)
-
-    async def thaw_peer(self, i: int) -> None:
-        """Do what `thaw` does: this is its name in fault plans."""
-        await self.thaw(i)
 
 
 @asynccontextmanager

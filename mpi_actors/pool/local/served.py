@@ -143,6 +143,7 @@ def _options(request: Open) -> DaemonOptions:
         max_size=request.max_size,
         mdns=request.mdns,
         settings=request.settings,
+        breakable=True,
     )
 
 

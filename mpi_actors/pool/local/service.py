@@ -19,11 +19,13 @@ import trio
 from ...actors import Bell, ChildSpec, Mailbox, Restart
 from ...daemon.real import RealDaemon
 from ...daemon.tree import Daemon
-from ...errors import BadProgramLine, MpiActorsError, ProtocolError, UsageError
+from ...errors import BadProgramLine, MpiActorsError, ProtocolError, UnsupportedFault, UsageError
 from ...events import BoundedOutbox, Event, EventBus, Log, PeerJoined, to_json
+from ...ids import JobId
 from ...jobs.job import Job
 from ...wire.control import (
     MAX_LOGS,
+    BreakLane,
     Connect,
     ControlRequest,
     DaemonStatus,
@@ -33,6 +35,7 @@ from ...wire.control import (
     LogEntry,
     Logs,
     LogTail,
+    Obstruct,
     Offer,
     Open,
     Opened,
@@ -212,6 +215,13 @@ class ControlService:
                 return None
             case Connect(address=address):
                 return (await daemon.connect(address)).peer
+            case Obstruct(peer=peer, cut=cut, delay=delay):
+                if self._real.obstacles is None:
+                    raise UnsupportedFault("this daemon was not opened for tests of losses")
+                self._real.obstacles.set(peer, cut=cut, delay=delay)
+                return None
+            case BreakLane(job=name, rank=rank, other=other):
+                return daemon.host.lanes.drop(JobId(name), rank, other)
             case GetStatus():
                 return status(daemon)
             case WaitPrepared():

@@ -17,7 +17,6 @@ from mpi_actors.errors import (
     InstallFailed,
     UnknownInterpreter,
     UnknownPeer,
-    UnsupportedFault,
     UsageError,
 )
 from mpi_actors.events import JobFinished, JobStarted
@@ -64,8 +63,8 @@ async def test_the_life_of_a_pool(temporary: Path) -> None:
                 await pool.start("echo", 0)
             with pytest.raises(UnknownPeer):
                 await pool.kill(2)
-            with pytest.raises(UnsupportedFault):
-                await pool.cut(0, 1)
+            with pytest.raises(UnknownPeer):
+                await pool.cut(0, 2)
 
             endless = await pool.start("round_echo", 2, "100000", "0.05")
             assert len(await endless.why()) == 2

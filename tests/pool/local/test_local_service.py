@@ -40,6 +40,8 @@ REQUESTS: list[words.ControlRequest[Any]] = [
     words.Logs(job=JOB),
     words.Kill(job=JOB, reason="enough"),
     words.Connect(address="/ip4/127.0.0.1/tcp/1"),
+    words.Obstruct(peer=PeerId("Qm1"), cut=True, delay=0.25),
+    words.BreakLane(job=JOB, rank=1, other=3),
     words.GetStatus(),
     words.WaitPrepared(),
     words.Stop(),
