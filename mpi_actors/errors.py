@@ -190,8 +190,9 @@ class SupervisorStopped(MpiActorsError):
 class ReplayDivergence(MpiActorsError):
     """A restarted rank sent something else than its last incarnation had sent.
 
-    So the program is not deterministic between its receives: it uses the time, unseeded randomness, or the
-    order of a set. Correct that, or run the job without replay.
+    So the program is not deterministic between its receives: it uses process ids, the order of a set of
+    objects, a race of threads, or what others have changed meanwhile. Correct that, or run the job without
+    replay.
     """
 
 

@@ -3,6 +3,7 @@
 Bottom up:
 
 - `result`: how a job ended, and the end of its log;
+- `kinds`: how the kinds of two hosts differ, in words;
 - `elect`: which peer takes a rank;
 - `seats`: the seats of a job, one for each rank, and the actions that a coordinator can decide;
 - `ends`: ranks that have ended, until their last reports are here;

@@ -12,11 +12,12 @@ from collections.abc import Iterable, Iterator
 import attrs
 
 from ..config import JobLimits, ReplayOptions, RestartPolicy
-from ..errors import NotReplayable
+from ..errors import NotReplayable, ReplayDivergence
 from ..ids import Incarnation, JobId, PeerId, Rank, short_peer
 from .elect import PeerView, elect
+from .kinds import difference
 from .result import EXIT_JOB_FAILED
-from .seats import Action, Announce, ChoiceRecorded, End, Fence, Phase, PlaceRank, Preparing, Seat
+from .seats import Action, Announce, ChoiceRecorded, End, Fence, Moved, Phase, PlaceRank, Preparing, Seat
 
 
 @attrs.frozen(kw_only=True)
@@ -107,6 +108,9 @@ class JobDecisions:
             return []
         self._mpi = mpi
         seat.processor = seat.processor or processor
+        view = self.peers.get(seat.peer)
+        if seat.kind is None and view is not None:
+            seat.kind = view.kind
         seat.run(now)
         return [Announce(rank, incarnation, seat.peer)]
 
@@ -204,6 +208,13 @@ class JobDecisions:
         seat = self._current(rank, incarnation)
         if seat is None:
             return []
+        if ReplayDivergence.__name__ in text:
+            text += "".join(
+                f". Rank {seat.rank} has moved to a host with {seat.moved}: there the last bits of its "
+                "arithmetic may differ"
+                for seat in self.seats
+                if seat.moved
+            )
         return self._end(False, EXIT_JOB_FAILED, text)
 
     def kill(self, reason: str) -> list[Action]:
@@ -326,11 +337,16 @@ class JobDecisions:
             if seat.phase is not Phase.VACANT:
                 continue
             prefer = self.spec.home if seat.rank == 0 else None
-            peer = elect(self._candidates(seat), prefer=prefer, blame=self.blame, tried=seat.tried)
+            peer = elect(
+                self._candidates(seat), prefer=prefer, blame=self.blame, tried=seat.tried, like=seat.kind
+            )
             if peer is None:
                 continue
             seat.start(peer, now)
             actions.append(PlaceRank(seat.rank, seat.incarnation, peer))
+            seat.moved = "" if seat.kind is None else difference(seat.kind, self.peers[peer].kind)
+            if seat.moved:
+                actions.append(Moved(seat.rank, seat.moved))
         return actions
 
     def _candidates(self, seat: Seat) -> Iterator[PeerView]:

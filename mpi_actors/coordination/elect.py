@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterable, Mapping
 import attrs
 
 from ..ids import PeerId
+from ..wire.messages import HostKind
 
 _LATENCY_STEP = 0.005
 """Seconds: latencies within one step count as equal, so that noise does not choose the host."""
@@ -31,6 +32,7 @@ class PeerView:
     """The peer accepts no more ranks."""
     latency: float = 0.0
     """Seconds for a round trip to the peer; 0 for the coordinator's own peer."""
+    kind: HostKind = attrs.field(factory=HostKind)
 
     @property
     def offers(self) -> bool:
@@ -53,12 +55,14 @@ def elect(
     prefer: PeerId | None = None,
     blame: Mapping[PeerId, int] | None = None,
     tried: Collection[PeerId] = (),
+    like: HostKind | None = None,
 ) -> PeerId | None:
     """Choose the peer that hosts a rank; None when no candidate can.
 
     Only peers that are able (`PeerView.able`) are considered. `prefer` wins if it is one of them. Otherwise
-    these decide, in this order: not tried for this rank; the best place (see below); the least blame; the
-    least load for its slots; having the interpreter; the smallest latency (in steps of 5 ms, so that noise
+    these decide, in this order: not tried for this rank; a host of the kind that the rank ran on before,
+    since another one may compute other last bits; the best place (see below); the least blame; the least
+    load for its slots; having the interpreter; the smallest latency (in steps of 5 ms, so that noise
     does not decide); the peer id, so that equal knowledge gives equal choices.
 
     An installation may take minutes, so a peer that is somewhat crowded is better than a wait for an
@@ -71,13 +75,15 @@ def elect(
         prefer: the peer that wins if it is able.
         blame: the number of ranks that the job has lost at, or that were refused by, each peer.
         tried: peers that have lost or refused this very rank.
+        like: the kind of the host on which the rank ran first; None if it has not run.
     """
     blamed = blame or {}
 
-    def order(view: PeerView) -> tuple[bool, int, int, float, bool, int, str]:
+    def order(view: PeerView) -> tuple[bool, bool, int, int, float, bool, int, str]:
         slots = max(view.slots, 1)
         return (
             view.peer in tried,
+            like is not None and view.kind != like,
             _place_class(view, slots),
             blamed.get(view.peer, 0),
             view.running / slots,

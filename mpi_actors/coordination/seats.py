@@ -9,6 +9,7 @@ import attrs
 
 from ..config import JobLimits
 from ..ids import Incarnation, PeerId, Rank
+from ..wire.messages import HostKind
 
 
 class Phase(enum.Enum):
@@ -43,6 +44,10 @@ class Seat:
     a host."""
     processor: str = ""
     """The host name that the first running incarnation reported; the program may have sent it on."""
+    kind: HostKind | None = None
+    """The kind of the host of the first running incarnation."""
+    moved: str = ""
+    """How the kind of the present host differs from it; empty if it does not."""
     choice: str = ""
     """The call of this incarnation whose outcome was not the program's own, such as ANY_SOURCE; or ""."""
     tried: set[PeerId] = attrs.field(factory=set)
@@ -171,5 +176,14 @@ class ChoiceRecorded:
     peer: PeerId
 
 
-Action = PlaceRank | Announce | Fence | End | Preparing | ChoiceRecorded
+@attrs.frozen
+class Moved:
+    """Show that no host was left that is of the kind on which the rank ran before."""
+
+    rank: Rank
+    difference: str
+    """What the new host has other than the first one."""
+
+
+Action = PlaceRank | Announce | Fence | End | Preparing | ChoiceRecorded | Moved
 """What a coordinator can decide to do."""

@@ -6,7 +6,17 @@ from collections.abc import Callable, Iterable
 
 from ..coordination.decisions import JobDecisions
 from ..coordination.result import JobResult, LogLine
-from ..coordination.seats import Action, Announce, ChoiceRecorded, End, Fence, Phase, PlaceRank, Preparing
+from ..coordination.seats import (
+    Action,
+    Announce,
+    ChoiceRecorded,
+    End,
+    Fence,
+    Moved,
+    Phase,
+    PlaceRank,
+    Preparing,
+)
 from ..events import (
     EventBus,
     JobFinished,
@@ -21,6 +31,11 @@ from ..events import (
 from ..ids import Incarnation, PeerId, Rank
 from ..lanes.router import Router
 from ..wire.messages import ChoiceNoted, EndJob, Placed, Placement, RankIsUp, StartRank, StopRank
+
+_WHERE_MOVED = (
+    "no host like the first one of rank {rank} can take it: it goes on with {difference}. If its arithmetic "
+    "differs there in the last bits, the job will fail with ReplayDivergence"
+)
 
 
 class Effects:
@@ -77,6 +92,8 @@ class Effects:
                     )  # fmt: skip
                 case ChoiceRecorded(rank, incarnation, peer):
                     self._router.tell(peer, ChoiceNoted(job, rank, incarnation))
+                case Moved(rank, difference):
+                    self._bus.emit(Notice(text=_WHERE_MOVED.format(rank=rank, difference=difference)))
                 case End():
                     self._on_end(action)
         self._show_waiting()

@@ -69,6 +69,7 @@ class Announcer:
             slots=self._settings.peer.slots,
             running=running,
             full=full,
+            kind=self._starter.kind,
         )
 
     def stock(self) -> Stock:

@@ -56,6 +56,7 @@ class PeerRecord:
             running=self.capacity.running,
             full=self.capacity.full,
             latency=self.latency,
+            kind=self.capacity.kind,
         )
 
 

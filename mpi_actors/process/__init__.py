@@ -6,6 +6,7 @@ nothing of jobs, ranks or MPI. From the bottom up:
 
 - `descriptors`: writes all bytes to a file or pipe;
 - `exit`: how a program ended, and what it used;
+- `host_kind`: what the last bits of a program's results depend on, here;
 - `limits`: resource limits, the clean environment, and the Python that programs run with;
 - `spec`: what the warden must know to start a program;
 - `removal`: removes directory trees of any depth and permissions;

@@ -10,6 +10,7 @@ A program may not know which peer or coordinator wants it to run. From the botto
 - `functions`: async functions as programs, for pools in one process under a test's clock;
 - `stdio`: a process that speaks lines over standard input and output;
 - `mpi`: a process that speaks MPI;
+- `arithmetic`: what makes numerical libraries compute the same on each host of a job;
 - `command`: command line, environment and limits of the process for each sort of program;
 - `processes`: starts interpreters and scripts as operating-system processes.
 """

@@ -11,6 +11,7 @@ from ..process.spec import ProcessSpec
 from ..process.warden import CHANNEL
 from ..wire.environment import RankEnvironment
 from ..wire.script import ScriptProgram
+from .arithmetic import pinned
 from .program import Order
 
 _PACKAGE = Path(__file__).parent.parent
@@ -38,7 +39,8 @@ def stdio_spec(order: Order, directory: Path, limits: ResourceLimits) -> Process
 
 def mpi_spec(order: Order, directory: Path, limits: ResourceLimits) -> ProcessSpec:
     """Describe the process of an interpreter that speaks MPI; see `stdio_spec` for the arguments."""
-    about = {**_for_mpi(order), "PYTHONPATH": python_path({})}
+    pins = pinned({}) if order.replay.replay else {}
+    about = {**pins, **_for_mpi(order), "PYTHONPATH": python_path({})}
     return ProcessSpec(
         argv=python_argv("-m", _BOOT, "run.py", *order.args),
         cwd=str(directory / "program"),
@@ -50,7 +52,9 @@ def mpi_spec(order: Order, directory: Path, limits: ResourceLimits) -> ProcessSp
 def script_spec(order: Order, script: ScriptProgram) -> ProcessSpec:
     """Describe the process of a script: where it lies, with its caller's environment and the daemon's
     limits."""
-    given = {"PYTHONHASHSEED": str(order.seed), "PYTHONUNBUFFERED": "1", **script.env}
+    given = {"PYTHONUNBUFFERED": "1", **script.env}
+    if order.replay.replay:
+        given = {"PYTHONHASHSEED": str(order.seed), **pinned(script.env), **given}
     about = {**_for_mpi(order), "PYTHONPATH": python_path(script.env)}
     return ProcessSpec(
         argv=(script.python, "-m", _BOOT, *script.command(), *order.args),
@@ -77,7 +81,7 @@ def _for_mpi(order: Order) -> dict[str, str]:
         order.size,
         order.incarnation,
         channel=CHANNEL,
-        seed=order.seed,
+        seed=order.seed if order.replay.replay else None,
         processor=order.processor,
         replay=order.replay.replay,
         entropy=None if order.replay.real_entropy or not order.replay.replay else order.entropy.hex(),

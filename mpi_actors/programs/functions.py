@@ -22,6 +22,7 @@ import trio
 from ..actors import Bell
 from ..errors import BadProgramLine, UnknownInterpreter
 from ..process.exit import Exit
+from ..wire.messages import HostKind
 from ..wire.stdio import Command, LogText, Req, Reset, Send
 from .program import Order, Program
 
@@ -98,8 +99,12 @@ class FunctionStarter:
     cancels a function, as SIGKILL would end a process.
     """
 
-    def __init__(self, functions: Mapping[str, ProgramFunction]) -> None:
+    kind = HostKind()
+    """See `ProgramStarter.kind`."""
+
+    def __init__(self, functions: Mapping[str, ProgramFunction], kind: HostKind | None = None) -> None:
         self._functions = dict(functions)
+        self.kind = kind or HostKind()
         self._running: dict[tuple[str, int], FunctionProgram] = {}
         self._pids = 0
 

@@ -14,10 +14,12 @@ import trio
 
 from ..config import LaneLimits
 from ..errors import CannotSpawn
+from ..process.host_kind import host_kind
 from ..process.limits import ResourceLimits
 from ..process.removal import remove
 from ..process.spec import ProcessSpec
 from ..process.warden import Process, Warden
+from ..wire.messages import HostKind
 from ..wire.script import ScriptProgram
 from ..wire.stdio import MAX_COMMAND
 from .command import mpi_spec, script_spec, stdio_spec
@@ -98,6 +100,11 @@ class ProcessStarter:
         self._max_line = max_line
         self._scripts = scripts if scripts is not None else {}
         self._inputs = inputs if inputs is not None else {}
+
+    @property
+    def kind(self) -> HostKind:
+        """See `ProgramStarter.kind`."""
+        return host_kind()
 
     def interpreters(self) -> tuple[str, ...]:
         """See `ProgramStarter.interpreters`."""

@@ -11,6 +11,7 @@ import attrs
 from ..config import ReplayOptions
 from ..ids import Incarnation, JobId, Rank
 from ..process.exit import Exit
+from ..wire.messages import HostKind
 from ..wire.stdio import Command
 from .channel import Channel
 
@@ -122,6 +123,11 @@ Program = StdioTalk | ChannelTalk
 
 class ProgramStarter(Protocol):
     """Starts programs by name."""
+
+    @property
+    def kind(self) -> HostKind:
+        """What the last bits of the programs' results depend on."""
+        ...
 
     def interpreters(self) -> tuple[str, ...]:
         """Return the names of the programs that can be started here now."""

@@ -102,6 +102,7 @@ class Host:
             slots=self._settings.peer.slots,
             running=self.running,
             full=self.full,
+            kind=self._starter.kind,
         )
 
     async def run(self, mailbox: Mailbox[HostNews]) -> None:

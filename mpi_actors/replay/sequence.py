@@ -127,13 +127,20 @@ class ReceivedNumbers:
             raise ReplayDivergence(f"message {seq} is not what it was before")
 
 
+_CAUSES = (
+    "process ids, the order of a set of objects (by their addresses), threads that race, files and other "
+    "programs that say something else now, --real-entropy, or, in a program that speaks lines, the time and "
+    "random numbers without a seed"
+)
+"""What differs between two incarnations of a rank, although its entropy is repeated."""
+
+
 def divergence(here: int, there: int, incarnation: int, seq: int) -> ReplayDivergence:
     """Return the error of a new incarnation of rank `there` that sent `here` another message than before."""
     return ReplayDivergence(
         f"rank {there} was started again (incarnation {incarnation}) and its message "
         f"number {seq} to rank {here} is not what it had sent before. Its program is not "
-        "deterministic between its receives: look for the time, unseeded random numbers, process "
-        "ids, or the order of a set in what it sends"
+        f"deterministic between its receives: look for {_CAUSES} in what it sends"
     )
 
 
@@ -141,5 +148,6 @@ def shortfall(here: int, there: int, missing: int) -> ReplayDivergence:
     """Return the error of a new incarnation that ended with fewer messages than were sent before."""
     return ReplayDivergence(
         f"rank {here} was started again and ended {missing} messages to rank {there} short of "
-        "what it had sent before. Its program is not deterministic between its receives"
+        "what it had sent before. Its program is not deterministic between its receives: what it does "
+        f"depends on {_CAUSES}"
     )

@@ -80,6 +80,18 @@ def _numbered(number: int) -> Callable[[_T], _T]:
 # --- peers ------------------------------------------------------------------------------------------------
 
 
+@attrs.frozen
+class HostKind:
+    """What the last bits of a program's results depend on: on two hosts of one kind they are the same."""
+
+    processor: Line = ""
+    """The architecture, and those of the processor's features that numerical libraries choose code by."""
+    python: Name = ""
+    """The version of Python."""
+    numpy: Name = ""
+    """The version of NumPy; empty if there is none."""
+
+
 @_numbered(1)
 @attrs.frozen
 class Capacity:
@@ -90,6 +102,7 @@ class Capacity:
     running: Number = 0
     full: bool = False
     """Whether the peer takes no more ranks at all."""
+    kind: HostKind = HostKind()
 
 
 @_numbered(2)

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from mpi_actors.coordination.elect import PeerView, elect
 from mpi_actors.ids import PeerId
+from mpi_actors.wire.messages import HostKind
 
 names = st.sampled_from([PeerId(letter) for letter in "abcdef"])
 views = st.builds(
@@ -151,3 +152,14 @@ def test_a_view_counts_the_ranks_that_the_job_has_given(view: PeerView, given_ra
     """A job's own count only raises what the peer says of itself, and changes nothing else."""
     raised = view.with_at_least(given_ranks)
     assert raised == attrs.evolve(view, running=max(view.running, given_ranks))
+
+
+def test_a_host_of_the_same_kind_comes_before_a_better_place() -> None:
+    """But not before one that has not lost this rank yet; a rank that never ran goes anywhere."""
+    old, new = HostKind("x86_64 avx2"), HostKind("x86_64 avx512f")
+    like = attrs.evolve(PLAIN, kind=old, running=5, latency=1.0)
+    other = attrs.evolve(PLAIN, peer=PeerId("b"), kind=new)
+    assert elect([like, other], like=old) == like.peer
+    assert elect([like, other], like=old, tried={like.peer}) == other.peer
+    assert elect([like, other], like=new) == elect([like, other]) == other.peer
+    assert elect([attrs.evolve(like, full=True), other], like=old) == other.peer

@@ -109,16 +109,18 @@ MESSAGES: list[tuple[ControlMessage, str]] = [
     (
         Hello("p", "i", "a", ("x",), Capacity(("echo",), 300, 0, True)),
         """
-        5d000000 0200  85
+        7d000000 0200  85
         a4 706f6f6c a1 70  # pool
         a8 696e7374616e6365 a1 69  # instance
         a5 6167656e74 a1 61  # agent
         a9 616464726573736573 91 a1 78  # addresses
-        a8 6361706163697479 84  # capacity
+        a8 6361706163697479 85  # capacity
           ac 696e74657270726574657273 91 a4 6563686f  # interpreters
           a5 736c6f7473 cd 012c  # slots
           a7 72756e6e696e67 00  # running
           a4 66756c6c c3  # full
+          a4 6b696e64 83  # kind
+            a9 70726f636573736f72 a0 a6 707974686f6e a0 a5 6e756d7079 a0  # processor, python, numpy
         """,
     ),
     (

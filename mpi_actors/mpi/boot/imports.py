@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable, Sequence
 from importlib.machinery import ModuleSpec
 from types import ModuleType
+from typing import Any
 
 Action = Callable[[ModuleType], None]
 """What is done to a module."""
@@ -16,6 +17,7 @@ class AfterImport:
 
     def __init__(self) -> None:
         self._actions: dict[str, list[Action]] = {}
+        self._loaders: dict[str, Callable[[Any], Any]] = {}
 
     def add(self, name: str, action: Action) -> None:
         """Do this to the module of that name: at once if it is loaded, else when it is."""
@@ -27,18 +29,30 @@ class AfterImport:
         if self not in sys.meta_path:
             sys.meta_path.insert(0, self)
 
+    def around(self, name: str, loader: Callable[[Any], Any]) -> None:
+        """Load the module of that name with another loader, which is made of the one that Python finds.
+
+        This does nothing to a module that is loaded already.
+        """
+        self._loaders[name] = loader
+        if self not in sys.meta_path:
+            sys.meta_path.insert(0, self)
+
     def find_spec(
         self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
         """See `importlib.abc.MetaPathFinder`."""
-        actions = self._actions.get(name)
-        if actions is None:
+        actions, around = self._actions.get(name), self._loaders.get(name)
+        if actions is None and around is None:
             return None
         for finder in sys.meta_path:
             if finder is not self:
                 spec = finder.find_spec(name, path, target)
                 if spec is not None:
-                    self._act_after(spec, actions)
+                    if actions is not None:
+                        self._act_after(spec, actions)
+                    if around is not None and spec.loader is not None:
+                        spec.loader = around(spec.loader)
                     return spec
         return None
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ...wire.environment import RankEnvironment
 from ..engine import Engine
+from .arithmetic import pin_numpy
 from .clocks import Clocks
 from .entropy import replace_entropy
 from .imports import AfterImport
@@ -22,6 +23,8 @@ def make_repeatable(given: RankEnvironment, engine: Engine) -> None:
         replace_entropy(bytes.fromhex(given.entropy), imports)
     elif given.seed is not None:
         seed_when_imported(str(given.seed), given.rank, imports)
+    if given.replay:
+        pin_numpy(imports)
     # without a daemon nobody would start the rank again
     look = getattr(engine.choices, "clock", None)
     if look is not None and given.replay and given.channel is not None:
