@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Mapping
 import attrs
 
 from ..ids import PeerId
-from ..wire.messages import HostKind
+from ..wire.fields import HostKind
 
 _LATENCY_STEP = 0.005
 """Seconds: latencies within one step count as equal, so that noise does not choose the host."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..wire.messages import HostKind
+from ..wire.fields import HostKind
 
 
 def difference(before: HostKind, now: HostKind) -> str:

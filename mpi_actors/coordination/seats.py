@@ -9,7 +9,7 @@ import attrs
 
 from ..config import JobLimits
 from ..ids import Incarnation, PeerId, Rank
-from ..wire.messages import HostKind
+from ..wire.fields import HostKind
 
 
 class Phase(enum.Enum):

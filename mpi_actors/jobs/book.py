@@ -8,7 +8,7 @@ from ..config import MIB
 from ..errors import UnknownInterpreter, UnknownJob, UsageError
 from ..ids import MAX_RANKS, JobId
 from ..programs.program import ProgramStarter
-from ..wire.messages import check_arguments
+from ..wire.fields import check_arguments
 from .job import Job
 
 _MAX_ENDED_JOBS = 100

@@ -9,7 +9,8 @@ import trio
 from ..actors import Mailbox
 from ..config import Settings
 from ..programs.program import ProgramStarter
-from ..wire.messages import MAX_ADDRESS, MAX_ADDRESSES, MAX_NAME, MAX_STOCK, Capacity, Stock
+from ..wire.fields import MAX_ADDRESS, MAX_ADDRESSES, MAX_NAME
+from ..wire.messages import MAX_STOCK, Capacity, Stock
 from .roster import PeerRecord, Roster
 
 _MAX_LIST_BYTES = 900_000

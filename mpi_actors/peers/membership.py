@@ -18,8 +18,9 @@ from ..ids import PeerId
 from ..lanes.news import PeerGone
 from ..lanes.router import Router
 from ..net.transport import Transport
+from ..wire.fields import MAX_ADDRESSES
 from ..wire.frame import Frame
-from ..wire.messages import MAX_ADDRESSES, ControlMessage, Hello, KnownPeers, Stock
+from ..wire.messages import ControlMessage, Hello, KnownPeers, Stock
 from .announcer import Announcer
 from .roster import PeerRecord, Roster, StockBus
 

@@ -7,7 +7,7 @@ import platform
 import re
 from importlib.metadata import PackageNotFoundError, version
 
-from ..wire.messages import MAX_LINE, MAX_NAME, HostKind
+from ..wire.fields import MAX_LINE, MAX_NAME, HostKind
 
 _FEATURES = re.compile(
     r"avx\w*|amx\w*|fma4?|f16c|ssse3|sse4\w*|bmi[12]|asimd\w*|sve\w*|sme(?!p$)\w*|fphp|fcma|bf16|i8mm"

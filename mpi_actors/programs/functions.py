@@ -22,7 +22,7 @@ import trio
 from ..actors import Bell
 from ..errors import BadProgramLine, UnknownInterpreter
 from ..process.exit import Exit
-from ..wire.messages import HostKind
+from ..wire.fields import HostKind
 from ..wire.stdio import Command, LogText, Req, Reset, Send
 from .program import Order, Program
 

@@ -19,7 +19,7 @@ from ..process.limits import ResourceLimits
 from ..process.removal import remove
 from ..process.spec import ProcessSpec
 from ..process.warden import Process, Warden
-from ..wire.messages import HostKind
+from ..wire.fields import HostKind
 from ..wire.script import ScriptProgram
 from ..wire.stdio import MAX_COMMAND
 from .command import mpi_spec, script_spec, stdio_spec

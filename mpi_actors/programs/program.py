@@ -11,7 +11,7 @@ import attrs
 from ..config import ReplayOptions
 from ..ids import Incarnation, JobId, Rank
 from ..process.exit import Exit
-from ..wire.messages import HostKind
+from ..wire.fields import HostKind
 from ..wire.stdio import Command
 from .channel import Channel
 

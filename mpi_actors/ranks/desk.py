@@ -15,16 +15,8 @@ from ..process.exit import Exit
 from ..programs.program import Order, Running
 from ..replay.endpoint import Endpoint
 from ..replay.stderr import StderrSender
-from ..wire.messages import (
-    MAX_LINE,
-    MAX_NAME,
-    MAX_STDERR,
-    RankBroke,
-    RankExited,
-    RankStderr,
-    StderrTaken,
-    ToCoordinator,
-)
+from ..wire.fields import MAX_LINE, MAX_NAME, MAX_STDERR
+from ..wire.messages import RankBroke, RankExited, RankStderr, StderrTaken, ToCoordinator
 from ..wire.reports import Report, encode_report
 
 _STDERR_TAIL = 40

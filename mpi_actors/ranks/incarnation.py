@@ -20,8 +20,8 @@ from ..lanes.router import Router
 from ..lanes.routes import Attachment
 from ..programs.program import ChannelTalk, Order, Program, ProgramStarter
 from ..replay.endpoint import Endpoint
+from ..wire.fields import MAX_LINE
 from ..wire.messages import (
-    MAX_LINE,
     ChoiceNoted,
     RankIsUp,
     RankPreparing,

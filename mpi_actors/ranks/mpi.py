@@ -18,7 +18,8 @@ from ..ids import Rank
 from ..lanes import Client, LaneBroker
 from ..programs.program import ChannelTalk
 from ..wire.channel import ChannelKind, ChannelMessage
-from ..wire.messages import MAX_LINE, RankChose
+from ..wire.fields import MAX_LINE
+from ..wire.messages import RankChose
 from ..wire.reports import LogReport
 from .desk import Desk, Ending
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from mpi_actors.coordination.elect import PeerView, elect
 from mpi_actors.ids import PeerId
-from mpi_actors.wire.messages import HostKind
+from mpi_actors.wire.fields import HostKind
 
 names = st.sampled_from([PeerId(letter) for letter in "abcdef"])
 views = st.builds(

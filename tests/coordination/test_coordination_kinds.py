@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from mpi_actors.coordination.kinds import difference
-from mpi_actors.wire.messages import HostKind
+from mpi_actors.wire.fields import HostKind
 
 OLD = HostKind("x86_64 avx avx2 avx512f", "3.11.7", "2.4.6")
 

@@ -11,7 +11,7 @@ from trio.testing import MockClock
 from mpi_actors.events import Notice, RankStarted
 from mpi_actors.pool.memory import open_memory_pool
 from mpi_actors.programs.functions import FunctionStarter, ProgramFunction, RankContext
-from mpi_actors.wire.messages import HostKind
+from mpi_actors.wire.fields import HostKind
 
 NEW = HostKind("x86_64 avx2 avx512f", "3.11.7", "2.4.6")
 OLD = HostKind("x86_64 avx2", "3.11.7", "2.4.6")

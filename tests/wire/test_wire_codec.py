@@ -16,9 +16,8 @@ from strategies import control_messages, cut
 from mpi_actors.errors import BadMessage, FrameTooLarge, ProtocolError, UsageError
 from mpi_actors.ids import MAX_RANKS
 from mpi_actors.wire.codec import MAX_CONTROL, ControlDecoder, encode
+from mpi_actors.wire.fields import MAX_ARGUMENTS, MAX_TEXT, check_arguments
 from mpi_actors.wire.messages import (
-    MAX_ARGUMENTS,
-    MAX_TEXT,
     REGISTRY,
     Capacity,
     ControlMessage,
@@ -31,7 +30,6 @@ from mpi_actors.wire.messages import (
     RankExited,
     RankState,
     StartRank,
-    check_arguments,
 )
 
 JOB = "0123456789abcdef"

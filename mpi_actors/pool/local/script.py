@@ -10,7 +10,7 @@ from pathlib import Path
 import attrs
 
 from ...errors import UsageError
-from ...wire.messages import MAX_NAME
+from ...wire.fields import MAX_NAME
 from ...wire.script import ScriptProgram
 
 
