@@ -6,6 +6,7 @@ Bottom up:
 - `kinds`: how the kinds of two hosts differ, in words;
 - `elect`: which peer takes a rank;
 - `seats`: the seats of a job, one for each rank, and the actions that a coordinator can decide;
+- `touched`: files that a rank opened before its loss and afterwards;
 - `ends`: ranks that have ended, until their last reports are here;
 - `decisions`: the state of a job, and what is decided at each event.
 """

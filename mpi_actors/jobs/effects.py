@@ -117,6 +117,11 @@ class Effects:
         """Show a text that people should read."""
         self._bus.emit(Notice(text=text))
 
+    def show_notices(self, texts: Iterable[str]) -> None:
+        """Show what people should know of the job besides its result."""
+        for text in texts:
+            self._bus.emit(Notice(text=text))
+
     def finish(self, result: JobResult) -> None:
         """Have every host drop the job, and show how it ended."""
         for peer in self._hosts:

@@ -15,6 +15,7 @@ from ..coordination.elect import PeerView
 from ..coordination.ends import PendingEnds
 from ..coordination.result import JobLog, JobResult
 from ..coordination.seats import Announce, End
+from ..coordination.touched import TouchedFiles
 from ..errors import BadFrame, Impostor
 from ..events import STDERR_FOLLOWS, EventBus
 from ..ids import COORDINATOR, Incarnation, JobId, PeerId, Rank
@@ -31,6 +32,7 @@ from ..wire.messages import (
     RankRefused,
     RankState,
     RankStderr,
+    RankTouched,
 )
 from ..wire.reports import LogReport, ResetReport, decode_report
 from .effects import Effects
@@ -111,6 +113,7 @@ class Job:
         self._postponed: set[Rank] = set()
         """Ranks whose reports and standard error are read when the event bus has room again."""
         self._preparing: dict[Rank, Incarnation] = {}
+        self._touched = TouchedFiles()
         """Incarnations of which a `RankPreparing` is in the mailbox."""
         self._ends = PendingEnds(
             lambda rank: self._endpoint.lane(rank).incoming, self._output.stderr, settings.timing.flush
@@ -231,6 +234,10 @@ class Job:
                 self._take_ends(now)
             case RankChose(_, rank, incarnation, what):
                 act(decisions.on_rank_chose(rank, incarnation, what))
+            case RankTouched(_, rank, incarnation, path):
+                # also of an incarnation that is lost: nobody else says what it did
+                if rank < len(decisions.seats) and incarnation <= decisions.seats[rank].incarnation:
+                    self._touched.note(rank, incarnation, path)
             case RankBroke(_, rank, incarnation, _, text):
                 act(decisions.on_rank_broke(rank, incarnation, text))
 
@@ -315,5 +322,6 @@ class Job:
         self._router.detach(self._endpoint)
         self._endpoint.close()
         self._output.say_what_was_lost()
+        self._effects.show_notices(self._touched.notices())
         self._effects.finish(self.result)
         self._finished.set()

@@ -19,7 +19,7 @@ from ..lanes import Client, LaneBroker
 from ..programs.program import ChannelTalk
 from ..wire.channel import ChannelKind, ChannelMessage
 from ..wire.fields import MAX_LINE
-from ..wire.messages import RankChose
+from ..wire.messages import RankChose, RankTouched
 from ..wire.reports import LogReport
 from .desk import Desk, Ending
 
@@ -154,6 +154,9 @@ class MpiConversation:
                 self._lanes.want(self._client, message.rank)
             case ChannelKind.CHOICE:
                 self._on_choice(text)
+            case ChannelKind.TOUCHED:
+                order = self._desk.order
+                self._desk.tell(RankTouched(order.job, order.rank, order.incarnation, text[:MAX_LINE]))
             case ChannelKind.STATE:
                 if number == self._questions:
                     self._answer = text[:_MAX_STATE]

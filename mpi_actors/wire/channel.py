@@ -40,6 +40,8 @@ class ChannelKind(enum.IntEnum):
     """Rank: neither I nor another incarnation can go on; `text` is an error's name and text."""
     STATE = 8
     """Rank: `text` says what I do, in answer to question `number`."""
+    TOUCHED = 9
+    """Rank: the program opens the file `text` to append to it or to change it."""
     LANE = 20
     """Daemon: here is a lane to `rank`, incarnation `incarnation` (with a descriptor); `flag`: by tunnel."""
     PLACED = 21

@@ -353,10 +353,22 @@ class RankChose:
     """The choice, such as ANY_SOURCE."""
 
 
+@_numbered(48)
+@attrs.frozen
+class RankTouched:
+    """The program opened a file to append to it or to change it: another run of it would do so twice."""
+
+    job: JobName
+    rank: RankNumber
+    incarnation: Number
+    path: Line
+
+
 ControlMessage = (
     Capacity | Hello | Accepted | Goodbye | Ping | Pong | KnownPeers | Stock
     | StartRank | Placed | StopRank | EndJob | AskRank | ChoiceNoted | StderrTaken
     | RankIsUp | RankRefused | RankExited | RankBroke | RankStderr | RankState | RankPreparing | RankChose
+    | RankTouched
 )  # fmt: skip
 
 ToHost = StartRank | Placed | StopRank | EndJob | AskRank | ChoiceNoted | StderrTaken
@@ -364,5 +376,6 @@ ToHost = StartRank | Placed | StopRank | EndJob | AskRank | ChoiceNoted | Stderr
 
 ToCoordinator = (
     RankIsUp | RankRefused | RankExited | RankBroke | RankStderr | RankState | RankPreparing | RankChose
-)
+    | RankTouched
+)  # fmt: skip
 """What a host sends to a coordinator."""

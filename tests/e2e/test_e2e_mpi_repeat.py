@@ -105,3 +105,30 @@ def test_a_branch_on_a_random_number_is_taken_again(tmp_path: Path) -> None:
     assert code == 0, err
     [chose, result] = out.splitlines()
     assert chose.partition("x=")[2] == result.partition("x=")[2]
+
+
+APPENDS = """
+for name in sys.argv[1:]:
+    with open(name, "a" if name.startswith("log") else "w") as file:
+        print("balance += 100", file=file)
+if comm.rank == 1:
+    comm.send(None, 0)
+    lose_me()
+else:
+    comm.recv(source=1)
+    comm.send(None, 1)
+comm.barrier()
+"""
+
+
+def test_files_that_are_appended_to_again_are_named(tmp_path: Path) -> None:
+    """Only those, and only for the rank that was lost."""
+    for arguments, named in ((("log1", "new", "log2"), True), (("new",), False)):
+        out, err, code = run(tmp_path, APPENDS, *arguments)
+        assert (out, code) == ("", 0)
+        notices = [line for line in err.splitlines() if "again to append" in line]
+        assert notices == [
+            f"mpi-actors: rank 1 was started again and opened {tmp_path / 'log1'}, {tmp_path / 'log2'} again "
+            "to append or to change something there: what it had written before its loss may be there twice"
+        ] * named  # fmt: skip
+    assert (tmp_path / "log1").read_text().count("balance") == 3

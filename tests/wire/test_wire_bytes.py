@@ -218,6 +218,7 @@ def test_a_field_with_a_default_may_be_left_out() -> None:
         (ChannelKind.ABORT, False, "06 00"),
         (ChannelKind.BROKE, False, "07 00"),
         (ChannelKind.STATE, False, "08 00"),
+        (ChannelKind.TOUCHED, False, "09 00"),
         (ChannelKind.LANE, True, "14 01"),
         (ChannelKind.PLACED, False, "15 00"),
         (ChannelKind.NOTED, False, "16 00"),

@@ -8,6 +8,7 @@ It runs the program as Python itself would, and tells the daemon how that ended.
 - `entropy`: random numbers from a secret of the rank, the same in each incarnation;
 - `clocks`: looks at the clock that a new incarnation repeats;
 - `arithmetic`: has NumPy compute the same on each host;
+- `outside`: notes files to which another run of the program would append again;
 - `repeatable`: has all of this done that the daemon asks for;
 - `program`: finds the script or module, and runs it;
 - `life`: from the start of the process to its end;

@@ -91,11 +91,21 @@ def _is_archive(name: str) -> bool:
 
 
 def without_us(traceback: TracebackType | None) -> TracebackType | None:
-    """Return the part of a traceback that is the program's own, without the functions that called it."""
-    while traceback is not None and _is_ours(traceback.tb_frame.f_globals.get("__name__")):
+    """Return the part of a traceback that is the program's own.
+
+    The functions that called it are left out, and those that stand in for built-in ones, which would not be
+    there either.
+    """
+    while traceback is not None and _is_ours(traceback):
         traceback = traceback.tb_next
+    last = traceback
+    while last is not None:
+        while last.tb_next is not None and _is_ours(last.tb_next):
+            last.tb_next = last.tb_next.tb_next
+        last = last.tb_next
     return traceback
 
 
-def _is_ours(module: object) -> bool:
+def _is_ours(traceback: TracebackType) -> bool:
+    module = traceback.tb_frame.f_globals.get("__name__")
     return isinstance(module, str) and module.startswith(f"{__package__}.")

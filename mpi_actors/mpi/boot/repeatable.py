@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from ...wire.channel import ChannelKind, ChannelMessage
 from ...wire.environment import RankEnvironment
 from ..engine import Engine
 from .arithmetic import pin_numpy
 from .clocks import Clocks
 from .entropy import replace_entropy
 from .imports import AfterImport
+from .outside import OpenedFiles
 from .seeds import seed_when_imported
 
 
@@ -25,7 +27,13 @@ def make_repeatable(given: RankEnvironment, engine: Engine) -> None:
         seed_when_imported(str(given.seed), given.rank, imports)
     if given.replay:
         pin_numpy(imports)
+        if given.channel is not None:
+            OpenedFiles(lambda path: engine.wiring.say(_touched(path))).replace(imports)
     # without a daemon nobody would start the rank again
     look = getattr(engine.choices, "clock", None)
     if look is not None and given.replay and given.channel is not None:
         Clocks(look).replace(imports)
+
+
+def _touched(path: str) -> ChannelMessage:
+    return ChannelMessage(ChannelKind.TOUCHED, text=path)
