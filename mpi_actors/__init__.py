@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from .errors import UsageError as UsageError
     from .faults.driver import FaultDriver as FaultDriver
     from .faults.plan import FaultPlan as FaultPlan
+    from .mpi.repeating import replaying as replaying
     from .pool.pool import Pool as Pool
     from .pool.pool import PoolJob as PoolJob
     from .pool.pool import open_pool as open_pool
@@ -53,6 +54,7 @@ _HOMES = {
     "Settings": "config",
     "UsageError": "errors",
     "open_pool": "pool",
+    "replaying": "mpi.repeating",
 }
 
 __all__ = [
@@ -67,6 +69,7 @@ __all__ = [
     "UsageError",
     "__version__",
     "open_pool",
+    "replaying",
 ]
 
 

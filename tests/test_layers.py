@@ -72,7 +72,7 @@ RANK_LAYERS: list[tuple[str, str]] = [
     ("schedules of collective operations", "mpi.collectives"),
     ("groups; requests", "mpi.group mpi.requests"),
     ("communicators", "mpi.comm"),
-    ("start, end and facts of MPI", "mpi.environment"),
+    ("start, end and facts of MPI", "mpi.environment mpi.repeating"),
     ("what stands on communicators", "mpi.session mpi.dynamic mpi.io mpi.rma mpi.boot"),
     ("the names that a program sees", "MPI mpi shim"),
 ]

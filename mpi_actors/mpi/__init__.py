@@ -24,6 +24,7 @@ Importing this package imports nothing else; `mpi_actors.MPI` puts the parts tog
 - `requests`: operations that are under way;
 - `comm`: communicators;
 - `environment`: beginning and end of MPI, versions, clocks;
+- `repeating`: whether a rank still repeats what it did before its loss, for `mpi_actors.replaying`;
 - `session`: sessions;
 - `dynamic`, `io`, `rma`: dynamic processes, parallel files, one-sided communication: refused today;
 - `boot`: what the process of a rank runs.

@@ -132,3 +132,32 @@ def test_files_that_are_appended_to_again_are_named(tmp_path: Path) -> None:
             "to append or to change something there: what it had written before its loss may be there twice"
         ] * named  # fmt: skip
     assert (tmp_path / "log1").read_text().count("balance") == 3
+
+
+GUARDS = """
+import mpi_actors
+before = "mpi_actors.pool" in sys.modules
+if comm.rank == 1:
+    for number in range(6):
+        if not mpi_actors.replaying():
+            with open(sys.argv[1], "a") as file:
+                print(number, file=file)
+        comm.send(number, 0)
+        comm.recv(source=0)
+        if number == 3 and INCARNATION == 0:
+            os.kill(os.getpid(), signal.SIGKILL)
+    print(mpi_actors.replaying())
+else:
+    for number in range(6):
+        assert comm.recv(source=1) == number
+        comm.send(None, 1)
+    print(mpi_actors.replaying(), "mpi_actors.pool" in sys.modules)
+"""
+
+
+@pytest.mark.parametrize("options", [(), ("--peers", "2")])
+def test_a_program_can_guard_a_step(tmp_path: Path, options: tuple[str, ...]) -> None:
+    """What it did before messages that others have is not done again; what comes after them is done."""
+    out, err, code = run(tmp_path, GUARDS, "steps", options=options)
+    assert (sorted(out.splitlines()), code) == (["False", "False False"], 0), err
+    assert (tmp_path / "steps").read_text().split() == [*"012345"]

@@ -20,6 +20,7 @@ world ranks and contexts; it may not know communicators, datatypes or requests. 
 - `progress`: the loop that moves the bytes, and the threads that wait;
 - `engine`: the calls that the rest of the library makes;
 - `report`: what the threads of the program wait for, in words;
+- `repeating`: whether a rank that was started again still repeats what it did before;
 - `ending`: what a rank does when its program is over;
 - `helper`: the thread that obeys the daemon and moves bytes while the program computes;
 - `start`: makes an engine from the process's environment.

@@ -1,0 +1,30 @@
+"""Whether a new incarnation still repeats what an earlier one did, as far as the engine can tell."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .engine import Engine
+
+
+def is_repeating(engine: Engine) -> bool:
+    """Return whether other ranks have a message that this rank has yet to send again, or a choice is left.
+
+    A new incarnation waits until all other ranks have said which messages they have.
+    """
+    if not engine.incarnation:
+        return False
+    with engine.lock:
+        others = [partner for partner in engine.partners if partner.rank != engine.rank]
+        for partner in others:
+            if partner.resumed_with < 0 and not partner.ended:
+                partner.want()
+        engine.wait_for(
+            lambda: all(partner.resumed_with >= 0 or partner.ended for partner in others),
+            lambda: "the other ranks to say which messages of this one they have",
+        )
+        repeat = getattr(engine.choices, "repeat", None)
+        if repeat is not None and repeat.left():
+            return True
+        return any(partner.outlet.numbers.missing_from(len(partner.outlet.records)) for partner in others)
