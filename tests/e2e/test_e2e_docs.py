@@ -55,7 +55,7 @@ def test_run_prints_what_is_shown(command: str, shown: str) -> None:
 
 def test_the_mpi4py_script_prints_its_sum(tmp_path: Path) -> None:
     """The first mpi4py program runs by the first command under it."""
-    [script] = blocks("py")
+    script, _ = blocks("py")
     (tmp_path / "hello.py").write_text(script)
     [command] = re.findall(r"^\$ (python -m mpi_actors run .* hello\.py)$", README, re.MULTILINE)
     done = shell(f"cd {tmp_path}; {command}")
