@@ -6,7 +6,10 @@ Bottom up:
 - `kinds`: how the kinds of two hosts differ, in words;
 - `elect`: which peer takes a rank;
 - `seats`: the seats of a job, one for each rank, and the actions that a coordinator can decide;
+- `spec`: what a job is, and when it cannot go on after a loss;
+- `vacancies`: who could take a rank that has no host, and why nobody can;
+- `gathering`: which hosts still have to tell what they know of the choices of lost ranks;
 - `touched`: files that a rank opened before its loss and afterwards;
-- `ends`: ranks that have ended, until their last reports are here;
+- `ends`: ranks that have ended, until their last reports and choices are here;
 - `decisions`: the state of a job, and what is decided at each event.
 """

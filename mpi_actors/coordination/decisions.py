@@ -6,39 +6,33 @@ goes forward) with each event, and carries out the actions that the event return
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Iterable, Iterator
 
-import attrs
-
-from ..config import JobLimits, ReplayOptions, RestartPolicy
-from ..errors import NotReplayable, ReplayDivergence
-from ..ids import Incarnation, JobId, PeerId, Rank, short_peer
+from ..errors import ReplayDivergence
+from ..ids import Incarnation, PeerId, Rank, short_peer
 from .elect import PeerView, elect
+from .gathering import PATIENCE, Gathering
 from .kinds import difference
 from .result import EXIT_JOB_FAILED
-from .seats import Action, Announce, ChoiceRecorded, End, Fence, Moved, Phase, PlaceRank, Preparing, Seat
-
-
-@attrs.frozen(kw_only=True)
-class JobSpec:
-    """What a job runs: a program, with `size` ranks."""
-
-    job: JobId
-    program: str
-    """The name of an interpreter or a script."""
-    size: int
-    """The number of ranks."""
-    args: tuple[str, ...] = ()
-    """Arguments of the program."""
-    restart: RestartPolicy | None = None
-    """None: `lost` if the program uses MPI, else `failed`."""
-    replay: ReplayOptions = attrs.field(factory=ReplayOptions)
-    secret: bytes = attrs.field(default=b"", repr=False)
-    """The ranks' entropy comes from it; only hosts of the job know it."""
-    home: PeerId
-    """The peer that starts the job. It hosts rank 0 if it can."""
-    limits: JobLimits = attrs.field(factory=JobLimits)
+from .seats import (
+    Action,
+    Announce,
+    ChoiceRecorded,
+    Drop,
+    End,
+    Fence,
+    Moved,
+    Phase,
+    PlaceRank,
+    Preparing,
+    Seal,
+    Seat,
+)
+from .spec import JobSpec as JobSpec
+from .spec import why_not_replayable
+from .vacancies import candidates, why_vacant
 
 
 class JobDecisions:
@@ -57,6 +51,8 @@ class JobDecisions:
         """The number of ranks that were lost at, or refused by, each peer."""
         self.ended: End | None = None
         """How the job ended; None while it runs."""
+        self.gathering = Gathering()
+        """Which hosts still have to tell what they know of the choices of lost ranks."""
         self._mpi = False
 
     # --- events -------------------------------------------------------------------------------------------
@@ -88,8 +84,18 @@ class JobDecisions:
         for seat in self.seats:
             seat.refused.pop(peer, None)
             if seat.peer == peer:
-                actions += self._replace(seat, f"lost its peer: {reason}", now)
+                actions += self._replace(seat, f"lost its peer: {reason}", now, gather=True)
+        if actions:
+            actions += self._gather(now)
+        elif self.gathering.on_answer(peer, self.gathering.round):
+            self._end_gathering(now)
         return actions + self._fill(now)
+
+    def on_sealed(self, peer: PeerId, round: int, now: float) -> list[Action]:
+        """A host has told all choices that it knows, for that round of the gathering."""
+        if self.gathering.on_answer(peer, round):
+            self._end_gathering(now)
+        return self._fill(now)
 
     def on_rank_started(
         self, rank: Rank, incarnation: Incarnation, now: float, *, mpi: bool = False, processor: str = ""
@@ -128,7 +134,7 @@ class JobDecisions:
         if seat is None or seat.peer is None:
             return []
         seat.refused[seat.peer] = reason
-        actions = self._replace(seat, f"refused by its peer: {reason}", now)
+        actions = self._replace(seat, f"refused by its peer: {reason}", now, ran=seat.phase is Phase.RUNNING)
         return actions + self._fill(now)
 
     def on_rank_chose(self, rank: Rank, incarnation: Incarnation, what: str) -> list[Action]:
@@ -232,14 +238,19 @@ class JobDecisions:
             return []
         limits = self.spec.limits
         actions: list[Action] = []
+        for peer in self.gathering.overdue(now, self.spec.home):
+            actions += self._give_up(peer, now)
         for seat in self.seats:
             if seat.phase is Phase.STARTING and now >= seat.start_deadline(patience, limits):
                 assert seat.peer is not None
                 why = seat.refused[seat.peer] = seat.why_not_started(now)
-                actions += self._replace(seat, f"its peer {why}", now)
+                # it may run all the same, so that others have heard of its choices
+                actions += self._replace(seat, f"its peer {why}", now, gather=True)
+        if actions:
+            actions += self._gather(now)
         actions += self._fill(now)
         for seat in self.seats:
-            if seat.phase is Phase.VACANT and now >= seat.host_deadline(limits):
+            if seat.phase is Phase.VACANT and not seat.gathering and now >= seat.host_deadline(limits):
                 return actions + self._end(
                     False,
                     EXIT_JOB_FAILED,
@@ -253,11 +264,13 @@ class JobDecisions:
         if self.ended is not None:
             return None
         limits = self.spec.limits
-        vacant = (seat.host_deadline(limits) for seat in self.seats if seat.phase is Phase.VACANT)
-        starting = (
-            seat.start_deadline(patience, limits) for seat in self.seats if seat.phase is Phase.STARTING
-        )
-        return min((*vacant, *starting), default=None)
+        times = [self.gathering.deadline(self.spec.home)]
+        for seat in self.seats:
+            if seat.phase is Phase.VACANT and not seat.gathering:
+                times.append(seat.host_deadline(limits))
+            elif seat.phase is Phase.STARTING:
+                times.append(seat.start_deadline(patience, limits))
+        return None if min(times) == math.inf else min(times)
 
     # --- questions ----------------------------------------------------------------------------------------
 
@@ -275,16 +288,7 @@ class JobDecisions:
 
     def why_vacant(self, seat: Seat) -> str:
         """Return why no peer can take this rank, with a reason for each peer."""
-        reasons = []
-        for view in self.peers.values():
-            if view.peer in seat.refused:
-                reason = f"refused: {seat.refused[view.peer]}"
-            elif not view.offers:
-                reason = f"does not offer {self.spec.program!r}"
-            else:
-                reason = "takes no more ranks"
-            reasons.append(f"{short_peer(view.peer)} {reason}")
-        return "; ".join(reasons) or "no peer is left"
+        return why_vacant(seat, self.peers.values(), self.spec.program)
 
     # --- inside -------------------------------------------------------------------------------------------
 
@@ -310,23 +314,56 @@ class JobDecisions:
             )
         return self._replace(seat, text, now) + self._fill(now)
 
-    def _replace(self, seat: Seat, reason: str, now: float, *, blame: int = 1) -> list[Action]:
-        """End the seat's incarnation; a new one gets a host in `_fill`."""
+    def _replace(
+        self, seat: Seat, reason: str, now: float, *, blame: int = 1, gather: bool = False, ran: bool = True
+    ) -> list[Action]:
+        """End the seat's incarnation; a new one gets a host in `_fill`.
+
+        Args:
+            seat: the rank's seat.
+            reason: for people.
+            now: the time.
+            blame: how much the loss tells against its peer.
+            gather: whether choices of the incarnation may be known to other hosts only.
+            ran: whether the incarnation can have had consequences.
+        """
         if self.ended:
             return []
         assert seat.peer is not None
         peer = seat.peer
-        if seat.choice:
-            error = NotReplayable(
-                f"rank {seat.rank} used {seat.choice} and was lost on {short_peer(peer)} ({reason}). Its run "
-                "cannot be repeated, because the answer of such a call is not recorded. Name the source and "
-                "the tag of each message to receive, and wait instead of testing"
-            )
-            return self._end(False, EXIT_JOB_FAILED, f"{type(error).__name__}: {error}", seat.rank)
+        if why := why_not_replayable(self.spec, seat, reason, ran=ran):
+            return self._end(False, EXIT_JOB_FAILED, why, seat.rank)
         self.blame[peer] = self.blame.get(peer, 0) + blame
+        seat.gathering = gather and self._mpi
         seat.tried.add(peer)
         seat.vacate(now)
         return [Fence(seat.rank, seat.incarnation, peer, reason)]
+
+    def _gather(self, now: float) -> list[Action]:
+        """Ask all hosts what they know of the choices of lost ranks, again if they were asked before."""
+        lost = tuple((seat.rank, seat.incarnation) for seat in self.seats if seat.gathering)
+        if self.ended or not lost:
+            return []
+        hosts = self.hosts()
+        self.gathering.begin(hosts, now)
+        if not hosts:
+            self._end_gathering(now)
+        return [Seal(self.gathering.round, lost, tuple(sorted(hosts)))]
+
+    def _end_gathering(self, now: float) -> None:
+        for seat in self.seats:
+            if seat.gathering:
+                seat.gathering, seat.seeking = False, now
+
+    def _give_up(self, peer: PeerId, now: float) -> list[Action]:
+        """Treat a host that does not answer as lost, with all its ranks."""
+        why = f"did not tell which choices it knows within {PATIENCE:g} s"
+        actions: list[Action] = [Drop(peer)]
+        for seat in self.seats:
+            seat.refused[peer] = why
+            if seat.peer == peer:
+                actions += self._replace(seat, f"its peer {why}", now, gather=True)
+        return actions
 
     def _fill(self, now: float) -> list[Action]:
         """Choose a host for each rank that has none."""
@@ -334,11 +371,15 @@ class JobDecisions:
             return []
         actions: list[Action] = []
         for seat in self.seats:
-            if seat.phase is not Phase.VACANT:
+            if seat.phase is not Phase.VACANT or seat.gathering:
                 continue
             prefer = self.spec.home if seat.rank == 0 else None
             peer = elect(
-                self._candidates(seat), prefer=prefer, blame=self.blame, tried=seat.tried, like=seat.kind
+                candidates(seat, self.seats, self.peers.values()),
+                prefer=prefer,
+                blame=self.blame,
+                tried=seat.tried,
+                like=seat.kind,
             )
             if peer is None:
                 continue
@@ -348,17 +389,6 @@ class JobDecisions:
             if seat.moved:
                 actions.append(Moved(seat.rank, seat.moved))
         return actions
-
-    def _candidates(self, seat: Seat) -> Iterator[PeerView]:
-        """The peers that have not refused the rank, each with the ranks that this job has given it."""
-        given: dict[PeerId, int] = {}
-        for other in self.seats:
-            if other.peer is not None and other.phase is not Phase.ENDED:
-                given[other.peer] = given.get(other.peer, 0) + 1
-        for view in self.peers.values():
-            if view.peer not in seat.refused:
-                # a peer's own count is late by a heartbeat or so
-                yield view.with_at_least(given.get(view.peer, 0))
 
     def _end(
         self, ok: bool, exit_code: int, reason: str, rank: Rank | None = None, traceback: str = ""

@@ -18,13 +18,16 @@ class PendingEnds:
     """Ends of ranks that hosts have reported, and about which the coordinator has not yet decided.
 
     A host's message that a program has ended may overtake the program's last reports, which travel on a lane,
-    and what it wrote to standard error. The coordinator decides when it has all.
+    what it wrote to standard error, and the choices that it recorded, without which it could not run again.
+    The coordinator decides when it has all.
     """
 
     incoming: Callable[[Rank], Incoming]
     """Returns the receiving half of a rank's lane to the coordinator."""
     stderr: Callable[[Rank, Incarnation], StderrReceiver]
     """Returns how much of an incarnation's standard error has come."""
+    position: Callable[[Rank], int]
+    """Returns how much of a rank's recorded choices the coordinator has."""
     patience: float
     """Seconds without a word of a failed rank after which no more is expected."""
     _pending: dict[Rank, tuple[RankExited, float]] = attrs.field(factory=dict)
@@ -38,6 +41,11 @@ class PendingEnds:
         """A report of that rank has come, or some standard error: wait again for the next."""
         if rank in self._pending:
             self._pending[rank] = (self._pending[rank][0], now + self.patience)
+
+    @property
+    def waiting(self) -> bool:
+        """Whether there is an end that is not decided."""
+        return bool(self._pending)
 
     def next_deadline(self) -> float:
         """Return when `take_complete` must be called at the latest; infinity if never."""
@@ -53,6 +61,8 @@ class PendingEnds:
         found = []
         for rank, (exited, _) in tuple(self._pending.items()):
             current = is_current(exited)
+            if current and self.position(rank) < exited.choices:
+                continue  # they come as long as the host lives; its end is decided by its loss
             if current and (exited.killed or self._is_complete(exited) or now >= self._waits_until(rank)):
                 found.append(exited)
             elif current:
@@ -62,6 +72,8 @@ class PendingEnds:
 
     def _waits_until(self, rank: Rank) -> float:
         exited, deadline = self._pending[rank]
+        if self.position(rank) < exited.choices:
+            return math.inf
         failed = exited.code != 0 or exited.aborted
         queued = self.incoming(rank).queued or self.stderr(rank, exited.incarnation).waiting
         return deadline if failed and not queued else math.inf

@@ -48,6 +48,8 @@ class Seat:
     """The kind of the host of the first running incarnation."""
     moved: str = ""
     """How the kind of the present host differs from it; empty if it does not."""
+    gathering: bool = False
+    """Whether the rank waits for what the hosts know of its choices, before it may start again."""
     choice: str = ""
     """The call of this incarnation whose outcome was not the program's own, such as ANY_SOURCE; or ""."""
     tried: set[PeerId] = attrs.field(factory=set)
@@ -146,6 +148,22 @@ class Fence:
 
 
 @attrs.frozen
+class Seal:
+    """Take nothing more of these lost incarnations, and have each of `hosts` tell which choices it knows."""
+
+    round: int
+    lost: tuple[tuple[Rank, Incarnation], ...]
+    hosts: tuple[PeerId, ...]
+
+
+@attrs.frozen
+class Drop:
+    """Have a host that is given up, but may live, forget the job."""
+
+    peer: PeerId
+
+
+@attrs.frozen
 class End:
     """The job is over."""
 
@@ -185,5 +203,5 @@ class Moved:
     """What the new host has other than the first one."""
 
 
-Action = PlaceRank | Announce | Fence | End | Preparing | ChoiceRecorded | Moved
+Action = PlaceRank | Announce | Fence | Seal | Drop | End | Preparing | ChoiceRecorded | Moved
 """What a coordinator can decide to do."""

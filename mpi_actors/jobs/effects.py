@@ -10,12 +10,14 @@ from ..coordination.seats import (
     Action,
     Announce,
     ChoiceRecorded,
+    Drop,
     End,
     Fence,
     Moved,
     Phase,
     PlaceRank,
     Preparing,
+    Seal,
 )
 from ..events import (
     EventBus,
@@ -30,7 +32,18 @@ from ..events import (
 )
 from ..ids import Incarnation, PeerId, Rank
 from ..lanes.router import Router
-from ..wire.messages import ChoiceNoted, EndJob, Placed, Placement, RankIsUp, StartRank, StopRank
+from ..replay.holder import ChoiceHolder
+from ..wire.fields import LostRank
+from ..wire.messages import (
+    ChoiceNoted,
+    EndJob,
+    Placed,
+    Placement,
+    RankIsUp,
+    SealChoices,
+    StartRank,
+    StopRank,
+)
 
 _WHERE_MOVED = (
     "no host like the first one of rank {rank} can take it: it goes on with {difference}. If its arithmetic "
@@ -45,18 +58,25 @@ class Effects:
         decisions: the coordinator's decisions; effects only read them.
         router: takes messages to hosts, and knows the ranks' places.
         bus: takes the events.
+        holder: has the recorded choices of the ranks.
         on_end: called when the decision is that the job ends.
     """
 
     def __init__(
-        self, decisions: JobDecisions, router: Router, bus: EventBus, on_end: Callable[[End], None]
+        self,
+        decisions: JobDecisions,
+        router: Router,
+        bus: EventBus,
+        holder: ChoiceHolder,
+        on_end: Callable[[End], None],
     ) -> None:
         self._decisions = decisions
         self._spec = decisions.spec
         self._router = router
         self._bus = bus
+        self._holder = holder
         self._on_end = on_end
-        self._hosts: set[PeerId] = set()
+        self.hosts: set[PeerId] = set()
         """Every peer that got an order: it must learn of the job's end."""
         self._waiting_shown: set[tuple[Rank, Incarnation]] = set()
 
@@ -70,7 +90,7 @@ class Effects:
         for action in actions:
             match action:
                 case PlaceRank(rank, incarnation, peer):
-                    self._hosts.add(peer)
+                    self.hosts.add(peer)
                     self._router.tell(peer, self._order(rank, incarnation))
                 case Announce(rank, incarnation, peer):
                     self._router.place(job, rank, incarnation, peer)
@@ -83,6 +103,13 @@ class Effects:
                     )
                     if peer in self._decisions.peers:
                         self._router.tell(peer, StopRank(job, rank, incarnation))
+                case Seal(round, lost, hosts):
+                    ranks = tuple(LostRank(*each) for each in lost)
+                    self._router.seal(job, ranks)
+                    for host in hosts:
+                        self._router.tell(host, SealChoices(job, round, ranks))
+                case Drop(peer):
+                    self._router.tell(peer, EndJob(job))
                 case Preparing(rank, incarnation, peer):
                     self._bus.emit(
                         RankInstalling(
@@ -124,9 +151,9 @@ class Effects:
 
     def finish(self, result: JobResult) -> None:
         """Have every host drop the job, and show how it ended."""
-        for peer in self._hosts:
+        for peer in self.hosts:
             self._router.tell(peer, EndJob(self._spec.job))
-        if self._spec.home not in self._hosts:
+        if self._spec.home not in self.hosts:
             # no host here has closed it
             self._router.close_job(self._spec.job)
         self._bus.emit(
@@ -150,6 +177,7 @@ class Effects:
                 if seat.peer is not None
             ),
             processor=self._decisions.seats[rank].processor,
+            choices=self._holder.begin(rank, incarnation),
             replay=self._spec.replay,
             secret=self._spec.secret,
         )
@@ -160,7 +188,7 @@ class Effects:
             return
         for seat in self._decisions.seats:
             key = (seat.rank, seat.incarnation)
-            if seat.phase is Phase.VACANT and key not in self._waiting_shown:
+            if seat.phase is Phase.VACANT and not seat.gathering and key not in self._waiting_shown:
                 self._waiting_shown.add(key)
                 self._bus.emit(
                     RankWaiting(

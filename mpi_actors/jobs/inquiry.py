@@ -59,6 +59,8 @@ class Inquiry:
     def _why(self, rank: Rank, answer: str | None) -> str:
         seat, now = self._decisions.seats[rank], trio.current_time()
         where = f"rank {rank}: "
+        if seat.gathering:
+            return where + self._decisions.gathering.why(now)
         if seat.phase is Phase.VACANT:
             left = max(0.0, seat.host_deadline(self._decisions.spec.limits) - now)
             time = f"for {now - seat.seeking:.1f} s, {left:.0f} s left"

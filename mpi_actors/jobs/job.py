@@ -16,13 +16,15 @@ from ..coordination.ends import PendingEnds
 from ..coordination.result import JobLog, JobResult
 from ..coordination.seats import Announce, End
 from ..coordination.touched import TouchedFiles
-from ..errors import BadFrame, Impostor
+from ..errors import BadFrame, ConflictingChoices, Impostor
 from ..events import STDERR_FOLLOWS, EventBus
 from ..ids import COORDINATOR, Incarnation, JobId, PeerId, Rank
 from ..lanes.news import FromPeer, PeerGone
 from ..lanes.router import Router
 from ..lanes.routes import Attachment
 from ..replay.endpoint import Endpoint
+from ..replay.holder import ChoiceHolder
+from ..wire.choices import ChoicePiece
 from ..wire.messages import (
     RankBroke,
     RankChose,
@@ -55,6 +57,19 @@ class Reported:
 
 
 @attrs.frozen
+class ChoicesCame:
+    """A host has told choices for which the end of a rank may wait."""
+
+
+@attrs.frozen
+class Sealed:
+    """A host has told all choices that it knows, for that round of a gathering."""
+
+    peer: PeerId
+    round: int
+
+
+@attrs.frozen
 class KillJob:
     """Somebody wants the job to end."""
 
@@ -64,7 +79,7 @@ class KillJob:
 _MAX_NEWS_WAITING = 100_000
 """Messages that may wait in the mailbox: some for each rank of the largest job (4096)."""
 
-JobNews = FromPeer | PeerGone | PeerChanged | Reported | KillJob
+JobNews = FromPeer | PeerGone | PeerChanged | Reported | ChoicesCame | Sealed | KillJob
 """The messages that a coordinator takes."""
 
 
@@ -102,7 +117,8 @@ class Job:
         self._bus = bus
         self._settings = settings
         self._views = views
-        self._effects = Effects(self.decisions, router, bus, self._on_end)
+        self._holder = ChoiceHolder()
+        self._effects = Effects(self.decisions, router, bus, self._holder, self._on_end)
         self._endpoint = Endpoint(spec.job, COORDINATOR, 0, settings.lanes)
         self._output = JobOutput(
             spec.job, self.log,
@@ -116,8 +132,13 @@ class Job:
         self._touched = TouchedFiles()
         """Incarnations of which a `RankPreparing` is in the mailbox."""
         self._ends = PendingEnds(
-            lambda rank: self._endpoint.lane(rank).incoming, self._output.stderr, settings.timing.flush
+            lambda rank: self._endpoint.lane(rank).incoming,
+            self._output.stderr,
+            lambda rank: self._holder.position(rank)[1],
+            settings.timing.flush,
         )
+        self._choices_came = False
+        """Whether a `ChoicesCame` is in the mailbox."""
         self._began = 0.0
         self._finished = trio.Event()
         self._inquiry = Inquiry(self.decisions, router)
@@ -158,6 +179,8 @@ class Job:
         self._router.open_job(self.id, self.spec.home)
         self._router.attach(Attachment(self._endpoint, self._on_report, self._on_endpoint_broken))
         self._router.serve(self.id, self._on_host_message)
+        if (choices := self._router.choices_of(self.id)) is not None:
+            choices.hold(self)
         forget = self._bus.when_free(self._on_bus_free)
         try:
             self._effects.begin()
@@ -212,6 +235,11 @@ class Job:
                         self._effects.carry_out(self.decisions.on_peer_changed(view, now))
             case Reported(rank):
                 self._read_reports(rank, now)
+            case ChoicesCame():
+                self._choices_came = False
+                self._take_ends(now)
+            case Sealed(peer, round):
+                self._effects.carry_out(self.decisions.on_sealed(peer, round, now))
             case KillJob(reason):
                 self._effects.carry_out(self.decisions.kill(reason))
 
@@ -240,6 +268,34 @@ class Job:
                     self._touched.note(rank, incarnation, path)
             case RankBroke(_, rank, incarnation, _, text):
                 act(decisions.on_rank_broke(rank, incarnation, text))
+
+    # --- recorded choices: see `lanes.choices.ChoiceSink` ---------------------------------------------------
+
+    def on_pieces(self, pieces: list[ChoicePiece], sender: PeerId) -> None:
+        """Keep what a host tells of recorded choices; called by the router.
+
+        Raises:
+            Impostor: that peer hosts no rank of the job.
+            BadFrame: something before these pieces is missing.
+        """
+        if sender not in self._effects.hosts:
+            raise Impostor(f"it tells choices of job {self.id}, of which it hosts no rank")
+        try:
+            for piece in pieces:
+                if not self._holder.take(piece):
+                    raise BadFrame(f"the choices of rank {piece.rank} have a gap before byte {piece.offset}")
+        except ConflictingChoices as error:
+            self.kill(f"{type(error).__name__}: {error}")
+        if self._ends.waiting and not self._choices_came:
+            self._choices_came = self.mailbox.post(ChoicesCame())
+
+    def on_sealed(self, sender: PeerId, round: int) -> None:
+        """A host has told all that it knows, for that round of a gathering; called by the router."""
+        self.mailbox.post(Sealed(sender, round))
+
+    def position(self, rank: Rank) -> tuple[Incarnation, int]:
+        """Return the newest incarnation of a rank, and how much of its recorded choices is here."""
+        return self._holder.position(rank)
 
     # --- reports and ends ---------------------------------------------------------------------------------
 

@@ -11,6 +11,8 @@ Bottom up:
 - `news`: what other peers say, and that they are gone: messages that `peers`, `ranks` and `jobs` share;
 - `routes`: what the router knows: places of ranks, and endpoints in service;
 - `flow`: the numbers of one end of a tunnel: who it is, and how far the bytes have come;
+- `choices`: recorded choices of ranks, which must be known before bytes of ranks are;
+- `reporting`: sees that coordinators get these choices;
 - `tunnel`: one end of a tunnel between two hosts;
 - `router`: from the links of peers to the mailboxes and endpoints of this peer, and back;
 - `broker`: which rank here wants a lane to which other rank, and which has one. It chooses the kind of lane;

@@ -87,6 +87,7 @@ class LaneBroker:
         """Serve tunnels until cancelled."""
         async with trio.open_nursery() as nursery:
             self._nursery = nursery
+            nursery.start_soon(self._router.choices.run)
             try:
                 self._try_all_lanes()
                 while True:
@@ -279,7 +280,7 @@ class LaneBroker:
     def _try_lane(self, client: Client, rank: Rank) -> None:
         """Give `client` the lane to `rank` that it wants, if both ends can be reached now."""
         place = self._router.place_of(client.job, rank)
-        if place is None:
+        if place is None or place.lost:
             return
         if place.peer == self._router.local:
             other = self._clients.get(client.job, {}).get(rank)
@@ -308,14 +309,15 @@ class LaneBroker:
         other.wanted.discard(client.rank)
 
     def _open(self, client: Client, rank: Rank, incarnation: Incarnation, link: Link) -> Tunnel | None:
-        if self._nursery is None:
+        choices = self._router.choices_of(client.job)
+        if self._nursery is None or choices is None:
             return None
         pair = self._pair()
         if pair is None:
             client.wanted.add(rank)
             return None
         ends = TunnelEnds(client.job, client.rank, client.incarnation, rank, incarnation)
-        tunnel = Tunnel(ends, next(self._numbers), link, pair[0], self._forget)
+        tunnel = Tunnel(ends, next(self._numbers), link, pair[0], self._forget, choices)
         self._tunnels[client.job, client.rank, rank] = tunnel
         client.wanted.discard(rank)
         self._nursery.start_soon(self._serve, tunnel, name=f"tunnel {ends}")

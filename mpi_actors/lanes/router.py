@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter, deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import get_args
 
 import attrs
@@ -23,9 +23,12 @@ from ..ids import COORDINATOR, Incarnation, JobId, JobRank, PeerId, Rank
 from ..net.link import Link
 from ..replay.endpoint import Endpoint
 from ..replay.lane import Lane
-from ..wire.frame import TUNNEL_KINDS, Frame
-from ..wire.messages import ControlMessage, ToCoordinator, ToHost
+from ..wire.fields import LostRank
+from ..wire.frame import TUNNEL_KINDS, Frame, FrameKind
+from ..wire.messages import ChoicesStable, ControlMessage, ToCoordinator, ToHost
+from .choices import JobChoices
 from .news import FromPeer, HostNews
+from .reporting import ChoiceKeeper
 from .routes import Attachment, JobView, LaneKeeper, Location
 
 logger = logging.getLogger(__name__)
@@ -49,6 +52,8 @@ class _Outlet:
         """Return the lane's next frame; None if the lane's path no longer uses this link."""
         if self.router.link_for(self.view, self.lane.there) is not link:
             return None
+        if self.view.choices.active and (frame := self.view.choices.ahead(link, most)) is not None:
+            return frame
         return self.lane.next_frame(most)
 
 
@@ -70,6 +75,8 @@ class Router:
         self._jobs: dict[JobId, JobView] = {}
         self._coordinators: dict[JobId, Callable[[FromPeer], None]] = {}
         self._links: dict[PeerId, Link] = {}
+        self.choices = ChoiceKeeper(self._links.get, self.tell)
+        """Sees that recorded choices reach their coordinators. Its `run` must be running."""
         self._flushing = False
         self._local_ready: deque[_Outlet] = deque()
         self.dropped: Counter[str] = Counter()
@@ -87,7 +94,8 @@ class Router:
         """
         view = self._jobs.get(job)
         if view is None:
-            self._jobs[job] = JobView(coordinator, {COORDINATOR: Location(0, coordinator)})
+            choices = self.choices.open(job, coordinator)
+            self._jobs[job] = JobView(coordinator, {COORDINATOR: Location(0, coordinator)}, choices)
         elif view.coordinator != coordinator:
             raise Impostor(f"job {job} is coordinated by {view.coordinator}, not by {coordinator}")
 
@@ -103,6 +111,7 @@ class Router:
     def close_job(self, job: JobId) -> None:
         """Forget a job that is over. Nothing reaches its endpoints any more."""
         self._jobs.pop(job, None)
+        self.choices.close(job)
         if self.lanes is not None:
             self.lanes.on_job_closed(job)
 
@@ -115,11 +124,29 @@ class Router:
         if known is not None and known.incarnation >= incarnation:
             return
         view.places[rank] = Location(incarnation, peer)
+        view.choices.on_placed(rank, incarnation, peer)
         for attachment in view.endpoints.values():
             self._connect(view, attachment, rank)
         self._flush()
         if self.lanes is not None:
             self.lanes.on_rank_placed(job, rank, incarnation)
+
+    def seal(self, job: JobId, lost: Iterable[LostRank]) -> None:
+        """Take nothing more of these incarnations, and send them nothing."""
+        view = self._jobs.get(job)
+        if view is None:
+            return
+        for each in lost:
+            place = view.places.get(each.rank)
+            if place is not None and place.incarnation <= each.incarnation:
+                view.places[each.rank] = attrs.evolve(place, lost=True)
+        if self.lanes is not None:
+            self.lanes.on_paths_changed()
+
+    def choices_of(self, job: JobId) -> JobChoices | None:
+        """Return the recorded choices of a job that this peer takes part in."""
+        view = self._jobs.get(job)
+        return view.choices if view else None
 
     def place_of(self, job: JobId, rank: Rank) -> Location | None:
         """Return where a rank sits now, as far as this peer has heard."""
@@ -158,6 +185,7 @@ class Router:
         """A link is gone: lanes that used it go by way of the coordinator, or wait."""
         if self._links.get(link.remote) is link:
             del self._links[link.remote]
+            self.choices.on_link_down(link.remote)
             self._path_changed(link.remote)
 
     def path(self, job: JobId, rank: Rank) -> Link | None:
@@ -168,7 +196,7 @@ class Router:
     def link_for(self, view: JobView, rank: Rank) -> Link | None:
         """Return the link on the way to a rank of another peer; None when there is no way now."""
         place = view.places.get(rank)
-        if place is None or place.peer == self.local:
+        if place is None or place.peer == self.local or place.lost:
             return None
         return self._links.get(place.peer) or self._links.get(view.coordinator)
 
@@ -218,6 +246,10 @@ class Router:
             coordinator = self.coordinator_of(JobId(message.job))
             if coordinator is not None and coordinator != sender:
                 raise Impostor(f"it gives orders for job {message.job}, which {coordinator} coordinates")
+            if isinstance(message, ChoicesStable):
+                if (choices := self.choices_of(JobId(message.job))) is not None:
+                    choices.on_stable(message.positions)
+                return
             self._orders.post(FromPeer(sender, message))
         elif isinstance(message, _TO_COORDINATOR):
             take = self._coordinators.get(JobId(message.job))
@@ -249,11 +281,14 @@ class Router:
         if view is None:
             self.dropped["no such job"] += 1
             return
+        if frame.kind is FrameKind.CHOICES:
+            view.choices.receive(frame, sender)
+            return
         source = view.places.get(frame.src)
         if source is None or frame.src_incarnation > source.incarnation:
             self.dropped["early"] += 1
             return
-        if frame.src_incarnation < source.incarnation:
+        if frame.src_incarnation < source.incarnation or source.lost:
             self.dropped["fenced"] += 1
             return
         if sender not in (source.peer, view.coordinator):

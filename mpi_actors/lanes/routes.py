@@ -11,6 +11,7 @@ from ..errors import MpiActorsError
 from ..ids import Incarnation, JobId, PeerId, Rank
 from ..replay.endpoint import Endpoint
 from ..wire.frame import Frame
+from .choices import JobChoices
 
 
 @attrs.frozen
@@ -19,6 +20,8 @@ class Location:
 
     incarnation: Incarnation
     peer: PeerId
+    lost: bool = False
+    """Whether the coordinator has given this incarnation up: nothing of it is taken any more."""
 
 
 @attrs.define
@@ -29,6 +32,8 @@ class JobView:
     """The peer where the job's coordinator is."""
     places: dict[Rank, Location]
     """Where each rank sits, as far as this peer has heard."""
+    choices: JobChoices
+    """The recorded choices that this peer knows."""
     endpoints: dict[Rank, Attachment] = attrs.field(factory=dict)
     """The endpoints that are in service on this peer."""
 

@@ -14,6 +14,7 @@ from ..actors import Bell
 from ..ids import Incarnation, JobId, Rank
 from ..net.link import Link
 from ..wire.frame import Frame, FrameKind
+from .choices import JobChoices
 from .flow import Flow, Opening
 
 _FIRST_REPEAT = 0.05
@@ -62,6 +63,7 @@ class Tunnel:
         link: the way to the other daemon; the tunnel ends when another way takes its place.
         sock: one end of a Unix socket pair; the tunnel owns it from now on.
         on_closed: called once, when the tunnel is over.
+        choices: what must go ahead of the rank's bytes.
     """
 
     def __init__(
@@ -71,6 +73,7 @@ class Tunnel:
         link: Link,
         sock: socket.socket,
         on_closed: Callable[[Tunnel], None],
+        choices: JobChoices,
     ) -> None:
         self.ends = ends
         self.link = link
@@ -78,6 +81,9 @@ class Tunnel:
         sock.setblocking(False)
         self._socket = sock
         self._on_closed = on_closed
+        self._choices = choices
+        self._held = b""
+        """Bytes of the rank that wait until what must go ahead of them has left."""
         self._readable = False
         """Whether the rank may have written something that is not yet read."""
         self._socket_empty = Bell()
@@ -140,7 +146,11 @@ class Tunnel:
             return ends.frame(FrameKind.TUNNEL_OPEN, flow.mine, flow.theirs, grant, ask=ask)
         if flow.credit_due:
             return ends.frame(FrameKind.TUNNEL_CREDIT, flow.mine, flow.theirs, flow.grant())
+        if self._held:
+            return self._data_frame(self._held, most)
         if self._draining or not self._readable or flow.room <= 0:
+            return None
+        if self._choices.active and self._choices.holds_up(link, self):
             return None
         try:
             data = self._socket.recv(min(most, flow.room))
@@ -153,8 +163,18 @@ class Tunnel:
         if not data:
             self.close()
             return self._last_frame()
+        return self._data_frame(data, most)
+
+    def _data_frame(self, data: bytes, most: int) -> Frame:
+        """Return the frame that must leave next: these bytes of the rank, or what must go ahead of them."""
+        # the bytes are read before the choices, so that all choices before them are seen
+        if self._choices.active and (frame := self._choices.ahead(self.link, most)) is not None:
+            self._held = data
+            return frame
+        self._held, data = data[most:], data[:most]
+        flow = self.flow
         position, flow.sent = flow.sent, flow.sent + len(data)
-        return ends.frame(FrameKind.TUNNEL_DATA, flow.mine, flow.theirs, position, data)
+        return self.ends.frame(FrameKind.TUNNEL_DATA, flow.mine, flow.theirs, position, data)
 
     def _last_frame(self) -> Frame | None:
         if not self._close_due:

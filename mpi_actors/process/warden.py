@@ -16,6 +16,8 @@ from .warden_process import WardenProcess, WardState
 
 CHANNEL = 3
 """The number of the descriptor that is a program's channel: the first after standard error."""
+PAGE = 4
+"""The number of the descriptor that is the memory in which a program records its choices."""
 
 
 class Process:
@@ -110,12 +112,13 @@ class Warden:
             finally:
                 self._nursery = None  # no warden process starts while the last one ends
 
-    async def spawn(self, spec: ProcessSpec, *, channel: bool = False) -> Process:
+    async def spawn(self, spec: ProcessSpec, *, channel: bool = False, page: int | None = None) -> Process:
         """Start a program. When cancelled, kill it if it has started.
 
         Args:
             spec: what to start.
             channel: give the program a Unix stream socket as its descriptor `CHANNEL`.
+            page: a descriptor that the program gets as its descriptor `PAGE`, if it has a channel, too.
 
         Raises:
             CannotSpawn: the operating system cannot start the program; the text says why.
@@ -133,6 +136,9 @@ class Warden:
                 near, far = _open_channel(ours)
                 given = (*given, far)
                 theirs.callback(os.close, far)
+                if page is not None:
+                    given = (*given, _duplicate(page))
+                    theirs.callback(os.close, given[-1])
             ward = warden_process.request_spawn(spec, executable, given)
             theirs.pop_all()
             wanted = False
@@ -176,6 +182,13 @@ def _open_channel(ours: ExitStack) -> tuple[socket.socket, int]:
         raise CannotSpawn(f"cannot make a socket: {error.strerror}") from error
     near.setblocking(False)
     return ours.enter_context(near), far.detach()
+
+
+def _duplicate(fd: int) -> int:
+    try:
+        return os.dup(fd)
+    except OSError as error:
+        raise CannotSpawn(f"cannot pass a descriptor on: {error.strerror}") from error
 
 
 def _open_pipes(ours: ExitStack, theirs: ExitStack) -> tuple[_Fds, tuple[int, ...]]:

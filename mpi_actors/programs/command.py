@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ..process.limits import OPEN_FILES, ResourceLimits, clean_environment, interpreter_argv, python_argv
 from ..process.spec import ProcessSpec
-from ..process.warden import CHANNEL
+from ..process.warden import CHANNEL, PAGE
 from ..wire.environment import RankEnvironment
 from ..wire.script import ScriptProgram
 from .arithmetic import pinned
@@ -81,6 +81,7 @@ def _for_mpi(order: Order) -> dict[str, str]:
         order.size,
         order.incarnation,
         channel=CHANNEL,
+        page=None if order.page is None else PAGE,
         seed=order.seed if order.replay.replay else None,
         processor=order.processor,
         replay=order.replay.replay,

@@ -140,7 +140,8 @@ class ProcessStarter:
     @asynccontextmanager
     async def _speaking_mpi(self, order: Order, spec: ProcessSpec) -> AsyncIterator[MpiProgram]:
         stdin = self._inputs.get(order.program) if order.rank == 0 else None
-        process = await self._warden.spawn(spec, channel=True)
+        page = None if order.page is None else order.page.fd
+        process = await self._warden.spawn(spec, channel=True, page=page)
         async with _ended(process):
             program = MpiProgram(process, self._max_line, stdin)
             try:

@@ -11,6 +11,7 @@ import attrs
 from ..config import ReplayOptions
 from ..ids import Incarnation, JobId, Rank
 from ..process.exit import Exit
+from ..replay.page import Page
 from ..wire.fields import HostKind
 from ..wire.stdio import Command
 from .channel import Channel
@@ -34,6 +35,9 @@ class Order:
     """The job's secret."""
     choices: bytes = b""
     """What earlier incarnations chose, which this one must choose again; see `replay.choices`."""
+    page: Page | None = attrs.field(default=None, eq=False, repr=False)
+    """The memory in which the program records its choices, filled with `choices`; the host closes it. None if
+    nothing is recorded."""
 
     @property
     def entropy(self) -> bytes:

@@ -136,6 +136,7 @@ class Desk:
     def end(self, ending: Ending) -> None:
         """Tell the coordinator that the program has ended."""
         order = self.order
+        choices = self.router.choices_of(order.job)
         self.tell(
             RankExited(
                 job=order.job,
@@ -149,6 +150,7 @@ class Desk:
                 traceback=ending.traceback[-_MAX_LONG_TEXT:],
                 aborted=ending.aborted,
                 errors=self._errors.end,
+                choices=choices.position(order.rank) if choices is not None else 0,
             )
         )
 

@@ -24,6 +24,7 @@ from ..wire.messages import (
     Placed,
     RankRefused,
     RankState,
+    SealChoices,
     StartRank,
     StderrTaken,
     StopRank,
@@ -129,6 +130,14 @@ class Host:
                 await self._stop(JobId(job), rank, incarnation)
             case EndJob(job):
                 await self._end(JobId(job))
+            case SealChoices(job, round, lost):
+                self._router.seal(JobId(job), lost)
+                for each in lost:
+                    # what it has recorded is read when its process is gone
+                    await self._stop(JobId(job), each.rank, each.incarnation)
+                choices = self._router.choices_of(JobId(job))
+                if choices is not None:
+                    choices.answer(round)
             case AskRank(job, rank, question):
                 self._ask(JobId(job), rank, question, news.sender)
             case ChoiceNoted(job, rank) | StderrTaken(job, rank) as noted:

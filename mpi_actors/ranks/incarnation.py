@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, closing, contextmanager
 from typing import Protocol
 
 import attrs
@@ -20,6 +20,7 @@ from ..lanes.router import Router
 from ..lanes.routes import Attachment
 from ..programs.program import ChannelTalk, Order, Program, ProgramStarter
 from ..replay.endpoint import Endpoint
+from ..replay.page import Page
 from ..wire.fields import MAX_LINE
 from ..wire.messages import (
     ChoiceNoted,
@@ -118,6 +119,7 @@ class RankActor:
             processor=order.processor or os.uname().nodename,
             replay=order.replay,
             secret=order.secret,
+            choices=order.choices,
         )
         self._starter = starter
         self._router = router
@@ -129,6 +131,9 @@ class RankActor:
         self._endpoint = Endpoint(
             self.order.job, order.rank, order.incarnation, settings.lanes, spill_directory=spill_directory
         )
+        choices = router.choices_of(self.order.job)
+        assert choices is not None, "the host takes part in the job"
+        self._choices = choices
         self._desk = Desk(self.order, self._endpoint, router, coordinator, self._on_broken)
         self._program: Program | None = None
         self._conversation: ProgramConversation | None = None
@@ -213,18 +218,40 @@ class RankActor:
     async def _started(self) -> AsyncIterator[Program]:
         """Start the program, after its installation if it is not installed."""
         async with AsyncExitStack() as stack:
+            order = attrs.evolve(self.order, page=stack.enter_context(self._recording()))
             for left in reversed(range(_MAX_INSTALLATIONS)):
                 if self.order.program not in self._starter.interpreters():
                     await self._install()
                 try:
-                    program = await stack.enter_async_context(self._starter.start(self.order))
+                    program = await stack.enter_async_context(self._starter.start(order))
                 except UnknownInterpreter:
                     # the depot may have removed it again, to make room for another one
                     if not left:
                         raise
                 else:
                     break
+            if order.page is not None and isinstance(program, ChannelTalk):
+                self._choices.attach(
+                    order.rank, order.incarnation, order.page, len(order.choices), self._desk.break_off
+                )
             yield program
+
+    @contextmanager
+    def _recording(self) -> Iterator[Page | None]:
+        """Make the memory for what the program chooses, and read it once more when the process is gone.
+
+        Raises:
+            PageFull: the system has no memory for it.
+        """
+        order = self.order
+        if not order.replay.replay:
+            yield None
+            return
+        with closing(Page.create(order.choices)) as page:
+            try:
+                yield page
+            finally:
+                self._choices.detach(order.rank, order.incarnation)
 
     async def _install(self) -> None:
         self._installing = True
@@ -277,5 +304,6 @@ class RankActor:
         elif self._conversation is None:
             doing = "starts its process"
         else:
-            return await self._conversation.state()
+            waiting = self._choices.waiting()
+            return await self._conversation.state() + (f"; {waiting}" if waiting else "")
         return f"{doing}; {self._desk.lanes()}"

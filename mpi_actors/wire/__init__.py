@@ -6,6 +6,8 @@ loaded in each rank and stay light. From the bottom up:
 - `preamble`: daemon to daemon: the first bytes of each stream, with the protocol version;
 - `frame`: daemon to daemon: pieces of messages between ranks, and credit, on the data stream;
 - `fields`: the types of the fields of control messages, with their limits;
+- `registry`: the numbers of control messages;
+- `peer_messages`: daemon to daemon: the control messages about the daemons themselves;
 - `messages`: daemon to daemon: the control messages, each a class;
 - `codec`: daemon to daemon: these messages as bytes on the control stream;
 - `choices`: daemon to daemon: pieces of the records of choices, as the payload of a frame;

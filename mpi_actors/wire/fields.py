@@ -26,6 +26,8 @@ MAX_ADDRESSES = 32
 """Addresses of one peer: a host has one for each network interface and transport."""
 MAX_ARGUMENTS = 1024 * 1024
 """Bytes of all arguments of a job: half of the largest control message, as `StartRank` has placements too."""
+MAX_CHOICES = 512 * 1024
+"""Bytes of recorded choices that a control message can bring: they fit beside the largest arguments."""
 
 Number = Annotated[int, msgspec.Meta(ge=0, le=2**32 - 1)]
 Count = Annotated[int, msgspec.Meta(ge=0, le=2**62)]
@@ -66,3 +68,21 @@ class HostKind:
     """The version of Python."""
     numpy: Name = ""
     """The version of NumPy; empty if there is none."""
+
+
+@attrs.frozen
+class LostRank:
+    """An incarnation that the coordinator has given up."""
+
+    rank: RankNumber
+    incarnation: Number
+
+
+@attrs.frozen
+class StreamPosition:
+    """How far the recorded choices of a rank go."""
+
+    rank: RankNumber
+    incarnation: Number
+    """The newest incarnation of the rank."""
+    position: Count

@@ -50,6 +50,10 @@ class FrameKind(enum.IntEnum):
     """"You may send up to position `offset`"."""
     TUNNEL_CLOSE = 8
     """The end of the stream, wherever it is."""
+    CHOICES = 9
+    """From a host, not from a rank: recorded choices, which this side must have before the next bytes of
+    ranks (`wire.choices`). `offset` is 1 if more of them follow, which count only together. `seq` is the
+    round of the coordinator's `SealChoices` that this frame answers, and 0 otherwise."""
 
 
 TUNNEL_KINDS = frozenset(

@@ -1,4 +1,4 @@
-"""Every control message between two daemons, in one place. Sans-I/O.
+"""Every control message between two daemons; those about daemons are in `peer_messages`. Sans-I/O.
 
 Each is a frozen class with a number of its own on the wire, which is never used again. Limits on sizes are
 part of the types: the codec checks them before anybody sees the message.
@@ -6,8 +6,7 @@ part of the types: the codec checks them before anybody sees the message.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Annotated, TypeVar
+from typing import Annotated
 
 import attrs
 import msgspec
@@ -15,132 +14,32 @@ import msgspec
 from ..config import ReplayOptions
 from ..ids import MAX_RANKS
 from .fields import (
+    MAX_CHOICES,
     MAX_STDERR,
     MAX_TEXT,
-    Addresses,
     Count,
-    HostKind,
     JobName,
     Line,
+    LostRank,
     Name,
     Number,
     RankNumber,
     Secret,
+    StreamPosition,
     Text,
 )
-
-_T = TypeVar("_T", bound=type)
-
-REGISTRY: dict[int, type] = {}
-"""Message classes by their number on the wire."""
-
-
-def _numbered(number: int) -> Callable[[_T], _T]:
-    def register(cls: _T) -> _T:
-        if number in REGISTRY:
-            raise ValueError(f"{cls.__name__} and {REGISTRY[number].__name__} both claim number {number}")
-        REGISTRY[number] = cls
-        return cls
-
-    return register
-
-
-# --- peers ------------------------------------------------------------------------------------------------
-
-
-@_numbered(1)
-@attrs.frozen
-class Capacity:
-    """What a peer offers now. It sends this again when that changes."""
-
-    interpreters: Annotated[tuple[Name, ...], msgspec.Meta(max_length=10_000)] = ()
-    slots: Number = 0
-    running: Number = 0
-    full: bool = False
-    """Whether the peer takes no more ranks at all."""
-    kind: HostKind = attrs.field(factory=HostKind)
-
-
-@_numbered(2)
-@attrs.frozen
-class Hello:
-    """The first message on a link, both ways."""
-
-    pool: Name
-    instance: Name
-    """A name that the daemon makes at each start: it tells a restarted peer from a second connection."""
-    agent: Name
-    """The program and its version, for people."""
-    addresses: Addresses
-    capacity: Capacity
-
-
-@_numbered(3)
-@attrs.frozen
-class Accepted:
-    """The peer with the smaller id has chosen this link: both sides use it from now on."""
-
-
-@_numbered(4)
-@attrs.frozen
-class Goodbye:
-    """The sender closes this link on purpose. A link that ends without a goodbye has failed."""
-
-    reason: Line
-    retry: bool = True
-    """Whether dialling again may help; it does not where the sender is in another pool, for instance."""
-
-
-@_numbered(5)
-@attrs.frozen
-class Ping:
-    """A heartbeat."""
-
-    nonce: Count
-
-
-@_numbered(6)
-@attrs.frozen
-class Pong:
-    """The answer to a heartbeat. The time between the two is the link's latency."""
-
-    nonce: Count
-
-
-@attrs.frozen
-class PeerAddress:
-    """Where a peer can be dialled."""
-
-    peer: Name
-    addresses: Addresses
-
-
-@_numbered(7)
-@attrs.frozen
-class KnownPeers:
-    """Peers that the sender is connected to, so that the receiver can dial them too."""
-
-    peers: Annotated[tuple[PeerAddress, ...], msgspec.Meta(max_length=1_024)]
-
-
-MAX_STOCK = 4096
-"""Names in one list of a `Stock`: a full list of identifiers fits into one control message."""
-
-Names = Annotated[tuple[Name, ...], msgspec.Meta(max_length=MAX_STOCK)]
-
-
-@_numbered(8)
-@attrs.frozen
-class Stock:
-    """What a peer could install, and what content it serves. It sends this again when that changes."""
-
-    installable: Names = ()
-    """Interpreters that the peer has not installed, and would install for a job."""
-    holds: Names = ()
-    """Identifiers, as text, of the content that the peer has whole and serves."""
-    addresses: Addresses = ()
-    """Addresses that serve this content too, such as those of the sender's IPFS daemon."""
-
+from .peer_messages import MAX_STOCK as MAX_STOCK
+from .peer_messages import Accepted as Accepted
+from .peer_messages import Capacity as Capacity
+from .peer_messages import Goodbye as Goodbye
+from .peer_messages import Hello as Hello
+from .peer_messages import KnownPeers as KnownPeers
+from .peer_messages import PeerAddress as PeerAddress
+from .peer_messages import Ping as Ping
+from .peer_messages import Pong as Pong
+from .peer_messages import Stock as Stock
+from .registry import REGISTRY as REGISTRY
+from .registry import numbered
 
 # --- coordinator to host ----------------------------------------------------------------------------------
 
@@ -154,7 +53,7 @@ class Placement:
     peer: Name
 
 
-@_numbered(20)
+@numbered(20)
 @attrs.frozen
 class StartRank:
     """Start an incarnation of a rank. The sender is the job's coordinator from now on."""
@@ -172,9 +71,11 @@ class StartRank:
     replay: ReplayOptions = attrs.field(factory=ReplayOptions)
     secret: Secret = attrs.field(default=b"", repr=False)
     """The job's secret: entropy of the rank's program comes from it."""
+    choices: Annotated[bytes, msgspec.Meta(max_length=MAX_CHOICES)] = attrs.field(default=b"", repr=False)
+    """What earlier incarnations of the rank chose, which this one must choose again."""
 
 
-@_numbered(21)
+@numbered(21)
 @attrs.frozen
 class Placed:
     """A rank has a new incarnation, or its first one. Older incarnations are fenced from now on."""
@@ -183,7 +84,7 @@ class Placed:
     placement: Placement
 
 
-@_numbered(22)
+@numbered(22)
 @attrs.frozen
 class StopRank:
     """Kill this incarnation: another one takes over."""
@@ -193,7 +94,7 @@ class StopRank:
     incarnation: Number
 
 
-@_numbered(23)
+@numbered(23)
 @attrs.frozen
 class EndJob:
     """The job is over: kill its ranks here, and forget the job."""
@@ -201,7 +102,7 @@ class EndJob:
     job: JobName
 
 
-@_numbered(24)
+@numbered(24)
 @attrs.frozen
 class AskRank:
     """Ask what a rank is doing, for `why JOB`."""
@@ -211,7 +112,7 @@ class AskRank:
     question: Count
 
 
-@_numbered(25)
+@numbered(25)
 @attrs.frozen
 class ChoiceNoted:
     """The coordinator has recorded that this incarnation made a choice; the program may go on."""
@@ -221,7 +122,27 @@ class ChoiceNoted:
     incarnation: Number
 
 
-@_numbered(29)
+@numbered(26)
+@attrs.frozen
+class SealChoices:
+    """Stop these incarnations, take nothing more of them, and tell which choices you know of any rank."""
+
+    job: JobName
+    round: Count
+    """The number that the answer carries: a frame CHOICES, after all others."""
+    lost: Annotated[tuple[LostRank, ...], msgspec.Meta(max_length=MAX_RANKS)]
+
+
+@numbered(27)
+@attrs.frozen
+class ChoicesStable:
+    """The coordinator has the choices of these ranks up to these positions."""
+
+    job: JobName
+    positions: Annotated[tuple[StreamPosition, ...], msgspec.Meta(max_length=MAX_RANKS)]
+
+
+@numbered(29)
 @attrs.frozen
 class StderrTaken:
     """The coordinator has taken the first `taken` bytes of an incarnation's standard error: more may come."""
@@ -237,7 +158,7 @@ class StderrTaken:
 # --- host to coordinator ----------------------------------------------------------------------------------
 
 
-@_numbered(40)
+@numbered(40)
 @attrs.frozen
 class RankIsUp:
     """The incarnation's process is running."""
@@ -253,7 +174,7 @@ class RankIsUp:
     """The host name that the program sees."""
 
 
-@_numbered(41)
+@numbered(41)
 @attrs.frozen
 class RankRefused:
     """The host cannot start this incarnation."""
@@ -264,7 +185,7 @@ class RankRefused:
     reason: Text
 
 
-@_numbered(42)
+@numbered(42)
 @attrs.frozen
 class RankExited:
     """The incarnation's process has ended by itself, or somebody has killed it."""
@@ -288,9 +209,11 @@ class RankExited:
     """Whether the program ended the whole job with this code."""
     errors: Count = 0
     """Bytes that it had written to standard error; the last ones may still be on their way."""
+    choices: Count = 0
+    """How far the incarnation's recorded choices go; the last ones may still be on their way."""
 
 
-@_numbered(43)
+@numbered(43)
 @attrs.frozen
 class RankBroke:
     """The host stopped the incarnation because neither it nor another one can go on: the whole job fails."""
@@ -303,7 +226,7 @@ class RankBroke:
     text: Text
 
 
-@_numbered(44)
+@numbered(44)
 @attrs.frozen
 class RankStderr:
     """What a program wrote to standard error; `StderrTaken` answers. A new incarnation's is shown again."""
@@ -317,7 +240,7 @@ class RankStderr:
     """Empty if the host only asks what has arrived."""
 
 
-@_numbered(45)
+@numbered(45)
 @attrs.frozen
 class RankState:
     """The answer to `AskRank`."""
@@ -329,7 +252,7 @@ class RankState:
     text: Text
 
 
-@_numbered(46)
+@numbered(46)
 @attrs.frozen
 class RankPreparing:
     """The host still prepares the program of this incarnation. It repeats this until the program starts."""
@@ -341,7 +264,7 @@ class RankPreparing:
     """What the host does, such as `installing echo`."""
 
 
-@_numbered(47)
+@numbered(47)
 @attrs.frozen
 class RankChose:
     """The program made a choice, and waits until the coordinator has recorded that: see `ChoiceNoted`."""
@@ -353,7 +276,7 @@ class RankChose:
     """The choice, such as ANY_SOURCE."""
 
 
-@_numbered(48)
+@numbered(48)
 @attrs.frozen
 class RankTouched:
     """The program opened a file to append to it or to change it: another run of it would do so twice."""
@@ -366,12 +289,15 @@ class RankTouched:
 
 ControlMessage = (
     Capacity | Hello | Accepted | Goodbye | Ping | Pong | KnownPeers | Stock
-    | StartRank | Placed | StopRank | EndJob | AskRank | ChoiceNoted | StderrTaken
+    | StartRank | Placed | StopRank | EndJob | AskRank | ChoiceNoted | SealChoices | ChoicesStable
+    | StderrTaken
     | RankIsUp | RankRefused | RankExited | RankBroke | RankStderr | RankState | RankPreparing | RankChose
     | RankTouched
 )  # fmt: skip
 
-ToHost = StartRank | Placed | StopRank | EndJob | AskRank | ChoiceNoted | StderrTaken
+ToHost = (
+    StartRank | Placed | StopRank | EndJob | AskRank | ChoiceNoted | SealChoices | ChoicesStable | StderrTaken
+)
 """What a coordinator sends to a host."""
 
 ToCoordinator = (

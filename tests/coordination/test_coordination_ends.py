@@ -22,13 +22,15 @@ class Reports:
 
     expected: int = 0
     queued: int = 0
+    choices: int = 0
+    """How much of the rank's recorded choices is here."""
 
 
 def ends_of(reports: Reports, errors: StderrReceiver | None = None) -> PendingEnds:
     """Return ends that all look at the same reports and the same standard error."""
     incoming: Any = lambda rank: reports  # noqa: E731
     stderr = errors or StderrReceiver()
-    return PendingEnds(incoming, lambda rank, incarnation: stderr, PATIENCE)
+    return PendingEnds(incoming, lambda rank, incarnation: stderr, lambda rank: reports.choices, PATIENCE)
 
 
 def exited(code: int = 0, reports: int = 2, **changes: bool) -> RankExited:
@@ -62,6 +64,21 @@ def test_a_killed_rank_waits_for_nothing() -> None:
     ends = ends_of(Reports())
     ends.on_rank_exited(exited(137, killed=True), 0.0)
     assert ends.take_complete(0.0, always) == [exited(137, killed=True)]
+
+
+@pytest.mark.parametrize("how", ["well", "killed", "failed"])
+def test_no_end_counts_before_its_choices_are_here(how: str) -> None:
+    """The rank needs them to run again, and they come as long as the host lives: there is no deadline."""
+    reports = Reports(expected=2, choices=9)
+    ends = ends_of(reports)
+    message = attrs.evolve(exited(int(how == "failed"), killed=how == "killed"), choices=10)
+    ends.on_rank_exited(message, 0.0)
+    assert ends.waiting
+    assert ends.next_deadline() == math.inf
+    assert ends.take_complete(100.0, always) == []
+    reports.choices = 10
+    assert ends.take_complete(0.0, always) == [message]
+    assert not ends.waiting
 
 
 @pytest.mark.parametrize("aborted", [True, False])

@@ -24,6 +24,7 @@ from mpi_actors.events import (
 from mpi_actors.ids import JobId, PeerId
 from mpi_actors.jobs.effects import Effects
 from mpi_actors.lanes.router import Router
+from mpi_actors.replay.holder import ChoiceHolder
 from mpi_actors.wire.messages import ChoiceNoted, EndJob, Placed, Placement, StartRank, StopRank
 
 JOB = JobId("0123456789abcdef")
@@ -65,7 +66,9 @@ class Scene:
         self.ends: list[End] = []
         bus = EventBus()
         bus.listen(self.events.append)
-        self.effects = Effects(self.decisions, cast("Router", self.router), bus, self.ends.append)
+        self.effects = Effects(
+            self.decisions, cast("Router", self.router), bus, ChoiceHolder(), self.ends.append
+        )
         views = [PeerView(peer=peer, has_interpreter=True, slots=1, running=0) for peer in able]
         self.actions = self.decisions.begin(views, 0.0)
 

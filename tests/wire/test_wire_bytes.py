@@ -16,12 +16,15 @@ from mpi_actors.events import Log, to_json
 from mpi_actors.ids import COORDINATOR, JobId
 from mpi_actors.wire import control
 from mpi_actors.wire.channel import ChannelDecoder, ChannelKind, ChannelMessage
+from mpi_actors.wire.choices import ChoicePiece, decode_pieces, encode_pieces
 from mpi_actors.wire.codec import ControlDecoder, encode
+from mpi_actors.wire.fields import LostRank, StreamPosition
 from mpi_actors.wire.frame import Frame, FrameDecoder, FrameKind
 from mpi_actors.wire.messages import (
     Accepted,
     AskRank,
     Capacity,
+    ChoicesStable,
     ControlMessage,
     Goodbye,
     Hello,
@@ -29,6 +32,7 @@ from mpi_actors.wire.messages import (
     Placement,
     RankExited,
     RankStderr,
+    SealChoices,
     StderrTaken,
 )
 from mpi_actors.wire.preamble import Preamble, StreamKind
@@ -70,6 +74,7 @@ def test_preamble(kind: StreamKind, byte: str) -> None:
         (FrameKind.TUNNEL_DATA, False, "06 00 0000"),
         (FrameKind.TUNNEL_CREDIT, False, "07 00 0000"),
         (FrameKind.TUNNEL_CLOSE, False, "08 00 0000"),
+        (FrameKind.CHOICES, False, "09 00 0000"),
     ],
 )
 def test_frame(kind: FrameKind, ask: bool, begin: str) -> None:
@@ -92,6 +97,20 @@ def test_frame(kind: FrameKind, ask: bool, begin: str) -> None:
     )  # fmt: skip
     assert frame.header() == known[:56]
     assert FrameDecoder().feed(known) == [frame]
+
+
+def test_pieces_of_choices() -> None:
+    """A header and bytes for each piece."""
+    known = raw(
+        """
+        ff0f0000 02000000  # rank, incarnation
+        0500000000000000 0700000000000000  # stable, offset
+        03000000 616263  # length, bytes
+        """
+    )
+    pieces = [ChoicePiece(4095, 2, 5, 7, b"abc")]
+    assert encode_pieces(pieces) == known
+    assert decode_pieces(known) == pieces
 
 
 # --- control messages -------------------------------------------------------------------------------------
@@ -144,9 +163,31 @@ MESSAGES: list[tuple[ControlMessage, str]] = [
         """,
     ),
     (
+        SealChoices(JOB, 7, (LostRank(3, 1),)),
+        f"""
+        37000000 1a00  83
+        {JOB_FIELD}
+        a5 726f756e64 07  # round
+        a4 6c6f7374 91  # lost
+          82 a4 72616e6b 03  # rank
+          ab 696e6361726e6174696f6e 01  # incarnation
+        """,
+    ),
+    (
+        ChoicesStable(JOB, (StreamPosition(3, 1, 300),)),
+        f"""
+        41000000 1b00  82
+        {JOB_FIELD}
+        a9 706f736974696f6e73 91  # positions
+          83 a4 72616e6b 03  # rank
+          ab 696e6361726e6174696f6e 01  # incarnation
+          a8 706f736974696f6e cd 012c  # position
+        """,
+    ),
+    (
         RankExited(JOB, 0, 1, False, 130, 5, "lost", "é\n"),
         f"""
-        79000000 2a00  8b
+        82000000 2a00  8c
         {JOB_FIELD}
         a4 72616e6b 00  # rank
         ab 696e6361726e6174696f6e 01  # incarnation
@@ -158,6 +199,7 @@ MESSAGES: list[tuple[ControlMessage, str]] = [
         a9 7472616365 6261636b a0  # traceback
         a7 61626f72746564 c2  # aborted
         a6 6572726f7273 00  # errors
+        a7 63686f69636573 00  # choices
         """,
     ),
     (

@@ -105,7 +105,7 @@ def test_a_wrong_field_is_a_bad_message(message: Any, data: st.DataObject) -> No
     elif attrs.fields_dict(type(message))[name].default is attrs.NOTHING:
         del wrong[name]
     else:
-        wrong[name] = b"\xff"
+        wrong[name] = 1.5 if isinstance(right[name], bytes) else b"\xff"
     number = next(number for number, cls in REGISTRY.items() if cls is type(message))
     with pytest.raises(BadMessage, match=type(message).__name__):
         ControlDecoder().feed(raw(number, wrong))

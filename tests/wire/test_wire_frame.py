@@ -70,7 +70,7 @@ def test_a_large_frame_is_refused_by_its_header_alone() -> None:
         FrameDecoder().feed(raw)
 
 
-@pytest.mark.parametrize(("place", "value"), [(0, 0), (0, 9), (0, 255), (1, 2), (1, 0x81)])
+@pytest.mark.parametrize(("place", "value"), [(0, 0), (0, 10), (0, 255), (1, 2), (1, 0x81)])
 def test_unknown_kinds_and_flags_are_refused(place: int, value: int) -> None:
     """Only what this version knows is a frame."""
     raw = bytearray(encode(FRAME))
