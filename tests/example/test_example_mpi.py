@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from driver import run_init
-from example_models import collectives, stencil
+from example_models import collatz, collectives, stencil
 
 ROOT = Path(__file__).resolve().parents[2]
 EXAMPLE = ROOT / "example"
@@ -31,7 +31,7 @@ def lines(name: str, n: int, *args: str) -> list[str]:
     return done.stdout.splitlines()
 
 
-@pytest.mark.parametrize("name", ["mpi_collectives", "mpi_pi", "stencil"])
+@pytest.mark.parametrize("name", ["master_worker", "mpi_collectives", "mpi_pi", "stencil"])
 async def test_init_accepts_this_peer(name: str) -> None:
     """There is nothing that a peer could lack."""
     assert await run_init(EXAMPLE / name) == (0, "")
@@ -44,6 +44,18 @@ def test_mpi_pi_is_as_close_as_the_steps_allow(n: int) -> None:
     value = float(line.split()[2].rstrip(","))
     assert abs(value - math.pi) == pytest.approx(1 / 12e6, rel=1e-3)
     assert line.endswith("error 8.3e-08")
+
+
+@RANKS
+def test_the_master_gets_every_answer_once(n: int) -> None:
+    """The longest sequence is what a search of all numbers finds; progress ends with the last task."""
+    numbers = range(1, 41 * 30 + 1)
+    best = max(numbers, key=lambda start: (collatz(start), -start))
+    assert lines("master_worker", n, "41", "30") == [
+        "20 of 41",
+        "40 of 41",
+        f"the longest sequence begins with {best} and has {collatz(best)} numbers",
+    ]
 
 
 @RANKS

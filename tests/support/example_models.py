@@ -49,3 +49,8 @@ def collectives(n: int, size: int, rounds: int) -> list[str]:
         digests = [hashlib.sha256(array("q", numbers).tobytes()).hexdigest() for numbers in world]
         said.append(f"round {number}: {hashlib.sha256(''.join(digests).encode()).hexdigest()[:16]}")
     return said
+
+
+def collatz(start: int) -> int:
+    """How many numbers the Collatz sequence from `start` to 1 has."""
+    return 1 if start == 1 else 1 + collatz(3 * start + 1 if start % 2 else start // 2)

@@ -227,6 +227,11 @@ class LocalPool(LocalFaults):
             self._nursery.start_soon(self._feed, job, program, input)
         return job
 
+    @property
+    def script_names(self) -> tuple[str, ...]:
+        """The names of the scripts that the peers offer: `start` takes them."""
+        return tuple(self._scripts)
+
     async def start_script(
         self,
         program: Path | str | ScriptProgram,
