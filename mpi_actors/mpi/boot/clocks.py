@@ -1,7 +1,8 @@
 """Looks at the clock that a new incarnation repeats: the rank's main thread gets what its engine records.
 
 Only the program's own looks are recorded. Other threads, forked children, this library, and what in Python's
-library waits with a timeout or runs an event loop, get the clocks as they are.
+library waits with a timeout or runs an event loop, get the clocks as they are. But a clock that never goes
+back does not do so on another host, or in another process, either: it begins where the recorded looks end.
 """
 
 from __future__ import annotations
@@ -69,16 +70,18 @@ class Clocks:
 
     Args:
         look: records a look, or repeats one.
+        last: returns what the last recorded look at the clock of a number saw, or None.
     """
 
-    def __init__(self, look: Look) -> None:
+    def __init__(self, look: Look, last: Callable[[int], int | None] = lambda _: None) -> None:
         self._look = look
+        self._last = last
         self._thread = get_ident()
         """The thread whose looks are recorded; 0 in a forked child, where none are."""
         self._real = ModuleType("time", time.__doc__)
         self._real.__dict__.update(time.__dict__)
-        self._replaced: dict[object, object] = {}
-        """The functions that stand in, and those of `time`."""
+        self._replaced: dict[object, str] = {}
+        """The names of the functions that stand in."""
         os.register_at_fork(after_in_child=self._on_fork)
 
     def _on_fork(self) -> None:
@@ -91,9 +94,11 @@ class Clocks:
             imports: acts on modules that the program imports later.
         """
         for name, number in _CLOCKS.items():
-            read = getattr(time, f"{name}_ns")
+            read, plain = self._going_on(number, getattr(time, f"{name}_ns"), getattr(time, name))
+            setattr(self._real, f"{name}_ns", read)
+            setattr(self._real, name, plain)
             self._put(f"{name}_ns", self._nanoseconds(number, read))
-            self._put(name, self._seconds(number, read, getattr(time, name)))
+            self._put(name, self._seconds(number, read, plain))
         self._replace_getters()
         self._replace_formats()
         for module in WITH_REAL_CLOCKS:
@@ -106,11 +111,27 @@ class Clocks:
             if value is time:
                 setattr(module, name, self._real)
             elif type(value) is StandIn:
-                setattr(module, name, self._replaced[value])
+                setattr(module, name, getattr(self._real, self._replaced[value]))
 
     def _put(self, name: str, function: Callable[..., object]) -> None:
-        plain = getattr(time, name)
-        self._replaced[stand_in(function, time, name)] = plain
+        self._replaced[stand_in(function, time, name)] = name
+
+    def _going_on(
+        self, number: int, read: Callable[[], int], plain: Callable[[], float]
+    ) -> tuple[Callable[[], int], Callable[[], float]]:
+        """Return the functions of a clock, in nanoseconds and in seconds, which go on where the looks end."""
+        last = self._last(number)
+        behind = 0 if last is None or number == REALTIME else last - read()
+        if behind <= 0:
+            return read, plain
+        if number == THREAD_TIME:
+            main = self._thread
+
+            def of_main() -> int:
+                return read() + behind if get_ident() == main else read()
+
+            return of_main, lambda: of_main() / 1e9
+        return lambda: read() + behind, lambda: (read() + behind) / 1e9
 
     def _nanoseconds(self, number: int, read: Callable[[], int]) -> Callable[[], int]:
         def now_ns() -> int:
@@ -129,20 +150,17 @@ class Clocks:
 
     def _replace_getters(self) -> None:
         in_seconds, in_nanoseconds = time.clock_gettime, time.clock_gettime_ns
+        names = {number: name for name, number in _CLOCKS.items()}
         ours = {
-            getattr(time, identifier): (number, _reader(in_nanoseconds, getattr(time, identifier)))
+            getattr(time, identifier): getattr(time, f"{names[number]}_ns")
             for identifier, number in _IDENTIFIERS.items()
         }
 
         def clock_gettime_ns(clk_id: int, /) -> int:
-            if get_ident() == self._thread and clk_id in ours:
-                return self._look(*ours[clk_id])
-            return in_nanoseconds(clk_id)
+            return ours[clk_id]() if clk_id in ours else in_nanoseconds(clk_id)
 
         def clock_gettime(clk_id: int, /) -> float:
-            if get_ident() == self._thread and clk_id in ours:
-                return float(self._look(*ours[clk_id])) / 1e9
-            return in_seconds(clk_id)
+            return float(ours[clk_id]()) / 1e9 if clk_id in ours else in_seconds(clk_id)
 
         self._put("clock_gettime_ns", clock_gettime_ns)
         self._put("clock_gettime", clock_gettime)
@@ -203,10 +221,6 @@ class Clocks:
             import ctypes  # takes long to load
 
             ctypes.pythonapi.PyType_Modified(ctypes.py_object(kind))
-
-
-def _reader(read: Callable[[int], int], identifier: int) -> Callable[[], int]:
-    return lambda: read(identifier)
 
 
 def _warn_of_utcnow() -> None:

@@ -32,7 +32,7 @@ def make_repeatable(given: RankEnvironment, engine: Engine) -> None:
     # without a daemon nobody would start the rank again
     look = getattr(engine.choices, "clock", None)
     if look is not None and given.replay and given.channel is not None:
-        Clocks(look).replace(imports)
+        Clocks(look, getattr(engine.choices, "last_look", lambda _: None)).replace(imports)
 
 
 def _touched(path: str) -> ChannelMessage:

@@ -207,6 +207,128 @@ for name, given in ("time", (1,)), ("localtime", ("x",)), ("strftime", ()), ("ct
     assert out == "time() -> floating point number\n"
 
 
+LIFE = """
+import os, sys, time, threading
+from mpi_actors.mpi.boot.clocks import Clocks
+from mpi_actors.mpi.boot.imports import AfterImport
+
+recorded = {}
+for line in open("looks").read().splitlines():
+    number, now = map(int, line.split())
+    recorded.setdefault(number, []).append(now)
+last = {number: seen[-1] for number, seen in recorded.items()}
+record = open("looks", "a")
+
+def look(number, read):
+    if recorded.get(number):
+        return recorded[number].pop(0)
+    now = max(read(), last.get(number, 0) if number else 0)
+    print(number, now, file=record, flush=True)
+    return now
+
+Clocks(look, last.get).replace(AfterImport())
+"""
+"""A life of a program: looks at the clock are in a file, as far as a life before this one came."""
+
+LOOPS = {
+    "a busy wait": """
+end, count = time.monotonic() + 0.02, 0
+while time.monotonic() < end:
+    count += 1
+print(count)
+""",
+    "progress": """
+start = last = time.time()
+for step in range(2000):
+    if time.time() - last > 0.001:
+        last = time.time()
+        print(step, f"{last - start:.4f}")
+""",
+    "an event loop": """
+import asyncio
+async def tick(name, period):
+    for number in range(3):
+        await asyncio.sleep(period)
+        print(name, number, time.monotonic() > 0)
+async def main():
+    await asyncio.gather(tick("a", 0.02))
+    try:
+        await asyncio.wait_for(asyncio.sleep(600), 0.01)
+    except asyncio.TimeoutError:
+        print("late", time.perf_counter() > 0)
+asyncio.run(main())
+""",
+    "timeouts": """
+import queue, subprocess
+try:
+    subprocess.run(["sleep", "600"], timeout=0.05)
+except subprocess.TimeoutExpired:
+    print("late", time.monotonic() > 0)
+try:
+    queue.Queue().get(timeout=0.01)
+except queue.Empty:
+    print("empty", time.time() > 0)
+print(threading.Event().wait(0.01), threading.Lock().acquire(timeout=0.01))
+""",
+    "a deadline of an event loop": """
+import asyncio
+async def main():
+    loop = asyncio.get_running_loop()
+    called = asyncio.Event()
+    loop.call_at(time.monotonic() + 0.01, called.set)
+    await called.wait()
+    print("called")
+asyncio.run(main())
+""",
+    "processor time": """
+start = time.process_time(), time.thread_time()
+while time.process_time() - start[0] < 0.01:
+    pass
+print(time.thread_time() >= start[1], time.process_time() - start[0] < 60)
+""",
+    "threads": """
+start = time.monotonic()
+found = []
+thread = threading.Thread(target=lambda: found.append(time.monotonic() - start))
+thread.start()
+thread.join()
+print(0 <= found[0] < 60, 0 <= time.monotonic() - start < 60)
+""",
+}
+
+
+def live(tmp_path: Path, program: str, looks: list[str]) -> tuple[str, list[str]]:
+    """Run a program that repeats these looks; return what it printed, and all looks after it."""
+    (tmp_path / "looks").write_text("".join(f"{look}\n" for look in looks))
+    (tmp_path / "program.py").write_text(LIFE + program)
+    done = subprocess.run(
+        [sys.executable, "program.py"],
+        cwd=tmp_path, capture_output=True, text=True, check=False, timeout=600,
+    )  # fmt: skip
+    assert (done.returncode, done.stderr) == (0, "")
+    return done.stdout, (tmp_path / "looks").read_text().splitlines()
+
+
+@pytest.mark.parametrize("name", LOOPS)
+@pytest.mark.parametrize("uptime", [0, 10**17])
+def test_programs_that_loop_on_the_clock_go_on(tmp_path: Path, name: str, uptime: int) -> None:
+    """In a second life, and after several losses; clocks go on from where they were, also on a host that has
+    not run for as long."""
+    out, looks = live(tmp_path, LOOPS[name], [])
+    # as if the first host had run for some years
+    moved = [
+        f"{number} {int(now) + (uptime if number == '1' else 0)}" for number, now in map(str.split, looks)
+    ]
+    assert live(tmp_path, LOOPS[name], moved) == (out, moved)
+    half = moved[: len(moved) // 2]
+    for _ in range(2):
+        _, half = live(tmp_path, LOOPS[name], half)
+        for clock in "1234":
+            seen = [int(now) for number, now in map(str.split, half) if number == clock]
+            assert seen == sorted(seen)
+        half = half[: len(half) * 3 // 4]
+
+
 LOOKS_LIKE_THE_PROGRAM = {"mpi.environment", "mpi.boot.clocks"}
 """Modules that take the functions of `time` when they call them: `MPI.Wtime` is a look of the program."""
 
