@@ -3,9 +3,9 @@
 Bottom up:
 
 - `result`: how a job ended, and the end of its log;
-- `kinds`: how the kinds of two hosts differ, in words;
 - `elect`: which peer takes a rank;
 - `seats`: the seats of a job, one for each rank, and the actions that a coordinator can decide;
+- `kinds`: how the kinds of two hosts differ, in words, and which ranks moved to another one;
 - `spec`: what a job is, and when it cannot go on after a loss;
 - `vacancies`: who could take a rank that has no host, and why nobody can;
 - `gathering`: which hosts still have to tell what they know of the choices of lost ranks;

@@ -10,11 +10,10 @@ import math
 from collections import deque
 from collections.abc import Iterable, Iterator
 
-from ..errors import ReplayDivergence
 from ..ids import Incarnation, PeerId, Rank, short_peer
 from .elect import PeerView, elect
 from .gathering import PATIENCE, Gathering
-from .kinds import difference
+from .kinds import difference, name_moves
 from .result import EXIT_JOB_FAILED
 from .seats import (
     Action,
@@ -214,13 +213,6 @@ class JobDecisions:
         seat = self._current(rank, incarnation)
         if seat is None:
             return []
-        if ReplayDivergence.__name__ in text:
-            text += "".join(
-                f". Rank {seat.rank} has moved to a host with {seat.moved}: there the last bits of its "
-                "arithmetic may differ"
-                for seat in self.seats
-                if seat.moved
-            )
         return self._end(False, EXIT_JOB_FAILED, text)
 
     def kill(self, reason: str) -> list[Action]:
@@ -395,5 +387,5 @@ class JobDecisions:
     ) -> list[Action]:
         if self.ended:
             return []
-        self.ended = End(ok, exit_code, reason, rank, traceback)
+        self.ended = End(ok, exit_code, name_moves(reason, self.seats), rank, traceback)
         return [self.ended]

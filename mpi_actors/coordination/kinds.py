@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
+from ..errors import ReplayDivergence
 from ..wire.fields import HostKind
+from .seats import Seat
 
 
 def difference(before: HostKind, now: HostKind) -> str:
@@ -15,6 +19,18 @@ def difference(before: HostKind, now: HostKind) -> str:
     if before.numpy != now.numpy:
         parts.append(f"NumPy {now.numpy or '(none)'} instead of {before.numpy or '(none)'}")
     return ", ".join(parts)
+
+
+def name_moves(reason: str, seats: Iterable[Seat]) -> str:
+    """Return why a job has ended; if that is a `ReplayDivergence`, name the ranks that moved to another kind."""
+    if ReplayDivergence.__name__ not in reason:
+        return reason
+    return reason + "".join(
+        f". Rank {seat.rank} has moved to a host with {seat.moved}: there the last bits of its arithmetic may "
+        "differ"
+        for seat in seats
+        if seat.moved
+    )
 
 
 def _of_processors(before: list[str], now: list[str]) -> str:
