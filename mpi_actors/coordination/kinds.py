@@ -22,12 +22,12 @@ def difference(before: HostKind, now: HostKind) -> str:
 
 
 def name_moves(reason: str, seats: Iterable[Seat]) -> str:
-    """Return why a job has ended; if that is a `ReplayDivergence`, name the ranks that moved to another kind."""
+    """Return why a job has ended; of a `ReplayDivergence`, with the ranks that moved to another kind."""
     if ReplayDivergence.__name__ not in reason:
         return reason
     return reason + "".join(
-        f". Rank {seat.rank} has moved to a host with {seat.moved}: there the last bits of its arithmetic may "
-        "differ"
+        f". Rank {seat.rank} has moved to a host with {seat.moved}: there the last bits of its arithmetic "
+        "may differ"
         for seat in seats
         if seat.moved
     )
