@@ -25,7 +25,7 @@ PULL = 3
 BODY = 4
 """The body of message `seq`: `length` bytes follow."""
 MATCHED = 5
-"""From the receiver: a receive has matched message `seq`, which was sent synchronously."""
+"""From the receiver: a receive has matched message `seq`, which was sent synchronously and is here."""
 DIGEST = 6
 """In place of message `seq`, which the receiver has: its digest follows, for comparison."""
 CREDIT = 7

@@ -106,6 +106,7 @@ class Inlet:
                 # it came whole before; only the answer to its sender got lost
                 arrival = Arrival(self.rank, context, tag, note, length, seq)
                 arrival.body = bytearray(length)
+                arrival.sync = bool(flags & SYNC)
                 return arrival
             if length > MOST_MESSAGE:
                 raise BadFrame(f"a message of {length} bytes")
@@ -148,7 +149,10 @@ class Inlet:
         """All bytes of a message are here. `mark`: their digest, or empty if it is still to be computed."""
         seq = arrival.seq
         if self.arrivals.pop(seq, None) is None:
-            return  # it is here for the second time
+            # it is here for the second time
+            if arrival.sync:
+                self.on_query(seq)
+            return
         arrival.complete = True
         assert arrival.body is not None
         mark = mark or digest(arrival.body, arrival.context ^ arrival.tag)
@@ -157,6 +161,9 @@ class Inlet:
         else:
             self.numbers.accept(seq, mark)
         if arrival.receive is not None:
+            if arrival.sync:
+                # not earlier: the sender may still be writing, and begins again if the stream breaks
+                self.partner.say(frames.MATCHED, seq)
             self._complete(arrival, arrival.receive)
 
     # --- matching -----------------------------------------------------------------------------------------
@@ -167,9 +174,9 @@ class Inlet:
         receive.arrival = arrival
         if not arrival.pulled:
             self._return_credit(arrival.size)
+        if arrival.complete:
             if arrival.sync:
                 self.partner.say(frames.MATCHED, arrival.seq)
-        if arrival.complete:
             self._complete(arrival, receive)
         elif arrival.pulled:
             self.partner.say(frames.PULL, arrival.seq)
@@ -217,8 +224,6 @@ class Inlet:
         else:
             arrival.receive = receive
             receive.arrival = arrival
-            if arrival.sync:
-                self.partner.say(frames.MATCHED, seq)
         return arrival
 
     def _place(self, arrival: Arrival) -> memoryview:
