@@ -188,7 +188,7 @@ class SupervisorStopped(MpiActorsError):
 
 
 class ReplayDivergence(MpiActorsError):
-    """A restarted rank sent something else than its last incarnation had sent.
+    """A restarted rank sent or wrote something else than its last incarnation.
 
     So the program is not deterministic between its receives: it uses process ids, the order of a set of
     objects, a race of threads, or what others have changed meanwhile. Correct that, or run the job without

@@ -2,6 +2,7 @@
 
 Bottom up:
 
+- `differences`: what is said when a rank does not write what it had written before;
 - `result`: how a job ended, and the end of its log;
 - `elect`: which peer takes a rank;
 - `seats`: the seats of a job, one for each rank, and the actions that a coordinator can decide;

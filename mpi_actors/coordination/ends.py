@@ -81,4 +81,5 @@ class PendingEnds:
     def _is_complete(self, exited: RankExited) -> bool:
         incoming = self.incoming(exited.rank)
         errors = self.stderr(exited.rank, exited.incarnation)
-        return incoming.expected - incoming.queued >= exited.reports and errors.taken >= exited.errors
+        have = min(incoming.expected - incoming.queued, incoming.confirmed)
+        return have >= exited.reports and errors.taken >= exited.errors

@@ -24,6 +24,7 @@ from ..lanes.router import Router
 from ..lanes.routes import Attachment
 from ..replay.endpoint import Endpoint
 from ..replay.holder import ChoiceHolder
+from ..replay.incoming import Incoming
 from ..wire.choices import ChoicePiece
 from ..wire.messages import (
     RankBroke,
@@ -36,10 +37,10 @@ from ..wire.messages import (
     RankStderr,
     RankTouched,
 )
-from ..wire.reports import LogReport, ResetReport, decode_report
+from ..wire.reports import ResetReport
 from .effects import Effects
 from .inquiry import Inquiry
-from .output import JobOutput
+from .output import Difference, JobOutput
 
 
 @attrs.frozen
@@ -119,9 +120,12 @@ class Job:
         self._views = views
         self._holder = ChoiceHolder()
         self._effects = Effects(self.decisions, router, bus, self._holder, self._on_end)
-        self._endpoint = Endpoint(spec.job, COORDINATOR, 0, settings.lanes)
+        self._endpoint = Endpoint(
+            spec.job, COORDINATOR, 0, settings.lanes,
+            compare=spec.replay.replay, on_other=self._on_other_report,
+        )  # fmt: skip
         self._output = JobOutput(
-            spec.job, self.log,
+            spec, self.log, self._incoming,
             show=self._effects.show_line, warn=self._effects.warn, tell=router.tell,
         )  # fmt: skip
         self._reported: set[Rank] = set()
@@ -132,7 +136,7 @@ class Job:
         self._touched = TouchedFiles()
         """Incarnations of which a `RankPreparing` is in the mailbox."""
         self._ends = PendingEnds(
-            lambda rank: self._endpoint.lane(rank).incoming,
+            self._incoming,
             self._output.stderr,
             lambda rank: self._holder.position(rank)[1],
             settings.timing.flush,
@@ -299,6 +303,13 @@ class Job:
 
     # --- reports and ends ---------------------------------------------------------------------------------
 
+    def _incoming(self, rank: Rank) -> Incoming:
+        return self._endpoint.lane(rank).incoming
+
+    def _on_other_report(self, rank: Rank, incarnation: Incarnation, number: int, beginning: bytes) -> None:
+        self._output.on_other(rank, incarnation, number, beginning)
+        self._on_report(rank)
+
     def _on_report(self, rank: Rank) -> None:
         if rank not in self._reported:
             self._reported.add(rank)
@@ -315,17 +326,13 @@ class Job:
     def _read_reports(self, rank: Rank, now: float) -> None:
         self._reported.discard(rank)
         lane = self._endpoint.lane(rank)
-        while not self._bus.held and (payload := lane.take()) is not None:
-            try:
-                report = decode_report(payload)
-            except BadFrame as error:
-                self._effects.carry_out(self.decisions.kill(f"rank {rank} sent a bad report: {error}"))
-                return
-            match report:
-                case LogReport(text, ended):
-                    self._output.add(rank, text, ended=ended)
-                case ResetReport(other):
-                    self._effects.carry_out(self.decisions.reset(other, rank, now))
+        try:
+            while not self._bus.held and (report := self._output.next_report(rank)) is not None:
+                if isinstance(report, ResetReport):
+                    self._effects.carry_out(self.decisions.reset(report.rank, rank, now))
+        except BadFrame as error:
+            self._effects.carry_out(self.decisions.kill(f"rank {rank} sent a bad report: {error}"))
+            return
         self._output.read_stderr(rank, lambda: self._bus.held)
         if self._bus.held:
             # what is not taken gives the rank no new credit, so the rank waits at its host
@@ -337,9 +344,11 @@ class Job:
     def _take_ends(self, now: float) -> None:
         """Decide about ranks that have ended and whose last reports are here, or are no longer expected."""
         current = self.decisions.is_current
+        self._end_because_of(self._output.differences())
         for exited in self._ends.take_complete(now, lambda end: current(end.rank, end.incarnation)):
             rank, incarnation, code, text = exited.rank, exited.incarnation, exited.code, exited.description
             self._output.on_end(exited)
+            self._end_because_of(self._output.shortfall(exited))
             if self.decisions.ended is None:
                 # of ranks that fail side by side, only the first one's traceback is shown
                 self._output.add_text(rank, exited.traceback.encode(errors="backslashreplace"))
@@ -355,6 +364,10 @@ class Job:
                     killed=exited.killed, code=code, text=text, now=now, traceback=exited.traceback,
                 )
             )  # fmt: skip
+
+    def _end_because_of(self, differences: Iterable[Difference]) -> None:
+        for found in differences:
+            self._effects.carry_out(self.decisions.on_rank_broke(found.rank, found.incarnation, found.text))
 
     # --- the end ------------------------------------------------------------------------------------------
 

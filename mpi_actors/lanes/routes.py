@@ -44,7 +44,7 @@ class Attachment:
 
     endpoint: Endpoint
     on_delivered: Callable[[Rank], None]
-    """Called when a message of that rank can be taken."""
+    """Called when a message of that rank can be taken, or was confirmed by the rank's new incarnation."""
     on_broken: Callable[[MpiActorsError], None]
     """Called when the endpoint cannot go on."""
     reports_only: bool = False

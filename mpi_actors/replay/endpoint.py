@@ -8,7 +8,7 @@ from ..config import LaneLimits
 from ..errors import BadProgramLine, LineTooLong
 from ..ids import COORDINATOR, Incarnation, JobId, JobRank, Rank
 from ..wire.frame import Frame
-from .lane import Lane
+from .lane import BEGINNING, Lane, OnOther
 from .log import SendLog
 from .sequence import shortfall
 
@@ -22,6 +22,8 @@ class Endpoint:
         incarnation: the rank's incarnation.
         limits: of messages, windows, the log and requests.
         spill_directory: where the log's file is made; None for the system's directory.
+        compare: whether what comes again is compared.
+        on_other: called when a report is not what it was; for a job's coordinator.
     """
 
     def __init__(
@@ -32,12 +34,16 @@ class Endpoint:
         limits: LaneLimits | None = None,
         *,
         spill_directory: str | None = None,
+        compare: bool = True,
+        on_other: OnOther | None = None,
     ) -> None:
         self.job = job
         self.rank = rank
         self.incarnation = incarnation
         self._limits = limits or LaneLimits()
         self.log = SendLog(self._limits, directory=spill_directory)
+        self._compare = compare
+        self._on_other = on_other
         self.lanes: dict[Rank, Lane] = {}
         self._requests: deque[Rank] = deque()
         """The ranks of whose messages the program waits, in the order in which it asked."""
@@ -55,7 +61,9 @@ class Endpoint:
         if lane is None:
             lane = self.lanes[there] = Lane(
                 self.job, self.rank, self.incarnation, there, self.log, self._limits,
-                compare=self.rank != COORDINATOR,
+                compare=self._compare,
+                beginning=BEGINNING if COORDINATOR in (self.rank, there) else 0,
+                on_other=self._on_other,
             )  # fmt: skip
         return lane
 
@@ -81,7 +89,7 @@ class Endpoint:
         return lane
 
     def receive(self, frame: Frame) -> bool:
-        """Take a frame for this endpoint; return whether it delivered a message.
+        """Take a frame for this endpoint; return whether it delivered a message, or confirmed one.
 
         Raises:
             BadFrame: the frame contradicts itself or what came before, or exceeds a limit.

@@ -18,6 +18,8 @@ class Verdict(enum.Enum):
     """The frame completed a message, which can be taken now."""
     PARTIAL = enum.auto()
     """The frame had the next piece of an unfinished message."""
+    CONFIRMED = enum.auto()
+    """The sender's new incarnation sent a message that was delivered before, or its digest."""
     REPEAT = enum.auto()
     """The frame had nothing new, and was dropped."""
     GAP = enum.auto()
@@ -29,8 +31,7 @@ class Incoming(ReceivedNumbers):
 
     Args:
         limits: the largest message, and the window of bytes that may be under way.
-        compare: whether a message that comes again must equal the one that was delivered. Reports to the
-            coordinator are not compared: a log line may hold the time of day.
+        compare: whether a message that comes again must equal the one that was delivered.
     """
 
     def __init__(self, limits: LaneLimits | None = None, *, compare: bool = True) -> None:
@@ -50,6 +51,8 @@ class Incoming(ReceivedNumbers):
         """The credit that the sender was granted last."""
         self._most_granted = 0
         """The highest credit ever granted."""
+        self.confirmed = 0
+        """The sender's present incarnation has sent the messages below this number, or their digests."""
         self.position = 0
         """The position at which message `expected` begins: bytes of the messages before, with their cost."""
 
@@ -90,6 +93,11 @@ class Incoming(ReceivedNumbers):
         self._consumed += len(payload) + MESSAGE_COST
         return payload
 
+    def waiting(self, seq: int) -> bytes | None:
+        """Return a delivered message that was not taken; None if it was taken, or has not come."""
+        at = seq - (self.expected - len(self._queue))
+        return self._queue[at] if 0 <= at < len(self._queue) else None
+
     def drop_partial(self) -> None:
         """Drop an unfinished message: the sender sends it again from its beginning."""
         self._parts.clear()
@@ -109,7 +117,7 @@ class Incoming(ReceivedNumbers):
         """
         if seq < self.expected:
             return Verdict.REPEAT
-        if seq > self.expected:
+        if seq > self.expected or self.confirmed < self.expected:
             return Verdict.GAP
         if self.position + offset >= self._most_granted:
             raise BadFrame(f"message {seq} was sent without credit for it")
@@ -133,18 +141,21 @@ class Incoming(ReceivedNumbers):
         self._queue.append(whole if isinstance(whole, bytes) else bytes(whole))
         self.position += total + MESSAGE_COST
         self.accept(seq, digest(whole) if self.compare else b"")
+        self.confirmed = self.expected
         return Verdict.DELIVERED
 
     def on_digest(self, seq: int, given: bytes | memoryview) -> Verdict:
         """The digest of a message that was delivered before has arrived.
 
         Raises:
-            ReplayDivergence: the message differs from the one that was delivered.
+            ReplayDivergence: the message differs from the one that was delivered. It counts as confirmed.
             BadFrame: the digest has the wrong length.
         """
         if len(given) != DIGEST_SIZE:
             raise BadFrame(f"a digest of {len(given)} bytes; digests have {DIGEST_SIZE}")
-        if seq >= self.expected:
+        if seq >= self.expected or seq > self.confirmed:
             return Verdict.GAP
+        fresh = seq == self.confirmed
+        self.confirmed += fresh
         self.check(seq, bytes(given))
-        return Verdict.REPEAT
+        return Verdict.CONFIRMED if fresh else Verdict.REPEAT

@@ -2,16 +2,28 @@
 
 from __future__ import annotations
 
+import struct
+from collections.abc import Callable
+
 import attrs
 
 from ..config import LaneLimits
-from ..errors import ReplayDivergence
+from ..errors import BadFrame, ReplayDivergence
 from ..ids import Incarnation, JobId, Rank
 from ..wire.frame import MAX_CHUNK, Frame, FrameKind
 from .incoming import Incoming, Verdict
 from .log import SendLog
 from .outgoing import Outgoing
-from .sequence import divergence
+from .sequence import DIGEST_SIZE, divergence
+
+BEGINNING = 1024
+"""Bytes of a report that go with its digest: as much of a line as anybody reads."""
+_CONFIRMED = struct.Struct("<Q")
+"""The payload of a RESUME: how many messages of the receiver's incarnation were compared or delivered."""
+
+OnOther = Callable[[Rank, Incarnation, int, bytes], None]
+"""Called with a rank, its new incarnation, the number of a report that is not what it was, and the report's
+beginning."""
 
 
 @attrs.frozen
@@ -42,6 +54,8 @@ class Lane:
         log: where the endpoint keeps what it has sent.
         limits: see `Incoming`.
         compare: see `Incoming`.
+        beginning: bytes of a message that go with its digest.
+        on_other: called when a message is not what it was; None if that is an error.
     """
 
     def __init__(
@@ -54,14 +68,18 @@ class Lane:
         limits: LaneLimits | None = None,
         *,
         compare: bool = True,
+        beginning: int = 0,
+        on_other: OnOther | None = None,
     ) -> None:
         self.job = job
         self.here = here
         self.here_incarnation = here_incarnation
         self.there = there
         self.there_incarnation: Incarnation | None = None
-        self.outgoing = Outgoing(log)
+        self.outgoing = Outgoing(log, beginning)
         self.incoming = Incoming(limits, compare=compare)
+        self._beginning = beginning
+        self._on_other = on_other
         self._resume_due = False
         """This side owes the other one a RESUME, which says what was delivered here …"""
         self._ask = False
@@ -73,6 +91,7 @@ class Lane:
         """Agree on where to go on, with an incarnation that is new or has a new path."""
         if self.there_incarnation != incarnation:
             self.outgoing.forget()
+            self.incoming.confirmed = 0
         self.there_incarnation = incarnation
         self.outgoing.close()
         self.incoming.drop_partial()
@@ -98,8 +117,9 @@ class Lane:
             ask, self._resume_due, self._ask = self._ask, False, False
             seq, position = self.incoming.expected, self.incoming.position
             return self._frame(
-                FrameKind.RESUME, seq=seq, offset=self.incoming.grant(), total=position, ask=ask
-            )
+                FrameKind.RESUME, seq=seq, offset=self.incoming.grant(), total=position, ask=ask,
+                payload=_CONFIRMED.pack(self.incoming.confirmed),
+            )  # fmt: skip
         if self.incoming.credit_due:
             return self._frame(FrameKind.CREDIT, offset=self.incoming.grant())
         piece = self.outgoing.next_piece(most)
@@ -109,7 +129,9 @@ class Lane:
         return self._frame(kind, piece.seq, piece.offset, piece.total, piece.payload)
 
     def receive(self, frame: Frame) -> bool:
-        """Take a frame from the other side's present incarnation; return whether it delivered a message.
+        """Take a frame from the other side's present incarnation.
+
+        Return whether it delivered a message, or confirmed one that was delivered before.
 
         Raises:
             BadFrame: the frame contradicts itself or what came before, or exceeds a limit.
@@ -121,7 +143,10 @@ class Lane:
             verdict = self._compare(frame)
         else:
             if frame.kind is FrameKind.RESUME:
-                self.outgoing.on_resume(frame.seq, frame.offset, frame.total)
+                if len(frame.payload) != _CONFIRMED.size:
+                    raise BadFrame(f"a RESUME with {len(frame.payload)} bytes")
+                (confirmed,) = _CONFIRMED.unpack(frame.payload)
+                self.outgoing.on_resume(frame.seq, frame.offset, frame.total, confirmed)
                 self._resume_due = self._resume_due or frame.ask
             else:
                 self.outgoing.on_credit(frame.offset)
@@ -132,7 +157,7 @@ class Lane:
             self._resyncing = True
         elif verdict is not Verdict.REPEAT:
             self._resyncing = False
-        return verdict is Verdict.DELIVERED
+        return verdict in (Verdict.DELIVERED, Verdict.CONFIRMED)
 
     def send(self, payload: bytes) -> None:
         """Number a message and log it. It leaves when the other side has room.
@@ -153,10 +178,16 @@ class Lane:
         )
 
     def _compare(self, frame: Frame) -> Verdict:
+        mark, beginning = frame.payload[:DIGEST_SIZE], bytes(frame.payload[DIGEST_SIZE:])
+        if len(beginning) > self._beginning:
+            raise BadFrame(f"a digest of {len(frame.payload)} bytes; digests have {DIGEST_SIZE}")
         try:
-            return self.incoming.on_digest(frame.seq, frame.payload)
+            return self.incoming.on_digest(frame.seq, mark)
         except ReplayDivergence:
-            raise divergence(self.here, self.there, frame.src_incarnation, frame.seq) from None
+            if self._on_other is None:
+                raise divergence(self.here, self.there, frame.src_incarnation, frame.seq) from None
+            self._on_other(self.there, frame.src_incarnation, frame.seq, beginning)
+            return Verdict.CONFIRMED
 
     def _frame(
         self,

@@ -27,7 +27,7 @@ class Piece:
     payload: bytes | memoryview
     """The piece, or the digest."""
     is_digest: bool = False
-    """The payload is the digest of the whole message."""
+    """The payload is the digest of the whole message, and the message's beginning if that is wanted."""
 
 
 class Outgoing(SentNumbers):
@@ -37,11 +37,16 @@ class Outgoing(SentNumbers):
     the receiver has from an earlier incarnation of this rank, only digests are sent.
 
     Positions count the bytes of a rank's messages from the first one, with `MESSAGE_COST` for each.
+
+    Args:
+        log: keeps the messages.
+        beginning: bytes of a message that go with its digest, for people who are to see both messages.
     """
 
-    def __init__(self, log: SendLog) -> None:
+    def __init__(self, log: SendLog, beginning: int = 0) -> None:
         super().__init__()
         self._log = log
+        self._beginning = beginning
         self._stored: list[Stored] = []
         """The messages, as the log keeps them, by number."""
         self._starts: list[int] = [0]
@@ -50,8 +55,6 @@ class Outgoing(SentNumbers):
         """The message to send next …"""
         self._offset = 0
         """… and how many of its bytes are sent."""
-        self._sent = 0
-        """Messages below this number were sent at least once."""
         self._reading: tuple[int, bytes | memoryview] | None = None
         """A message that is being sent, and its payload."""
         self._known_at = 0
@@ -95,7 +98,7 @@ class Outgoing(SentNumbers):
         super().forget()
         self._known_at = self.credit = 0
 
-    def on_resume(self, delivered: int, credit: int, position: int) -> None:
+    def on_resume(self, delivered: int, credit: int, position: int, confirmed: int = 0) -> None:
         """The receiver says what it has: go on from there. A late message never lowers what is known.
 
         Args:
@@ -103,11 +106,12 @@ class Outgoing(SentNumbers):
             credit: the position up to which it has room.
             position: where message `delivered` begins by its count. The count here may differ: an earlier
                 incarnation may have sent longer lines.
+            confirmed: of those, it has compared the messages below this number with what is sent here.
         """
         if self.reopen(delivered):
             self._known_at = position
         self.credit = max(self.credit, credit)
-        self._cursor = min(self.known, self._sent)
+        self._cursor = min(self.known, confirmed, len(self._stored))
         self._offset = 0
         if self.on_progress is not None:
             self.on_progress()
@@ -134,7 +138,8 @@ class Outgoing(SentNumbers):
         payload = self._payload(seq)
         if seq < self.known:
             self._advance(seq)
-            return Piece(seq, 0, len(payload), digest(payload), is_digest=True)
+            mark = digest(payload) + bytes(payload[: self._beginning])
+            return Piece(seq, 0, len(payload), mark, is_digest=True)
         offset = self._offset
         end = min(offset + most, len(payload))
         self._offset = end
@@ -146,7 +151,6 @@ class Outgoing(SentNumbers):
     def _advance(self, seq: int) -> None:
         self._cursor = seq + 1
         self._offset = 0
-        self._sent = max(self._sent, self._cursor)
         self._reading = None
         if self.on_progress is not None:
             self.on_progress()

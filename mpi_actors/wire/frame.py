@@ -34,10 +34,12 @@ class FrameKind(enum.IntEnum):
     DATA = 1
     """A piece of message `seq`, `total` bytes long, from byte `offset` on."""
     DIGEST = 2
-    """The digest of message `seq`, in place of a payload that the receiver has had: the receiver compares."""
+    """The digest of message `seq`, in place of a payload that the receiver has had: the receiver compares. In
+    a report to a coordinator the first bytes of the payload follow, to be shown if it is another one."""
     RESUME = 3
     """"I have delivered your messages below `seq`, which begins at position `total`, and you may send up to
-    position `offset`"."""
+    position `offset`". The payload, 8 bytes with the lowest first, says how many of these your present
+    incarnation has sent or named by their digests."""
     CREDIT = 4
     """"You may send up to position `offset`"."""
     TUNNEL_OPEN = 5

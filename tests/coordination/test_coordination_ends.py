@@ -25,6 +25,11 @@ class Reports:
     choices: int = 0
     """How much of the rank's recorded choices is here."""
 
+    @property
+    def confirmed(self) -> int:
+        """Of these ranks, there was no other incarnation."""
+        return self.expected
+
 
 def ends_of(reports: Reports, errors: StderrReceiver | None = None) -> PendingEnds:
     """Return ends that all look at the same reports and the same standard error."""

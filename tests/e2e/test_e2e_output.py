@@ -130,3 +130,99 @@ def is_still(pid: int) -> bool:
     before, looks = _times.get(pid, ("", 0))
     _times[pid] = (now, looks + 1 if now == before else 0)
     return _times[pid][1] >= STILL
+
+
+# --- compared after a loss ----------------------------------------------------------------------------------
+
+LOST = """
+import os, signal, sys, time
+from mpi4py import MPI
+comm = MPI.COMM_WORLD
+first = os.environ["MPI_ACTORS_INCARNATION"] == "0"
+
+def lose_me():
+    comm.send("shown", 0)
+    comm.recv(source=0)
+    if first:
+        time.sleep(0.3)
+        os.kill(os.getpid(), signal.SIGKILL)
+
+def other():
+    comm.recv(source=1)
+    comm.send(None, 1)
+"""
+FEWER = """
+if comm.rank == 1:
+    count = 5 if first else 2
+    for number in range(count):
+        print("item", number, flush=True)
+    lose_me()
+    print("done, total", count)
+else:
+    other()
+comm.barrier()
+"""
+ORDER = """
+class Task:
+    def __init__(self, number):
+        self.number = number
+        self.padding = [0] * number
+
+if comm.rank == 1:
+    order = [task.number for task in {Task(number) for number in range(50)}]
+    print("first", order, flush=True)
+    lose_me()
+    print("last", order)
+    comm.send(order, 0)
+else:
+    other()
+    print("rank 0 got", comm.recv(source=1))
+"""
+ENTROPY = """
+import random
+if comm.rank == 1:
+    x = random.SystemRandom().random()
+    print(x, flush=True)
+    lose_me()
+    print(x)
+else:
+    other()
+comm.barrier()
+"""
+
+
+def test_fewer_lines_than_before_are_a_difference(tmp_path: Path, temporary: Path) -> None:
+    """Both lives end well, each with lines of its own; the second one has fewer."""
+    script = write(tmp_path, LOST + FEWER)
+    before = b"".join(b"item %d\n" % number for number in range(5))
+    done = run(temporary, "-n", "2", script)
+    assert (done.returncode, done.stdout) == (3, before), done.stderr
+    assert b"ReplayDivergence" in done.stderr
+    assert b"    before: 'item 2'\n    now:    'done, total 2'\n" in done.stderr
+    done = run(temporary, "-n", "2", "--output-may-differ", script)
+    assert (done.returncode, done.stdout) == (0, before), done.stderr
+    assert done.stderr.count(b"warning: ") == 1
+    assert b"    before: 'item 2'\n    now:    'done, total 2'\n" in done.stderr
+
+
+def test_the_order_of_a_set_is_a_difference(tmp_path: Path, temporary: Path) -> None:
+    """Addresses of objects decide it. By chance it may be the same: then all lines are of that order."""
+    done = run(temporary, "-n", "2", write(tmp_path, LOST + ORDER))
+    if done.returncode == 0:
+        assert len({line.partition(b"[")[2] for line in done.stdout.splitlines()}) == 1
+    else:
+        assert (done.returncode, done.stdout.count(b"\n")) == (3, 1), done.stderr
+        assert b"ReplayDivergence" in done.stderr
+        assert b"    before: 'first [" in done.stderr
+
+
+@pytest.mark.parametrize("peers", ["1", "2"])
+def test_entropy_gives_no_line_of_another_life(tmp_path: Path, temporary: Path, peers: str) -> None:
+    """Both lines name the same number; where entropy is real, the job fails by name."""
+    script = write(tmp_path, LOST + ENTROPY)
+    done = run(temporary, "-n", "2", "--peers", peers, script)
+    first, second = done.stdout.split()
+    assert (done.returncode, first) == (0, second), done.stderr
+    done = run(temporary, "-n", "2", "--peers", peers, "--real-entropy", script)
+    assert (done.returncode, done.stdout.count(b"\n")) == (3, 1), done.stderr
+    assert b"ReplayDivergence" in done.stderr

@@ -11,10 +11,11 @@ from hypothesis import strategies as st
 
 from mpi_actors.config import LaneLimits
 from mpi_actors.errors import ReplayDivergence
-from mpi_actors.ids import JobId
+from mpi_actors.ids import COORDINATOR, JobId
 from mpi_actors.replay.lane import Lane
 from mpi_actors.replay.log import SendLog
-from mpi_actors.wire.frame import Frame
+from mpi_actors.replay.sequence import digest
+from mpi_actors.wire.frame import Frame, FrameKind
 
 JOB = JobId("00" * 8)
 LIMITS = LaneLimits(message=1000, window=100, log_memory=200)
@@ -173,6 +174,71 @@ def test_another_message_than_before_is_a_divergence() -> None:
         pair.connect()
         with pytest.raises(ReplayDivergence, match=r"rank 0 .* message number 1"):
             pair.settle()
+
+
+def test_a_digest_that_was_lost_is_sent_again() -> None:
+    """A new path does not leave messages uncompared: the receiver says up to where it has compared."""
+    with Pair() as pair:
+        pair.sides[0].script = [b"one", b"two", b"three"]
+        pair.settle()
+        pair.sides[0].restart()
+        pair.sides[0].script = [b"one", b"TWO", b"three", b"four"]
+        pair.connect()
+        for _ in range(3):
+            pair.sides[0].send_next()
+        while pair.sides[0].lane.outgoing.unsent:
+            pair.transmit(1, 100)
+            pair.arrive(1)
+            pair.transmit(0, 100)
+        pair.wires[0].clear()
+        pair.connect()
+        with pytest.raises(ReplayDivergence, match=r"rank 0 .* message number 1"):
+            pair.settle()
+
+
+def test_nothing_new_is_taken_before_the_old_is_compared() -> None:
+    """A message behind a lost digest is a gap, and the sender goes back."""
+    lane = Lane(JOB, 1, 0, 0, SendLog(LIMITS), LIMITS)
+    lane.connect(0)
+    assert lane.next_frame() is not None
+    for seq in range(2):
+        assert lane.receive(Frame(FrameKind.DATA, JOB, 0, 1, 0, 0, seq, total=1, payload=b"a"))
+    lane.connect(1)
+    resume = lane.next_frame()
+    assert resume is not None
+    assert resume.payload == bytes(8)
+    assert lane.receive(Frame(FrameKind.DIGEST, JOB, 0, 1, 1, 0, 0, payload=digest(b"a")))
+    assert not lane.receive(Frame(FrameKind.DATA, JOB, 0, 1, 1, 0, 2, total=1, payload=b"b"))
+    again = lane.next_frame()
+    assert again is not None
+    assert (again.kind, again.seq, again.payload) == (FrameKind.RESUME, 2, b"\1" + bytes(7))
+
+
+def test_a_report_goes_with_its_beginning() -> None:
+    """So that both can be shown; the coordinator says what to do about it, and goes on."""
+    others: list[tuple[int, int, int, bytes]] = []
+    home = Lane(
+        JOB, COORDINATOR, 0, 0, SendLog(LIMITS),
+        beginning=3, on_other=lambda *other: others.append(other),
+    )  # fmt: skip
+    lives = [[b"one", b"two", b"three"], [b"one", b"other", b"three", b"more"]]
+    for incarnation, texts in enumerate(lives):
+        rank = Lane(JOB, 0, incarnation, COORDINATOR, SendLog(LIMITS), LIMITS, beginning=3)
+        for text in texts:
+            rank.send(text)
+        rank.connect(0)
+        home.connect(incarnation)
+        assert home.incoming.confirmed == 0
+        while True:
+            frames = [(rank.next_frame(), home), (home.next_frame(), rank)]
+            moving = [(frame, to) for frame, to in frames if frame is not None]
+            for frame, to in moving:
+                to.receive(frame)
+            if not moving:
+                break
+    assert others == [(0, 1, 1, b"oth")]
+    assert home.incoming.confirmed == home.incoming.expected == 4
+    assert [home.incoming.waiting(seq) for seq in range(5)] == [b"one", b"two", b"three", b"more", None]
 
 
 def test_fewer_messages_than_before_are_counted() -> None:
