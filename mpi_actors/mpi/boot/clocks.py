@@ -56,6 +56,8 @@ _MICROSECOND = 1000
 _WARNS_OF_UTCNOW = (3, 12)
 """The version of Python from which on `datetime.utcnow` is deprecated."""
 
+_ENGINE = "mpi_actors.mpi.engine."
+"""What the names of the engine's modules begin with; all of them are loaded before the program."""
 WITH_REAL_CLOCKS = (
     "asyncio.base_events", "concurrent.futures._base", "multiprocessing.connection",
     "multiprocessing.managers", "multiprocessing.pool", "multiprocessing.queues",
@@ -103,6 +105,9 @@ class Clocks:
         self._replace_formats()
         for module in WITH_REAL_CLOCKS:
             imports.add(module, self.give_real)
+        for name, loaded in tuple(sys.modules.items()):
+            if name.startswith(_ENGINE):
+                self.give_real(loaded)
         imports.add("datetime", self._replace_now)
 
     def give_real(self, module: ModuleType) -> None:
