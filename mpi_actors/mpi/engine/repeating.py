@@ -8,6 +8,10 @@ if TYPE_CHECKING:
     from .engine import Engine
 
 
+_CLOCKS = range(5)
+"""The numbers of the clocks whose looks are recorded."""
+
+
 def is_repeating(engine: Engine) -> bool:
     """Return whether other ranks have a message that this rank has yet to send again, or a choice is left.
 
@@ -24,7 +28,15 @@ def is_repeating(engine: Engine) -> bool:
             lambda: all(partner.resumed_with >= 0 or partner.ended for partner in others),
             lambda: "the other ranks to say which messages of this one they have",
         )
-        repeat = getattr(engine.choices, "repeat", None)
-        if repeat is not None and repeat.left():
-            return True
-        return any(partner.outlet.numbers.missing_from(len(partner.outlet.records)) for partner in others)
+        return _has_choices(engine) or any(
+            partner.outlet.numbers.missing_from(len(partner.outlet.records)) for partner in others
+        )
+
+
+def _has_choices(engine: Engine) -> bool:
+    """Return whether outcomes or looks at clocks are recorded that the program has yet to see."""
+    repeat = getattr(engine.choices, "repeat", None)
+    if repeat is not None and repeat.left():
+        return True
+    last_look = getattr(engine.choices, "last_look", None)
+    return last_look is not None and any(last_look(number) is not None for number in _CLOCKS)
