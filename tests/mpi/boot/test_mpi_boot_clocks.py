@@ -102,9 +102,14 @@ print(looks, datetime.datetime(2020, 1, 2).now().year, type(datetime.datetime.no
 """
 
 
-@pytest.mark.parametrize(
-    "early", ["", "import datetime; datetime.datetime.now(); datetime.datetime.utcnow()"]
-)
+EARLY_DATES = """
+import datetime, warnings
+warnings.simplefilter("ignore")
+datetime.datetime.now(), datetime.datetime.utcnow()
+"""
+
+
+@pytest.mark.parametrize("early", ["", EARLY_DATES])
 def test_dates(tmp_path: Path, early: str) -> None:
     """The types stay what they are, also where they were in use before the rank began."""
     assert run(tmp_path, DATES, early=early).splitlines() == [
@@ -194,7 +199,7 @@ assert Watch().timer() > 0 and Watch.timer() > 0
 for name in ("time", "monotonic_ns", "ctime", "strftime", "clock_gettime"):
     function = getattr(time, name)
     assert pickle.loads(pickle.dumps(function)) is function and function.__name__ == name
-print(time.time.__doc__.splitlines()[0])
+print(time.time.__doc__[:9])
 for name, given in ("time", (1,)), ("localtime", ("x",)), ("strftime", ()), ("ctime", (1, 2)):
     try:
         getattr(time, name)(*given)
@@ -204,7 +209,7 @@ for name, given in ("time", (1,)), ("localtime", ("x",)), ("strftime", ()), ("ct
         print("no error")
 """,
     )
-    assert out == "time() -> floating point number\n"
+    assert out == "time() ->\n"
 
 
 LIFE = """
