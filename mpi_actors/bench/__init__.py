@@ -13,5 +13,7 @@
 - `mpi_peer`: Open MPI, in an environment of its own;
 - `mpi_speed`: mpi4py programs on ours, on Open MPI, and the yardsticks;
 - `mpi_faults`: mpi4py programs with losses;
+- `price_program`: the program that `replay_price` runs in ranks;
+- `replay_price`: what replay costs, next to `--no-replay`;
 - `command`: the command `bench`.
 """

@@ -28,6 +28,8 @@ examples:
       run mpi4py programs, next to Open MPI, a pipe and a socket
   mpi-actors bench mpi-faults
       kill -9 ranks and daemons of mpi4py programs, 20 times each
+  mpi-actors bench replay
+      run mpi4py programs with and without replay, in turns
   mpi-actors bench --json >figures.json
       write all figures to a file
 """
@@ -183,6 +185,14 @@ def _mpi_faults(store: Path, runs: int | None, tell: Tell) -> Figures:
     return {"runs": [attrs.asdict(result) for result in results]}
 
 
+def _replay(_: Path, runs: int | None, tell: Tell) -> Figures:
+    from . import replay_price
+
+    result = replay_price.measure(runs or 5)
+    tell(*replay_price.report(result))
+    return {**attrs.asdict(result), "ratios": result.ratios, "any_source_us": result.any_source_us}
+
+
 _ALL: dict[str, Callable[[Path, int | None, Tell], Figures]] = {
     "idle": _idle,
     "relay": _relay,
@@ -191,4 +201,5 @@ _ALL: dict[str, Callable[[Path, int | None, Tell], Figures]] = {
     "soak": _soak,
     "mpi": _mpi,
     "mpi-faults": _mpi_faults,
+    "replay": _replay,
 }

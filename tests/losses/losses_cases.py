@@ -48,7 +48,7 @@ class Loss:
 
 
 PHASES = {"early": (0.02, 0.3), "middle": (0.35, 0.6), "late": (0.7, 0.95), "any": (0.0, 1.0)}
-"""When a loss comes, as a part of the time from the first line to the end."""
+"""When a loss comes, as a part of the time from the start of the last rank to the end."""
 KINDS = ("kill process", "kill daemon", "freeze daemon", "two at once", "drop lane")
 """What is lost in the matrix."""
 FROZEN = 4.0
@@ -81,10 +81,10 @@ def ordinary() -> list[Program]:
 def matrix() -> list[Program]:
     """Return the programs of the matrix: what people run."""
     return [
-        Program("master/worker", ROOT / "example" / "master_worker" / "run.py", 4, ("300", "500")),
+        Program("master/worker", ROOT / "example" / "master_worker" / "run.py", 4, ("500", "1500")),
         Program("emcee", ROOT / "tests" / "e2e" / "mpi_emcee.py", 4),
         Program("mpi4py.futures", PROGRAMS / "matrix_futures.py", 4),
-        Program("stencil", ROOT / "example" / "stencil" / "run.py", 4, ("64", "200")),
+        Program("stencil", ROOT / "example" / "stencil" / "run.py", 4, ("64", "150")),
         Program("collectives", ROOT / "example" / "mpi_collectives" / "run.py", 4, ("1000", "60")),
         Program("Waitany pipeline", PROGRAMS / "matrix_waitany.py", 4),
         Program("Wtime reduced", PROGRAMS / "matrix_wtime.py", 4),

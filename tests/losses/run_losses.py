@@ -34,7 +34,7 @@ from mpi_actors.cli.chaos.trial import Conductor, Slots, Trial, plan_line
 from mpi_actors.cli.chaos.verdict import RunVerdict
 from mpi_actors.cli.text.tables import table
 from mpi_actors.errors import MpiActorsError
-from mpi_actors.events import Event
+from mpi_actors.events import Event, RankStarted
 from mpi_actors.faults import FaultPlan
 from mpi_actors.pool.local.job import LocalJob
 from mpi_actors.pool.local.peer import LocalPeer
@@ -69,7 +69,7 @@ class Known:
 
     runs: list[Transcript] = attrs.field(factory=list)
     begins: float = 0.0
-    """Seconds from the start to the first line …"""
+    """Seconds from the start until all ranks run …"""
     ends: float = 0.0
     """… and to the end, of the shortest run."""
     wrong: str = ""
@@ -83,12 +83,12 @@ class Losses:
         self.done: list[Done] = []
         self._known: dict[str, Known] = {}
         self._tell = tell
-        self._first_line = 0.0
+        self._last_start = 0.0
+        """When a rank was started last, by the monotonic clock."""
         self._conductor = Conductor(self._on_news)
 
-    def _on_news(self, trial: Trial) -> None:
-        if trial.transcript.count and not self._first_line:
-            self._first_line = time.monotonic()
+    def _on_news(self, _: Trial) -> None:
+        """Do nothing: a run is shown when it has ended."""
 
     async def run(self, losses: Iterator[Loss], until: float) -> None:
         """Run all of them, or those that begin before `until` by the monotonic clock."""
@@ -107,6 +107,8 @@ class Losses:
 
     async def _on_event(self, peer: LocalPeer, at: float, event: Event) -> None:
         if peer.index == 0:
+            if isinstance(event, RankStarted):
+                self._last_start = time.monotonic()
             self._conductor.on_event(event, at)
 
     async def _start(self, slots: Slots, program: Program) -> LocalJob:
@@ -122,7 +124,6 @@ class Losses:
     async def _learn(self, slots: Slots, program: Program) -> None:
         known = Known()
         for number in range(2 if program.equal else 1):
-            self._first_line = 0.0
             begun = time.monotonic()
             trial, _ = await self._conductor.run(
                 slots, lambda: self._start(slots, program), FaultPlan(), PATIENCE
@@ -134,7 +135,7 @@ class Losses:
                 known.wrong = f"contradicts itself undisturbed: {said[0]}"
             known.runs.append(trial.transcript)
             if number == 0 or trial.seconds < known.ends:
-                known.begins, known.ends = max(0.0, self._first_line - begun), trial.seconds
+                known.begins, known.ends = self._last_start - begun, trial.seconds
         self._known[program.name] = known
 
     async def _lose(self, slots: Slots, loss: Loss) -> None:
