@@ -223,6 +223,14 @@ class ConflictingChoices(MpiActorsError):
     """
 
 
+class ReentrantCall(MpiActorsError):
+    """A finalizer made a call that waits, in the middle of another call. Send from it, or do not call there.
+
+    Finalizers (`__del__`, callbacks of weak references) run wherever Python collects garbage. What they send,
+    and what they begin without waiting for it, happens after the other call.
+    """
+
+
 class SendLogFull(MpiActorsError):
     """The log of a rank's sent messages reached its limit. Send less, or raise the limit (`LaneLimits`)."""
 

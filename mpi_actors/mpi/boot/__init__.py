@@ -10,6 +10,7 @@ It runs the program as Python itself would, and tells the daemon how that ended.
 - `arithmetic`: has NumPy compute the same on each host;
 - `outside`: notes files to which another run of the program would append again;
 - `repeatable`: has all of this done that the daemon asks for;
+- `signals`: lets the program's signal handlers wait while they would come into the middle of a call;
 - `program`: finds the script or module, and runs it;
 - `life`: from the start of the process to its end;
 - `__main__`: calls that.

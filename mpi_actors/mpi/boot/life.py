@@ -17,6 +17,7 @@ from ..engine import engine
 from ..engine.ending import linger, report_end, report_failure
 from .program import EXIT_USAGE, NoProgramNamed, parse, run, without_us
 from .repeatable import make_repeatable
+from .signals import DeferredSignals
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -52,6 +53,7 @@ def main() -> NoReturn:
     watched = os.environ.pop(CHANNEL, None) is not None
     os.environ.pop(ENTROPY, None)
     make_repeatable(given, endpoint)
+    DeferredSignals(endpoint).install()
     pid = os.getpid()
     outcome = outcome_of(name, module, arguments, lambda: watched and os.getpid() == pid)
     finish(outcome, ours=os.getpid() == pid)

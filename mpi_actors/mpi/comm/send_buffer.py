@@ -5,6 +5,7 @@ The memory only limits how many bytes may be unsent: the copies that are sent li
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from ..constants import BSEND_OVERHEAD, ERR_BUFFER
@@ -40,7 +41,10 @@ class SendBuffer:
         Raises:
             MPI.Exception: ERR_BUFFER, if it does not.
         """
-        self.held = [(transfer, size) for transfer, size in self.held if not transfer.done]
+        for item in tuple(self.held):
+            if item[0].done:
+                with suppress(ValueError):  # a finalizer may have reserved memory, too, meanwhile
+                    self.held.remove(item)
         if self.size is None:
             return
         needed = sum(size for _, size in self.held) + nbytes + BSEND_OVERHEAD
@@ -54,5 +58,5 @@ class SendBuffer:
 
     def flush(self, engine: Engine) -> None:
         """Wait until all messages are sent."""
-        engine.wait_all([transfer for transfer, _ in self.held])
-        self.held = []
+        engine.wait_all([transfer for transfer, _ in tuple(self.held)])
+        self.held.clear()

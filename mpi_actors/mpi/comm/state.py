@@ -128,7 +128,12 @@ class CommState:
         self.live = True
 
     def collective_tag(self) -> int:
-        """Return the tag of the next collective operation. All members count these operations alike."""
+        """Return the tag of the next collective operation. All members count these operations alike.
+
+        Raises:
+            ReentrantCall: a finalizer called it in the middle of another call: the other members do not.
+        """
+        self.engine.refuse_reentry("a collective operation")
         tag = self.collective_number
         self.collective_number = tag + 1 if tag < GREATEST_TAG else 0
         return tag

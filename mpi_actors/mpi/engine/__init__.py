@@ -17,7 +17,11 @@ world ranks and contexts; it may not know communicators, datatypes or requests. 
 - `loopback`: messages of a rank to itself;
 - `runs`: a schedule that is being run;
 - `choices`: outcomes that the program did not decide, which the coordinator records;
+- `reentry`: what finalizers and signal handlers of the program may do in the middle of a call;
 - `progress`: the loop that moves the bytes, and the threads that wait;
+- `completion`: waiting for transfers, and testing them;
+- `giving_up`: ends of the process that are not the program's own end;
+- `probing`: probes;
 - `engine`: the calls that the rest of the library makes;
 - `report`: what the threads of the program wait for, in words;
 - `repeating`: whether a rank that was started again still repeats what it did before;

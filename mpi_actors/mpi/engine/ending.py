@@ -20,6 +20,8 @@ def report_end(engine: Engine, code: int) -> None:
     deterministic.
     """
     with engine.lock:
+        if engine.due:
+            engine.catch_up()
         if engine.incarnation and not code:
             for partner in engine.partners:
                 missing = partner.outlet.numbers.missing_from(len(partner.outlet.records))

@@ -2,40 +2,30 @@
 
 All ranks here are world ranks. A context belongs to one communicator: an even one to its point-to-point
 messages, the next odd one to its collective operations. Any thread may call any method, except where a
-method says that its caller holds the lock.
+method says that its caller holds the lock, and at any moment: `reentry` has the form of these methods.
 """
 
 from __future__ import annotations
 
-import os
-import sys
 from collections.abc import Callable, Sequence
+from functools import partial
 from threading import get_ident
-from time import sleep
-from typing import NoReturn
 
-from ...errors import MpiActorsError, ReplayDivergence
 from ...replay.log import LogLimits, SendLog
-from ...wire.channel import ChannelKind, ChannelMessage
 from .choices import Choices
 from .inlet import Inlet
 from .loopback import Loopback
-from .matching import Arrival, Envelope, Matched, Matching
+from .matching import Arrival, Matched, Matching
 from .outlet import MOST_QUICK, Outlet
 from .partner import Partner
-from .progress import Progress
+from .probing import Probing
 from .runs import ScheduleRun
 from .schedule import Data, Schedule
-from .transfer import STANDARD, SYNCHRONOUS, Receive, Sending, Transfer, describe_many, size_of
+from .transfer import STANDARD, SYNCHRONOUS, Receive, Sending, Transfer, copy_of, size_of
 from .wiring import NoWiring, Wiring
 
-_EXIT_GAVE_UP = 3
-"""Exit code of a process that gave up and has no daemon that could end it."""
-_KILL_PATIENCE = 30.0
-"""Seconds that a process waits for the daemon to kill it; then it ends itself."""
 
-
-class Engine(Progress):
+class Engine(Probing):
     """One rank's endpoint.
 
     Args:
@@ -79,43 +69,65 @@ class Engine(Progress):
         self.prewired = prewired
         self.over = False
         """The job is over, for all ranks."""
-        self.helper_thread: int | None = None
-        """The helper thread's identifier: reports leave that thread out."""
 
     # --- sending ------------------------------------------------------------------------------------------
 
     def send(self, dest: int, context: int, tag: int, data: Data, mode: int = STANDARD) -> None:
         """Send a message. Wait until the caller may change `data`, or, in synchronous mode, until a receive
         matches the message.
+
+        Raises:
+            BaseException: what a signal handler raised. The message is sent nevertheless.
+            ReentrantCall: a finalizer sends in synchronous mode in the middle of another call.
         """
+        me = get_ident()
+        if self.hot == me:
+            self._send_later(dest, context, tag, data, mode)
+            return
         with self.lock:
-            if get_ident() != self.thread:
-                self._on_other_thread()
-            if (
-                mode != SYNCHRONOUS
-                and dest != self.rank
-                and type(data) is not tuple
-                and len(data) <= MOST_QUICK
-            ):
-                small = data if type(data) is bytes else bytes(data)  # type: ignore[arg-type]
-                if self.outlets[dest].quick(context, tag, 0, small):
-                    return
-            sending = Sending(dest, context, tag, data, size_of(data), mode)
-            self.post_send(sending)
-            if not sending.done:
-                self.wait_for(lambda: sending.done, sending.describe)
+            self.hot = me
+            try:
+                if self.due:
+                    self.do_due()  # what was put off before this leaves before this
+                if me != self.thread:
+                    self._on_other_thread()
+                if (
+                    mode != SYNCHRONOUS
+                    and dest != self.rank
+                    and type(data) is not tuple
+                    and len(data) <= MOST_QUICK
+                ):
+                    small = data if type(data) is bytes else bytes(data)  # type: ignore[arg-type]
+                    if self.outlets[dest].quick(context, tag, 0, small):
+                        return
+                sending = Sending(dest, context, tag, data, size_of(data), mode)
+                self.post_send(sending)
+                if not sending.done:
+                    try:
+                        self.wait_for(lambda: sending.done, sending.describe)
+                    except BaseException:
+                        self.outlets[dest].abandon(sending)
+                        raise
+            finally:
+                self.hot = 0
+                if self.due:
+                    self.catch_up()
+
+    def _send_later(self, dest: int, context: int, tag: int, data: Data, mode: int) -> None:
+        if mode == SYNCHRONOUS:
+            raise self.reentrant("a synchronous send")
+        copy = copy_of(data)
+        sending = Sending(dest, context, tag, copy, len(copy), mode)
+        self.later(partial(self.post_send, sending))
 
     def isend(self, dest: int, context: int, tag: int, data: Data, mode: int = STANDARD) -> Transfer:
         """Begin to send. The caller must leave `data` unchanged until the transfer is done."""
-        with self.lock:
-            if get_ident() != self.thread:
-                self._on_other_thread()
-            sending = Sending(dest, context, tag, data, size_of(data), mode)
-            self.post_send(sending)
-            return sending
+        sending = Sending(dest, context, tag, data, size_of(data), mode)
+        self._begin(partial(self.post_send, sending))
+        return sending
 
     def post_send(self, sending: Sending, seq: int = -1) -> None:
-        """Send a message of the program or of a schedule. The caller holds the lock.
+        """Send a message of the program or of a schedule. The caller is inside.
 
         Args:
             seq: the number that was reserved for the message; -1 for the next one.
@@ -127,6 +139,25 @@ class Engine(Progress):
         if outlet.partner.stream is None:
             outlet.partner.want()
         outlet.post(sending, seq)
+
+    def _begin(self, function: Callable[[], None]) -> None:
+        """Begin an operation of the program that needs no answer, or put it off."""
+        me = get_ident()
+        if self.hot == me:
+            self.later(function)
+            return
+        with self.lock:
+            self.hot = me
+            try:
+                if self.due:
+                    self.do_due()
+                if me != self.thread:
+                    self._on_other_thread()
+                function()
+            finally:
+                self.hot = 0
+                if self.due:
+                    self.catch_up()
 
     # --- receiving ----------------------------------------------------------------------------------------
 
@@ -140,19 +171,34 @@ class Engine(Progress):
 
         Raises:
             Exception: MPI.Exception, if the message is of another collective operation.
+            BaseException: what a signal handler raised. A later receive gets the message.
+            ReentrantCall: a finalizer called this in the middle of another call.
         """
+        me = get_ident()
+        if self.hot == me:
+            raise self.reentrant("a receive")
         receive = Receive(source, context, tag, into)
         with self.lock:
-            if get_ident() != self.thread:
-                self._on_other_thread()
-            if source < 0:
-                self.choices.commit("ANY_SOURCE")
-            self.post_receive(receive)
-            if not receive.done:
-                if source >= 0:
-                    self.wait_near(receive, self.partners[source], receive.describe)
-                else:
-                    self.wait_for(lambda: receive.done, receive.describe)
+            self.hot = me
+            try:
+                if me != self.thread:
+                    self._on_other_thread()
+                if source < 0:
+                    self.choices.commit("ANY_SOURCE")
+                self.post_receive(receive)
+                if not receive.done:
+                    try:
+                        if source >= 0:
+                            self.wait_near(receive, self.partners[source], receive.describe)
+                        else:
+                            self.wait_for(lambda: receive.done, receive.describe)
+                    except BaseException:
+                        self._abandon(receive)
+                        raise
+            finally:
+                self.hot = 0
+                if self.due:
+                    self.catch_up()
         if receive.exception is not None:
             raise receive.exception
         return receive
@@ -160,16 +206,16 @@ class Engine(Progress):
     def irecv(self, source: int, context: int, tag: int, into: memoryview | None) -> Transfer:
         """Begin to receive; see `recv` for the arguments."""
         receive = Receive(source, context, tag, into)
-        with self.lock:
-            if get_ident() != self.thread:
-                self._on_other_thread()
-            if source < 0:
-                self.choices.commit("ANY_SOURCE")
-            self.post_receive(receive)
+        self._begin(partial(self._post_program_receive, receive))
         return receive
 
+    def _post_program_receive(self, receive: Receive) -> None:
+        if receive.want_source < 0:
+            self.choices.commit("ANY_SOURCE")
+        self.post_receive(receive)
+
     def post_receive(self, receive: Receive) -> None:
-        """Post a receive of the program or of a schedule. The caller holds the lock."""
+        """Post a receive of the program or of a schedule. The caller is inside."""
         arrival = self.matching.post(receive)
         if arrival is not None:
             self._match(arrival, receive)
@@ -180,120 +226,45 @@ class Engine(Progress):
         else:
             self.loopback.match(arrival, receive)
 
-    def cancel(self, transfer: Transfer) -> None:
-        """Withdraw a receive that no message has matched. Other transfers go on."""
-        with self.lock:
-            self.choices.commit("Cancel")
-            if isinstance(transfer, Receive) and not transfer.done and self.matching.withdraw(transfer):
-                transfer.cancelled = True
-                transfer.finish()
-
-    def forget(self, context: int) -> None:
-        """Drop the empty queues of a communicator that is gone; `context` is its even one."""
-        with self.lock:
-            self.matching.forget(context)
-            self.matching.forget(context + 1)
-
-    # --- completion ---------------------------------------------------------------------------------------
-
-    def wait_any(self, transfers: Sequence[Transfer]) -> int:
-        """Wait until one is done; return the lowest index of those that are, or -1 if there are none."""
-        some = self._wait_for_some(transfers, "Waitany")
-        return some[0] if some else -1
-
-    def wait_some(self, transfers: Sequence[Transfer]) -> list[int]:
-        """Wait until one is done; return the indices of all that are."""
-        return self._wait_for_some(transfers, "Waitsome")
-
-    def _wait_for_some(self, transfers: Sequence[Transfer], what: str) -> list[int]:
-        if not transfers:
-            return []
-        with self.lock:
-            if len(transfers) > 1:
-                self.choices.commit(what)
-            if not any(transfer.done for transfer in transfers):
-                self.wait_for(
-                    lambda: any(transfer.done for transfer in transfers),
-                    lambda: describe_many(transfers, "one of"),
-                )
-            return [index for index, transfer in enumerate(transfers) if transfer.done]
-
-    def test(self, transfer: Transfer) -> bool:
-        """Return whether a transfer is done, after moving bytes once if it was not."""
-        return self._tested(lambda: transfer.done)
-
-    def test_all(self, transfers: Sequence[Transfer]) -> bool:
-        """Return whether all are done; see `test`."""
-        return self._tested(lambda: all(transfer.done for transfer in transfers))
-
-    def test_any(self, transfers: Sequence[Transfer]) -> int:
-        """Return the lowest index of those that are done, or -1; see `test`."""
-        self._tested(lambda: any(transfer.done for transfer in transfers))
-        return next((index for index, transfer in enumerate(transfers) if transfer.done), -1)
-
-    def test_some(self, transfers: Sequence[Transfer]) -> list[int]:
-        """Return the indices of those that are done; see `test`."""
-        self._tested(lambda: any(transfer.done for transfer in transfers))
-        return [index for index, transfer in enumerate(transfers) if transfer.done]
-
-    def _tested(self, done: Callable[[], bool]) -> bool:
-        with self.lock:
-            self.choices.commit("a test")
-            if not done() and not self.driven:
-                self.move()
-            return done()
-
-    # --- probes -------------------------------------------------------------------------------------------
-
-    def probe(self, source: int, context: int, tag: int) -> Envelope:
-        """Wait for a message that fits, and leave it in the queue."""
-        with self.lock:
-            return self._await(source, context, tag).envelope()
-
-    def iprobe(self, source: int, context: int, tag: int) -> Envelope | None:
-        """Return the envelope of a message that fits, if one is here, and leave it in the queue."""
-        with self.lock:
-            self.choices.commit("Iprobe")
-            found = self._look(source, context, tag)
-            return None if found is None else found.envelope()
-
-    def mprobe(self, source: int, context: int, tag: int) -> Matched:
-        """Wait for a message that fits, and take it out of the queue."""
-        with self.lock:
-            found = self._await(source, context, tag)
-            self.matching.remove(found)
-            return found
-
-    def improbe(self, source: int, context: int, tag: int) -> Matched | None:
-        """Take a message that fits out of the queue, if one is here."""
-        with self.lock:
-            self.choices.commit("Improbe")
-            self._look(source, context, tag)
-            return self.matching.take(source, context, tag)
-
     def imrecv(self, matched: Matched, into: memoryview | None) -> Transfer:
         """Begin to receive a message that `mprobe` or `improbe` took out of the queue."""
         receive = Receive(matched.source, matched.context, matched.tag, into)
-        with self.lock:
-            self._match(matched, receive)
+        self.inside(partial(self._match, matched, receive))
         return receive
 
-    def _look(self, source: int, context: int, tag: int) -> Arrival | None:
-        found = self.matching.find(source, context, tag)
-        if found is None and not self.driven:
-            self.move()
-            found = self.matching.find(source, context, tag)
-        return found
+    def _abandon(self, receive: Receive) -> None:
+        """Withdraw a receive that nobody waits for any more. A message that it has matched waits again."""
+        if receive.done or self.matching.withdraw(receive):
+            return
+        arrival = receive.arrival
+        if arrival is not None:
+            self.inlets[arrival.source].put_back(arrival, receive)
 
-    def _await(self, source: int, context: int, tag: int) -> Arrival:
-        def found() -> bool:
-            return self.matching.find(source, context, tag) is not None
+    def cancel(self, transfer: Transfer) -> None:
+        """Withdraw a receive that no message has matched. Other transfers go on."""
+        self._begin(partial(self._cancel, transfer))
 
-        if source < 0:
-            self.choices.commit("ANY_SOURCE")
-        while (arrival := self.matching.find(source, context, tag)) is None:
-            self.wait_for(found, Receive(source, context, tag, None).describe)
-        return arrival
+    def _cancel(self, transfer: Transfer) -> None:
+        self.choices.commit("Cancel")
+        if isinstance(transfer, Receive) and not transfer.done and self.matching.withdraw(transfer):
+            transfer.cancelled = True
+            transfer.finish()
+
+    def complete(self, transfer: Transfer) -> None:
+        """Finish a transfer whose operation is the program's own."""
+        self._begin(partial(self._complete, transfer))
+
+    def _complete(self, transfer: Transfer) -> None:
+        transfer.finish()
+        self.kick()
+
+    def forget(self, context: int) -> None:
+        """Drop the empty queues of a communicator that is gone; `context` is its even one."""
+        self.inside(partial(self._forget, context))
+
+    def _forget(self, context: int) -> None:
+        self.matching.forget(context)
+        self.matching.forget(context + 1)
 
     # --- schedules ----------------------------------------------------------------------------------------
 
@@ -302,31 +273,47 @@ class Engine(Progress):
 
         Raises:
             Exception: what a computation raised; MPI.Exception, if ranks are in different operations.
+            BaseException: what a signal handler raised. The schedule goes on by itself.
+            ReentrantCall: a finalizer called this in the middle of another call.
         """
+        me = get_ident()
+        if self.hot == me:
+            raise self.reentrant("a collective operation")
         with self.lock:
-            if get_ident() != self.thread:
-                self._on_other_thread()
-            run = ScheduleRun(self, schedule, context, tag, members, later=False)
-            run.go_on()
-            while not run.done:
-                receive = run.receive
-                if receive is not None and not receive.done:
-                    self.wait_near(receive, self.partners[receive.want_source], run.describe)
-                else:
-                    self.wait_for(lambda: run.done, run.describe)
+            self.hot = me
+            try:
+                if me != self.thread:
+                    self._on_other_thread()
+                run = ScheduleRun(self, schedule, context, tag, members)
+                run.go_on()
+                try:
+                    while not run.done:
+                        receive = run.receive
+                        if receive is not None and not receive.done:
+                            self.wait_near(receive, self.partners[receive.want_source], run.describe)
+                        else:
+                            self.wait_for(lambda: run.done, run.describe)
+                except BaseException:
+                    run.detach()
+                    raise
+            finally:
+                self.hot = 0
+                if self.due:
+                    self.catch_up()
         if run.exception is not None:
             raise run.exception
         return run
 
     def start(self, schedule: Schedule, context: int, tag: int, members: Sequence[int]) -> Transfer:
         """Begin to run a schedule; see `run`."""
-        with self.lock:
-            if get_ident() != self.thread:
-                self._on_other_thread()
-            run = ScheduleRun(self, schedule, context, tag, members, later=True)
-            run.go_on()
-            self.advance()
-            return run
+        run = ScheduleRun(self, schedule, context, tag, members)
+        self._begin(partial(self._start, run))
+        return run
+
+    def _start(self, run: ScheduleRun) -> None:
+        run.reserve()
+        run.go_on()
+        self.advance()
 
     def _on_other_thread(self) -> None:
         """Another thread calls than before: the order of their calls is a choice, too."""
@@ -335,33 +322,16 @@ class Engine(Progress):
 
     # --- the process --------------------------------------------------------------------------------------
 
-    def abort(self, code: int, text: str = "") -> NoReturn:
-        """End the whole job with an exit code. People see `text`."""
-        if text and isinstance(self.wiring, NoWiring):
-            print(f"rank {self.rank}: {text}", file=sys.stderr, flush=True)
-        self._end(ChannelMessage(ChannelKind.ABORT, number=code & 0xFF, text=text), code & 0xFF or 1)
-
-    def give_up(self, error: MpiActorsError) -> NoReturn:
-        """End this process with an error that another incarnation would meet as well: the job fails."""
-        text = f"rank {self.rank}: {type(error).__name__}: {error}"
-        if isinstance(self.wiring, NoWiring):
-            print(text, file=sys.stderr, flush=True)
-        self._end(ChannelMessage(ChannelKind.BROKE, text=text), _EXIT_GAVE_UP)
-
-    def _end(self, message: ChannelMessage, code: int) -> NoReturn:
-        for stream in (sys.stdout, sys.stderr):
-            if stream is not None:
-                stream.flush()
-        if self.wiring.say(message):
-            sleep(_KILL_PATIENCE)
-        os._exit(code)
-
-    def guard(self, function: Callable[..., None], *args: object) -> None:
-        """Call a function, and give up if it finds that the program is not deterministic."""
-        try:
-            function(*args)
-        except ReplayDivergence as error:
-            self.give_up(error)
+    def in_use(self) -> list[tuple[Transfer, object]]:
+        """Return all transfers that are under way, with what they send. The caller holds the lock."""
+        receives = [receive for queue in self.matching.posted.values() for receive in queue]
+        sends = [sending for outlet in self.outlets for sending in outlet.pending.values()]
+        matched = [arrival.receive for inlet in self.inlets for arrival in inlet.arrivals.values()]
+        return [
+            *((transfer, transfer.on_done) for transfer in (*receives, *filter(None, matched))),
+            *((sending, sending.data) for sending in sends),
+            *((run, None) for run in self.runnable if isinstance(run, ScheduleRun)),
+        ]
 
     def on_stream_lost(self, rank: int) -> None:
         """The stream to a rank has ended. The caller holds the lock.

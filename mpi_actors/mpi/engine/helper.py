@@ -1,10 +1,17 @@
-"""The helper thread: it obeys the daemon, and moves bytes while the program computes."""
+"""The helper thread: it obeys the daemon, and moves bytes while the program computes.
+
+It runs no code of the program, which could wait for what only this thread can hear: the garbage collector is
+off while it works, the program's threads drop what it has finished, and they do the program's computations.
+"""
 
 from __future__ import annotations
 
+import gc
 import os
 import select
 import threading
+from contextlib import contextmanager
+from threading import get_ident
 from typing import TYPE_CHECKING
 
 from ...errors import ProtocolError
@@ -13,6 +20,7 @@ from .report import state_of
 
 if TYPE_CHECKING:
     import socket
+    from collections.abc import Iterator
 
     from .engine import Engine
     from .wiring import ChannelWiring
@@ -42,16 +50,22 @@ class ProgressHelper:
 
     def start(self) -> None:
         """Start the thread, which runs until the process ends."""
-        thread = threading.Thread(target=self._run, name="mpi-actors", daemon=True)
-        thread.start()
-        self._engine.helper_thread = thread.ident
+        threading.Thread(target=self._run, name="mpi-actors", daemon=True).start()
 
     def _run(self) -> None:
+        self._engine.helper_thread = get_ident()
         while True:
-            if self._poll.poll(_HELP_INTERVAL) and self._wiring is not None:
-                self._hear(self._wiring)
-            else:
-                self._help()
+            heard = self._poll.poll(_HELP_INTERVAL)
+            collects = gc.isenabled()
+            gc.disable()
+            try:
+                if heard and self._wiring is not None:
+                    self._hear(self._wiring)
+                else:
+                    self._help()
+            finally:
+                if collects:
+                    gc.enable()
 
     def _help(self) -> None:
         engine = self._engine
@@ -59,12 +73,29 @@ class ProgressHelper:
         if turns == engine.turns and not engine.driven and engine.lock.acquire(blocking=False):
             try:
                 if not engine.driven:
-                    while engine.move():
-                        pass
-                    engine.kick()
+                    with self._working():
+                        while engine.move():
+                            pass
+                        engine.kick()
                 self._turns = engine.turns
             finally:
                 engine.lock.release()
+
+    @contextmanager
+    def _working(self) -> Iterator[None]:
+        """Inside, this thread works on the engine; the lock is held."""
+        engine = self._engine
+        kept = engine.in_use()
+        engine.hot = get_ident()
+        try:
+            yield
+        finally:
+            engine.hot = 0
+            done = [item for item in kept if item[0].done]
+            del kept
+            if done:
+                # the last reference to an object of the program may be among them
+                engine.later(done.clear)
 
     def _hear(self, wiring: ChannelWiring) -> None:
         try:
@@ -83,7 +114,7 @@ class ProgressHelper:
             text = state_of(engine)
             engine.wiring.say(ChannelMessage(ChannelKind.STATE, number=message.number, text=text))
             return
-        with engine.lock:
+        with engine.lock, self._working():
             match message.kind:
                 case ChannelKind.LANE:
                     if sock is not None and message.rank < engine.size:

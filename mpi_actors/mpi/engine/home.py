@@ -41,6 +41,12 @@ class Watched(Protocol):
 class Runnable(Protocol):
     """A schedule whose next round can start."""
 
+    done: bool
+
+    @property
+    def own(self) -> bool:
+        """Whether a computation to come may be the program's own code."""
+
     def go_on(self) -> None:
         """Start it."""
 
@@ -76,6 +82,8 @@ class Home(Protocol):
     rank: int
     incarnation: int
     job_bytes: bytes
+    hot: int
+    """The thread that is in the middle of something, see `reentry`; 0 if none is."""
     log: SendLog
     matching: Matching
     wiring: Wiring

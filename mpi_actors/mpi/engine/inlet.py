@@ -71,7 +71,7 @@ class Inlet:
                     del queue[at]
                     self.consumed += len(view) + MESSAGE_COST
                     if self.consumed > _CREDIT_STEP:
-                        self._return_credit(0)
+                        self._say_credit()
                     if flags & SYNC:
                         self.partner.say(frames.MATCHED, seq)
                     hand_over(receive, rank, tag, note, view)
@@ -140,7 +140,7 @@ class Inlet:
             BadFrame: no receive has pulled it.
         """
         arrival = self.arrivals.get(seq)
-        if arrival is None or not arrival.pulled or arrival.receive is None or arrival.size != length:
+        if arrival is None or not (arrival.pulled and arrival.wanted) or arrival.size != length:
             raise BadFrame(f"the body of message {seq}, {length} bytes, came, but no receive has pulled it")
         self._place(arrival)
         return arrival
@@ -172,20 +172,34 @@ class Inlet:
         """Give a message that was waiting to the receive that takes it."""
         arrival.receive = receive
         receive.arrival = arrival
-        if not arrival.pulled:
+        if not (arrival.pulled or arrival.told):
             self._return_credit(arrival.size)
         if arrival.complete:
             if arrival.sync:
                 self.partner.say(frames.MATCHED, arrival.seq)
             self._complete(arrival, receive)
-        elif arrival.pulled:
+        elif arrival.pulled and not arrival.told:
             self.partner.say(frames.PULL, arrival.seq)
+
+    def put_back(self, arrival: Arrival, receive: Receive) -> None:
+        """Let a message wait again whose receive has been abandoned before all its bytes were here.
+
+        The bytes that are in the receiver's memory are moved out of it, since the program uses it again.
+        """
+        arrival.receive = receive.arrival = None
+        arrival.told = True
+        body = arrival.body
+        if type(body) is memoryview:
+            arrival.body = bytearray(body)
+            if self.partner.stream is not None:
+                self.partner.stream.pour_into(arrival)
+        self.engine.matching.put_back(arrival)
 
     def on_query(self, seq: int) -> None:
         """The partner asks what has become of a message that is here: answer if a receive matched it."""
         arrival = self.arrivals.get(seq)
         if arrival is not None and arrival.pulled:
-            if arrival.receive is not None:
+            if arrival.wanted:
                 self.partner.say(frames.PULL, seq)
         elif not self._is_unmatched(seq):
             self.partner.say(frames.MATCHED, seq)
@@ -209,7 +223,7 @@ class Inlet:
     def resume(self) -> None:
         """Pull again, over a new stream, what has been pulled and has not come."""
         for arrival in self.arrivals.values():
-            if arrival.pulled and arrival.receive is not None:
+            if arrival.pulled and arrival.wanted:
                 self.partner.say(frames.PULL, arrival.seq)
 
     # --- inside -------------------------------------------------------------------------------------------
@@ -256,8 +270,11 @@ class Inlet:
     def _return_credit(self, size: int) -> None:
         self.consumed += size + MESSAGE_COST
         if self.consumed > _CREDIT_STEP:
-            self.partner.say(frames.CREDIT, 0, self.consumed)
-            self.consumed = 0
+            self._say_credit()
+
+    def _say_credit(self) -> None:
+        self.partner.say(frames.CREDIT, 0, self.consumed)
+        self.consumed = 0
 
     def _is_unmatched(self, seq: int) -> bool:
         """Return whether that message is still in the queue of those that no receive has taken."""

@@ -26,7 +26,7 @@ class Arrival:
 
     __slots__ = (
         "body", "complete", "context", "note", "pulled", "receive", "sender", "seq", "size", "source",
-        "sync", "tag",
+        "sync", "tag", "told",
     )  # fmt: skip
 
     def __init__(self, source: int, context: int, tag: int, note: int, size: int, seq: int) -> None:
@@ -46,8 +46,15 @@ class Arrival:
         """It was announced: its bytes come when this rank pulls them."""
         self.receive: Receive | None = None
         """The receive that it has matched."""
+        self.told = False
+        """A receive matched it before, and was abandoned: its sender has been told of the match."""
         self.sender: Sending | None = None
         """A synchronous send of this rank to itself, which is complete when a receive matches the message."""
+
+    @property
+    def wanted(self) -> bool:
+        """Whether a receive has matched it, if only one that was abandoned."""
+        return self.receive is not None or self.told
 
     @property
     def count(self) -> int:
@@ -91,6 +98,15 @@ class Matching:
             self.unexpected[arrival.context] = [arrival]
         else:
             queue.append(arrival)
+
+    def put_back(self, arrival: Arrival) -> None:
+        """Queue a message again whose receive was abandoned: before later messages of the same source."""
+        queue = self.unexpected.setdefault(arrival.context, [])
+        for at, other in enumerate(queue):
+            if other.source == arrival.source and other.seq > arrival.seq:
+                queue.insert(at, arrival)
+                return
+        queue.append(arrival)
 
     def post(self, receive: Receive) -> Arrival | None:
         """Take the first arrived message that fits out of its queue; if none fits, queue the receive."""

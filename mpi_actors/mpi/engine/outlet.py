@@ -14,7 +14,7 @@ from ...replay.log import Stored
 from ...replay.sequence import SentNumbers, digest, running_digest
 from .frames import ANNOUNCE, BODY, DATA, DIGEST, HEADER, SYNC
 from .inlet import MESSAGE_COST, WINDOW
-from .transfer import STANDARD, SYNCHRONOUS, Sending
+from .transfer import STANDARD, SYNCHRONOUS, Sending, copy_of
 
 if TYPE_CHECKING:
     from .home import Home
@@ -194,6 +194,15 @@ class Outlet:
             return
         payload = self.log.read(record[3])
         stream.write(pack_header(BODY, 0, 0, 0, 0, seq, len(payload)), payload)
+
+    def abandon(self, sending: Sending) -> None:
+        """Nobody waits for this send any more: it goes on with a copy, since its memory may change."""
+        if sending.done or sending.seq < 0:
+            return
+        sending.data = copy_of(sending.data)
+        if self.partner.stream is not None:
+            self.partner.stream.copy(sending)
+        self._own(sending)
 
     def _own(self, sending: Sending) -> None:
         """Log the bytes: from now on the program may change its memory."""

@@ -3,6 +3,9 @@
 The thread that runs the loop drives: it reads and writes all streams, at first without sleeping (it spins),
 then asleep in epoll. Other threads that wait sleep until the driver has something for them, or stops. While
 no thread waits, the helper thread looks at the streams now and then (`helper`).
+
+A thread that waits is in the middle of something (`reentry`), but not while it sleeps. Between two looks it
+does what was put off.
 """
 
 from __future__ import annotations
@@ -11,12 +14,13 @@ import os
 import select
 import threading
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from os import sched_yield
+from threading import get_ident
 from time import monotonic, perf_counter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from .transfer import describe_many
+from .reentry import Reentry
 
 if TYPE_CHECKING:
     from .home import Runnable, Watched
@@ -43,18 +47,19 @@ Waiting = tuple[Callable[[], str], float]
 """What a thread waits for, in words, and since when, by the monotonic clock."""
 
 
-class Progress:
-    """The loop of all streams, its lock and its waiting threads."""
+class Progress(Reentry):
+    """The loop of all streams, and the threads that wait."""
 
     def __init__(self) -> None:
-        self.lock = threading.RLock()
-        self._held: Any = self.lock
+        super().__init__()
         self.spin = False
         """Other ranks run on this machine: their messages may come before a thread has fallen asleep."""
         self.polite = False
         """More ranks than processors run here: a spinning thread yields its processor between two looks."""
-        self.thread = threading.get_ident()
+        self.thread = get_ident()
         """The thread that made the last call."""
+        self.helper_thread: int | None = None
+        """The helper thread's identifier: that thread must never wait, and reports leave it out."""
         self.waiting: dict[int, Waiting] = {}
         """By the identifier of the thread that waits."""
         self.runnable: deque[Runnable] = deque()
@@ -64,16 +69,13 @@ class Progress:
         self._changed = threading.Condition(self.lock)
         self._epoll = select.epoll()
         self._streams: dict[int, Watched] = {}
-        self._wake = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
-        self._epoll.register(self._wake, select.EPOLLIN)
+        self._epoll.register(self.bell, select.EPOLLIN)
         self._patience = _MOST_SPIN
         """Seconds to spin at the next wait."""
         self._slept = 0
         """Waits without a spin since the last one with a spin."""
         self._driver = 0
         """The thread that runs the loop; 0 if none does."""
-        self._asleep = False
-        """The driver sleeps in epoll."""
         self._others = 0
         """Threads that wait while another one drives."""
 
@@ -101,7 +103,7 @@ class Progress:
         for stream in tuple(self._streams.values()):
             stream.close()
         self._epoll.close()
-        os.close(self._wake)
+        os.close(self.bell)
 
     # --- moving bytes -------------------------------------------------------------------------------------
 
@@ -112,22 +114,16 @@ class Progress:
         not while asleep.
         """
         self.turns += 1
-        if patience and not self.runnable:
-            self._asleep = True
-            held = self._held._release_save()  # however often it was taken, as a condition's wait does
-            try:
-                events = self._epoll.poll(patience)
-            finally:
-                self._held._acquire_restore(held)
-                self._asleep = False
+        if patience and not (self.runnable or self.due):
+            events = self._sleep(patience)
         else:
             events = self._epoll.poll(0)
         moved = False
         for fd, event in events:
             stream = self._streams.get(fd)
             if stream is None:
-                if fd == self._wake:
-                    os.eventfd_read(self._wake)
+                if fd == self.bell:
+                    os.eventfd_read(self.bell)
                 continue
             if event & ~select.EPOLLOUT:
                 for _ in range(_READS_IN_A_ROW):
@@ -141,48 +137,106 @@ class Progress:
             self._changed.notify_all()
         return moved
 
+    def _sleep(self, patience: float) -> list[tuple[int, int]]:
+        me = get_ident()
+        before, self.sleeper = self.sleeper, me
+        self.hot = 0
+        held = self._held._release_save()  # however often it was taken, as a condition's wait does
+        try:
+            return self._epoll.poll(patience)
+        finally:
+            self._held._acquire_restore(held)
+            self.hot = me
+            self.sleeper = before
+            if before:
+                # a finalizer waited in the middle of a sleep, and may have heard what that waits for
+                os.eventfd_write(self.bell, 1)
+
     def advance(self) -> bool:
-        """Start the next rounds of all runnable schedules; return whether there were any."""
+        """Start the next rounds of all runnable schedules; return whether there were any.
+
+        The helper thread leaves those to the program's threads whose computations are the program's own.
+        """
         advanced = False
+        helps = self.hot == self.helper_thread
+        left: list[Runnable] = []
         while self.runnable:
-            self.runnable.popleft().go_on()
+            run = self.runnable.popleft()
+            if helps and run.own:
+                left.append(run)
+                continue
+            run.go_on()
             advanced = True
+        self.runnable.extend(left)
         return advanced
 
     def kick(self) -> None:
         """Wake the sleeping driver and all other threads that wait: something has changed."""
-        if self._asleep:
-            os.eventfd_write(self._wake, 1)
+        if self.sleeper:
+            os.eventfd_write(self.bell, 1)
         if self._others:
             self._changed.notify_all()
 
     # --- waiting ------------------------------------------------------------------------------------------
 
     def wait_for(self, done: Callable[[], bool], words: Callable[[], str]) -> None:
-        """Wait until `done`. The lock is held, but not while asleep. `words` say what for, for people."""
-        me = threading.get_ident()
+        """Wait until `done`. The lock is held, but not while asleep. `words` say what for, for people.
+
+        Raises:
+            BaseException: what a signal handler raised.
+            ReentrantCall: a finalizer on the helper thread waits.
+        """
+        me = get_ident()
+        if me == self.helper_thread:
+            raise self.reentrant("a call that waits")
+        outside, self.hot = self.hot, me
+        before = self.waiting.get(me)
         self.waiting[me] = (words, monotonic())
         try:
             while not done():
-                if self._driver and self._driver != me:
-                    self._others += 1
+                if self.due or (self.rung and me == self.main):
+                    self.pause()
+                elif self._driver and self._driver != me:
+                    self._let_others_drive(me)
+                else:
+                    driver, self._driver = self._driver, me
                     try:
-                        self._changed.wait(_OTHERS_SLEEP)
+                        self._drive(done, me)
                     finally:
-                        self._others -= 1
-                    continue
-                before, self._driver = self._driver, me
-                try:
-                    self._drive(done)
-                finally:
-                    self._set_driver(before)
+                        self._set_driver(driver)
         finally:
-            del self.waiting[me]
+            if before is None:
+                del self.waiting[me]
+            else:
+                self.waiting[me] = before
+            self.hot = outside
 
-    def _drive(self, done: Callable[[], bool]) -> None:
+    def pause(self) -> None:
+        """Do what was put off, in a call that waits: nothing is half done.
+
+        Raises:
+            BaseException: what a signal handler raised.
+        """
+        try:
+            self.catch_up()
+        finally:
+            self.hot = get_ident()
+
+    def _let_others_drive(self, me: int) -> None:
+        self._others += 1
+        self.hot = 0
+        try:
+            self._changed.wait(_OTHERS_SLEEP)
+        finally:
+            self._others -= 1
+            self.hot = me
+
+    def _drive(self, done: Callable[[], bool], me: int) -> None:
         spin = self._spin_time()
         until = perf_counter() + spin
         while not done():
+            if self.due or (self.rung and me == self.main):
+                return
             if not spin:
                 self.move(_LONGEST_SLEEP)
             elif self.move():
@@ -195,32 +249,6 @@ class Progress:
         if spin:
             self._adapt_spin(True)
 
-    def wait(self, transfer: Transfer) -> None:
-        """Wait until a transfer is done.
-
-        Raises:
-            Exception: what a computation in it raised.
-        """
-        if not transfer.done:
-            with self.lock:
-                if not transfer.done:
-                    self.wait_for(lambda: transfer.done, transfer.describe)
-        if transfer.exception is not None:
-            raise transfer.exception
-
-    def wait_all(self, transfers: Sequence[Transfer]) -> None:
-        """Wait until all are done. The caller looks at each for errors."""
-        pending = [transfer for transfer in transfers if not transfer.done]
-        if pending:
-            with self.lock:
-
-                def all_done() -> bool:
-                    while pending and pending[-1].done:
-                        pending.pop()
-                    return not pending
-
-                self.wait_for(all_done, lambda: describe_many(pending, "all of"))
-
     def wait_near(self, transfer: Transfer, partner: Partner, words: Callable[[], str]) -> None:
         """Wait for a transfer that a message of `peer` will complete: look at its lane first."""
         stream = partner.stream
@@ -231,7 +259,7 @@ class Progress:
             polite = self.polite
             try:
                 until = perf_counter() + spin
-                while not (transfer.done or stream is None or stream.closed):
+                while not (transfer.done or self.due or stream is None or stream.closed):
                     for _ in range(_NEAR_LOOKS):
                         if stream.read():
                             break

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from .outlet import MOST_QUICK
@@ -25,13 +25,11 @@ class ScheduleRun(Transfer):
         context: the context of the run's messages.
         tag: the tag of the run's messages.
         members: the world rank of each index in the schedule.
-        later: the program may make other calls before the run ends. So the run's messages get their numbers
-            now.
     """
 
     __slots__ = (
-        "_at", "_context", "_engine", "_label", "_members", "_numbers", "_pending", "_rounds", "kind",
-        "receive",
+        "_at", "_context", "_engine", "_label", "_members", "_numbers", "_own", "_pending", "_rounds",
+        "kind", "receive",
     )  # fmt: skip
 
     def __init__(
@@ -41,8 +39,6 @@ class ScheduleRun(Transfer):
         context: int,
         tag: int,
         members: Sequence[int],
-        *,
-        later: bool,
     ) -> None:
         super().__init__()
         self.kind = schedule.kind
@@ -56,12 +52,30 @@ class ScheduleRun(Transfer):
         self._at = 0
         self._pending = 0
         self._numbers: list[int] | None = None
-        if later:
-            outlets = engine.outlets
-            here = engine.rank
-            dests = [members[step.dest] for step in schedule.sends()]
-            self._numbers = [-1 if dest == here else outlets[dest].reserve() for dest in dests]
-            self._numbers.reverse()
+        self._own = False
+
+    def reserve(self) -> None:
+        """Give the messages of all rounds to come their numbers: the program may make other calls before.
+
+        The engine calls this before the run begins, or when nobody waits for it any more.
+        """
+        outlets, here, members = self._engine.outlets, self._engine.rank, self._members
+        steps = [step for steps in self._rounds[self._at :] for step in steps if type(step) is SendStep]
+        dests = [members[step.dest] for step in steps]
+        self._numbers = [-1 if dest == here else outlets[dest].reserve() for dest in dests]
+        self._numbers.reverse()
+
+    def detach(self) -> None:
+        """Let the run end by itself: a signal handler has raised out of the call that waited for it."""
+        self._own = True
+        if not self.done:
+            self.reserve()
+
+    @property
+    def own(self) -> bool:
+        """Whether a computation to come may be the program's own: the helper thread must not run it."""
+        steps = (step for steps in self._rounds[self._at :] for step in steps)
+        return self._own or any(getattr(getattr(step, "func", None), "own", False) for step in steps)
 
     def go_on(self) -> None:
         """Start the next round, and the rounds after it while no step has to be waited for."""
@@ -76,16 +90,24 @@ class ScheduleRun(Transfer):
                 elif type(step) is ReceiveStep:
                     self._receive(step)
                 else:
-                    try:
-                        step()  # type: ignore[operator]
-                    except Exception as error:  # noqa: BLE001 - a program's own operation may raise anything
-                        self.exception = self.exception or error
+                    self._compute(step)  # type: ignore[arg-type]
             self._pending -= 1
             if self._pending:
                 return
         self._engine.kick()
         self.receive = None  # break the reference cycle: only the garbage collector would free it
         self.finish()
+
+    def _compute(self, step: Callable[[], None]) -> None:
+        """Compute. Nothing is half done, so the program's operation and its signal handlers may call us."""
+        engine = self._engine
+        hot, engine.hot = engine.hot, 0
+        try:
+            step()
+        except BaseException as error:  # noqa: BLE001 - the caller raises it when the other ranks have theirs
+            self.exception = self.exception or error
+        finally:
+            engine.hot = hot
 
     def _send(self, step: SendStep) -> None:
         engine = self._engine

@@ -85,6 +85,12 @@ class Stream:
         if idle:
             self.flush()
 
+    def copy(self, sending: Sending) -> None:
+        """Copy what is left to write of a send: its memory will change."""
+        for parts, owner in self.queue:
+            if owner is sending:
+                parts[:] = [memoryview(bytes(part)) for part in parts]
+
     def flush(self) -> bool:
         """Write what the socket takes now; watch for room for the rest. Return whether it took anything."""
         self.flushing = True
@@ -238,6 +244,12 @@ class Stream:
             self.sink_mark = running_digest(arrival.context ^ arrival.tag)
             self.sink_mark.update(target[:part])
             self.more = True
+
+    def pour_into(self, arrival: Arrival) -> None:
+        """Read the rest of a message into its new body, if this stream is reading it."""
+        if self.sink is arrival:
+            assert arrival.body is not None
+            self.sink_view = memoryview(arrival.body)
 
     def close(self) -> None:
         """Close the socket. What is queued is not sent."""

@@ -126,6 +126,13 @@ def size_of(data: Data) -> int:
     return sum(map(len, data)) if type(data) is tuple else len(data)
 
 
+def copy_of(data: Data) -> bytes:
+    """Return data as bytes that the program cannot change."""
+    if type(data) is bytes:
+        return data
+    return b"".join(data) if type(data) is tuple else bytes(data)  # type: ignore[arg-type]
+
+
 def describe_many(transfers: Sequence[Transfer], how_many: str) -> str:
     """Return what transfers that are not done wait for, in words; `how_many`: "all of" or "one of"."""
     waiting = [transfer.describe() for transfer in transfers if not transfer.done]

@@ -23,6 +23,7 @@ def user_reducer(function: UserFunction, datatype: Datatype, count: int) -> Redu
             if inbuf:
                 function(buffer(inbuf), buffer(inoutbuf), datatype)
 
+        reduce.own = True  # type: ignore[attr-defined]  # the program's: see `engine.runs`
         return reduce
 
     def lay_out(packed: memoryview) -> memoryview:
@@ -39,4 +40,5 @@ def user_reducer(function: UserFunction, datatype: Datatype, count: int) -> Redu
             function(buffer(these[origin:]), buffer(out[origin:]), datatype)
             inoutbuf[:] = datatype._pack(out, count, origin)
 
+    reduce_laid_out.own = True  # type: ignore[attr-defined]
     return reduce_laid_out

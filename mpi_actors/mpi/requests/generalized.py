@@ -159,7 +159,5 @@ class Grequest(Request):
         pending: Generalized = self._require()
         pending.result = obj
         if pending.transfer is not None:
-            with engine().lock:
-                pending.transfer.finish()
-                engine().kick()
+            engine().complete(pending.transfer)
         pending.complete()

@@ -148,11 +148,7 @@ def wait_all(requests: Sequence[Any], statuses: list[Status] | None) -> list[Any
     """Wait until all requests are complete; return their results."""
     active = Active(requests)
     if active.transfers:
-        try:
-            engine().wait_all(active.transfers)
-        except BaseException:
-            if not all(transfer.done for transfer in active.transfers):
-                raise
+        engine().wait_all(active.transfers)
     return _results_of_all(active, statuses)
 
 

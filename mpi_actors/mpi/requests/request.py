@@ -63,11 +63,7 @@ class Request(ManyRequests):
             return None
         transfer = pending.transfer
         if not transfer.done:
-            try:
-                engine().wait(transfer)
-            except BaseException:
-                if not transfer.done:
-                    raise
+            engine().wait(transfer)
         return self._complete(pending, transfer, status)
 
     def _test(self, status: Status | None) -> tuple[bool, Any]:

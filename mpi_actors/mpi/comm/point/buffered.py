@@ -65,9 +65,8 @@ def flush(place: Attached | CommState, engine: Engine) -> None:
 
 def flushing(place: Attached | CommState, engine: Engine) -> Transfer:
     """Return a transfer that is complete when all messages that are buffered now are sent."""
-    with engine.lock:
-        held = place.buffer.held if place.buffer is not None else []
-        return Joint([transfer for transfer, _ in held])
+    held = place.buffer.held if place.buffer is not None else []
+    return engine.inside(lambda: Joint([transfer for transfer, _ in held]))
 
 
 def Attach_buffer(buf: object) -> None:

@@ -120,10 +120,9 @@ def both(
 ) -> Transfer:
     """Begin a receive and a send; `world` and `to` may be NOBODY. Return one transfer for both."""
     engine, context = state.engine, state.context
-    with engine.lock:
-        received = nothing_comes() if world == NOBODY else engine.irecv(world, context, recvtag, into)
-        sent = nothing_sent() if to == NOBODY else engine.isend(to, context, sendtag, data)
-        return Joint((received, sent))
+    received = nothing_comes() if world == NOBODY else engine.irecv(world, context, recvtag, into)
+    sent = nothing_sent() if to == NOBODY else engine.isend(to, context, sendtag, data)
+    return engine.inside(lambda: Joint((received, sent)))
 
 
 def copied(data: Data) -> bytes:

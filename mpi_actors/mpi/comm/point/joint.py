@@ -10,7 +10,7 @@ from ...engine import Transfer
 class Joint(Transfer):
     """A transfer that is complete when all its parts are; its result is that of the first part.
 
-    The caller holds the engine's lock while making one, so that no part completes meanwhile.
+    The caller makes it inside the engine (`Engine.inside`), so that no part completes meanwhile.
     """
 
     __slots__ = ("_first", "_missing")
