@@ -30,7 +30,7 @@ def play(draw: Callable[[int], object]) -> None:
     left, right = (rank - 1) % size, (rank + 1) % size
     for step in range(STEPS):
         mine = str(draw(step)).replace(" ", "_")
-        theirs = comm.sendrecv(mine, dest=right, source=left)
+        theirs = comm.sendrecv(mine, dest=right, sendtag=1, source=left, recvtag=1)
         saw(f"{rank}.{step}", mine)
         saw(f"{left}.{step}", theirs)
         time.sleep(PAUSE)

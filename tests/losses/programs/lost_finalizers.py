@@ -30,7 +30,7 @@ def draw(step: int) -> int:
 
 play(draw)
 gc.collect()
-total = comm.sendrecv(sent, dest=(rank + 1) % size, source=(rank - 1) % size)
+total = comm.sendrecv(sent, dest=(rank + 1) % size, sendtag=2, source=(rank - 1) % size, recvtag=2)
 print(f"saw last.{rank} {sent}", flush=True)
 print(f"saw last.{(rank - 1) % size} {total}", flush=True)
 values = [comm.recv(source=(rank - 1) % size, tag=7) for _ in range(total)]
