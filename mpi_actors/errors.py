@@ -197,10 +197,10 @@ class ReplayDivergence(MpiActorsError):
 
 
 class NotReplayable(MpiActorsError):
-    """A rank was lost after a choice that its program did not make, such as which message matched ANY_SOURCE.
+    """A rank was lost that cannot be run again: what its program saw depends on what is not recorded.
 
-    The choice is not recorded, so the next incarnation could choose otherwise. Name the source and the tag of
-    each message to receive, and do not probe or test.
+    The text says what: calls from several threads, more choices or looks at the clock than are kept, or the
+    flag --no-replay. Call MPI from one thread; look at the clock, and test, less often.
     """
 
 

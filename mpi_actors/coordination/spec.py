@@ -43,9 +43,8 @@ def why_not_replayable(spec: JobSpec, seat: Seat, reason: str, *, ran: bool) -> 
     lost = f"{NotReplayable.__name__}: rank {seat.rank} "
     if seat.choice:
         return (
-            f"{lost}used {seat.choice} and was lost on {short_peer(seat.peer)} ({reason}). Its run "
-            "cannot be repeated, because the answer of such a call is not recorded. Name the source and "
-            "the tag of each message to receive, and wait instead of testing"
+            f"{NotReplayable.__name__}: {seat.choice}: rank {seat.rank} was lost on {short_peer(seat.peer)} "
+            f"({reason}), and cannot be run again, because what it saw then is not recorded"
         )
     if ran and not spec.replay.replay:
         return (

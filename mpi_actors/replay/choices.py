@@ -44,6 +44,9 @@ _MOST_BITS = 70
 _SHORT = [[bytes([kind << _BITS | value]) for value in range(_LONG)] for kind in range(8)]
 """The records that are one byte, by kind and value."""
 
+REALTIME, MONOTONIC, PERF_COUNTER, PROCESS_TIME, THREAD_TIME = range(5)
+"""The clocks, by the functions of the module `time` that look at them; MPI.Wtime looks at `perf_counter`."""
+
 NAMES = {
     NO: "a test or probe that finds nothing",
     YES: "a test or probe that finds something",

@@ -29,7 +29,7 @@ class ChannelKind(enum.IntEnum):
     WANT = 2
     """Rank: I need a lane to the present incarnation of `rank`."""
     CHOICE = 3
-    """Rank: the program made the choice `text`; I wait until the coordinator has recorded this."""
+    """Rank: I cannot be run again, because of `text`; I wait until the coordinator has recorded this."""
     ENDED = 4
     """Rank: the program ended with exit code `number`; the process stays until RELEASE."""
     FAILED = 5
@@ -47,7 +47,7 @@ class ChannelKind(enum.IntEnum):
     PLACED = 21
     """Daemon: `rank` has a new incarnation; older ones are fenced."""
     NOTED = 22
-    """Daemon: the coordinator has recorded the choice."""
+    """Daemon: the coordinator has recorded this."""
     ASK = 23
     """Daemon: what do you do? This is question `number`."""
     RELEASE = 24

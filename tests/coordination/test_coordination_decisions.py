@@ -204,7 +204,7 @@ class DecisionsMachine(RuleBasedStateMachine):
             self.check_exit(rank, "killed", 137, actions)
         self.take(actions)
 
-    @rule(data=st.data(), what=st.sampled_from(["ANY_SOURCE", "Iprobe"]))
+    @rule(data=st.data(), what=st.sampled_from(["calls from several threads", "too many choices"]))
     def choose(self, data: st.DataObject, what: str) -> None:
         rank, incarnation = self.draw_live(data, Phase.RUNNING)
         actions = self.decisions.on_rank_chose(rank, incarnation, what)
@@ -368,7 +368,7 @@ def test_a_rank_that_chose_is_not_replaced(how: str) -> None:
     decisions, _ = begun(3, view(OTHERS[0], slots=8))
     for rank in range(3):
         decisions.on_rank_started(rank, 0, 1.0)
-    assert decisions.on_rank_chose(1, 0, "ANY_SOURCE") == [ChoiceRecorded(1, 0, OTHERS[0])]
+    assert decisions.on_rank_chose(1, 0, "calls from several threads") == [ChoiceRecorded(1, 0, OTHERS[0])]
     assert decisions.on_rank_chose(1, 0, "Iprobe") == [ChoiceRecorded(1, 0, OTHERS[0])]
     assert decisions.on_rank_exited(0, 0, killed=True, code=137, text="killed", now=1.0)[-1] == PlaceRank(
         0, 1, HOME
@@ -381,14 +381,14 @@ def test_a_rank_that_chose_is_not_replaced(how: str) -> None:
         actions = decisions.on_rank_exited(1, 0, killed=how == "killed", code=1, text="gone", now=2.0)
     end = one([action for action in actions if isinstance(action, End)], End)
     assert (end.ok, end.exit_code, end.rank) == (False, EXIT_JOB_FAILED, 1)
-    assert end.reason.startswith("NotReplayable: rank 1 used ANY_SOURCE and was lost on …ann")
+    assert end.reason.startswith("NotReplayable: calls from several threads: rank 1 was lost on …ann")
     assert not [action for action in actions if isinstance(action, PlaceRank)]
 
 
 def test_a_new_incarnation_has_not_chosen_yet() -> None:
     """It may be lost before its choice is recorded: nothing has left it that depends on the choice."""
     decisions, _ = begun(1)
-    assert decisions.on_rank_chose(0, 0, "ANY_SOURCE") == [], "it has not started"
+    assert decisions.on_rank_chose(0, 0, "calls from several threads") == [], "it has not started"
     decisions.on_rank_started(0, 0, 1.0)
     assert decisions.on_rank_exited(0, 0, killed=True, code=137, text="killed", now=1.0)[-1] == PlaceRank(
         0, 1, HOME

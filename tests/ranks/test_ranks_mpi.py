@@ -221,7 +221,7 @@ def choosing(gate: trio.Event, *, ending: bool = False) -> Puppet:
     async def puppet(rank: PuppetRank) -> None:
         if rank.rank == 1:
             for _ in range(3):
-                await rank.say(ChannelKind.CHOICE, text="ANY_SOURCE")
+                await rank.say(ChannelKind.CHOICE, text="calls from several threads")
                 await rank.hear(ChannelKind.NOTED)
             rank.print("chose")
         if rank.rank != 1 or not ending:
@@ -246,7 +246,7 @@ async def test_a_rank_that_chose_cannot_be_replaced(autojump_clock: MockClock, h
             await pool.kill_process(1)
         result = await job.wait()
         assert (result.ok, result.exit_code, result.rank) == (False, EXIT_JOB_FAILED, 1)
-        assert result.reason.startswith("NotReplayable: rank 1 used ANY_SOURCE and was lost")
+        assert result.reason.startswith("NotReplayable: calls from several threads: rank 1 was lost on")
         assert "is not recorded" in result.reason
 
 

@@ -399,7 +399,8 @@ class World:
         incarnation, position = rank.incarnation, len(rank.page)
 
         def placed(host: PeerModel) -> None:
-            host.places[rank.number] = (incarnation, peer)
+            if host.places.get(rank.number, (-1, -1))[0] < incarnation:
+                host.places[rank.number] = (incarnation, peer)
             host.streams.begin(rank.number, incarnation)
             host.streams.forget_sent(peer)
 

@@ -9,6 +9,7 @@ It runs the program as Python itself would, and tells the daemon how that ended.
 - `clocks`: looks at the clock that a new incarnation repeats;
 - `arithmetic`: has NumPy compute the same on each host;
 - `outside`: notes files to which another run of the program would append again;
+- `output`: records choices before the program prints;
 - `repeatable`: has all of this done that the daemon asks for;
 - `signals`: lets the program's signal handlers wait while they would come into the middle of a call;
 - `program`: finds the script or module, and runs it;

@@ -15,6 +15,7 @@ from collections.abc import Callable
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
+from ...replay.choices import MONOTONIC, PERF_COUNTER, PROCESS_TIME, REALTIME, THREAD_TIME
 from .imports import AfterImport
 from .standins import StandIn, stand_in
 
@@ -23,17 +24,6 @@ if TYPE_CHECKING:
 
 Look = Callable[[int, Callable[[], int]], int]
 """Returns a clock's time in nanoseconds, given its number and a function that reads it."""
-
-REALTIME = 0
-"""The number of the clock of `time.time`, the only one that people may set …"""
-MONOTONIC = 1
-"""… of `time.monotonic` …"""
-PERF_COUNTER = 2
-"""… of `time.perf_counter` and `MPI.Wtime` …"""
-PROCESS_TIME = 3
-"""… of `time.process_time` …"""
-THREAD_TIME = 4
-"""… and of `time.thread_time`."""
 
 _CLOCKS = {
     "time": REALTIME,

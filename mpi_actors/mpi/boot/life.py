@@ -11,7 +11,7 @@ import os
 import sys
 from typing import TYPE_CHECKING, NamedTuple, NoReturn
 
-from ...wire.environment import CHANNEL, ENTROPY, RankEnvironment
+from ...wire.environment import CHANNEL, ENTROPY, PAGE, RankEnvironment
 from .. import environment
 from ..engine import engine
 from ..engine.ending import linger, report_end, report_failure
@@ -52,6 +52,7 @@ def main() -> NoReturn:
     given = RankEnvironment.read(os.environ)
     watched = os.environ.pop(CHANNEL, None) is not None
     os.environ.pop(ENTROPY, None)
+    os.environ.pop(PAGE, None)
     make_repeatable(given, endpoint)
     DeferredSignals(endpoint).install()
     pid = os.getpid()

@@ -9,6 +9,7 @@ from .arithmetic import pin_numpy
 from .clocks import Clocks
 from .entropy import replace_entropy
 from .imports import AfterImport
+from .output import record_before_output
 from .outside import OpenedFiles
 from .seeds import seed_when_imported
 
@@ -30,9 +31,9 @@ def make_repeatable(given: RankEnvironment, engine: Engine) -> None:
         if given.channel is not None:
             OpenedFiles(lambda path: engine.wiring.say(_touched(path))).replace(imports)
     # without a daemon nobody would start the rank again
-    look = getattr(engine.choices, "clock", None)
-    if look is not None and given.replay and given.channel is not None:
-        Clocks(look, getattr(engine.choices, "last_look", lambda _: None)).replace(imports)
+    if given.replay and given.channel is not None:
+        Clocks(engine.choices.clock, engine.choices.last_look).replace(imports)
+        record_before_output(engine.settle)
 
 
 def _touched(path: str) -> ChannelMessage:

@@ -16,7 +16,9 @@ world ranks and contexts; it may not know communicators, datatypes or requests. 
 - `partner`: another rank: its incarnation, its stream, its inlet and outlet;
 - `loopback`: messages of a rank to itself;
 - `runs`: a schedule that is being run;
-- `choices`: outcomes that the program did not decide, which the coordinator records;
+- `looks`: looks at clocks, recorded and repeated;
+- `repeat`: repeats what earlier incarnations recorded;
+- `choices`: outcomes that the program did not decide: records them, and tells what cannot be recorded;
 - `reentry`: what finalizers and signal handlers of the program may do in the middle of a call;
 - `progress`: the loop that moves the bytes, and the threads that wait;
 - `completion`: waiting for transfers, and testing them;

@@ -16,9 +16,10 @@ if TYPE_CHECKING:
 def report_end(engine: Engine, code: int) -> None:
     """Tell the daemon that the program has ended with an exit code: it sends nothing more.
 
-    A new incarnation gives up if it has sent less than the incarnation before: then the program is not
-    deterministic.
+    A new incarnation gives up if it has sent less than the incarnation before, or has not repeated all its
+    choices: then the program is not deterministic.
     """
+    engine.settle()
     with engine.lock:
         if engine.due:
             engine.catch_up()
@@ -27,6 +28,9 @@ def report_end(engine: Engine, code: int) -> None:
                 missing = partner.outlet.numbers.missing_from(len(partner.outlet.records))
                 if missing:
                     engine.give_up(shortfall(engine.rank, partner.rank, missing))
+            left = engine.choices.repeat.left() if engine.choices.repeat is not None else ""
+            if left:
+                engine.choices.diverge("ended", f"it went on: {left}")
     engine.wiring.say(ChannelMessage(ChannelKind.ENDED, number=code & 0xFF))
 
 
@@ -38,6 +42,7 @@ def report_failure(engine: Engine, code: int, traceback: str, *, aborts: bool = 
         traceback: the program's, in words.
         aborts: the failure ends the whole job.
     """
+    engine.settle()
     engine.wiring.say(ChannelMessage(ChannelKind.FAILED, number=code & 0xFF, text=traceback, flag=aborts))
 
 

@@ -12,6 +12,7 @@ from functools import partial
 from threading import get_ident
 
 from ...replay.log import LogLimits, SendLog
+from ...replay.page import Page
 from .choices import Choices
 from .inlet import Inlet
 from .loopback import Loopback
@@ -38,6 +39,12 @@ class Engine(Probing):
         prewired: the launcher gives all lanes (`partners[rank].connect`), and no daemon says when the job is
             over.
         spill_directory: where the log puts what exceeds its memory; None for the system's default.
+        page: where this rank's choices are recorded, with those of earlier incarnations; None if nowhere.
+        replay: whether a lost rank is to be run again.
+
+    Raises:
+        BadChoices: what earlier incarnations chose cannot be read.
+        BadPage: the page was cut short.
     """
 
     def __init__(
@@ -51,6 +58,8 @@ class Engine(Probing):
         limits: LogLimits | None = None,
         prewired: bool = False,
         spill_directory: str | None = None,
+        page: Page | None = None,
+        replay: bool = True,
     ) -> None:
         super().__init__()
         self.rank = rank
@@ -60,7 +69,7 @@ class Engine(Probing):
         self.job_bytes = bytes.fromhex(job)
         self.wiring = wiring or NoWiring()
         self.log = SendLog(limits, directory=spill_directory)
-        self.choices = Choices(self)
+        self.choices = Choices(self, page, replay=replay)
         self.matching = Matching()
         self.loopback = Loopback(self)
         self.partners = [Partner(self, other) for other in range(size)]
@@ -91,6 +100,8 @@ class Engine(Probing):
                     self.do_due()  # what was put off before this leaves before this
                 if me != self.thread:
                     self._on_other_thread()
+                if self.choices.unsaid:
+                    self.choices.settle()
                 if (
                     mode != SYNCHRONOUS
                     and dest != self.rank
@@ -118,7 +129,7 @@ class Engine(Probing):
             raise self.reentrant("a synchronous send")
         copy = copy_of(data)
         sending = Sending(dest, context, tag, copy, len(copy), mode)
-        self.later(partial(self.post_send, sending))
+        self.later(partial(self._begin_late, partial(self.post_send, sending)))
 
     def isend(self, dest: int, context: int, tag: int, data: Data, mode: int = STANDARD) -> Transfer:
         """Begin to send. The caller must leave `data` unchanged until the transfer is done."""
@@ -144,7 +155,7 @@ class Engine(Probing):
         """Begin an operation of the program that needs no answer, or put it off."""
         me = get_ident()
         if self.hot == me:
-            self.later(function)
+            self.later(partial(self._begin_late, function))
             return
         with self.lock:
             self.hot = me
@@ -153,11 +164,18 @@ class Engine(Probing):
                     self.do_due()
                 if me != self.thread:
                     self._on_other_thread()
+                if self.choices.unsaid:
+                    self.choices.settle()
                 function()
             finally:
                 self.hot = 0
                 if self.due:
                     self.catch_up()
+
+    def _begin_late(self, function: Callable[[], None]) -> None:
+        if self.choices.unsaid:
+            self.choices.settle()
+        function()
 
     # --- receiving ----------------------------------------------------------------------------------------
 
@@ -183,9 +201,13 @@ class Engine(Probing):
             try:
                 if me != self.thread:
                     self._on_other_thread()
-                if source < 0:
-                    self.choices.commit("ANY_SOURCE")
-                self.post_receive(receive)
+                if self.choices.unsaid:
+                    self.choices.settle()
+                if source >= 0:
+                    self.post_receive(receive)
+                else:
+                    self._post_program_receive(receive)
+                    source = receive.want_source
                 if not receive.done:
                     try:
                         if source >= 0:
@@ -210,14 +232,18 @@ class Engine(Probing):
         return receive
 
     def _post_program_receive(self, receive: Receive) -> None:
-        if receive.want_source < 0:
-            self.choices.commit("ANY_SOURCE")
-        self.post_receive(receive)
+        choices = self.choices
+        receive.ordinal = choices.ordinal
+        choices.ordinal += 1
+        if not choices.special or choices.posted(receive):
+            self.post_receive(receive)
 
     def post_receive(self, receive: Receive) -> None:
         """Post a receive of the program or of a schedule. The caller is inside."""
         arrival = self.matching.post(receive)
         if arrival is not None:
+            if receive.want_source < 0:
+                self.choices.matched(receive.ordinal, arrival.source)
             self._match(arrival, receive)
 
     def _match(self, arrival: Arrival, receive: Receive) -> None:
@@ -229,7 +255,7 @@ class Engine(Probing):
     def imrecv(self, matched: Matched, into: memoryview | None) -> Transfer:
         """Begin to receive a message that `mprobe` or `improbe` took out of the queue."""
         receive = Receive(matched.source, matched.context, matched.tag, into)
-        self.inside(partial(self._match, matched, receive))
+        self._begin(partial(self._match, matched, receive))
         return receive
 
     def _abandon(self, receive: Receive) -> None:
@@ -245,8 +271,14 @@ class Engine(Probing):
         self._begin(partial(self._cancel, transfer))
 
     def _cancel(self, transfer: Transfer) -> None:
-        self.choices.commit("Cancel")
-        if isinstance(transfer, Receive) and not transfer.done and self.matching.withdraw(transfer):
+        if not isinstance(transfer, Receive) or transfer.ordinal < 0:
+            return  # nobody can cancel it, whenever the program asks
+        choices = self.choices
+        withdrawn = choices.ask_cancel(transfer.ordinal) if choices.special else None
+        if withdrawn is None:
+            withdrawn = not transfer.done and self.matching.withdraw(transfer)
+            choices.cancelled(transfer.ordinal, withdrawn)
+        if withdrawn:
             transfer.cancelled = True
             transfer.finish()
 
@@ -284,6 +316,8 @@ class Engine(Probing):
             try:
                 if me != self.thread:
                     self._on_other_thread()
+                if self.choices.unsaid:
+                    self.choices.settle()
                 run = ScheduleRun(self, schedule, context, tag, members)
                 run.go_on()
                 try:
@@ -315,12 +349,31 @@ class Engine(Probing):
         run.go_on()
         self.advance()
 
-    def _on_other_thread(self) -> None:
-        """Another thread calls than before: the order of their calls is a choice, too."""
-        self.thread = get_ident()
-        self.choices.commit("calls from several threads")
-
     # --- the process --------------------------------------------------------------------------------------
+
+    def settle(self) -> None:
+        """Something is about to leave the process that is no message: record what it may depend on."""
+        me = get_ident()
+        if self.choices.unsaid and me not in (self.hot, self.helper_thread):
+            with self.lock:
+                self.hot = me
+                try:
+                    self.choices.settle()
+                finally:
+                    self.hot = 0
+                    if self.due:
+                        self.catch_up()
+
+    def heard(self) -> int:
+        """Return a number that grows when something of a message arrives. The caller holds the lock."""
+        lanes = [partner.stream for partner in self.partners if partner.stream is not None]
+        messages = sum(inlet.numbers.expected + len(inlet.numbers.beyond) for inlet in self.inlets)
+        return messages + sum(lane.sink_at for lane in lanes)
+
+    def is_settled(self) -> bool:
+        """Return whether all other ranks that this one knows are connected, and none was ever replaced."""
+        used = (partner for partner in self.partners if partner.used or partner.incarnation)
+        return all(partner.greeted and not partner.incarnation for partner in used)
 
     def in_use(self) -> list[tuple[Transfer, object]]:
         """Return all transfers that are under way, with what they send. The caller holds the lock."""

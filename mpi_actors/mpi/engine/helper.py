@@ -12,6 +12,7 @@ import select
 import threading
 from contextlib import contextmanager
 from threading import get_ident
+from time import monotonic
 from typing import TYPE_CHECKING
 
 from ...errors import ProtocolError
@@ -63,6 +64,7 @@ class ProgressHelper:
                     self._hear(self._wiring)
                 else:
                     self._help()
+                self._judge()
             finally:
                 if collects:
                     gc.enable()
@@ -78,6 +80,16 @@ class ProgressHelper:
                             pass
                         engine.kick()
                 self._turns = engine.turns
+            finally:
+                engine.lock.release()
+
+    def _judge(self) -> None:
+        """Look whether this rank waits for a recorded outcome that cannot come any more."""
+        engine = self._engine
+        repeat = engine.choices.repeat
+        if repeat is not None and repeat.is_open and engine.lock.acquire(blocking=False):
+            try:
+                repeat.judge(monotonic())
             finally:
                 engine.lock.release()
 

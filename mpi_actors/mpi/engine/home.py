@@ -8,7 +8,6 @@ from __future__ import annotations
 import socket
 from collections import deque
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
 from typing import NoReturn, Protocol
 
 from ...errors import MpiActorsError
@@ -61,19 +60,40 @@ class Sender(Protocol):
         """A number for a message that will be sent later."""
 
 
-class ChoiceHome(Protocol):
-    """The engine, as its choices see it."""
+class Recorder(Protocol):
+    """The engine's choices, as its parts see them."""
 
+    def matched(self, ordinal: int, source: int) -> None:
+        """A receive from any rank has matched a message of that rank."""
+
+
+class ChoiceHome(Protocol):
+    """The engine, as its choices see it. All calls but `inside` need the engine's lock."""
+
+    rank: int
     size: int
     """Ranks of the job."""
+    incarnation: int
+    hot: int
+    """The thread that is in the middle of something; 0 if none is."""
+    waiting: dict[int, tuple[Callable[[], str], float]]
+    """What threads wait for, in words."""
     wiring: Wiring
 
-    @property
-    def lock(self) -> AbstractContextManager[object]:
-        """The engine's lock, which a thread may take again."""
+    def inside(self, function: Callable[[], None]) -> None:
+        """Call a function that needs the engine's lock."""
 
     def wait_for(self, done: Callable[[], bool], words: Callable[[], str]) -> None:
-        """Wait until `done`; the lock is held. `words` say what for, for people."""
+        """Wait until `done`. `words` say what for, for people."""
+
+    def heard(self) -> int:
+        """Return a number that grows when something of a message arrives."""
+
+    def is_settled(self) -> bool:
+        """Return whether all other ranks that this one knows are connected, and none was ever replaced."""
+
+    def give_up(self, error: MpiActorsError) -> NoReturn:
+        """End this process: another incarnation could not go on either."""
 
 
 class Home(Protocol):
@@ -88,6 +108,10 @@ class Home(Protocol):
     matching: Matching
     wiring: Wiring
     runnable: deque[Runnable]
+
+    @property
+    def choices(self) -> Recorder:
+        """Takes down whose message a receive from any rank has matched."""
 
     @property
     def outlets(self) -> Sequence[Sender]:

@@ -69,6 +69,8 @@ class Inlet:
                     receive.want_tag == tag or receive.want_tag < 0
                 ):
                     del queue[at]
+                    if receive.want_source < 0:
+                        self.engine.choices.matched(receive.ordinal, rank)
                     self.consumed += len(view) + MESSAGE_COST
                     if self.consumed > _CREDIT_STEP:
                         self._say_credit()
@@ -236,6 +238,8 @@ class Inlet:
         if receive is None:
             self.engine.matching.keep(arrival)
         else:
+            if receive.want_source < 0:
+                self.engine.choices.matched(receive.ordinal, self.rank)
             arrival.receive = receive
             receive.arrival = arrival
         return arrival

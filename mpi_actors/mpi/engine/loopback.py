@@ -28,6 +28,8 @@ class Loopback:
         context, tag, note = sending.context, sending.number, sending.note
         receive = home.matching.arrive(home.rank, context, tag)
         if receive is not None:
+            if receive.want_source < 0:
+                home.choices.matched(receive.ordinal, home.rank)
             hand_over(receive, home.rank, tag, note, memoryview(payload))  # type: ignore[arg-type]
         else:
             arrival = Arrival(home.rank, context, tag, note, sending.size, -1)

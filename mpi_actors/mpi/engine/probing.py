@@ -7,6 +7,7 @@ from functools import partial
 from threading import get_ident
 from typing import TYPE_CHECKING, TypeVar
 
+from ...replay.choices import NO, YES, ChoiceAnswer
 from .giving_up import GivingUp
 from .transfer import Receive
 
@@ -23,7 +24,7 @@ class Probing(GivingUp):
 
     def probe(self, source: int, context: int, tag: int) -> Envelope:
         """Wait for a message that fits, and leave it in the queue. Raises as `recv` does."""
-        return self._probed(partial(self._await, source, context, tag), "Probe").envelope()
+        return self._probed(partial(self._await, source, context, tag, "Probe"), "Probe").envelope()
 
     def iprobe(self, source: int, context: int, tag: int) -> Envelope | None:
         """Return the envelope of a message that fits, if one is here, and leave it in the queue."""
@@ -32,7 +33,7 @@ class Probing(GivingUp):
 
     def mprobe(self, source: int, context: int, tag: int) -> Matched:
         """Wait for a message that fits, and take it out of the queue. Raises as `recv` does."""
-        return self._probed(partial(self._await, source, context, tag, take=True), "Mprobe")
+        return self._probed(partial(self._await, source, context, tag, "Mprobe", take=True), "Mprobe")
 
     def improbe(self, source: int, context: int, tag: int) -> Matched | None:
         """Take a message that fits out of the queue, if one is here."""
@@ -45,6 +46,8 @@ class Probing(GivingUp):
         with self.lock:
             self.hot = me
             try:
+                if me != self.thread:
+                    self._on_other_thread()
                 return function()
             finally:
                 self.hot = 0
@@ -52,23 +55,53 @@ class Probing(GivingUp):
                     self.catch_up()
 
     def _look(self, source: int, context: int, tag: int, call: str, *, take: bool = False) -> Arrival | None:
-        self.choices.commit(call)
+        choices = self.choices
+        answer = choices.ask(YES, call) if choices.special else None
+        if answer is not None:
+            if answer.kind == NO:
+                self.look_again()
+                return None
+            return self._taken(self._repeat_probe(answer, source, context, tag), take)
         found = self.matching.find(source, context, tag)
-        if found is None and not self.driven:
-            self.move()
-            found = self.matching.find(source, context, tag)
-        if take and found is not None:
-            self.matching.remove(found)
-        return found
+        if found is None:
+            if not self.driven:
+                self.move()
+                found = self.matching.find(source, context, tag)
+            if found is None:
+                choices.found_nothing()
+                return None
+        choices.found(found.source if source < 0 else -1)
+        return self._taken(found, take)
 
-    def _await(self, source: int, context: int, tag: int, *, take: bool = False) -> Arrival:
-        def found() -> bool:
-            return self.matching.find(source, context, tag) is not None
+    def _await(self, source: int, context: int, tag: int, call: str, *, take: bool = False) -> Arrival:
+        choices = self.choices
+        if source >= 0:
+            return self._taken(self._arrived(source, context, tag), take)
+        answer = choices.ask(YES, call, negative=False) if choices.special else None
+        if answer is not None:
+            return self._taken(self._repeat_probe(answer, source, context, tag), take)
+        arrival = self._arrived(source, context, tag)
+        choices.found(arrival.source)
+        return self._taken(arrival, take)
 
-        if source < 0:
-            self.choices.commit("ANY_SOURCE")
-        while (arrival := self.matching.find(source, context, tag)) is None:
-            self.wait_for(found, Receive(source, context, tag, None).describe)
+    def _taken(self, arrival: Arrival, take: bool) -> Arrival:
         if take:
             self.matching.remove(arrival)
         return arrival
+
+    def _arrived(self, source: int, context: int, tag: int, *, recorded: bool = False) -> Arrival:
+        wanted = Receive(source, context, tag, None)
+        wanted.recorded = recorded
+
+        def found() -> bool:
+            return self.matching.find(source, context, tag) is not None
+
+        while (arrival := self.matching.find(source, context, tag)) is None:
+            self.wait_for(found, wanted.describe)
+        return arrival
+
+    def _repeat_probe(self, answer: ChoiceAnswer, source: int, context: int, tag: int) -> Arrival:
+        """Return the message that was found, once it is here."""
+        if (source < 0) is not bool(answer.value):
+            self.choices.diverge("it probed for another source", "it had probed for any, or for one")
+        return self._arrived(max(source, answer.value - 1), context, tag, recorded=True)

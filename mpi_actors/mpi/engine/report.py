@@ -46,6 +46,7 @@ def state_of(engine: Engine) -> str:
     unread = engine.matching.left()
     if unread:
         lines.append(f"    {unread} messages or receives wait for their other half")
+    lines += [f"    {line}" for line in engine.choices.describe()]
     lanes = [partner for partner in engine.partners if partner is not None and partner.used]
     missing = [str(partner.rank) for partner in lanes if partner.stream is None or not partner.greeted]
     if missing:

@@ -6,6 +6,8 @@ import os
 from collections.abc import Mapping
 from typing import NamedTuple
 
+from ...errors import BadChoices, BadPage
+from ...replay.page import Page
 from ...wire.channel import ChannelKind, ChannelMessage
 from ...wire.environment import RankEnvironment
 from .engine import Engine
@@ -31,15 +33,25 @@ def from_environment(environment: Mapping[str, str]) -> Engine:
     if given.channel is None and not lanes:
         return Engine(limits=Limits())
     wiring = ChannelWiring(given.channel) if given.channel is not None else None
-    engine = Engine(
-        given.rank,
-        given.size,
-        incarnation=given.incarnation,
-        job=given.job,
-        wiring=wiring,
-        limits=Limits(),
-        prewired=wiring is None,
-    )
+
+    def connected(page: Page | None) -> Engine:
+        return Engine(
+            given.rank,
+            given.size,
+            incarnation=given.incarnation,
+            job=given.job,
+            wiring=wiring,
+            limits=Limits(),
+            prewired=wiring is None,
+            page=page,
+            replay=given.replay,
+        )
+
+    try:
+        engine = connected(None if given.page is None or wiring is None else Page.open(given.page))
+    except (BadChoices, BadPage) as error:
+        connected(None).give_up(error)
+    os.register_at_fork(after_in_child=engine.choices.leave)
     if wiring is None:
         engine.spin = 1 < given.size <= (os.cpu_count() or 1)
         for other, sock in lanes.items():

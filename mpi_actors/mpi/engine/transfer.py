@@ -54,7 +54,7 @@ class Transfer:
 class Receive(Transfer):
     """A receive. Its envelope may have wildcards, which are -1."""
 
-    __slots__ = ("arrival", "context", "into", "note", "want_source", "want_tag")
+    __slots__ = ("arrival", "context", "into", "note", "ordinal", "recorded", "want_source", "want_tag")
 
     def __init__(self, source: int, context: int, tag: int, into: memoryview | None, note: int = 0) -> None:
         self.done = False
@@ -73,6 +73,10 @@ class Receive(Transfer):
         self.note = note
         self.arrival: Arrival | None = None
         """The message that has matched it."""
+        self.ordinal = -1
+        """The number by which its choices are recorded; -1 if it can make none."""
+        self.recorded = False
+        """Its source was any rank, and is the one that an earlier incarnation has recorded."""
 
     def describe(self) -> str:
         """See `Transfer.describe`."""
@@ -81,7 +85,7 @@ class Receive(Transfer):
             return f"a message of a collective operation from {source}"
         tag = "any tag" if self.want_tag < 0 else f"tag {self.want_tag}"
         what = "the rest of a message" if self.arrival is not None else "a message"
-        return f"{what} from {source}, {tag}"
+        return f"{what} from {source}, {tag}{', as recorded' if self.recorded else ''}"
 
 
 class Sending(Transfer):
