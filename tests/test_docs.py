@@ -60,7 +60,19 @@ def test_every_decision_is_listed() -> None:
     assert sorted(listed) == sorted(page.name for page in folder.glob("*.md") if page.name != "README.md")
 
 
-LANE_KINDS = ("DATA", "ANNOUNCE", "PULL", "BODY", "MATCHED", "DIGEST", "CREDIT", "HELLO", "BYE")
+LANE_KINDS = (
+    "DATA",
+    "ANNOUNCE",
+    "PULL",
+    "BODY",
+    "MATCHED",
+    "DIGEST",
+    "CREDIT",
+    "HELLO",
+    "BYE",
+    "CHECK",
+    "CHECKED",
+)
 
 
 def rows(section: str) -> list[tuple[str, ...]]:

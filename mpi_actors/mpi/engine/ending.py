@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ...replay.sequence import shortfall
+from ...errors import ReplayDivergence
 from ...wire.channel import ChannelKind, ChannelMessage
 from . import frames
 from .wiring import NoWiring
@@ -16,22 +16,39 @@ if TYPE_CHECKING:
 def report_end(engine: Engine, code: int) -> None:
     """Tell the daemon that the program has ended with an exit code: it sends nothing more.
 
-    A new incarnation gives up if it has sent less than the incarnation before, or has not repeated all its
-    choices: then the program is not deterministic.
+    Every other rank first compares what it had from earlier incarnations of this one. This incarnation gives
+    up if it has sent less, or has not repeated all its choices: then the program is not deterministic.
     """
     engine.settle()
     with engine.lock:
         if engine.due:
             engine.catch_up()
         if engine.incarnation and not code:
-            for partner in engine.partners:
-                missing = partner.outlet.numbers.missing_from(len(partner.outlet.records))
-                if missing:
-                    engine.give_up(shortfall(engine.rank, partner.rank, missing))
             left = engine.choices.repeat.left() if engine.choices.repeat is not None else ""
             if left:
                 engine.choices.diverge("ended", f"it went on: {left}")
+            _have_all_compared(engine)
     engine.wiring.say(ChannelMessage(ChannelKind.ENDED, number=code & 0xFF))
+
+
+def _have_all_compared(engine: Engine) -> None:
+    """Wait until no other rank can find any more that this program is not deterministic.
+
+    Even one with which this incarnation has exchanged nothing may have acted on messages of an earlier one. A
+    digest may still be under way when this program has ended, so each rank says when it has read all.
+    """
+    left = [partner for partner in engine.partners if partner.rank != engine.rank]
+
+    def all_compared() -> bool:
+        try:
+            left[:] = [partner for partner in left if not partner.ask_to_compare()]
+        except ReplayDivergence as error:
+            engine.give_up(error)
+        return not left or engine.over
+
+    engine.wait_for(
+        all_compared, lambda: f"its end, until rank {left[0].rank} has compared what it sent before"
+    )
 
 
 def report_failure(engine: Engine, code: int, traceback: str, *, aborts: bool = False) -> None:

@@ -34,6 +34,10 @@ HELLO = 8
 """The first frame in each direction on each lane: a `StreamHello` follows."""
 BYE = 9
 """The sender's program has ended. Sent only where no daemon says when the job is over."""
+CHECK = 10
+"""From a new incarnation whose program has ended: say when all before this has been compared."""
+CHECKED = 11
+"""The answer to CHECK: all before it was read, and is what it was before."""
 
 WITH_PAYLOAD = frozenset({DATA, BODY, DIGEST, HELLO})
 """The kinds of which `length` bytes follow the header."""
@@ -43,7 +47,7 @@ SYNC = 1
 
 MOST_BEYOND = 1_000_000
 """Message numbers that a greeting lists at the most (8 bytes each): far more than messages are under way."""
-LANE_VERSION = 1
+LANE_VERSION = 2
 """The version of this format: both ends of a lane must have the same."""
 
 _HELLO = struct.Struct("<H8sIIQI")

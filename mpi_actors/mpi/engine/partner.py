@@ -6,8 +6,9 @@ import socket
 from typing import TYPE_CHECKING
 
 from ...errors import BadFrame
+from ...replay.sequence import shortfall
 from . import frames
-from .frames import ANNOUNCE, BYE, CREDIT, DIGEST, HELLO, MATCHED, PULL
+from .frames import ANNOUNCE, BYE, CHECK, CHECKED, CREDIT, DIGEST, HELLO, MATCHED, PULL
 from .inlet import Inlet
 from .outlet import Outlet
 from .stream import Stream
@@ -25,8 +26,8 @@ class Partner:
     """
 
     __slots__ = (
-        "ended", "engine", "greeted", "incarnation", "inlet", "outlet", "rank", "resumed_with",
-        "stream", "trouble", "wanted",
+        "asked", "compared", "ended", "engine", "greeted", "incarnation", "inlet", "outlet", "rank",
+        "resumed_with", "stream", "trouble", "wanted",
     )  # fmt: skip
 
     def __init__(self, engine: Home, rank: int) -> None:
@@ -44,6 +45,10 @@ class Partner:
         """The partner has said that its program is over."""
         self.trouble = ""
         """Why the last stream ended."""
+        self.asked: Stream | None = None
+        """The stream over which the partner was asked to say when it has compared everything."""
+        self.compared = False
+        """The partner has said so."""
         self.outlet = Outlet(engine, self)
         self.inlet = Inlet(engine, self)
 
@@ -107,6 +112,25 @@ class Partner:
             self.outlet.suspend()
             stream.close()
 
+    def ask_to_compare(self) -> bool:
+        """Return whether the partner has compared all that it had from earlier incarnations of this rank.
+
+        If not, see that it does: this program has ended, and sends nothing more.
+
+        Raises:
+            ReplayDivergence: it has more messages than this incarnation has sent.
+        """
+        if self.compared:
+            return True
+        self.want()
+        if self.greeted and self.outlet.direct and self.asked is not self.stream:
+            missing = self.outlet.numbers.missing_from(len(self.outlet.records))
+            if missing:
+                raise shortfall(self.engine.rank, self.rank, missing)
+            self.asked = self.stream
+            self.say(CHECK, 0)
+        return False
+
     # --- frames -------------------------------------------------------------------------------------------
 
     def say(self, kind: int, seq: int, length: int = 0) -> None:
@@ -144,6 +168,11 @@ class Partner:
             self.outlet.outstanding = max(0, self.outlet.outstanding - length)
         elif kind == DIGEST:
             self.engine.guard(self.inlet.on_digest, flags, seq, bytes(view))
+        elif kind == CHECK:
+            self.say(CHECKED, seq)
+        elif kind == CHECKED:
+            self.compared = True
+            self.engine.kick()
         elif kind == BYE:
             self.ended = True
             self.engine.kick()

@@ -49,8 +49,15 @@ def test_header_of_a_message(kind: int, byte: str) -> None:
 
 @pytest.mark.parametrize(
     ("kind", "byte"),
-    [(frames.PULL, "03"), (frames.MATCHED, "05"), (frames.CREDIT, "07"), (frames.BYE, "09")],
-    ids=["PULL", "MATCHED", "CREDIT", "BYE"],
+    [
+        (frames.PULL, "03"),
+        (frames.MATCHED, "05"),
+        (frames.CREDIT, "07"),
+        (frames.BYE, "09"),
+        (frames.CHECK, "0a"),
+        (frames.CHECKED, "0b"),
+    ],
+    ids=["PULL", "MATCHED", "CREDIT", "BYE", "CHECK", "CHECKED"],
 )
 def test_header_without_an_envelope(kind: int, byte: str) -> None:
     """Only the message's number and a length matter; the rest is 0."""
@@ -63,7 +70,7 @@ def test_greeting() -> None:
     known = raw(
         f"""
         08 00 0000 00000000 {EIGHT_BYTES} {EIGHT_BYTES} 2e00000000000000  # the header: 46 bytes follow
-        0100  # version
+        0200  # version
         0123456789abcdef  # job
         03000000 02000000  # rank, incarnation
         0201000000000000  # all below 258 are here
@@ -88,7 +95,7 @@ GREETING = StreamHello(bytes(8), 1, 0, 0, (7,)).encode()[frames.HEADER_SIZE :]
         (GREETING[:-1], "wrong length"),
         (GREETING + b"\0", "wrong length"),
         (GREETING[:26] + b"\xff\xff\xff\xff" + GREETING[30:], "wrong length"),
-        (b"\2\0" + GREETING[2:], "version 2, not 1: install the same release"),
+        (b"\3\0" + GREETING[2:], "version 3, not 2: install the same release"),
     ],
     ids=["nothing", "short", "a byte less", "a byte more", "count", "version"],
 )
