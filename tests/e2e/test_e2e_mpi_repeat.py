@@ -161,3 +161,50 @@ def test_a_program_can_guard_a_step(tmp_path: Path, options: tuple[str, ...]) ->
     out, err, code = run(tmp_path, GUARDS, "steps", options=options)
     assert (sorted(out.splitlines()), code) == (["False", "False False"], 0), err
     assert (tmp_path / "steps").read_text().split() == [*"012345"]
+
+
+LOOKS = """
+import asyncio, datetime, subprocess, time
+start = MPI.Wtime()
+
+async def sleeper():
+    await asyncio.sleep(0.01)
+    return time.monotonic()
+
+def look():
+    until, count = time.perf_counter() + 0.003, 0
+    while time.perf_counter() < until:
+        count += 1
+    try:
+        subprocess.run(["sleep", "600"], timeout=0.01)
+    except subprocess.TimeoutExpired:
+        pass
+    return [
+        MPI.Wtime() - start, asyncio.run(sleeper()), time.time(), time.process_time(), time.perf_counter(),
+        count, datetime.datetime.now(), datetime.date.today(), time.ctime(), time.strftime("%X"),
+        time.time_ns(),
+    ]
+
+if comm.rank == 1:
+    for number in range(6):
+        comm.send(look(), 0)
+        comm.recv(source=0)
+        if number in (1, 2, 4) and INCARNATION == (1, 2, 4).index(number):
+            os.kill(os.getpid(), signal.SIGKILL)
+    comm.reduce(MPI.Wtime() - start, MPI.MAX)
+else:
+    seen = []
+    for _ in range(6):
+        seen.append(comm.recv(source=1))
+        comm.send(None, 1)
+    back = [(a, b) for one, two in zip(seen, seen[1:]) for a, b in zip(one[:5], two[:5]) if a > b]
+    print("back", back, "total", comm.reduce(MPI.Wtime() - start, MPI.MAX) > 0)
+"""
+
+
+@pytest.mark.parametrize("options", [(), ("--peers", "2")])
+def test_looks_at_the_clock_repeat(tmp_path: Path, options: tuple[str, ...]) -> None:
+    """Lost three times, a rank sees what it saw, and time goes on from there; it never goes back."""
+    out, err, code = run(tmp_path, LOOKS, options=options)
+    assert (out, code) == ("back [] total True\n", 0), err
+    assert err.count("runs again") == 3
