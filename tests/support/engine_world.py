@@ -498,8 +498,8 @@ class EngineWorld(World):
             if peer.number not in self.crashed and peer.number not in self.out:
                 if self.dice.random() < 0.1:
                     self.read_pages(peer)
-                if peer.streams.has_news(HOME):
-                    acts.append(partial(self.report, peer.number))
+                if peer.streams.has_news(HOME) and (not acts or self.dice.random() < 0.03):
+                    acts.append(partial(self.report, peer.number))  # seldom, so that much is not stable
         if not acts or self.dice.random() < 0.02:  # a loss is noticed late
             acts += [partial(self.notice, number) for number in sorted(self.crashed - self.out)]
         return acts
