@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-from mpi_actors.cli.chaos.transcript import Expectation, Place, Transcript
+from mpi_actors.cli.chaos.transcript import Expectation, Place, Transcript, compared
 from mpi_actors.cli.chaos.verdict import RunVerdict, judge
 from mpi_actors.coordination.result import JobResult
 
@@ -22,8 +22,8 @@ def contradictions(found: Transcript) -> list[str]:
     """Return where two lines say different things of the same key."""
     first: dict[str, tuple[Place, str]] = {}
     said = []
-    for place, lines in sorted(found.lines.items()):
-        for line in lines:
+    for place in sorted(compared(found)):
+        for line in found.of(place):
             if (match := _SAW.fullmatch(line)) is None:
                 continue
             key, value = match.groups()
@@ -38,8 +38,8 @@ def contradictions(found: Transcript) -> list[str]:
 def keys(found: Transcript) -> dict[Place, list[str]]:
     """Return the keys that each rank has printed, in order; they are the same in each run."""
     return {
-        place: [match[1] for line in lines if (match := _SAW.fullmatch(line))]
-        for place, lines in found.lines.items()
+        place: [match[1] for line in found.of(place) if (match := _SAW.fullmatch(line))]
+        for place in compared(found)
     }
 
 
@@ -64,11 +64,11 @@ def verdict_on(
     if keys(found) != keys(undisturbed[0]):
         said.append("other keys than in an undisturbed run")
     if not equal:
-        before = {place: len(lines) for place, lines in undisturbed[0].lines.items()}
-        after = {place: len(lines) for place, lines in found.lines.items()}
+        before = {place: len(undisturbed[0].of(place)) for place in compared(undisturbed[0])}
+        after = {place: len(found.of(place)) for place in compared(found)}
         said += [
-            f"rank {rank} wrote {after.get((rank, stream), 0)} lines to {stream}, and undisturbed {count}"
-            for (rank, stream), count in before.items()
-            if after.get((rank, stream), 0) != count
+            f"rank {place[0]} wrote {after.get(place, 0)} lines, and undisturbed {count}"
+            for place, count in before.items()
+            if after.get(place, 0) != count
         ]
     return (RunVerdict.WRONG if said else RunVerdict.RIGHT), "", said

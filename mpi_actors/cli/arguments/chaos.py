@@ -26,7 +26,7 @@ _USUAL_RUNS = 10
 _EPILOG = """\
 PROGRAM is what `mpi-actors run` takes. It is run twice undisturbed; what both runs wrote alike is what each
 run with faults must write, too. Then it is run with faults, and after each run the pool is made whole again.
-Standard input is empty.
+Standard error is not compared: a rank that runs again writes it again. Standard input is empty.
 
 A plan is a file, or text: parts with `;` between them, each a fault and when it comes.
   faults:  {forms}

@@ -53,12 +53,15 @@ class Transcript:
 
 @attrs.frozen
 class Expectation:
-    """What every run of a program has to write: what several undisturbed runs wrote alike."""
+    """What every run of a program has to write: what several undisturbed runs wrote alike.
+
+    Standard error does not count: a rank that runs again writes it again.
+    """
 
     runs: tuple[Transcript, ...]
 
     def _places(self) -> Iterator[Place]:
-        yield from sorted({place for run in self.runs for place in run.lines})
+        yield from sorted({place for run in self.runs for place in compared(run)})
 
     def _is_steady(self, place: Place) -> bool:
         """Whether the number of lines there is the same in each run."""
@@ -79,7 +82,7 @@ class Expectation:
     def differences(self, found: Transcript) -> list[str]:
         """Return, for people, where a run differs from what all undisturbed runs agree on; at most a few."""
         said: list[str] = []
-        for place in sorted({*self._places(), *found.lines}):
+        for place in sorted({*self._places(), *compared(found)}):
             said += self._differences_at(place, found.of(place))
         return (
             said
@@ -88,8 +91,7 @@ class Expectation:
         )
 
     def _differences_at(self, place: Place, found: Sequence[str]) -> Iterator[str]:
-        rank, stream = place
-        where = f"rank {rank}" + (", standard error" if stream == "stderr" else "")
+        where = f"rank {place[0]}"
         if not self._is_steady(place):
             return
         expected = [run.of(place) for run in self.runs]
@@ -103,6 +105,11 @@ class Expectation:
         elif len(found) > len(first):
             more, of = len(found) - len(first), f"line {len(first) + 1}, {_quoted(found[len(first)])}"
             yield f"{where}: {more} lines too many, from {of} on"
+
+
+def compared(run: Transcript) -> Iterator[Place]:
+    """Return the streams that are the same in a run with losses."""
+    return (place for place in run.lines if place[1] != "stderr")
 
 
 def _quoted(line: str) -> str:

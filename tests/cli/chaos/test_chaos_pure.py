@@ -47,14 +47,14 @@ def test_the_order_between_ranks_does_not_count() -> None:
 
 
 def test_missing_and_additional_lines_are_differences() -> None:
-    """Of each rank and stream, also of one that wrote nothing before."""
+    """Of each rank, also of one that wrote nothing before."""
     assert STEADY.differences(wrote("0 a", "1 b")) == [
         "rank 0: 1 of 2 lines are missing, from line 2, 'c' on"
     ]
-    found = STEADY.differences(wrote("0 a", "0 c", "1 b", "1 b", "2!oh"))
+    found = STEADY.differences(wrote("0 a", "0 c", "1 b", "1 b", "2 oh"))
     assert found == [
         "rank 1: 1 lines too many, from line 2, 'b' on",
-        "rank 2, standard error: 1 lines too many, from line 1, 'oh' on",
+        "rank 2: 1 lines too many, from line 1, 'oh' on",
     ]
     many = STEADY.differences(wrote("0 a", *(f"{rank} x" for rank in range(2, 10))))
     assert len(many) == 7
@@ -66,6 +66,11 @@ def test_what_varies_undisturbed_is_not_compared() -> None:
     assert VARYING.varying == 3
     assert VARYING.differences(wrote("0 a", "0 99", "1 z", "1!p")) == []
     assert VARYING.differences(wrote("0 b", "0 99", "1!p")) == ["rank 0, line 1: 'b' in place of 'a'"]
+
+
+def test_standard_error_does_not_count() -> None:
+    """A rank that runs again writes it again."""
+    assert STEADY.differences(wrote("0 a", "0 c", "1 b", "1!careful", "1!careful")) == []
 
 
 def test_a_line_may_come_in_parts() -> None:

@@ -1,4 +1,4 @@
-"""What is written to standard error depends on the process."""
+"""What is written to standard error depends on the process: a rank that runs again writes it again."""
 
 import os
 import sys
