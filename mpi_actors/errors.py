@@ -231,6 +231,13 @@ class ReentrantCall(MpiActorsError):
     """
 
 
+class LaneBroken(MpiActorsError):
+    """What one rank sends another contradicts itself, and a new connection does not help: the job fails.
+
+    A message is lost, or the two ranks run different releases. The text says who sent what to whom.
+    """
+
+
 class SendLogFull(MpiActorsError):
     """The log of a rank's sent messages reached its limit. Send less, or raise the limit (`LaneLimits`)."""
 

@@ -11,7 +11,7 @@ from collections.abc import Collection
 
 import xxhash
 
-from ..errors import ReplayDivergence
+from ..errors import LaneBroken, ReplayDivergence
 
 DIGEST_SIZE = 16
 """Bytes of a digest: those of a 128-bit hash, so that two different messages do not have one by chance."""
@@ -19,12 +19,16 @@ _UNKNOWN = bytes(DIGEST_SIZE)
 """Stands for the digest of a message that is not computed yet; nothing is compared with it."""
 
 digest = xxhash.xxh3_128_digest
-"""The 16 bytes that stand for a payload when a repeat is compared (XXH3, 128 bit; not cryptographic)."""
+"""The 16 bytes that stand for a message when a repeat is compared (XXH3, 128 bit; not cryptographic)."""
 
 
-def running_digest(seed: int) -> xxhash.xxh3_128:
-    """Return a digest that takes a payload in pieces. `seed`: a number that the digest covers, too."""
-    return xxhash.xxh3_128(seed=seed)
+Running = xxhash.xxh3_128
+"""A digest that takes what it covers in pieces (`update`)."""
+
+
+def running_digest(first: bytes) -> Running:
+    """Return a digest that takes what it covers in pieces; `first` is the first one."""
+    return xxhash.xxh3_128(first)
 
 
 class SentNumbers:
@@ -117,13 +121,17 @@ class ReceivedNumbers:
     def check(self, seq: int, given: bytes) -> None:
         """Compare the digest of a message that is sent again with that of the accepted one.
 
+        If the accepted one's is not known yet, remember this one: the bytes to come are compared with it.
+
         Raises:
             ReplayDivergence: the two messages differ.
         """
         if not self.compare:
             return
-        before = bytes(self.digests[seq * DIGEST_SIZE : (seq + 1) * DIGEST_SIZE])
-        if before != given and before != _UNKNOWN:
+        before = self.digests[seq * DIGEST_SIZE : (seq + 1) * DIGEST_SIZE]
+        if before == _UNKNOWN:
+            self.learn(seq, given)
+        elif before != given:
             raise ReplayDivergence(f"message {seq} is not what it was before")
 
 
@@ -135,11 +143,26 @@ _CAUSES = (
 """What differs between two incarnations of a rank, although its entropy is repeated."""
 
 
-def divergence(here: int, there: int, incarnation: int, seq: int) -> ReplayDivergence:
-    """Return the error of a new incarnation of rank `there` that sent `here` another message than before."""
+def divergence(here: int, there: int, incarnation: int, seq: int, difference: str = "") -> ReplayDivergence:
+    """Return the error of rank `there`, whose message to `here` is not what it had sent before.
+
+    Args:
+        here: the rank that has received the message.
+        there: the rank that has sent it.
+        incarnation: the sender's; 0: it has sent the message again because the way to `here` broke.
+        seq: the message's number.
+        difference: what is different, in words; empty: bytes of the payload, or nobody knows.
+    """
+    what = (
+        f"message number {seq} to rank {here} is not what it had sent before{difference and ': '}{difference}"
+    )
+    if not incarnation:
+        return ReplayDivergence(
+            f"rank {there} sent a message again because a connection broke, and its {what}. Its program has "
+            "changed the memory of a send before the send was complete: wait for each Isend first"
+        )
     return ReplayDivergence(
-        f"rank {there} was started again (incarnation {incarnation}) and its message "
-        f"number {seq} to rank {here} is not what it had sent before. Its program is not "
+        f"rank {there} was started again (incarnation {incarnation}) and its {what}. Its program is not "
         f"deterministic between its receives: look for {_CAUSES} in what it sends"
     )
 
@@ -150,4 +173,31 @@ def shortfall(here: int, there: int, missing: int) -> ReplayDivergence:
         f"rank {here} was started again and ended {missing} messages to rank {there} short of "
         "what it had sent before. Its program is not deterministic between its receives: what it does "
         f"depends on {_CAUSES}"
+    )
+
+
+def gap(here: int, there: int, seq: int, expected: int) -> LaneBroken:
+    """Return the error of rank `here`, which got message `seq` of rank `there` instead of `expected`."""
+    return LaneBroken(
+        f"rank {there} sent message number {seq} to rank {here}, but number {expected} has not come, and no "
+        f"operation of rank {there} has that number to come. A message is lost: this is "
+        "a fault of the library or of a machine's memory: run the job again; if it comes again, report it"
+    )
+
+
+def contradiction(here: int, there: int, times: int, place: tuple[int, int], reason: str) -> LaneBroken:
+    """Return the error of rank `here`, whose lane from `there` broke again and again at one place.
+
+    Args:
+        here: the rank that receives.
+        there: the rank that sends.
+        times: how often the lane broke.
+        place: the sender's incarnation, and the number of the message that was to come.
+        reason: the last error of the protocol.
+    """
+    incarnation, expected = place
+    return LaneBroken(
+        f"the lane from rank {there} (incarnation {incarnation}) to rank {here} broke {times} times before "
+        f"message number {expected}, each time by an error of the protocol: {reason}. Another lane does not "
+        "help. Install the same release on all machines; if it is the same, report this text"
     )

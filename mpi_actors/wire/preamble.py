@@ -13,7 +13,7 @@ import attrs
 
 from ..errors import BadPreamble, VersionMismatch
 
-PROTOCOL_VERSION = 5
+PROTOCOL_VERSION = 6
 """The version of all that daemons say to each other: one more whenever the meaning of any byte changes."""
 
 _MAGIC = b"MPIA"

@@ -53,7 +53,7 @@ def raw(text: str) -> bytes:
 @pytest.mark.parametrize(("kind", "byte"), [(StreamKind.CONTROL, "01"), (StreamKind.DATA, "02")])
 def test_preamble(kind: StreamKind, byte: str) -> None:
     """A magic word, the version, the kind of stream, and the link's token."""
-    known = raw(f"4d504941 0500 {byte} 00  f0f1f2f3f4f5f6f7f8f9fafbfcfdfeff")
+    known = raw(f"4d504941 0600 {byte} 00  f0f1f2f3f4f5f6f7f8f9fafbfcfdfeff")
     preamble = Preamble(kind, bytes(range(0xF0, 0x100)))
     assert preamble.encode() == known
     assert Preamble.decode(known) == preamble

@@ -4,10 +4,11 @@ A message goes from `engine` through the sender's `outlet` (number, log) into a 
 receiver's stream through its `inlet` (check, compare, match) into a `transfer`. The package knows bytes,
 world ranks and contexts; it may not know communicators, datatypes or requests. From the bottom up:
 
+- `frames`: the format of what travels between two ranks;
 - `transfer`: one send or receive, pending or finished;
 - `schedule`: what one rank does in a collective operation, as rounds of steps;
+- `marks`: what must be the same in a message that comes again;
 - `matching`: pairs posted receives with arrived messages;
-- `frames`: the format of what travels between two ranks;
 - `wiring`: where lanes come from: the daemon's channel, or the launcher;
 - `home`: protocols of what the parts below need of the engine;
 - `stream`: one connected socket, with its write queue and its reader;

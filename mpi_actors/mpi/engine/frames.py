@@ -23,11 +23,11 @@ ANNOUNCE = 2
 PULL = 3
 """From the receiver: a receive has matched message `seq`; send its body."""
 BODY = 4
-"""The body of message `seq`: `length` bytes follow."""
+"""The body of message `seq`, which was announced: `length` bytes follow."""
 MATCHED = 5
 """From the receiver: a receive has matched message `seq`, which was sent synchronously and is here."""
 DIGEST = 6
-"""In place of message `seq`, which the receiver has: its digest follows, for comparison."""
+"""In place of message `seq`, which the receiver has: its mark and size (`MARK`) follow, for comparison."""
 CREDIT = 7
 """From the receiver: receives have taken `length` bytes of what was sent unasked."""
 HELLO = 8
@@ -43,7 +43,12 @@ WITH_PAYLOAD = frozenset({DATA, BODY, DIGEST, HELLO})
 """The kinds of which `length` bytes follow the header."""
 
 SYNC = 1
-"""Flag of DATA and DIGEST: the sender waits for MATCHED."""
+"""Flag of DATA, ANNOUNCE, BODY and DIGEST: the send is synchronous. Its sender waits for MATCHED."""
+AHEAD = 2
+"""Flag of DATA and ANNOUNCE: a message with a lower number leaves later, when its operation is there."""
+
+MARK = struct.Struct("<16sQ")
+"""What a DIGEST says of a message beside the envelope in its header: mark (see `marks`), size in bytes."""
 
 MOST_BEYOND = 1_000_000
 """Message numbers that a greeting lists at the most (8 bytes each): far more than messages are under way."""

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable
 from time import sleep
 from typing import TYPE_CHECKING, NoReturn
 
-from ...errors import MpiActorsError, ReplayDivergence
+from ...errors import MpiActorsError
 from ...wire.channel import ChannelKind, ChannelMessage
 from .completion import Completion
 from .wiring import NoWiring
@@ -48,10 +47,3 @@ class GivingUp(Completion):
         if self.wiring.say(message):
             sleep(_KILL_PATIENCE)
         os._exit(code)
-
-    def guard(self, function: Callable[..., None], *args: object) -> None:
-        """Call a function, and give up if it finds that the program is not deterministic."""
-        try:
-            function(*args)
-        except ReplayDivergence as error:
-            self.give_up(error)

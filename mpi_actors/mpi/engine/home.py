@@ -135,9 +135,6 @@ class Home(Protocol):
     def post_receive(self, receive: Receive) -> None:
         """Begin to receive."""
 
-    def guard(self, function: Callable[..., None], *args: object) -> None:
-        """Call what may find that a program is not deterministic."""
-
     def give_up(self, error: MpiActorsError) -> NoReturn:
         """End this process: another incarnation could not go on either."""
 

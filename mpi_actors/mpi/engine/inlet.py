@@ -7,10 +7,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ...errors import BadFrame, ReplayDivergence
-from ...replay.sequence import DIGEST_SIZE, ReceivedNumbers, digest, divergence
+from ...replay.sequence import ReceivedNumbers, Running, digest, divergence, gap
 from ..constants import ERR_OTHER, ERR_TRUNCATE
 from . import frames
-from .frames import SYNC
+from .frames import AHEAD, HEADER_SIZE, MARK, SYNC
+from .marks import Marked
 from .matching import Arrival
 from .schedule import kind_name
 from .transfer import Receive
@@ -49,18 +50,21 @@ class Inlet:
 
     # --- messages that come unasked -----------------------------------------------------------------------
 
-    def on_data(self, note: int, flags: int, tag: int, context: int, seq: int, view: memoryview) -> None:
-        """A whole message came. `view` is the stream's buffer, valid during this call."""
+    def on_data(self, note: int, flags: int, tag: int, context: int, seq: int, frame: memoryview) -> None:
+        """A whole message came. `frame` has its header, too: the stream's buffer, valid during this call.
+
+        Raises:
+            ReplayDivergence: another message of that number is here.
+            LaneBroken: the messages before are missing.
+        """
         numbers = self.numbers
-        if seq == numbers.expected and not numbers.beyond and not self.arrivals:
-            # what `accept` does, without its call
+        view = frame[HEADER_SIZE:]
+        if seq == numbers.expected and flags <= SYNC and not numbers.beyond and not self.arrivals:
+            # what `accept` does, without its call; the frame is what a mark covers
             numbers.expected = seq + 1
-            numbers.digests += digest(view, context ^ tag)
-        elif seq in self.arrivals or numbers.has(seq):
-            self._on_repeat(note, flags, tag, context, seq, view)
+            numbers.digests += digest(frame)
+        elif not self._take(Marked(note, flags & SYNC, tag, context, len(view)), flags, seq, view):
             return
-        else:
-            numbers.accept(seq, digest(view, context ^ tag))
         queue = self.posted.get(context)
         if queue:
             rank = self.rank
@@ -84,82 +88,116 @@ class Inlet:
         arrival.sync = bool(flags & SYNC)
         self.engine.matching.keep(arrival)
 
-    def _on_repeat(self, note: int, flags: int, tag: int, context: int, seq: int, view: memoryview) -> None:
-        """A message came that is here already, or that was being read when a stream broke."""
+    def _take(self, marked: Marked, flags: int, seq: int, view: memoryview) -> bool:
+        """Take the number of a message that came whole; return False if the message has come before."""
         arrival = self.arrivals.get(seq)
-        if arrival is None:
+        if arrival is not None:
+            # it was being read when a stream broke, or was announced
+            self._compare_envelopes(arrival, marked)
+            self._place(arrival)[:] = view
+            self.on_filled(arrival)
+            return False
+        if self.numbers.has(seq):
+            self._compare_marks(seq, marked.mark(seq, view))
             if flags & SYNC:
                 self.on_query(seq)
-            return
-        if arrival.pulled or arrival.size != len(view):
-            raise BadFrame(f"message {seq} is sent again, with another size or kind")
-        self._place(arrival)[:] = view
-        self.on_filled(arrival)
+            return False
+        self._check_gap(seq, flags)
+        self.numbers.accept(seq, marked.mark(seq, view))
+        return True
 
     def begin(self, note: int, flags: int, tag: int, context: int, seq: int, length: int) -> Arrival:
         """The first part of a message came: return the message with memory for the whole.
 
         Raises:
-            BadFrame: it is too long, or not the message of that number that came before.
+            BadFrame: it is too long.
+            ReplayDivergence: another message of that number is here.
+            LaneBroken: the messages before are missing.
         """
         arrival = self.arrivals.get(seq)
         if arrival is None:
-            if self.numbers.has(seq):
-                # it came whole before; only the answer to its sender got lost
-                arrival = Arrival(self.rank, context, tag, note, length, seq)
-                arrival.body = bytearray(length)
-                arrival.sync = bool(flags & SYNC)
-                return arrival
             if length > MOST_MESSAGE:
                 raise BadFrame(f"a message of {length} bytes")
+            if self.numbers.has(seq):
+                # only the answer to its sender got lost
+                return self._repeat(note, flags, tag, context, seq, length)
+            self._check_gap(seq, flags)
             arrival = self._add_arrival(note, flags, tag, context, seq, length)
             if arrival.receive is not None:
                 self._return_credit(length)
-        elif arrival.pulled or arrival.size != length:
-            raise BadFrame(f"message {seq} is sent again, with another size or kind")
+        else:
+            self._compare_envelopes(arrival, Marked(note, flags & SYNC, tag, context, length))
         self._place(arrival)
         return arrival
 
     # --- messages that are pulled -------------------------------------------------------------------------
 
     def on_announced(self, note: int, flags: int, tag: int, context: int, seq: int, length: int) -> None:
-        """The partner announces a message, which waits there until it is pulled."""
+        """The partner announces a message, which waits there until it is pulled.
+
+        Raises:
+            BadFrame: it is too long.
+            ReplayDivergence: another message of that number is here.
+            LaneBroken: the messages before are missing.
+        """
         arrival = self.arrivals.get(seq)
+        if arrival is not None:
+            self._compare_envelopes(arrival, Marked(note, flags & SYNC, tag, context, length))
         if arrival.pulled if arrival is not None else self.numbers.has(seq):
             self.on_query(seq)
             return
         if arrival is None:
+            if length > MOST_MESSAGE:
+                raise BadFrame(f"a message of {length} bytes")
+            self._check_gap(seq, flags)
             arrival = self._add_arrival(note, flags, tag, context, seq, length)
         arrival.pulled = True
         self.numbers.accept(seq)
-        if arrival.receive is not None:
+        if arrival.wanted:
             self.partner.say(frames.PULL, seq)
 
-    def on_body(self, seq: int, length: int) -> Arrival:
+    def on_body(self, note: int, flags: int, tag: int, context: int, seq: int, length: int) -> Arrival:
         """The body of a message that was pulled begins: return the message with memory for it.
 
         Raises:
             BadFrame: no receive has pulled it.
+            ReplayDivergence: another message of that number was announced.
         """
         arrival = self.arrivals.get(seq)
-        if arrival is None or not (arrival.pulled and arrival.wanted) or arrival.size != length:
+        if arrival is None and self.numbers.has(seq) and length <= MOST_MESSAGE:
+            return self._repeat(note, flags, tag, context, seq, length)  # it was pulled twice
+        if arrival is None or not (arrival.pulled and arrival.wanted):
             raise BadFrame(f"the body of message {seq}, {length} bytes, came, but no receive has pulled it")
+        self._compare_envelopes(arrival, Marked(note, flags & SYNC, tag, context, length))
         self._place(arrival)
         return arrival
 
-    def on_filled(self, arrival: Arrival, mark: bytes = b"") -> None:
-        """All bytes of a message are here. `mark`: their digest, or empty if it is still to be computed."""
+    def running(self, arrival: Arrival) -> Running | None:
+        """Return what takes the bytes of a message as they come, for `on_filled`."""
+        return arrival.marked().running(arrival.seq)
+
+    def on_filled(self, arrival: Arrival, running: Running | None = None) -> None:
+        """All bytes of a message are here.
+
+        Args:
+            arrival: the message.
+            running: has taken the bytes; None: nothing has.
+
+        Raises:
+            ReplayDivergence: it is not what was here before, or not that of which a digest came.
+        """
         seq = arrival.seq
+        assert arrival.body is not None
+        mark = running.digest() if running is not None else arrival.marked().mark(seq, arrival.body)
         if self.arrivals.pop(seq, None) is None:
             # it is here for the second time
+            self._compare_marks(seq, mark)
             if arrival.sync:
                 self.on_query(seq)
             return
         arrival.complete = True
-        assert arrival.body is not None
-        mark = mark or digest(arrival.body, arrival.context ^ arrival.tag)
         if arrival.pulled:
-            self.numbers.learn(seq, mark)
+            self._compare_marks(seq, mark)
         else:
             self.numbers.accept(seq, mark)
         if arrival.receive is not None:
@@ -206,21 +244,26 @@ class Inlet:
         elif not self._is_unmatched(seq):
             self.partner.say(frames.MATCHED, seq)
 
-    def on_digest(self, flags: int, seq: int, given: bytes) -> None:
+    def on_digest(
+        self, note: int, flags: int, tag: int, context: int, seq: int, payload: bytes | memoryview
+    ) -> None:
         """A new incarnation of the partner sends a digest in place of a message that is here: compare.
 
         Raises:
             ReplayDivergence: the message differs from the one that is here (`divergence` says it in words).
             BadFrame: there is no such message here.
         """
-        if len(given) != DIGEST_SIZE or not self.numbers.has(seq):
+        if len(payload) != MARK.size or not self.numbers.has(seq):
             raise BadFrame(f"the digest of message {seq} came, but the message is not here")
-        try:
-            self.numbers.check(seq, given)
-        except ReplayDivergence:
-            raise divergence(self.engine.rank, self.rank, self.partner.incarnation, seq) from None
-        if flags & SYNC:
-            self.on_query(seq)
+        mark, size = MARK.unpack(payload)
+        arrival = self.arrivals.get(seq)
+        if arrival is not None:
+            self._compare_envelopes(arrival, Marked(note, flags & SYNC, tag, context, size))
+        self._compare_marks(seq, mark)
+        if arrival is None and flags & SYNC:
+            self.on_query(
+                seq
+            )  # one whose bytes are not here was pulled by the greeting, if a receive wants it
 
     def resume(self) -> None:
         """Pull again, over a new stream, what has been pulled and has not come."""
@@ -229,6 +272,31 @@ class Inlet:
                 self.partner.say(frames.PULL, arrival.seq)
 
     # --- inside -------------------------------------------------------------------------------------------
+
+    def _compare_envelopes(self, arrival: Arrival, now: Marked) -> None:
+        difference = arrival.marked().difference(now)
+        if difference:
+            raise self._divergence(arrival.seq, difference)
+
+    def _compare_marks(self, seq: int, mark: bytes) -> None:
+        try:
+            self.numbers.check(seq, mark)
+        except ReplayDivergence:
+            raise self._divergence(seq) from None
+
+    def _divergence(self, seq: int, difference: str = "") -> ReplayDivergence:
+        return divergence(self.engine.rank, self.rank, self.partner.incarnation, seq, difference)
+
+    def _check_gap(self, seq: int, flags: int) -> None:
+        if seq > self.numbers.expected and not flags & AHEAD:
+            raise gap(self.engine.rank, self.rank, seq, self.numbers.expected)
+
+    def _repeat(self, note: int, flags: int, tag: int, context: int, seq: int, length: int) -> Arrival:
+        """Return memory for a message that is here already, so that the two can be compared."""
+        arrival = Arrival(self.rank, context, tag, note, length, seq)
+        arrival.body = bytearray(length)
+        arrival.sync = bool(flags & SYNC)
+        return arrival
 
     def _add_arrival(self, note: int, flags: int, tag: int, context: int, seq: int, length: int) -> Arrival:
         arrival = Arrival(self.rank, context, tag, note, length, seq)

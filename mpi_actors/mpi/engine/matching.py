@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from .frames import SYNC
+from .marks import Marked
 from .transfer import Receive, Sending
 
 
@@ -60,6 +62,10 @@ class Arrival:
     def count(self) -> int:
         """Its bytes; the same as `size`, by the name that `Envelope` has."""
         return self.size
+
+    def marked(self) -> Marked:
+        """Return all that it says beside its payload."""
+        return Marked(self.note, SYNC if self.sync else 0, self.tag, self.context, self.size)
 
     def envelope(self) -> Envelope:
         """Return what a probe learns of it."""

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING
 
 from ...errors import SendLogFull
 from ...replay.log import Stored
-from ...replay.sequence import SentNumbers, digest, running_digest
-from .frames import ANNOUNCE, BODY, DATA, DIGEST, HEADER, SYNC
+from ...replay.sequence import SentNumbers
+from .frames import AHEAD, ANNOUNCE, BODY, DATA, DIGEST, HEADER, MARK
 from .inlet import MESSAGE_COST, WINDOW
+from .marks import Marked
 from .transfer import STANDARD, SYNCHRONOUS, Sending, copy_of
 
 if TYPE_CHECKING:
@@ -30,8 +31,8 @@ _MOST_QUEUED = 64
 
 pack_header = HEADER.pack
 
-Record = tuple[int, int, int, Stored]
-"""A logged message: context, tag, note, payload."""
+Record = tuple[int, int, int, int, Stored]
+"""A logged message: context, tag, note, flags, payload."""
 
 HELD, WRITING, ANNOUNCED, ANSWER = range(4)
 """Stages of a `Sending`: not sent, being written, waiting to be pulled, waiting to be matched."""
@@ -41,7 +42,7 @@ class Outlet:
     """What goes to one partner. The engine's lock is held in all calls."""
 
     __slots__ = (
-        "cursor", "direct", "engine", "log", "numbers", "outstanding", "partner", "pending", "proof",
+        "cursor", "direct", "engine", "holes", "log", "numbers", "outstanding", "partner", "pending", "proof",
         "records", "wanted",
     )  # fmt: skip
 
@@ -52,6 +53,8 @@ class Outlet:
         self.numbers = SentNumbers()
         self.records: list[Record | None] = []
         """The log, by message number; None: reserved, or not logged yet."""
+        self.holes: set[int] = set()
+        """Numbers that are reserved for messages which are still to be posted."""
         self.pending: dict[int, Sending] = {}
         """Messages, by number, whose senders wait or whose bytes are still in the program's memory."""
         self.cursor = 0
@@ -75,16 +78,16 @@ class Outlet:
         if not self.direct or seq < self.proof or stream is None or stream.queue or self.outstanding > WINDOW:
             return False
         size = len(payload)
-        frame = pack_header(DATA, note, 0, tag, context, seq, size) + payload
+        frame = pack_header(DATA, note, AHEAD if self.holes else 0, tag, context, seq, size) + payload
         log = self.log
         memory = log.memory + size
         if memory <= log.quickly and log.count < log.most_messages:
             # what `add` does, without its call
             log.memory = memory
             log.count += 1
-            records.append((context, tag, note, payload))
+            records.append((context, tag, note, 0, payload))
         else:
-            records.append((context, tag, note, self._log(payload)))
+            records.append((context, tag, note, 0, self._log(payload)))
         self.cursor = seq + 1
         self.outstanding += size + MESSAGE_COST
         try:
@@ -100,13 +103,18 @@ class Outlet:
 
     def reserve(self) -> int:
         """Return the number of a message that will be posted later."""
+        seq = len(self.records)
         self.records.append(None)
-        return len(self.records) - 1
+        self.holes.add(seq)
+        return seq
 
     def post(self, sending: Sending, seq: int = -1) -> None:
         """Send a message; its transfer may finish later. `seq`: its reserved number; -1 for the next one."""
         if seq < 0:
-            seq = self.reserve()
+            seq = len(self.records)
+            self.records.append(None)
+        else:
+            self.holes.discard(seq)
         sending.seq = seq
         self.pending[seq] = sending
         if self.direct:
@@ -120,7 +128,7 @@ class Outlet:
 
     def _transmit(self, sending: Sending) -> None:
         stream = self.partner.stream
-        seq, size, sync = sending.seq, sending.size, sending.mode == SYNCHRONOUS
+        seq, size = sending.seq, sending.size
         if stream is None:
             return
         if seq < self.numbers.limit and self.numbers.has(seq):
@@ -130,32 +138,40 @@ class Outlet:
         if size <= EAGER and self.outstanding <= WINDOW:
             self.outstanding += size + MESSAGE_COST
             sending.stage = WRITING
-            header = pack_header(DATA, note, SYNC if sync else 0, tag, context, seq, size)
+            header = pack_header(DATA, note, sending.flags | self._ahead(seq), tag, context, seq, size)
             stream.write(header, *parts_of(sending.data), sending=sending)
             return
         sending.stage = ANNOUNCED
-        stream.write(pack_header(ANNOUNCE, note, SYNC if sync else 0, tag, context, seq, size))
-        if size <= EAGER and not sync:
+        flags = sending.flags | self._ahead(seq)
+        stream.write(pack_header(ANNOUNCE, note, flags, tag, context, seq, size))
+        if size <= EAGER and sending.mode != SYNCHRONOUS:
             self._own(sending)
             self._finish(sending)
 
+    def _ahead(self, seq: int) -> int:
+        return AHEAD if self.holes and min(self.holes) < seq else 0
+
     def _send_digest(self, sending: Sending) -> None:
-        sync = sending.mode == SYNCHRONOUS
         seq = sending.seq
-        mark = digest_of(sending.data, sending.context ^ sending.number)
         self._own(sending)
-        self._write_digest(seq, SYNC if sync else 0, mark)
+        self._write_digest(seq)
         if seq in self.wanted:
             self.wanted.discard(seq)
             self.on_pulled(seq)
-        elif not sync:
+        elif sending.mode != SYNCHRONOUS:
             self._finish(sending)
         else:
             sending.stage = ANSWER
 
-    def _write_digest(self, seq: int, flags: int, mark: bytes) -> None:
-        if self.partner.stream is not None:
-            self.partner.stream.write(pack_header(DIGEST, 0, flags, 0, 0, seq, len(mark)) + mark)
+    def _write_digest(self, seq: int) -> None:
+        record, stream = self.records[seq], self.partner.stream
+        assert record is not None
+        if stream is not None:
+            context, tag, note, flags, stored = record
+            payload = self.log.read(stored)
+            mark = Marked(note, flags, tag, context, len(payload)).mark(seq, payload)
+            header = pack_header(DIGEST, note, flags, tag, context, seq, MARK.size)
+            stream.write(header + MARK.pack(mark, len(payload)))
 
     # --- what becomes of messages -------------------------------------------------------------------------
 
@@ -181,19 +197,23 @@ class Outlet:
             return
         sending = self.pending.get(seq)
         if sending is not None:
+            if sending.stage == WRITING:
+                return  # it was pulled twice: by a greeting, and by the answer to a digest
             sending.stage = WRITING
             if sending.mode == SYNCHRONOUS:
                 sending.mode = STANDARD  # a receive has matched it
-            stream.write(
-                pack_header(BODY, 0, 0, 0, 0, seq, sending.size), *parts_of(sending.data), sending=sending
+            header = pack_header(
+                BODY, sending.note, sending.flags, sending.number, sending.context, seq, sending.size
             )
+            stream.write(header, *parts_of(sending.data), sending=sending)
             return
         record = self.records[seq] if seq < len(self.records) else None
         if record is None:
             self.wanted.add(seq)
             return
-        payload = self.log.read(record[3])
-        stream.write(pack_header(BODY, 0, 0, 0, 0, seq, len(payload)), payload)
+        context, tag, note, flags, stored = record
+        payload = self.log.read(stored)
+        stream.write(pack_header(BODY, note, flags, tag, context, seq, len(payload)), payload)
 
     def abandon(self, sending: Sending) -> None:
         """Nobody waits for this send any more: it goes on with a copy, since its memory may change."""
@@ -209,7 +229,7 @@ class Outlet:
         seq = sending.seq
         if self.records[seq] is None:
             stored = self._log(sending.data)
-            self.records[seq] = (sending.context, sending.number, sending.note, stored)
+            self.records[seq] = (sending.context, sending.number, sending.note, sending.flags, stored)
 
     def _log(self, data: Data) -> Stored:
         try:
@@ -278,7 +298,7 @@ class Outlet:
                 self._transmit(sending)
             elif sending.mode == SYNCHRONOUS:
                 sending.stage = ANSWER
-                self._write_digest(seq, SYNC, self._mark(seq))
+                self._write_digest(seq)
             else:
                 sending.stage = ANNOUNCED
             return
@@ -286,35 +306,23 @@ class Outlet:
         stream = self.partner.stream
         if record is None or stream is None:
             return
-        context, tag, note, stored = record
+        context, tag, note, flags, stored = record
         if known:
             if seq < self.proof:
-                self._write_digest(seq, 0, self._mark(seq))
+                self._write_digest(seq)
+            if seq in self.wanted:
+                self.wanted.discard(seq)
+                self.on_pulled(seq)
             return
         payload = self.log.read(stored)
         size = len(payload)
         if size <= EAGER and self.outstanding <= WINDOW:
             self.outstanding += size + MESSAGE_COST
-            stream.write(pack_header(DATA, note, 0, tag, context, seq, size), payload)
+            stream.write(pack_header(DATA, note, flags | self._ahead(seq), tag, context, seq, size), payload)
         else:
-            stream.write(pack_header(ANNOUNCE, note, 0, tag, context, seq, size))
-
-    def _mark(self, seq: int) -> bytes:
-        record = self.records[seq]
-        assert record is not None
-        return digest(self.log.read(record[3]), record[0] ^ record[1])
+            stream.write(pack_header(ANNOUNCE, note, flags | self._ahead(seq), tag, context, seq, size))
 
 
 def parts_of(data: Data) -> tuple[Bytes, ...]:
     """Return data as a tuple of pieces."""
     return data if type(data) is tuple else (data,)  # type: ignore[return-value]
-
-
-def digest_of(data: Data, seed: int) -> bytes:
-    """Return the digest of data, which is the same in one piece and in several. `seed`: context ^ tag."""
-    if type(data) is not tuple:
-        return digest(data, seed)  # type: ignore[arg-type]
-    state = running_digest(seed)
-    for part in data:
-        state.update(part)
-    return state.digest()

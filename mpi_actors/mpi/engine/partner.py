@@ -5,8 +5,8 @@ from __future__ import annotations
 import socket
 from typing import TYPE_CHECKING
 
-from ...errors import BadFrame
-from ...replay.sequence import shortfall
+from ...errors import BadFrame, ProtocolError
+from ...replay.sequence import contradiction, shortfall
 from . import frames
 from .frames import ANNOUNCE, BYE, CHECK, CHECKED, CREDIT, DIGEST, HELLO, MATCHED, PULL
 from .inlet import Inlet
@@ -15,6 +15,10 @@ from .stream import Stream
 
 if TYPE_CHECKING:
     from .home import Home
+
+MOST_ERRORS = 3
+"""Errors of the protocol at one place of a lane, after which a new lane is no remedy: one may come from a
+connection that broke, more do not."""
 
 
 class Partner:
@@ -26,7 +30,8 @@ class Partner:
     """
 
     __slots__ = (
-        "asked", "compared", "ended", "engine", "greeted", "incarnation", "inlet", "outlet", "rank",
+        "asked", "compared", "ended", "engine", "errors", "greeted", "incarnation", "inlet", "outlet",
+        "place", "rank",
         "resumed_with", "stream", "trouble", "wanted",
     )  # fmt: skip
 
@@ -49,6 +54,10 @@ class Partner:
         """The stream over which the partner was asked to say when it has compared everything."""
         self.compared = False
         """The partner has said so."""
+        self.place = (-1, -1)
+        """Where the last error of the protocol was: the partner's incarnation, and the message to come …"""
+        self.errors = 0
+        """… and how many there were."""
         self.outlet = Outlet(engine, self)
         self.inlet = Inlet(engine, self)
 
@@ -103,6 +112,16 @@ class Partner:
             if not self.ended:
                 self.want()
             self.engine.on_stream_lost(self.rank)
+
+    def on_protocol_error(self, stream: Stream, error: ProtocolError) -> None:
+        """The partner broke the protocol. Go on over a new stream, unless that has not helped before."""
+        place = self.incarnation, self.inlet.numbers.expected
+        self.errors = self.errors + 1 if place == self.place else 1
+        self.place = place
+        text = f"{type(error).__name__}: {error}"
+        if self.errors >= MOST_ERRORS:
+            self.engine.give_up(contradiction(self.engine.rank, self.rank, self.errors, place, text))
+        self.on_stream_lost(stream, text)
 
     def _drop(self, reason: str) -> None:
         if self.stream is not None:
@@ -167,7 +186,7 @@ class Partner:
         elif kind == CREDIT:
             self.outlet.outstanding = max(0, self.outlet.outstanding - length)
         elif kind == DIGEST:
-            self.engine.guard(self.inlet.on_digest, flags, seq, bytes(view))
+            self.inlet.on_digest(note, flags, tag, context, seq, view)
         elif kind == CHECK:
             self.say(CHECKED, seq)
         elif kind == CHECKED:

@@ -9,11 +9,11 @@ import socket
 from collections import deque
 from typing import TYPE_CHECKING
 
-from ...errors import BadFrame, ProtocolError
-from ...replay.sequence import running_digest
+from ...errors import BadFrame, LaneBroken, ProtocolError, ReplayDivergence
 from .frames import BODY, DATA, HEADER, HEADER_SIZE, WITH_PAYLOAD
 
 if TYPE_CHECKING:
+    from ...replay.sequence import Running
     from .matching import Arrival
     from .partner import Partner
     from .transfer import Sending
@@ -67,7 +67,7 @@ class Stream:
         self.sink: Arrival | None = None
         """The message whose bytes are being read directly to where they belong."""
         self.sink_view = memoryview(b"")
-        self.sink_mark = running_digest(0)
+        self.sink_mark: Running | None = None
         self.sink_at = 0
         self.closed = False
         self.flushing = False
@@ -150,7 +150,7 @@ class Stream:
                     # often the bytes are one whole message and nothing else
                     kind, note, flags, tag, context, seq, length = unpack_header(self.rx)
                     if kind == DATA and length == count - HEADER_SIZE:
-                        self.on_data(note, flags, tag, context, seq, self.view[HEADER_SIZE:count])
+                        self.on_data(note, flags, tag, context, seq, self.view[:count])
                         return True
         except BlockingIOError:
             self.more = False
@@ -159,8 +159,10 @@ class Stream:
             self.partner.on_stream_lost(self, f"cannot read: {error.strerror}")
             return True
         except ProtocolError as error:
-            self.partner.on_stream_lost(self, f"{type(error).__name__}: {error}")
+            self.partner.on_protocol_error(self, error)
             return True
+        except (ReplayDivergence, LaneBroken) as error:
+            self.partner.engine.give_up(error)
         if not count:
             self.partner.on_stream_lost(self, "the other end closed it")
             return True
@@ -171,17 +173,20 @@ class Stream:
                 self.more |= self.left + count == len(self.rx)
                 self._parse(self.left + count)
         except ProtocolError as error:
-            self.partner.on_stream_lost(self, f"{type(error).__name__}: {error}")
+            self.partner.on_protocol_error(self, error)
+        except (ReplayDivergence, LaneBroken) as error:
+            self.partner.engine.give_up(error)
         return True
 
     def _on_sink_read(self, arrival: Arrival, count: int) -> None:
         at = self.sink_at
         self.sink_at += count
-        self.sink_mark.update(self.sink_view[at : self.sink_at])
+        if self.sink_mark is not None:
+            self.sink_mark.update(self.sink_view[at : self.sink_at])
         if self.sink_at == len(self.sink_view):
             self.sink = None
             self.sink_view = memoryview(b"")
-            self.partner.inlet.on_filled(arrival, self.sink_mark.digest())
+            self.partner.inlet.on_filled(arrival, self.sink_mark)
 
     def _parse(self, end: int) -> None:
         at = 0
@@ -193,13 +198,13 @@ class Stream:
             stop = start + length if kind in WITH_PAYLOAD else start
             if kind == DATA and partner.greeted:
                 if stop <= end:
-                    inlet.on_data(note, flags, tag, context, seq, view[start:stop])
+                    inlet.on_data(note, flags, tag, context, seq, view[at:stop])
                 else:
                     self._pour(inlet.begin(note, flags, tag, context, seq, length), start, end)
                     at = end
                     break
             elif kind == BODY and partner.greeted:
-                arrival = inlet.on_body(seq, length)
+                arrival = inlet.on_body(note, flags, tag, context, seq, length)
                 if length:
                     self._pour(arrival, start, min(stop, end))
                 else:
@@ -241,8 +246,9 @@ class Stream:
             self.partner.inlet.on_filled(arrival)
         else:
             self.sink, self.sink_view, self.sink_at = arrival, target, part
-            self.sink_mark = running_digest(arrival.context ^ arrival.tag)
-            self.sink_mark.update(target[:part])
+            self.sink_mark = self.partner.inlet.running(arrival)
+            if self.sink_mark is not None:
+                self.sink_mark.update(target[:part])
             self.more = True
 
     def pour_into(self, arrival: Arrival) -> None:

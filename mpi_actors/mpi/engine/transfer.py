@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
+from .frames import SYNC
+
 if TYPE_CHECKING:
     from .matching import Arrival
     from .schedule import Data
@@ -91,9 +93,10 @@ class Receive(Transfer):
 class Sending(Transfer):
     """A send. `number` is its tag, `note` the kind of its collective operation, `seq` its message number.
 
+    `mode` becomes STANDARD when a receive is known to have matched it; `flags` remain as they were.
     `stage` is one of the stages that `outlet` names."""
 
-    __slots__ = ("context", "data", "dest", "mode", "note", "number", "seq", "size", "stage")
+    __slots__ = ("context", "data", "dest", "flags", "mode", "note", "number", "seq", "size", "stage")
 
     def __init__(
         self, dest: int, context: int, tag: int, data: Data, size: int, mode: int, note: int = 0
@@ -105,6 +108,8 @@ class Sending(Transfer):
         self.data = data
         self.size = size
         self.mode = mode
+        self.flags = SYNC if mode == SYNCHRONOUS else 0
+        """What its frames say of it: SYNC or 0."""
         self.note = note
         self.seq = -1
         self.stage = 0

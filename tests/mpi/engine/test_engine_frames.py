@@ -11,7 +11,9 @@ import pytest
 
 from mpi_actors.errors import BadFrame
 from mpi_actors.mpi.engine import frames
-from mpi_actors.mpi.engine.frames import HEADER, StreamHello, control, decode_hello, hello_frame
+from mpi_actors.mpi.engine.frames import HEADER, MARK, StreamHello, control, decode_hello, hello_frame
+from mpi_actors.mpi.engine.marks import Marked
+from mpi_actors.replay.sequence import digest
 
 EIGHT_BYTES = "0000000000000000"
 
@@ -63,6 +65,20 @@ def test_header_without_an_envelope(kind: int, byte: str) -> None:
     """Only the message's number and a length matter; the rest is 0."""
     known = raw(f"{byte} 00 0000 00000000 {EIGHT_BYTES} 1817161514131211 0300000000000000")
     assert control(kind, 0x1112131415161718, 3) == known
+
+
+def test_what_a_digest_says() -> None:
+    """The mark, and the size of the message."""
+    known = raw("000102030405060708090a0b0c0d0e0f 2827262524232221")
+    assert MARK.pack(bytes(range(16)), 0x2122232425262728) == known
+    assert (frames.SYNC, frames.AHEAD) == (1, 2)
+
+
+def test_the_mark_covers_header_and_payload() -> None:
+    """It is that of the whole frame of a message, in one piece or in several."""
+    frame = HEADER.pack(frames.DATA, 5, frames.SYNC, -2, 4, 9, 3) + b"abc"
+    marked = Marked(5, frames.SYNC, -2, 4, 3)
+    assert marked.mark(9, b"abc") == marked.mark(9, (b"a", memoryview(b"bc"))) == digest(frame)
 
 
 def test_greeting() -> None:

@@ -2,113 +2,58 @@
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Iterator
 
 import pytest
+from engine_lane import BODY, HandLane
 
-from mpi_actors.mpi.engine import Transfer
-from mpi_actors.mpi.engine.engine import Engine
-from mpi_actors.mpi.engine.frames import (
-    DATA,
-    HEADER,
-    HEADER_SIZE,
-    MATCHED,
-    SYNC,
-    WITH_PAYLOAD,
-    hello_frame,
-)
-
-JOB = "00c0ffee00c0ffee"
-BODY = b"a message that comes in parts"
-
-
-class Sender:
-    """Rank 1, played by hand, and rank 0, an engine."""
-
-    def __init__(self) -> None:
-        self.engine = Engine(0, 2, job=JOB)
-        self.connect()
-
-    def connect(self, expected: int = 0) -> None:
-        """A new lane."""
-        self.sock, theirs = socket.socketpair()
-        self.sock.setblocking(False)
-        with self.engine.lock:
-            self.engine.partners[1].connect(theirs, 0, False)
-        self.write(hello_frame(bytes.fromhex(JOB), 1, 0, expected, ()))
-
-    def write(self, data: bytes) -> None:
-        """Send bytes."""
-        self.sock.sendall(data)
-        with self.engine.lock:
-            while self.engine.move():
-                pass
-
-    def heard(self) -> list[int]:
-        """The kinds of the frames that have come."""
-        data, kinds = self.sock.recv(65536), []
-        while data:
-            kind, *_, length = HEADER.unpack_from(data)
-            kinds.append(kind)
-            data = data[HEADER_SIZE + (length if kind in WITH_PAYLOAD else 0) :]
-        return kinds
-
-    def receive(self) -> Transfer:
-        """Rank 0 posts a receive."""
-        return self.engine.irecv(1, 4, 7, None)
-
-    def close(self) -> None:
-        """Give everything back."""
-        self.sock.close()
-        self.engine.close()
-
+from mpi_actors.mpi.engine.frames import DATA, HEADER, MATCHED, SYNC
 
 FRAME = HEADER.pack(DATA, 0, SYNC, 7, 4, 0, len(BODY)) + BODY
 HALF = len(FRAME) - 10
 
 
 @pytest.fixture
-def sender() -> Iterator[Sender]:
+def lane() -> Iterator[HandLane]:
     """Rank 1."""
-    sender = Sender()
-    yield sender
-    sender.close()
+    lane = HandLane()
+    yield lane
+    lane.close()
 
 
 @pytest.mark.parametrize("posted", ["before", "between", "after"])
-def test_the_answer_comes_when_the_whole_message_is_there(sender: Sender, posted: str) -> None:
+def test_the_answer_comes_when_the_whole_message_is_there(lane: HandLane, posted: str) -> None:
     """A sender that is still writing would not expect it, and wait for ever."""
-    receive = sender.receive() if posted == "before" else None
-    sender.write(FRAME[:HALF])
+    receive = lane.receive() if posted == "before" else None
+    lane.write(FRAME[:HALF])
     if posted == "between":
-        receive = sender.receive()
-    assert MATCHED not in sender.heard()
-    sender.write(FRAME[HALF:])
-    receive = receive or sender.receive()
-    assert sender.heard() == [MATCHED]
+        receive = lane.receive()
+    assert MATCHED not in lane.heard()
+    lane.write(FRAME[HALF:])
+    receive = receive or lane.receive()
+    assert lane.heard() == [MATCHED]
     assert receive.payload == BODY
 
 
-def test_the_answer_comes_after_a_lane_broke_in_the_middle(sender: Sender) -> None:
+def test_the_answer_comes_after_a_lane_broke_in_the_middle(lane: HandLane) -> None:
     """What was matched before the lane broke is answered when it has come again."""
-    receive = sender.receive()
-    sender.write(FRAME[:HALF])
-    sender.sock.close()
-    sender.connect()
-    sender.write(FRAME[:HALF])
-    sender.write(FRAME[HALF:])
-    assert sender.heard()[-1] == MATCHED
+    receive = lane.receive()
+    lane.write(FRAME[:HALF])
+    lane.sock.close()
+    lane.connect()
+    lane.write(FRAME[:HALF])
+    lane.write(FRAME[HALF:])
+    assert lane.heard()[-1] == MATCHED
     assert receive.payload == BODY
 
 
-def test_the_answer_comes_for_a_message_that_comes_twice(sender: Sender) -> None:
+def test_the_answer_comes_for_a_message_that_comes_twice(lane: HandLane) -> None:
     """Its sender has not heard the first answer."""
-    sender.receive()
-    sender.write(FRAME)
-    sender.sock.close()
-    sender.connect()
-    sender.heard()
-    sender.write(FRAME[:HALF])
-    sender.write(FRAME[HALF:])
-    assert sender.heard() == [MATCHED]
+    lane.receive()
+    lane.write(FRAME)
+    lane.sock.close()
+    lane.connect()
+    lane.heard()
+    lane.write(FRAME[:HALF])
+    lane.write(FRAME[HALF:])
+    assert lane.heard() == [MATCHED]
