@@ -38,6 +38,7 @@ class CommState:
         attributes: cached values, by key.
         info: hints.
         buffer: memory that the program attached for buffered sends.
+        holder: the thread in a method that holds a lock of `locks`; 0 if none is.
         locks: locks by name, see `locks`.
         pkl5: the communicator that the Python parts of mpi4py use beside this one, see `private`.
         local: the local group of an intercommunicator as an intracommunicator; None of an intracommunicator.
@@ -64,6 +65,7 @@ class CommState:
         "engine",
         "errhandler",
         "groups",
+        "holder",
         "index",
         "info",
         "live",
@@ -105,6 +107,7 @@ class CommState:
         self.topology: Any = None
         self.info: dict[str, str] = {}
         self.buffer: SendBuffer | None = None
+        self.holder = 0
         self.locks: dict[Hashable, Lock] | None = None
         self.pkl5: Private | None = None
         self.constant: Any = None
