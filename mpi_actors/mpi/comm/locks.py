@@ -33,8 +33,8 @@ def serialized(name: str) -> Callable[[Callable[Concatenate[H, P], R]], Callable
     """Decorate a method of a communicator so that it holds the lock `name` and one thread at a time runs it.
 
     If several threads call collective operations of one communicator, all processes must do so in the same
-    order. Methods of `mpi4py.util` take the same lock for this purpose. A call in the middle of another one of
-    the same thread, by a signal handler or a finalizer, raises ReentrantCall: it would wait for itself.
+    order. Methods of `mpi4py.util` take the same lock for this purpose. A call in the middle of another one
+    of the same thread, by a signal handler or a finalizer, raises ReentrantCall: it would wait for itself.
     """
 
     def decorate(method: Callable[Concatenate[H, P], R]) -> Callable[Concatenate[H, P], R]:
