@@ -26,6 +26,8 @@ class StdioConversation:
         self._program = program
         self._endpoint = desk.endpoint
         self._delivered = Bell()
+        self._compared = Bell()
+        self._ended = False
         self._since = trio.current_time()
         """The time at which the program began to wait for a message."""
 
@@ -47,7 +49,7 @@ class StdioConversation:
             nursery.cancel_scope.cancel()
         if desk.broken is None and exit.ok:
             try:
-                self._endpoint.finish()
+                await self._finish()
             except MpiActorsError as error:
                 desk.break_off(error)
         return None if desk.broken is not None else Ending.of(exit)
@@ -57,11 +59,25 @@ class StdioConversation:
         if source == self._endpoint.waiting_for:
             self._delivered.ring()
 
+    async def _finish(self) -> None:
+        """The program has ended well. If it ran again, wait until all ranks have compared what it sent."""
+        order, endpoint = self._desk.order, self._endpoint
+        endpoint.on_compared = self._compared.ring
+        endpoint.finish(range(order.size) if order.incarnation else ())
+        for lane in tuple(endpoint.lanes.values()):
+            self._desk.router.mark_ready(endpoint, lane)
+        self._ended = True
+        while self._desk.broken is None and endpoint.uncompared is not None:
+            await self._compared.wait()
+
     async def state(self) -> str:
         """Return what the program does, for people."""
         source = self._endpoint.waiting_for
         doing = "computes"
-        if source is not None:
+        if self._ended:
+            rank = self._endpoint.uncompared
+            doing = f"has ended, and waits until rank {rank} has compared what it sent before"
+        elif source is not None:
             seconds = trio.current_time() - self._since
             doing = f"waits for a message from rank {source}, for {seconds:.1f} s"
         await trio.lowlevel.checkpoint()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable, Iterable
 
 from ..config import LaneLimits
 from ..errors import BadProgramLine, LineTooLong
@@ -45,10 +46,14 @@ class Endpoint:
         self._compare = compare
         self._on_other = on_other
         self.lanes: dict[Rank, Lane] = {}
+        self._checking: set[Rank] = set()
+        """The ranks that have not yet said that they have compared everything."""
         self._requests: deque[Rank] = deque()
         """The ranks of whose messages the program waits, in the order in which it asked."""
         self.finished = False
         """The program has ended well, and sends nothing more."""
+        self.on_compared: Callable[[], None] | None = None
+        """Called, after the program's end, when `uncompared` may have changed."""
 
     @property
     def job_rank(self) -> JobRank:
@@ -98,17 +103,35 @@ class Endpoint:
         delivered = self.lane(frame.src).receive(frame)
         if self.finished:
             self._check_complete(frame.src)
+            if self.on_compared is not None:
+                self.on_compared()
         return delivered
 
-    def finish(self) -> None:
+    def finish(self, others: Iterable[Rank] = ()) -> None:
         """Note that the program has ended well.
+
+        Args:
+            others: the ranks that are to compare what earlier incarnations have sent them; see `uncompared`.
 
         Raises:
             ReplayDivergence: an earlier incarnation had sent more than this one.
         """
         self.finished = True
+        for there in others:
+            if there != self.rank:
+                self.lane(there).check()
+                self._checking.add(there)
         for there in self.lanes:
             self._check_complete(there)
+
+    @property
+    def uncompared(self) -> Rank | None:
+        """A rank that has not yet said that it has had the same from this incarnation; None if there is none.
+
+        A rank that is being replaced, too, says so as soon as it is there again.
+        """
+        self._checking = {there for there in self._checking if not self.lane(there).compared}
+        return min(self._checking, default=None)
 
     def request(self, source: Rank) -> None:
         """Note that the program asks for the next message from `source`. Answers have the order of requests.

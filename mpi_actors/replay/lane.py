@@ -86,6 +86,10 @@ class Lane:
         """… and which asks for the same in return."""
         self._resyncing = False
         """A frame was missing, and the other side has to go back; its next frame that fits ends this."""
+        self._checking = False
+        """The program has ended: the other side has to say that it has compared everything …"""
+        self._asked = False
+        """… and was asked to."""
 
     def connect(self, incarnation: Incarnation) -> None:
         """Agree on where to go on, with an incarnation that is new or has a new path."""
@@ -96,25 +100,39 @@ class Lane:
         self.outgoing.close()
         self.incoming.drop_partial()
         self._resume_due = self._ask = True
-        self._resyncing = False
+        self._resyncing = self._asked = False
 
     def close(self) -> None:
         """Send nothing more, as the log is about to be closed."""
         self.there_incarnation = None
 
+    def check(self) -> None:
+        """The program has ended: see that the other side compares what it had from earlier incarnations."""
+        self._checking = True
+
+    @property
+    def compared(self) -> bool:
+        """Whether the other side has done so."""
+        return self.there_incarnation is not None and self.outgoing.compared
+
+    @property
+    def _check_due(self) -> bool:
+        return self._checking and not self._asked and self.outgoing.told and not self.outgoing.compared
+
     @property
     def ready(self) -> bool:
         """Whether there is something to send."""
         return self.there_incarnation is not None and (
-            self._resume_due or self.incoming.credit_due or self.outgoing.ready
+            self._resume_due or self.incoming.credit_due or self.outgoing.ready or self._check_due
         )
 
     def next_frame(self, most: int = MAX_CHUNK) -> Frame | None:
         """Return the next frame to send, with at most `most` bytes of payload; None if there is nothing."""
         if self.there_incarnation is None:
             return None
-        if self._resume_due:
-            ask, self._resume_due, self._ask = self._ask, False, False
+        if self._resume_due or self._check_due:
+            self._asked = self._asked or self._check_due
+            ask, self._resume_due, self._ask = self._ask or self._asked, False, False
             seq, position = self.incoming.expected, self.incoming.position
             return self._frame(
                 FrameKind.RESUME, seq=seq, offset=self.incoming.grant(), total=position, ask=ask,
@@ -146,6 +164,7 @@ class Lane:
                 if len(frame.payload) != _CONFIRMED.size:
                     raise BadFrame(f"a RESUME with {len(frame.payload)} bytes")
                 (confirmed,) = _CONFIRMED.unpack(frame.payload)
+                self._asked = False
                 self.outgoing.on_resume(frame.seq, frame.offset, frame.total, confirmed)
                 self._resume_due = self._resume_due or frame.ask
             else:

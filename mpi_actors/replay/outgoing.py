@@ -57,6 +57,8 @@ class Outgoing(SentNumbers):
         """… and how many of its bytes are sent."""
         self._reading: tuple[int, bytes | memoryview] | None = None
         """A message that is being sent, and its payload."""
+        self._confirmed = 0
+        """Of what the receiver has, it has compared the messages below this number with what is sent here."""
         self._known_at = 0
         """The position at which message `known` begins, by the receiver's count."""
         self.credit = 0
@@ -84,6 +86,16 @@ class Outgoing(SentNumbers):
         """How many messages the receiver has from an earlier incarnation that this one has not appended."""
         return self.missing_from(len(self._stored))
 
+    @property
+    def compared(self) -> bool:
+        """Whether the receiver has said that it has compared all that it has of earlier incarnations."""
+        return self.open and self._confirmed >= self.known
+
+    @property
+    def told(self) -> bool:
+        """Whether the digests of all that are sent."""
+        return self.open and self._cursor >= self.known
+
     def append(self, payload: bytes) -> None:
         """Number a message and log it.
 
@@ -96,7 +108,7 @@ class Outgoing(SentNumbers):
     def forget(self) -> None:
         """Begin anew: the receiver is a new incarnation and has nothing."""
         super().forget()
-        self._known_at = self.credit = 0
+        self._confirmed = self._known_at = self.credit = 0
 
     def on_resume(self, delivered: int, credit: int, position: int, confirmed: int = 0) -> None:
         """The receiver says what it has: go on from there. A late message never lowers what is known.
@@ -110,6 +122,7 @@ class Outgoing(SentNumbers):
         """
         if self.reopen(delivered):
             self._known_at = position
+        self._confirmed = max(self._confirmed, confirmed)
         self.credit = max(self.credit, credit)
         self._cursor = min(self.known, confirmed, len(self._stored))
         self._offset = 0
