@@ -2,28 +2,29 @@
 
 A program is made of phases. In each, ranks send each other messages, and each receives those for it in a way
 of its own: by name, from anybody, by probes, by tests, by waiting for any or some of many. What a rank has
-seen, down to how often a test found nothing, goes into all that it sends and prints from then on. So a new
-incarnation that sees something else is found out. No program can hang: each receives as many messages of each
-tag as it is sent, and has sent its own before.
+seen, down to how often a test found nothing and what a clock showed, goes into all that it sends and prints
+from then on. So a new incarnation that sees something else is found out. No program can hang: in each phase
+ranks first send all that does not depend on what others send in it.
 """
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Callable
+import random
 
 import attrs
-from engine_world import Program, SimRank
-from hypothesis import strategies as st
+from engine_processes import Process, Program
+from engine_receives import LATE, PLAIN, POSTED, SHARED, WAYS, Posted, Run, Wants, take
 
+from mpi_actors.mpi.collectives.allgather import allgather_ring
+from mpi_actors.mpi.collectives.alltoall import alltoall_linear
+from mpi_actors.mpi.collectives.barrier import barrier_dissemination
+from mpi_actors.mpi.collectives.bcast import bcast_binomial
 from mpi_actors.mpi.engine import ANY_SOURCE, ANY_TAG, STANDARD, SYNCHRONOUS, Schedule, Transfer
-from mpi_actors.mpi.engine.engine import Engine
-from mpi_actors.replay.choices import MONOTONIC, PERF_COUNTER
+from mpi_actors.replay.choices import PERF_COUNTER
 
-SHARED = 4
-"""The context of phases that have none of their own: there wildcards name the tag."""
 TAGS_OF_A_PHASE = 10
-"""So that the tags of two phases differ."""
+BLOCK = 16
+"""Bytes that a collective operation moves between two ranks."""
 
 
 @attrs.frozen
@@ -38,8 +39,8 @@ class Mail:
 
 
 @attrs.frozen
-class Phase:
-    """What all ranks do for a while."""
+class Exchange:
+    """All ranks send, and then receive."""
 
     own: bool
     """It has a context of its own."""
@@ -52,168 +53,47 @@ class Phase:
     """By rank: what else it does."""
     collective: str
     cancel: tuple[int, int, int] | None
-    """A rank posts a receive, tests it a few times, and cancels it; who may send the message for it."""
+    """Who posts a receive, tests it so many times, and cancels it; who sends the message for it."""
 
 
-@attrs.define
-class Run:
-    """One incarnation of a rank as it runs a program."""
+@attrs.frozen
+class Farm:
+    """A master gives tasks to whoever is free; what the next task is depends on all answers so far."""
 
-    rank: SimRank
-    state: bytes = b""
-
-    @property
-    def engine(self) -> Engine:
-        """The rank's engine."""
-        return self.rank.live
-
-    def note(self, *facts: object) -> None:
-        """The program has seen something."""
-        self.rank.seen.append(facts)
-        self.state = hashlib.blake2b(repr((self.state, facts)).encode(), digest_size=8).digest()
-
-    def payload(self, size: int) -> bytes:
-        """What the program sends."""
-        text = f"{self.rank.number}:{len(self.rank.seen)}:{self.state.hex()} ".encode()
-        return text * (1 + size // len(text))
-
-    def got(self, transfer: Transfer) -> None:
-        """A receive has taken a message."""
-        assert not transfer.error
-        assert transfer.payload is not None
-        self.note("got", transfer.source, transfer.tag, bytes(transfer.payload)[:60])
-        self.rank.received.append((transfer.source, bytes(transfer.payload)))
+    master: int
+    tasks: int
+    way: str
+    size: int
+    idle: int
+    """This rank takes no part, unless it is the master; -1 for none."""
 
 
-Wants = list[tuple[int, int, int]]
-"""Source or ANY_SOURCE, context, and tag or ANY_TAG, of each message to come."""
+@attrs.frozen
+class Pipeline:
+    """Items go through all ranks, in the order in which they come."""
+
+    items: int
+    way: str
+    mode: int
 
 
-def by_recv(run: Run, wants: Wants) -> None:
-    """One blocking receive after the other."""
-    for want in wants:
-        run.got(run.engine.recv(*want, None))
+Phase = Exchange | Farm | Pipeline
 
 
-def by_probe(run: Run, wants: Wants) -> None:
-    """A blocking probe before each receive."""
-    for want in wants:
-        found = run.engine.probe(*want)
-        run.note("probe", *found)
-        run.got(run.engine.recv(found.source, want[1], found.tag, None))
+# --- exchanges --------------------------------------------------------------------------------------------
 
 
-def by_mprobe(run: Run, wants: Wants) -> None:
-    """A matched probe before each receive."""
-    for want in wants:
-        transfer = run.engine.imrecv(run.engine.mprobe(*want), None)
-        run.engine.wait(transfer)
-        run.got(transfer)
+def context_of(phase: Exchange, at: int) -> int:
+    """The context of a phase's messages."""
+    return 100 + 10 * at if phase.own else SHARED
 
 
-def by_iprobe(run: Run, wants: Wants) -> None:
-    """Probes until one finds something."""
-    for want in wants:
-        while (found := run.engine.iprobe(*want)) is None:
-            run.note("nothing")
-        run.got(run.engine.recv(found.source, want[1], found.tag, None))
+def tag_of(phase: Exchange, at: int, mail: Mail) -> int:
+    """The tag of a message."""
+    return mail.tag if phase.own else mail.tag + TAGS_OF_A_PHASE * at
 
 
-def by_improbe(run: Run, wants: Wants) -> None:
-    """Matched probes until one finds something."""
-    for want in wants:
-        while (found := run.engine.improbe(*want)) is None:
-            run.note("nothing")
-        transfer = run.engine.imrecv(found, None)
-        run.engine.wait(transfer)
-        run.got(transfer)
-
-
-def by_wait_all(run: Run, pending: list[Transfer]) -> None:
-    """All receives at once."""
-    run.engine.wait_all(pending)
-    for transfer in pending:
-        run.got(transfer)
-
-
-def by_wait_any(run: Run, pending: list[Transfer]) -> None:
-    """Each as it comes."""
-    while pending:
-        run.got(pending.pop(run.engine.wait_any(pending)))
-
-
-def take(run: Run, pending: list[Transfer], indices: list[int]) -> list[Transfer]:
-    """Take those that are done, and return the others."""
-    run.note("some", *indices)
-    for index in indices:
-        run.got(pending[index])
-    return [transfer for index, transfer in enumerate(pending) if index not in indices]
-
-
-def by_wait_some(run: Run, pending: list[Transfer]) -> None:
-    """Those that have come."""
-    while pending:
-        pending = take(run, pending, run.engine.wait_some(pending))
-
-
-def by_test_some(run: Run, pending: list[Transfer]) -> None:
-    """Those that have come, if any."""
-    while pending:
-        pending = take(run, pending, run.engine.test_some(pending))
-
-
-def by_test_any(run: Run, pending: list[Transfer]) -> None:
-    """The first that has come, if any."""
-    while pending:
-        index = run.engine.test_any(pending)
-        run.note("any", index)
-        if index >= 0:
-            run.got(pending.pop(index))
-
-
-def by_test(run: Run, pending: list[Transfer]) -> None:
-    """Round and round."""
-    while pending:
-        transfer = pending.pop(0)
-        if run.engine.test(transfer):
-            run.got(transfer)
-        else:
-            run.note("not yet")
-            pending.append(transfer)
-
-
-def by_test_all(run: Run, pending: list[Transfer]) -> None:
-    """All of them, again and again."""
-    while not run.engine.test_all(pending):
-        run.note("not all")
-    by_wait_all(run, pending)
-
-
-def by_deadline(run: Run, pending: list[Transfer]) -> None:
-    """For a while, by the clock."""
-    start = run.rank.look(MONOTONIC)
-    while pending and run.rank.look(MONOTONIC) < start + 40:
-        pending = take(run, pending, run.engine.test_some(pending))
-    by_wait_all(run, pending)
-
-
-LATE: dict[str, Callable[[Run, Wants], None]] = {
-    "recv": by_recv, "probe": by_probe, "mprobe": by_mprobe, "iprobe": by_iprobe, "improbe": by_improbe,
-}  # fmt: skip
-"""Ways that post nothing before."""
-POSTED: dict[str, Callable[[Run, list[Transfer]], None]] = {
-    "waitall": by_wait_all, "waitany": by_wait_any, "waitsome": by_wait_some, "testsome": by_test_some,
-    "testany": by_test_any, "test": by_test, "testall": by_test_all, "deadline": by_deadline,
-}  # fmt: skip
-"""Ways that post all receives first."""
-NAMED = ["recv named", "iprobe named", "probe named", "waitall named", "testall named", "waitany named"]
-"""The same with named sources."""
-MIXED = ["waitany mixed", "testsome mixed", "waitall mixed"]
-"""Named receives for the first half, then any."""
-WAYS = [*LATE, *POSTED, *NAMED, *MIXED]
-
-
-def wants_of(phase: Phase, at: int, rank: int) -> Wants:
+def wants_of(phase: Exchange, at: int, rank: int) -> Wants:
     """What a rank receives in a phase."""
     way = phase.ways[rank].partition(" ")[2]
     mails = [mail for mail in phase.mails if mail.dest == rank]
@@ -221,92 +101,71 @@ def wants_of(phase: Phase, at: int, rank: int) -> Wants:
     named = len(mails) if way == "named" else len(mails) // 2 if way == "mixed" else 0
     wants: Wants = []
     for number, mail in enumerate(mails):
-        tag = mail.tag if phase.own else mail.tag + TAGS_OF_A_PHASE * at
+        tag = tag_of(phase, at, mail)
         if number < named:
             wants.append((mail.source, context, tag))
         else:
-            wants.append((ANY_SOURCE, context, ANY_TAG if phase.own else tag))
+            wants.append((ANY_SOURCE, context, ANY_TAG if phase.own and not named else tag))
     return wants
 
 
-def context_of(phase: Phase, at: int) -> int:
-    """The context of a phase's messages."""
-    return 6 + 4 * at if phase.own else SHARED
+def exchange(run: Run, phase: Exchange, at: int, posted: dict[int, Posted]) -> None:
+    """Send all, then receive all."""
+    doubtful = begin_cancel(run, phase, at)
+    sends = [
+        run.isend(mail.dest, context_of(phase, at), tag_of(phase, at, mail), mail.size, mail.mode)
+        for mail in phase.mails
+        if mail.source == run.me
+    ]
+    request = collective(run, phase.collective, at)
+    extra(run, phase.extras[run.me])
+    post(run, phase, at, posted)
+    way = phase.ways[run.me].partition(" ")[0]
+    if way in POSTED:
+        pending = posted.pop(at)
+        POSTED[way](run, list(pending))
+        run.check_order([transfer for transfer, _ in pending], at)
+    else:
+        LATE[way](run, wants_of(phase, at, run.me))
+    end_cancel(run, phase, at, doubtful)
+    run.mpi.wait_all(sends)
+    if request is not None:
+        run.mpi.wait(request[0])
+        run.note("collective", bytes(request[1]))
 
 
-def program_of(phases: list[Phase], ranks: int) -> Program:
-    """What each rank does."""
-
-    def program(rank: SimRank) -> None:
-        run = Run(rank)
-        me = rank.number
-        posted: dict[int, list[Transfer]] = {}
-
-        def post(at: int) -> None:
-            if at not in posted and phases[at].ways[me].partition(" ")[0] in POSTED:
-                wants = wants_of(phases[at], at, me)
-                posted[at] = [run.engine.irecv(*want, None) for want in wants]
-
-        never = run.engine.irecv(ANY_SOURCE, 2, ANY_TAG, None) if me % 2 else None
-        for at, phase in enumerate(phases):
-            if at + 1 < len(phases) and phases[at + 1].early[me]:
-                post(at + 1)
-            doubtful = begin_cancel(run, phase, at)
-            if doubtful is None:
-                post(at)
-            sends = send_all(run, phase, at)
-            request = collective(run, phase, at, ranks)
-            extra(run, phase.extras[me])
-            way = phase.ways[me].partition(" ")[0]
-            post(at)
-            if way in POSTED:
-                POSTED[way](run, posted.pop(at))
-            else:
-                LATE[way](run, wants_of(phase, at, me))
-            end_cancel(run, phase, at, doubtful)
-            run.engine.wait_all(sends)
-            if request is not None:
-                run.engine.wait(request[0])
-                run.note("collective", bytes(request[1]))
-        if never is not None:
-            run.engine.cancel(never)
-            run.engine.wait(never)
-            run.note("never", never.cancelled)
-        rank.print(run.state.hex())
-
-    return program
+def post(run: Run, phase: Phase, at: int, posted: dict[int, Posted]) -> None:
+    """Post the receives of a phase, if that is the rank's way."""
+    if at not in posted and isinstance(phase, Exchange) and phase.ways[run.me].partition(" ")[0] in POSTED:
+        posted[at] = [(run.irecv(*want), want[1]) for want in wants_of(phase, at, run.me)]
 
 
-def send_all(run: Run, phase: Phase, at: int) -> list[Transfer]:
-    """Begin to send what a rank sends in a phase."""
-    sends = []
-    for mail in phase.mails:
-        if mail.source == run.rank.number:
-            data = run.payload(mail.size)
-            run.rank.sent.append((mail.dest, data))
-            tag = mail.tag if phase.own else mail.tag + TAGS_OF_A_PHASE * at
-            sends.append(run.engine.isend(mail.dest, context_of(phase, at), tag, data, mail.mode))
-            run.note("sent")
-    return sends
-
-
-def collective(run: Run, phase: Phase, at: int, ranks: int) -> tuple[Transfer, bytearray] | None:
-    """Pass something to the right, twice."""
-    if not phase.collective:
+def collective(run: Run, what: str, at: int) -> tuple[Transfer, bytearray] | None:
+    """Run a collective operation, or begin it."""
+    if not what:
         return None
-    me = run.rank.number
-    left, right = (me - 1) % ranks, (me + 1) % ranks
-    first, second = bytearray(16), bytearray(16)
+    kind, _, later = what.partition(" ")
+    size = run.size
     schedule = Schedule(1)
-    schedule.send(right, run.state.ljust(16)[:16])
-    schedule.recv(left, memoryview(first))
-    schedule.fence()
-    schedule.send(right, memoryview(first))
-    schedule.recv(left, memoryview(second))
-    if phase.collective == "later":
-        return run.engine.start(schedule, 5, at, range(ranks)), second
-    run.engine.run(schedule, 5, at, range(ranks))
-    run.note("collective", bytes(second))
+    into = bytearray(BLOCK * size)
+    blocks = [memoryview(into)[i * BLOCK : (i + 1) * BLOCK] for i in range(size)]
+    mine = run.state.ljust(BLOCK)[:BLOCK]
+    match kind:
+        case "barrier":
+            barrier_dissemination(schedule, run.me, size)
+        case "bcast":
+            if run.me == at % size:
+                into[:BLOCK] = mine
+            bcast_binomial(schedule, run.me, size, blocks[0], at % size)
+        case "alltoall":
+            alltoall_linear(schedule, run.me, size, [memoryview(mine)] * size, blocks)
+        case _:
+            blocks[run.me][:] = mine
+            allgather_ring(schedule, run.me, size, blocks)
+    if later:
+        return run.mpi.start(schedule, 5, at, range(size)), into
+    run.mpi.run(schedule, 5, at, range(size))
+    run.note("collective", bytes(into))
     return None
 
 
@@ -314,70 +173,212 @@ def extra(run: Run, what: str) -> None:
     """What a rank does besides."""
     match what:
         case "look":
-            run.note("clock", run.rank.look(PERF_COUNTER))
+            run.note("clock", run.process.look(PERF_COUNTER))
         case "print":
-            run.rank.print(run.state.hex())
+            run.print("at")
         case "probes":
             for _ in range(3):
-                found = run.engine.iprobe(ANY_SOURCE, SHARED, ANY_TAG)
+                found = run.mpi.iprobe(ANY_SOURCE, SHARED, ANY_TAG)
                 run.note("probe", None if found is None else (found.source, found.tag))
         case _:
             pass
 
 
-def begin_cancel(run: Run, phase: Phase, at: int) -> Transfer | None:
+def begin_cancel(run: Run, phase: Exchange, at: int) -> Transfer | None:
     """Post a receive that will be cancelled."""
     if phase.cancel is None:
         return None
     taker, giver, _ = phase.cancel
-    context = 8 + 4 * at
-    if run.rank.number == giver:
-        data = run.payload(10)
-        run.rank.sent.append((taker, data))
-        run.engine.send(taker, context, 0, data)
-    return run.engine.irecv(ANY_SOURCE, context, 0, None) if run.rank.number == taker else None
+    context = 102 + 10 * at
+    doubtful = run.irecv(ANY_SOURCE, context, 0) if run.me == taker else None
+    if run.me == giver:
+        run.send(taker, context, 0)
+    return doubtful
 
 
-def end_cancel(run: Run, phase: Phase, at: int, doubtful: Transfer | None) -> None:
+def end_cancel(run: Run, phase: Exchange, at: int, doubtful: Transfer | None) -> None:
     """Test it a few times, and cancel it; then receive its message if it has not."""
     if phase.cancel is None or doubtful is None:
         return
     _, giver, tests = phase.cancel
+    context = 102 + 10 * at
     done = False
     for _ in range(tests):
         if not done:
-            done = run.engine.test(doubtful)
+            done = run.mpi.test(doubtful)
             run.note("test", done)
     if not done:
-        run.engine.cancel(doubtful)
-        run.engine.wait(doubtful)
+        run.mpi.cancel(doubtful)
+        run.mpi.wait(doubtful)
         run.note("cancelled", doubtful.cancelled)
     if doubtful.cancelled:
-        doubtful = run.engine.recv(giver, 8 + 4 * at, 0, None)
-    run.got(doubtful)
+        doubtful = run.mpi.recv(giver, context, 0, None)
+    run.got(doubtful, context)
 
 
-@st.composite
-def phases(draw: st.DrawFn, ranks: int, ways: list[str] | None = None) -> Phase:
-    """A phase of a job of so many ranks."""
-    rank = st.integers(0, ranks - 1)
-    mail = st.builds(
-        Mail, rank, rank, st.integers(0, 1), st.sampled_from([0, 0, 300]),
-        st.sampled_from([STANDARD, STANDARD, SYNCHRONOUS]),
-    )  # fmt: skip
+# --- farms and pipelines ----------------------------------------------------------------------------------
 
-    def each(of: st.SearchStrategy[object]) -> st.SearchStrategy[tuple[object, ...]]:
-        return st.tuples(*[of] * ranks)
+TASK, STOP, ANSWER = range(3)
 
-    return draw(
-        st.builds(
-            Phase,
-            own=st.booleans(),
-            mails=st.lists(mail, max_size=2 * ranks).map(tuple),
-            ways=each(st.sampled_from(ways or WAYS)),
-            early=each(st.booleans()),
-            extras=each(st.sampled_from(["", "", "look", "print", "probes"])),
-            collective=st.sampled_from(["", "", "now", "later"]),
-            cancel=st.none() | st.tuples(rank, rank, st.integers(0, 3)),
-        )
+
+def farm(run: Run, phase: Farm, at: int) -> None:
+    """A master, and workers."""
+    context = 100 + 10 * at
+    if run.me == phase.idle != phase.master:
+        return
+    if run.me != phase.master:
+        while True:
+            task = run.mpi.recv(phase.master, context, ANY_TAG, None)
+            run.got(task, context)
+            if task.tag == STOP:
+                return
+            run.send(phase.master, context, ANSWER, phase.size)
+    workers = [rank for rank in range(run.size) if rank not in (phase.master, phase.idle)]
+    given: dict[int, int] = {}
+    done: list[int] = []
+    left = list(range(phase.tasks))
+    for worker in workers:
+        give(run, worker, context, left, given)
+    posts = phase.way in ("waitany", "testany")
+    pending = [(run.irecv(worker, context, ANSWER), worker) for worker in given if posts]
+    while given:
+        if phase.way == "recv":
+            answer = run.mpi.recv(ANY_SOURCE, context, ANSWER, None)
+        elif phase.way == "iprobe":
+            while (found := run.mpi.iprobe(ANY_SOURCE, context, ANY_TAG)) is None:
+                run.idle()
+            answer = run.mpi.recv(found.source, context, ANSWER, None)
+        else:
+            transfers = [transfer for transfer, _ in pending]
+            index = run.mpi.wait_any(transfers) if phase.way == "waitany" else -1
+            while index < 0 and (index := run.mpi.test_any(transfers)) < 0:
+                run.idle()
+            answer = pending.pop(index)[0]
+        run.got(answer, context)
+        done.append(given.pop(answer.source))
+        run.print("done", done[-1], "by", answer.source)
+        give(run, answer.source, context, left, given)
+        if posts and answer.source in given:
+            pending.append((run.irecv(answer.source, context, ANSWER), answer.source))
+    assert sorted(done) == list(range(phase.tasks)), "each task once"
+
+
+def give(run: Run, worker: int, context: int, left: list[int], given: dict[int, int]) -> None:
+    """Give a worker a task that depends on everything so far, or tell it to stop."""
+    if left:
+        given[worker] = left.pop(run.state[0] % len(left) if run.state else 0)
+        run.send(worker, context, TASK)
+    else:
+        run.send(worker, context, STOP)
+
+
+def pipeline(run: Run, phase: Pipeline, at: int) -> None:
+    """Take items from the left in any order, and pass them on."""
+    context = 100 + 10 * at
+    pending: Posted = []
+    if run.me:
+        pending = [(run.irecv(run.me - 1, context, tag), context) for tag in range(phase.items)]
+    sends = [
+        run.isend(1, context, tag, 30 * tag, phase.mode) for tag in range(0 if run.me else phase.items)
+    ]
+    while pending:
+        if phase.way == "waitany":
+            indices = [run.mpi.wait_any([transfer for transfer, _ in pending])]
+        else:
+            indices = run.mpi.wait_some([transfer for transfer, _ in pending])
+        tags = [pending[index][0].tag for index in indices]
+        pending = take(run, pending, indices)
+        if run.me + 1 < run.size:
+            sends += [run.isend(run.me + 1, context, tag, 30 * tag, phase.mode) for tag in tags]
+        elif phase.items < 4:
+            run.print("item", *tags)
+    run.mpi.wait_all(sends)
+
+
+def program_of(phases: list[Phase]) -> Program:
+    """What each rank does."""
+
+    def program(process: Process) -> None:
+        run = Run(process, process.world.size)
+        posted: dict[int, Posted] = {}
+        plain = is_plain(phases)
+        never = run.irecv(ANY_SOURCE, 2, ANY_TAG) if run.me % 2 and not plain else None
+        for at, phase in enumerate(phases):
+            if at + 1 < len(phases):
+                following = phases[at + 1]
+                if isinstance(following, Exchange) and following.early[run.me]:
+                    post(run, following, at + 1, posted)
+            match phase:
+                case Exchange():
+                    exchange(run, phase, at, posted)
+                case Farm():
+                    farm(run, phase, at)
+                case Pipeline():
+                    pipeline(run, phase, at)
+        if never is not None:
+            run.mpi.cancel(never)
+            run.mpi.wait(never)
+            run.note("never", never.cancelled)
+        run.print("ends")
+
+    return program
+
+
+def is_plain(phases: list[Phase]) -> bool:
+    """Whether a program chooses nothing."""
+    return all(
+        isinstance(phase, Exchange)
+        and set(phase.ways) <= set(PLAIN)
+        and not {"look", "probes"} & set(phase.extras)
+        and phase.cancel is None
+        for phase in phases
     )
+
+
+# --- programs by chance -----------------------------------------------------------------------------------
+
+
+def exchange_of(dice: random.Random, ranks: int, *, plain: bool) -> Exchange:
+    """An exchange of a job of so many ranks."""
+
+    least = dice.choice((0, 1)) if ranks > 2 else 0
+    """Rank 0 is where the coordinator is, which hears of all that goes there: it may take no part."""
+
+    def rank() -> int:
+        return dice.randrange(least, ranks)
+
+    ways = PLAIN if plain else dice.choice((WAYS, list(LATE), list(POSTED)))
+    extras = ["", "", "print"] if plain else ["", "", "look", "print", "probes"]
+    mails = [
+        Mail(
+            rank(),
+            rank(),
+            dice.randrange(2),
+            dice.choice((0, 0, 60, 300)),
+            dice.choice((STANDARD, STANDARD, SYNCHRONOUS)),
+        )
+        for _ in range(dice.randint(ranks, 4 * ranks))
+    ]
+    collectives = ["", "", "barrier", "bcast later", "alltoall", "allgather later", "bcast", "barrier later"]
+    return Exchange(
+        own=dice.random() < 0.5,
+        mails=tuple(mails),
+        ways=tuple(dice.choice(ways) for _ in range(ranks)),
+        early=tuple(dice.random() < 0.5 for _ in range(ranks)),
+        extras=tuple(dice.choice(extras) for _ in range(ranks)),
+        collective=dice.choice(collectives) if not least else "",
+        cancel=None if plain or dice.random() < 0.5 else (rank(), rank(), dice.randrange(4)),
+    )
+
+
+def phase_of(dice: random.Random, ranks: int) -> Phase:
+    """Any phase of a job of so many ranks."""
+    roll = dice.random()
+    if ranks == 1 or roll < 0.4:
+        return exchange_of(dice, ranks, plain=False)
+    if roll < 0.8:
+        way = dice.choice(("recv", "iprobe", "waitany", "testany"))
+        idle = dice.choice((-1, 0)) if ranks > 2 else -1
+        return Farm(dice.randrange(ranks), dice.randint(0, 5 * ranks), way, dice.choice((0, 0, 150)), idle)
+    way = dice.choice(("waitany", "waitsome"))
+    return Pipeline(dice.randint(1, 5), way, dice.choice((STANDARD, SYNCHRONOUS)))

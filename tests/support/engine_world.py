@@ -1,657 +1,319 @@
 """Jobs of real engines in one process, without a clock: memory in place of sockets, dice in place of time.
 
-Each rank's program is a thread, but only one thread runs at a time. It runs until it looks at its streams,
-writes to one, or has recorded a choice; then the dice decide who goes on: a rank, or a daemon that carries
-bytes, choices and orders as `choice_world` has it. So every order of events can happen, and one that has
-happened happens again with the same seed.
+Each rank's program is a thread, but only one thread runs at a time. It hands its turn over wherever a real
+process would call the system; then the dice decide who goes on: a process, or a daemon (`engine_hosts`). So
+every order of events can happen, one that has happened happens again with the same seed, and losses happen
+at any moment. The coordinator's decisions are the real ones.
 """
 
 from __future__ import annotations
 
-import os
 import random
-import select
-import threading
-from collections.abc import Callable, Iterable
-from functools import partial
-from typing import Any, NoReturn
+from collections.abc import Callable, Iterable, Sequence
 
 import attrs
-from choice_world import HOME, PeerModel, World
-
-from mpi_actors.errors import MpiActorsError
-from mpi_actors.mpi.engine.ending import linger, report_end
-from mpi_actors.mpi.engine.engine import Engine
-from mpi_actors.mpi.engine.start import Limits
-from mpi_actors.replay.page import Page
-from mpi_actors.wire.channel import ChannelKind, ChannelMessage
-
-Program = Callable[["SimRank"], None]
-
-_FIRST_FD = 1_000_000
-"""Descriptors of sockets in memory: no real one is as large."""
-
-
-class Killed(BaseException):
-    """The process of a rank was killed: its thread ends."""
-
-
-class SimSocket:
-    """One end of a lane."""
-
-    def __init__(self, lane: SimLane, rank: SimRank) -> None:
-        self.lane = lane
-        self.rank = rank
-        self.fd = rank.world.next_fd()
-        self.inbox = bytearray()
-        self.outbox = bytearray()
-        """What the daemon has not fetched yet; only if the other end is on another peer."""
-        self.ended = False
-        """Nothing more will come."""
-        self.closed = False
-
-    @property
-    def other(self) -> SimSocket:
-        """The other end."""
-        return self.lane.ends[self is self.lane.ends[0]]
-
-    @property
-    def readable(self) -> bool:
-        """Whether a read would bring something, or the end."""
-        return bool(self.inbox) or self.ended
-
-    def setblocking(self, flag: bool) -> None:
-        """Sockets in memory never block."""
-
-    def setsockopt(self, *args: object) -> None:
-        """Sockets in memory have no options."""
-
-    def fileno(self) -> int:
-        """See `socket.fileno`."""
-        return self.fd
-
-    def send(self, data: bytes | memoryview) -> int:
-        """See `socket.send`; now and then only a part is taken."""
-        self.rank.pause()
-        world = self.rank.world
-        taken = len(data) if world.dice.random() < 0.9 else world.dice.randint(1, len(data))
-        if self.lane.far:
-            self.outbox += data[:taken]
-        elif not self.other.closed:
-            self.other.inbox += data[:taken]
-        return taken
-
-    def sendmsg(self, parts: Iterable[memoryview]) -> int:
-        """See `socket.sendmsg`."""
-        return self.send(b"".join(parts))
-
-    def recv_into(self, view: memoryview) -> int:
-        """See `socket.recv_into`."""
-        if not self.inbox:
-            if self.ended:
-                return 0
-            raise BlockingIOError
-        count = min(len(view), len(self.inbox))
-        view[:count] = self.inbox[:count]
-        del self.inbox[:count]
-        return count
-
-    def close(self) -> None:
-        """See `socket.close`; the other end reads what is on its way, and then the end."""
-        if not self.closed:
-            self.closed = True
-            if not (self.lane.far and self.rank.stopped):
-                self.other.ended = True  # else what is on its way comes first
-
-
-class SimLane:
-    """A lane between two incarnations."""
-
-    def __init__(self, first: SimRank, second: SimRank) -> None:
-        self.places = [(rank.number, rank.incarnation, rank.peer) for rank in (first, second)]
-        self.far = first.peer != second.peer
-        self.ends = (SimSocket(self, first), SimSocket(self, second))
-
-    @property
-    def broken(self) -> bool:
-        """Whether one of the two has to ask for another lane."""
-        return any(end.closed or end.ended or end.rank.stopped for end in self.ends)
-
-    def cut(self) -> None:
-        """Both ends see the end."""
-        for end in self.ends:
-            end.ended = True
-
-
-class SimPoll:
-    """In place of epoll: a look hands the turn over."""
-
-    def __init__(self, rank: SimRank) -> None:
-        self._rank = rank
-
-    def register(self, fd: int, events: int) -> None:
-        """All ends of lanes are looked at."""
-
-    def modify(self, fd: int, events: int) -> None:
-        """A socket in memory can always be written."""
-        self._rank.writers.discard(fd)
-        if events & select.EPOLLOUT:
-            self._rank.writers.add(fd)
-
-    def unregister(self, fd: int) -> None:
-        """See `register`."""
-        self._rank.writers.discard(fd)
-
-    def close(self) -> None:
-        """There is nothing to close."""
-
-    def poll(self, patience: float) -> list[tuple[int, int]]:
-        """What can be read or written now; the rank sleeps first, if it is patient."""
-        rank = self._rank
-        rank.asleep = patience > 0
-        rank.pause()
-        rank.asleep = False
-        rank.obey()
-        return rank.events()
-
-
-class SimPage(Page):
-    """A rank's end of its page: each record is a moment at which the rank may be killed."""
-
-    __slots__ = ("rank",)
-    rank: SimRank
-
-    def append(self, data: bytes) -> None:
-        """See `Page.append`."""
-        self.rank.pause()
-        super().append(data)
-        self.rank.pause()
-
-
-class SimEngine(Engine):
-    """An engine that raises where a real one would end its process."""
-
-    def give_up(self, error: MpiActorsError) -> NoReturn:
-        """See `Engine.give_up`."""
-        raise error
-
-
-class SimWiring:
-    """A rank's channel to its daemon."""
-
-    def __init__(self, rank: SimRank) -> None:
-        self._rank = rank
-
-    def want(self, rank: int) -> None:
-        """See `Wiring.want`."""
-        self._rank.world.wants.append((self._rank, rank))
-
-    def say(self, message: ChannelMessage) -> bool:
-        """See `Wiring.say`."""
-        assert message.kind is ChannelKind.ENDED, message
-        self._rank.ended = True
-        return True
-
-
-class SimRank:
-    """A rank, and the thread of its present incarnation. The attributes first named are `RankModel`'s."""
-
-    def __init__(self, world: EngineWorld, number: int, peer: int, program: Program) -> None:
-        self.number = number
-        self.peer = peer
-        self.incarnation = 0
-        self.alive = True
-        self.world = world
-        self.program = program
-        self.seen: list[object] = []
-        """What the program has seen and done, for the test."""
-        self.sent: list[tuple[int, bytes]] = []
-        """Messages that it has sent: to whom, and what."""
-        self.received: list[tuple[int, bytes]] = []
-        """Messages that it has received: from whom, and what."""
-        self.lines = 0
-        self.output: list[tuple[int, str]] = []
-        """Lines that the daemon has not fetched yet."""
-        self.ended = False
-        """The program is over; its daemon has not fetched this yet, or has."""
-        self.told: dict[int, int] = {}
-        """By rank, the incarnation of which the process was told last."""
-        self._start(b"")
-
-    # --- the process --------------------------------------------------------------------------------------
-
-    def repeat(self, stream: bytes) -> None:
-        """A new incarnation begins, with these choices."""
-        self.close()
-        self._start(stream)
-
-    def _start(self, stream: bytes) -> None:
-        self.store = Page.create(stream)
-        self.engine: SimEngine | None = None
-        self._own_end: Page | None = None
-        self.sockets: list[SimSocket] = []
-        self.writers: set[int] = set()
-        self.mail: list[Callable[[Engine], None]] = []
-        """What the daemon says to the process."""
-        self.asleep = False
-        self.stopped = False
-        self.error: BaseException | None = None
-        self.seen, self.sent, self.received = [], [], []
-        self.lines = 0
-        self.output = []
-        self.ended = False
-        self.told = {}
-        self._go, self._back = threading.Semaphore(0), threading.Semaphore(0)
-        self._thread = threading.Thread(target=self._run, daemon=True)
-        self._thread.start()
-
-    def _run(self) -> None:
-        self._go.acquire()
-        try:
-            if not self.stopped:
-                self._live()
-        except Killed:
-            pass
-        except BaseException as error:  # noqa: BLE001 - the test's own thread raises it
-            self.error = error
-        self._back.release()
-
-    def _live(self) -> None:
-        page = SimPage.open(self.world.dup(self.store))
-        assert isinstance(page, SimPage)
-        page.rank = self
-        self._own_end = page
-        engine = self.engine = SimEngine(
-            self.number,
-            len(self.world.ranks),
-            incarnation=self.incarnation,
-            wiring=SimWiring(self),
-            limits=Limits(),
-            page=page,
-        )
-        engine._epoll.close()
-        engine._epoll = SimPoll(self)  # type: ignore[assignment]
-        self.program(self)
-        report_end(engine, 0)
-        linger(engine)
-
-    def stop(self) -> None:
-        """Kill the process."""
-        if not self.stopped:
-            self.stopped = True
-            self._go.release()
-            self._thread.join()
-            for socket in self.sockets:
-                socket.close()
-            if self.engine is not None:
-                self.engine._streams.clear()
-                self.engine.close()
-            if self._own_end is not None:
-                self._own_end.close()
-
-    def close(self) -> None:
-        """Give everything back."""
-        self.stop()
-        self.store.close()
-
-    # --- turns --------------------------------------------------------------------------------------------
-
-    def turn(self) -> None:
-        """Let the process run to its next pause."""
-        self._go.release()
-        self._back.acquire()
-
-    def pause(self) -> None:
-        """Hand the turn over; called by the process.
-
-        Raises:
-            Killed: the process was killed meanwhile.
-        """
-        if not self.stopped:
-            self._back.release()
-            self._go.acquire()
-        if self.stopped:
-            raise Killed
-
-    @property
-    def ready(self) -> bool:
-        """Whether the process can go on."""
-        if self.stopped or self.error is not None:
-            return False
-        return not self.asleep or bool(self.mail) or bool(self.events())
-
-    def events(self) -> list[tuple[int, int]]:
-        """What `poll` reports."""
-        found = [
-            (socket.fd, select.EPOLLIN) for socket in self.sockets if socket.readable and not socket.closed
-        ]
-        return found + [(fd, select.EPOLLOUT) for fd in sorted(self.writers)]
-
-    def obey(self) -> None:
-        """Do what the daemon has said; called by the process."""
-        engine = self.engine
-        assert engine is not None
-        mail, self.mail = self.mail, []
-        for order in mail:
-            order(engine)
-
-    # --- what programs call -------------------------------------------------------------------------------
-
-    @property
-    def live(self) -> SimEngine:
-        """The engine, for the program."""
-        assert self.engine is not None
-        return self.engine
-
-    def settle(self) -> None:
-        """Something is about to leave."""
-        self.live.settle()
-
-    def print(self, text: str) -> None:
-        """Write a line to standard output."""
-        self.settle()
-        self.output.append((self.lines, text))
-        self.lines += 1
-
-    def look(self, number: int) -> int:
-        """Look at a clock."""
-        return self.live.choices.clock(number, lambda: self.world.now + 1_000_000 * self.peer)
-
-    # --- what the world of choices wants ------------------------------------------------------------------
-
-    @property
-    def page(self) -> bytes:
-        """The bytes of all its choices."""
-        return self.store.read()
+from engine_coordinator import Coordinator, Wrong
+from engine_hosts import Order, SimHost, connect_far, connect_near
+from engine_links import HOME, SimLink, name_of
+from engine_processes import Process, Program
+from engine_sockets import SimSocket
+
+from mpi_actors.coordination.elect import PeerView
+from mpi_actors.lanes.choices import JobChoices
+
+_MOST_STEPS = 400_000
+"""Steps after which a job that does not end counts as hanging."""
+_MISSES = 30
+"""Vain attempts to find somebody who can do something, after which everybody is asked."""
 
 
 @attrs.frozen
-class LaneBytes:
-    """Bytes of a lane on a link between two peers; none: the lane's end."""
+class Loss:
+    """Something is lost at a step."""
 
-    lane: SimLane
-    end: int
-    """Which end of the lane has sent them."""
-    data: bytes
-
-
-@attrs.frozen
-class Line:
-    """A line that an incarnation has printed."""
-
-    rank: int
-    incarnation: int
-    number: int
-    text: str
+    step: int
+    kind: str
+    """See `EngineWorld.lose`."""
+    which: tuple[int, ...]
 
 
-@attrs.frozen
-class Ended:
-    """The program of an incarnation is over."""
-
-    rank: int
-    incarnation: int
-
-
-class EngineWorld(World):
-    """One job of engines.
+class EngineWorld:
+    """One job.
 
     Args:
-        peers: how many peers there are.
-        places: the peer of each rank.
-        programs: the program of each rank.
+        hosts: how many hosts there are.
+        slots: by host: how many ranks it takes before others are preferred.
+        size: how many ranks there are.
+        program: what each of them runs.
         seed: of the dice.
+        losses: what is lost.
     """
 
-    ranks: list[Any]
+    choices_class: type[JobChoices] = JobChoices
+    laziness: tuple[float, ...] = (0.5, 0.95, 0.99, 0.998)
 
-    def __init__(self, peers: int, places: list[int], programs: list[Program], seed: int) -> None:
-        super().__init__(peers, places)
+    def __init__(
+        self,
+        hosts: int,
+        size: int,
+        program: Program,
+        seed: int,
+        losses: Iterable[Loss] = (),
+        *,
+        slots: Sequence[int] = (),
+    ) -> None:
         self.dice = random.Random(seed)
+        self.size = size
+        self.program = program
         self.now = 0
-        self.wants: list[tuple[SimRank, int]] = []
-        self.lanes: dict[tuple[int, int], SimLane] = {}
-        self.shown: dict[int, dict[int, str]] = {}
-        """Lines that the coordinator has shown, by rank and number."""
-        self.ends: dict[int, int] = {}
-        """By rank, the incarnation that has ended well."""
-        self._fds = _FIRST_FD
-        self.ranks = []
-        for number, peer in enumerate(places):
-            self.ranks.append(SimRank(self, number, peer, programs[number]))
+        self.most = self.dice.choice((60, 200, 100_000))
+        """Bytes of choices in one frame."""
+        self.room = self.dice.choice((100, 1000, 1_000_000))
+        """Bytes that wait in a socket."""
+        self.lazy = self.dice.choice(self.laziness)
+        """How seldom daemons look for news of choices."""
+        self.processes: list[Process] = []
+        self.running: list[Process] = []
+        """Those that have not been killed."""
+        self.current: dict[int, Process] = {}
+        """By rank: the newest process."""
+        self.coordinator = Coordinator(self)
+        self.losses = sorted(losses, key=lambda loss: loss.step, reverse=True)
+        self.unseen: list[tuple[int, int]] = []
+        """Ends of links that a host has not seen yet: the host, and the far one."""
+        self._lanes: dict[tuple[int, int], tuple[Process, Process, tuple[SimSocket, ...]]] = {}
+        self._interlude = False
+        self.hosts: list[SimHost] = []
+        for number in range(hosts):
+            self.hosts.append(SimHost(self, number))
+        for host in self.hosts:
+            host.links = {far: SimLink(far) for far in range(hosts) if far != host.number}
+        self.slots = tuple(slots) or (2,) * hosts
+        self.coordinator.carry_out(
+            self.coordinator.decisions.begin(map(self.view, range(hosts)), self.coordinator.time)
+        )
 
-    def next_fd(self) -> int:
-        """A new descriptor."""
-        self._fds += 1
-        return self._fds
-
-    def dup(self, page: Page) -> int:
-        """A descriptor of a page for a process."""
-        return os.dup(page.fd)
-
-    def close(self) -> None:
-        """End all processes."""
-        for rank in self.ranks:
-            rank.close()
+    def view(self, host: int) -> PeerView:
+        """What the coordinator knows of a host."""
+        return PeerView(peer=name_of(host), has_interpreter=True, slots=self.slots[host], running=0)
 
     # --- the run ------------------------------------------------------------------------------------------
 
-    def run(self, losses: list[tuple[int, Callable[[EngineWorld], None]]], most: int = 60_000) -> None:
-        """Let everything happen until all ranks have ended; losses happen after so many steps."""
-        losses = sorted(losses, key=lambda loss: loss[0], reverse=True)
-        for step in range(most):
-            while losses and losses[-1][0] <= step:
-                losses.pop()[1](self)
-                self.reap()
-            if self.is_over():
-                return
-            if not self.step():
-                break
-        raise AssertionError(f"nothing happens any more, after {self.now} steps: {self.words()}")
+    def tick(self) -> bool:
+        """See `Clock`."""
+        self.now += 1
+        return bool(self.losses) and self.losses[-1].step <= self.now
 
-    def is_over(self) -> bool:
-        """Whether the coordinator knows that all have ended."""
-        return (
-            not self.lost
-            and not self.exits
-            and not self.crashed - self.out
-            and all(self.ends.get(rank.number) == rank.incarnation for rank in self.ranks)
-        )
+    def run(self) -> None:
+        """Let everything happen until the job has ended.
+
+        Raises:
+            Wrong: it does not end, or somebody has seen what is not so.
+        """
+        misses = 0
+        while self.coordinator.decisions.ended is None:
+            while self.losses and self.losses[-1].step <= self.now:
+                self.lose(self.losses.pop())
+            if self.now > _MOST_STEPS:
+                raise Wrong(f"no end: {self.words()}")
+            if self.step():
+                misses = 0
+            elif (misses := misses + 1) > _MISSES:
+                misses = 0
+                if not self.step_any():
+                    raise Wrong(f"nothing can happen any more: {self.words()}")
 
     def step(self) -> bool:
-        """Let a rank, or a daemon, do something; return False if nobody can."""
-        self.now += 1
-        dice = self.dice
-        self.wire()
-        ready = [rank for rank in self.ranks if rank.ready]
-        if ready and dice.random() < 0.6:
-            rank = dice.choice(ready)
-            rank.turn()
-            if rank.error is not None:
-                raise rank.error
-            return True
-        acts = self.acts()
-        if acts:
-            dice.choice(acts)()
-            self.reap()
-            return True
-        for peer in self.peers:
-            if peer.number not in self.crashed:
-                self.read_pages(peer)
-        return bool(ready or self.acts())
+        """Let somebody do something; return False if there was nothing to do."""
+        roll = self.dice.random()
+        if roll < 0.5 and self.running:
+            return self.turn(self.dice.choice(self.running))
+        self.tick()
+        if roll < 0.52:
+            return self.see()
+        host = self.dice.choice(self.hosts)
+        if host.crashed:
+            return False
+        return host.act() if roll < 0.9 or self.dice.random() < self.lazy else host.look()
 
-    def acts(self) -> list[Callable[[], object]]:
-        """What daemons can do now."""
-        acts: list[Callable[[], object]] = []
-        for rank in self.ranks:
-            if rank.peer not in self.crashed:
-                acts += [partial(self.pump, socket) for socket in rank.sockets if socket.outbox]
-                if rank.output or rank.ended:
-                    acts.append(partial(self.fetch, rank))
-        for ends, items in self.links.items():
-            if items:
-                acts.append(partial(self.deliver, *ends))
-        for number, orders in self.orders.items():
-            if orders and number not in self.crashed:
-                acts.append(partial(self.obey, number))
-        for peer in self.peers[1:]:
-            if peer.number not in self.crashed and peer.number not in self.out:
-                if self.dice.random() < 0.1:
-                    self.read_pages(peer)
-                if peer.streams.has_news(HOME) and (not acts or self.dice.random() < 0.03):
-                    acts.append(partial(self.report, peer.number))  # seldom, so that much is not stable
-        if not acts or self.dice.random() < 0.02:  # a loss is noticed late
-            acts += [partial(self.notice, number) for number in sorted(self.crashed - self.out)]
-        return acts
+    def step_any(self) -> bool:
+        """Let anybody do anything."""
+        live = [host for host in self.hosts if not host.crashed]
+        return (
+            any(self.turn(process) for process in tuple(self.running))
+            or any(host.act() for host in live)
+            or any(host.look() for host in live)
+            or self.see()
+        )
+
+    def turn(self, process: Process) -> bool:
+        """Let a process run for a while, if it can."""
+        if not process.ready:
+            if not process.alive and process in self.running:
+                self.running.remove(process)
+            return False
+        process.turns.turn(self.dice.choice((0, 1, 3, 10, 30)))
+        if process.turns.error is not None:
+            raise process.turns.error
+        if process.turns.over:
+            raise Wrong(f"{process.words()} has left")
+        return True
+
+    def interlude(self, host: int) -> None:
+        """While the daemon of a host looks at something, ranks there run on."""
+        if self._interlude or self.dice.random() < 0.8:
+            return
+        here = [process for process in self.running if process.host == host]
+        if len(here) < 2:
+            return
+        self._interlude = True
+        for _ in range(self.dice.randint(1, 6)):
+            self.turn(self.dice.choice(here))
+        self._interlude = False
 
     def words(self) -> str:
         """What everybody waits for."""
-        lines = []
-        for rank in self.ranks:
-            waits = [] if rank.engine is None else [words() for words, _ in rank.engine.waiting.values()]
-            lines.append(
-                f"{rank.number}.{rank.incarnation}@{rank.peer}{'' if rank.alive else ' dead'} {waits}"
-            )
-        return "; ".join(lines)
+        seats = self.coordinator.decisions.seats
+        phases = ", ".join(f"{seat.rank}.{seat.incarnation} {seat.phase.name}" for seat in seats)
+        return "; ".join([phases, *(process.words() for process in self.current.values())])
 
-    # --- lanes --------------------------------------------------------------------------------------------
+    def close(self) -> None:
+        """End all threads."""
+        for process in self.processes:
+            process.bury()
 
-    def wire(self) -> None:
-        """Give lanes to those who want them, where both sides know each other's place."""
-        for item in tuple(self.wants):
-            rank, number = item
-            other = self.ranks[number]
-            if rank.stopped:
-                self.wants.remove(item)
-            elif not other.stopped and self._knows(rank, other) and self._knows(other, rank):
-                self.wants.remove(item)
-                key = (min(rank.number, number), max(rank.number, number))
-                lane = self.lanes.get(key)
-                if (
-                    lane is None
-                    or lane.broken
-                    or lane.places
-                    != [(r.number, r.incarnation, r.peer) for r in (self.ranks[key[0]], self.ranks[key[1]])]
-                ):
-                    self.lanes[key] = self._lane(self.ranks[key[0]], self.ranks[key[1]])
+    # --- what hosts and the coordinator do ----------------------------------------------------------------
 
-    def _knows(self, rank: SimRank, other: SimRank) -> bool:
-        peer = self.peers[rank.peer]
-        place = other.incarnation, other.peer
-        fenced = (other.number, other.incarnation) in peer.fenced
-        return peer.places.get(other.number) == place and not fenced
+    def order(self, host: int, order: Order) -> None:
+        """The coordinator tells a host something."""
+        if not self.hosts[host].crashed and (host == HOME or self.hosts[HOME].links[host].up):
+            self.hosts[host].orders.append(order)
 
-    def _lane(self, first: SimRank, second: SimRank) -> SimLane:
-        lane = SimLane(first, second)
-        for end, other in zip(lane.ends, (second, first), strict=True):
-            number, incarnation = other.number, other.incarnation
+    def spawn(self, rank: int, incarnation: int, host: int, stream: bytes) -> Process:
+        """Start a process."""
+        process = Process(self, rank, incarnation, host, stream)
+        self.processes.append(process)
+        self.running.append(process)
+        if rank not in self.current or self.current[rank].incarnation < incarnation:
+            self.current[rank] = process
+        return process
 
-            def connect(
-                engine: Engine, end: SimSocket = end, number: int = number, i: int = incarnation
-            ) -> None:
-                engine.partners[number].connect(end, i, False)  # type: ignore[arg-type]
+    def up(self, host: SimHost, process: Process) -> None:
+        """A host tells the coordinator that a process runs."""
+        self.tell_home(host, lambda: self.coordinator.on_up(process.rank, process.incarnation))
 
-            end.rank.sockets.append(end)
-            end.rank.mail.append(connect)
-        return lane
+    def exited(self, host: SimHost, process: Process, choices: int) -> None:
+        """A host tells the coordinator that a process was killed."""
+        self.tell_home(host, lambda: self.coordinator.on_killed(process.rank, process.incarnation, choices))
 
-    def pump(self, socket: SimSocket) -> None:
-        """A daemon takes bytes of a lane and sends them to the other peer, with all choices before them."""
-        count = self.dice.randint(1, len(socket.outbox)) if self.dice.random() < 0.3 else len(socket.outbox)
-        data = bytes(socket.outbox[:count])
-        del socket.outbox[:count]
-        lane = socket.lane
-        index = lane.ends.index(socket)
-        number, incarnation, near = lane.places[index]
-        other, other_incarnation, to = lane.places[1 - index]
-        peer = self.peers[near]
-        if (other, other_incarnation) in peer.fenced or peer.places.get(other) != (other_incarnation, to):
-            lane.cut()
-            return
-        if (number, incarnation) in peer.fenced or near in self.out:
-            return
-        self.tell(peer, to)
-        self.put(near, to, LaneBytes(lane, index, data))  # type: ignore[arg-type]
+    def tell_home(self, host: SimHost, function: Callable[[], None]) -> None:
+        """A control message to the coordinator; lost with the link."""
+        near = host.number
 
-    def fetch(self, rank: SimRank) -> None:
-        """A daemon takes a line of a rank, or its end, and tells the coordinator."""
-        peer = self.peers[rank.peer]
-        item: Any
-        if rank.output:
-            number, text = rank.output.pop(0)
-            item = Line(rank.number, rank.incarnation, number, text)
+        def take(home: SimHost) -> None:
+            if near == HOME or home.links[near].up:
+                function()
+
+        self.hosts[HOME].orders.append(take)
+
+    def connect(self, one: Process, other: Process) -> None:
+        """Make a lane, unless there is one."""
+        key = min(one.rank, other.rank), max(one.rank, other.rank)
+        lane = self._lanes.get(key)
+        if lane is not None and {lane[0], lane[1]} == {one, other}:
+            broken = any(socket.closed or socket.ended for socket in lane[2])
+            if not broken:
+                return
+        if one.host == other.host:
+            sockets: tuple[SimSocket, ...] = connect_near(one, other, self.room)
         else:
-            rank.ended = False
-            item = Ended(rank.number, rank.incarnation)
-        if peer.number == HOME:
-            self.read_pages(peer)
-            self.report_item(item)
-        elif peer.number not in self.out:
-            self.tell(peer, HOME)
-            self.put(peer.number, HOME, item)
-
-    def report_item(self, item: Any) -> None:
-        """The coordinator hears of a line or an end, if the incarnation is not over."""
-        if item.incarnation != self.ranks[item.rank].incarnation:
-            return
-        if isinstance(item, Line):
-            shown = self.shown.setdefault(item.rank, {})
-            assert shown.setdefault(item.number, item.text) == item.text, (
-                f"line {item.number} of rank {item.rank} was {shown[item.number]!r} and is {item.text!r}"
-            )
-        else:
-            self.ends[item.rank] = item.incarnation
-
-    def deliver(self, near: int, far: int) -> None:
-        """See `World.deliver`."""
-        link = self.links.get((near, far))
-        if not link:
-            return
-        item: Any = link[0]
-        if isinstance(item, LaneBytes):
-            link.popleft()
-            self._on_lane_bytes(self.peers[far], item)
-        elif isinstance(item, Line | Ended):
-            link.popleft()
-            self.report_item(item)
-        else:
-            super().deliver(near, far)
-
-    def _on_lane_bytes(self, peer: PeerModel, item: LaneBytes) -> None:
-        lane = item.lane
-        source, incarnation, _ = lane.places[item.end]
-        target, target_incarnation, _ = lane.places[1 - item.end]
-        rank = self.ranks[target]
-        here = rank.peer == peer.number and rank.alive and rank.incarnation == target_incarnation
-        known = peer.places.get(source, (-1, -1))[0] == incarnation
-        if here and known and (source, incarnation) not in peer.fenced:
-            lane.ends[1 - item.end].inbox += item.data
-        else:
-            lane.cut()
+            connect_far(one, other, self.hosts[one.host], self.hosts[other.host], self.room)
+            sockets = one.sockets[-1], other.sockets[-1]
+        self._lanes[key] = one, other, sockets
 
     # --- losses -------------------------------------------------------------------------------------------
 
-    def reap(self) -> None:
-        """End the threads of ranks that have died, and tell ranks what their daemons have learned."""
-        for rank in self.ranks:
-            if not rank.alive:
-                rank.stop()
-        for rank in self.ranks:
-            if rank.stopped:
-                continue
-            for number, (incarnation, _) in self.peers[rank.peer].places.items():
-                if number != rank.number and rank.told.get(number, 0) != incarnation:
-                    rank.told[number] = incarnation
+    def lose(self, loss: Loss) -> None:
+        """Lose something: `process` (which: ranks), `host` (hosts, which vanish), `drop` (a host that lives
+        on, and that the coordinator gives up), `cut` (the lane between two ranks), `back` (nothing: hosts
+        that were lost take part again)."""
+        for which in loss.which:
+            if loss.kind == "process":
+                process = self.current.get(which % self.size)
+                if process is not None:
+                    process.kill()
+            elif loss.kind == "host":
+                self.crash(1 + which % (len(self.hosts) - 1) if len(self.hosts) > 1 else 0)
+            elif loss.kind == "drop":
+                self.drop(1 + which % (len(self.hosts) - 1) if len(self.hosts) > 1 else 0)
+        if loss.kind == "back":
+            for number in range(1, len(self.hosts)):
+                self.come_back(number)
+        if loss.kind == "cut":
+            ends = sorted(which % self.size for which in (*loss.which, 0))
+            lane = self._lanes.get((ends[0], ends[-1]))
+            if lane is not None:
+                for socket in lane[2]:
+                    socket.ended = socket.cut = True
+                for tunnel in (tunnel for host in self.hosts for tunnel in host.tunnels):
+                    if tunnel.socket.other in lane[2]:
+                        tunnel.close()
 
-                    def placed(engine: Engine, number: int = number, incarnation: int = incarnation) -> None:
-                        engine.partners[number].on_incarnation_placed(incarnation)
+    def crash(self, number: int) -> None:
+        """A host vanishes, with its ranks."""
+        host = self.hosts[number]
+        if number == HOME or host.crashed:
+            return
+        host.crashed = True
+        host.orders.clear()
+        for process in host.processes.values():
+            process.kill()
+        for far in host.links:
+            # what has left it may still be on its way to the others; the other way all is lost
+            self.hosts[far].links[number].items.clear()
+            if self.hosts[far].links[number].up:
+                self.unseen.append((far, number))
 
-                    rank.mail.append(placed)
+    def drop(self, number: int) -> None:
+        """The coordinator gives a host up that lives on for a while."""
+        host = self.hosts[number]
+        home = self.hosts[HOME]
+        if number == HOME or host.crashed or not home.links[number].up:
+            return
+        self.unseen.append((HOME, number))
+        self.unseen.append((number, HOME))
 
-    def check(self) -> None:
-        """What ranks have sent and received tells whether one depends on a choice that is lost."""
+    def come_back(self, number: int) -> None:
+        """A host that was lost takes part again, and knows nothing; if all have seen that it was lost."""
+        host, home = self.hosts[number], self.hosts[HOME]
+        left = not host.crashed and not host.links[HOME].up
+        if not (host.crashed or left) or home.links[number].up or any(number in ends for ends in self.unseen):
+            return
+        for far, link in host.links.items():
+            if (far == HOME or host.crashed) and not self.hosts[far].crashed:
+                for each in (link, self.hosts[far].links[number]):
+                    each.up = True
+                    each.items.clear()
+        if host.crashed:
+            host.crashed = False
+            host.forget()
+        coordinator = self.coordinator
+        coordinator.carry_out(coordinator.decisions.on_peer_changed(self.view(number), coordinator.time))
 
-    def kill(self, rank: int) -> None:
-        """See `World.kill`."""
-        self.ranks[rank].stop()
-        super().kill(rank)
+    def see(self) -> bool:
+        """A host sees that a link has ended."""
+        if not self.unseen:
+            return False
+        number, far = self.unseen.pop(self.dice.randrange(len(self.unseen)))
+        host = self.hosts[number]
+        if not host.links[far].up or host.crashed:
+            return True
+        if number != HOME and far == HOME:
+            host.links[HOME].up = False
+            host.orders.clear()
+            host.leave()
+            return True
+        host.lose_link(far)
+        if number == HOME:
+            self.coordinator.on_peer_down(far)
+        return True
