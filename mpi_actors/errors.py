@@ -234,7 +234,8 @@ class ReentrantCall(MpiActorsError):
 class LaneBroken(MpiActorsError):
     """What one rank sends another contradicts itself, and a new connection does not help: the job fails.
 
-    A message is lost, or the two ranks run different releases. The text says who sent what to whom.
+    A message is lost, or the two ranks run different releases, or the connection broke in a job with
+    --no-replay, which cannot send again what was under way. The text says who sent what to whom.
     """
 
 

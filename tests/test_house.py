@@ -23,7 +23,7 @@ TYPE_CIRCLES = [
         "MPI's interface is mutually recursive: an intracommunicator makes an intercommunicator, and back",
     ),
     (
-        "mpi.engine.inlet mpi.engine.outlet mpi.engine.partner mpi.engine.stream",
+        "mpi.engine.inlet mpi.engine.outlet mpi.engine.partner mpi.engine.plain mpi.engine.stream",
         "one partner and its parts name each other",
     ),
     (

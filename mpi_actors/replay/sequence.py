@@ -185,6 +185,15 @@ def gap(here: int, there: int, seq: int, expected: int) -> LaneBroken:
     )
 
 
+def unkept(here: int, there: int, seq: int) -> LaneBroken:
+    """Return the error of rank `here`: its lane to `there` broke, and a message under way is not kept."""
+    return LaneBroken(
+        f"the lane from rank {here} to rank {there} broke while message number {seq} was under way. With "
+        "--no-replay nobody keeps what has left, so it cannot be sent again: run the job again, without "
+        "--no-replay if the network between its machines is bad"
+    )
+
+
 def contradiction(here: int, there: int, times: int, place: tuple[int, int], reason: str) -> LaneBroken:
     """Return the error of rank `here`, whose lane from `there` broke again and again at one place.
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 from narrowing import each, one
 
-from mpi_actors.config import JobLimits, RestartPolicy
+from mpi_actors.config import JobLimits, ReplayOptions, RestartPolicy
 from mpi_actors.coordination.decisions import JobDecisions, JobSpec
 from mpi_actors.coordination.elect import PeerView
 from mpi_actors.coordination.result import EXIT_JOB_FAILED
@@ -382,6 +382,33 @@ def test_a_rank_that_chose_is_not_replaced(how: str) -> None:
     end = one([action for action in actions if isinstance(action, End)], End)
     assert (end.ok, end.exit_code, end.rank) == (False, EXIT_JOB_FAILED, 1)
     assert end.reason.startswith("NotReplayable: calls from several threads: rank 1 was lost on …ann")
+    assert not [action for action in actions if isinstance(action, PlaceRank)]
+
+
+@pytest.mark.parametrize("how", ["killed", "failed", "peer", "reset", "ended", "too slow"])
+def test_a_rank_without_replay_is_not_replaced(how: str) -> None:
+    """Nothing is kept with which it could go on, whatever it speaks and however it was lost."""
+    decisions = JobDecisions(attrs.evolve(spec(3), replay=ReplayOptions(replay=False)))
+    decisions.begin([view(HOME), view(OTHERS[0], slots=8)], 0.0)
+    for rank in range(2 if how == "too slow" else 3):
+        decisions.on_rank_started(rank, 0, 1.0)
+    rank = next(seat.rank for seat in decisions.seats if seat.peer == OTHERS[0])
+    if how == "peer":
+        actions = decisions.on_peer_down(OTHERS[0], "it was unplugged", 2.0)
+    elif how == "ended":
+        decisions.on_rank_exited(rank, 0, killed=False, code=0, text="", now=2.0)
+        actions = decisions.on_peer_down(OTHERS[0], "it was unplugged", 2.0)
+    elif how == "reset":
+        actions = decisions.reset(rank, 0, 2.0)
+    elif how == "too slow":
+        rank = 2
+        actions = decisions.on_time_passed(1_000.0, PATIENCE)
+    else:
+        actions = decisions.on_rank_exited(rank, 0, killed=how == "killed", code=1, text="gone", now=2.0)
+    end = one([action for action in actions if isinstance(action, End)], End)
+    assert (end.ok, end.exit_code, end.rank) == (False, EXIT_JOB_FAILED, rank)
+    assert end.reason.startswith(f"NotReplayable: rank {rank} was lost")
+    assert "--no-replay" in end.reason
     assert not [action for action in actions if isinstance(action, PlaceRank)]
 
 

@@ -64,7 +64,7 @@ def small() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(outlet, "EAGER", 100)
         patch.setattr(outlet, "WINDOW", 1500)
-        patch.setattr(inlet, "_CREDIT_STEP", 400)
+        patch.setattr(inlet, "CREDIT_STEP", 400)
         patch.setattr(sys.modules[Engine.__module__], "MOST_QUICK", 60)
         patch.setattr(runs, "MOST_QUICK", 60)
         patch.setattr(stream, "_BUFFER_SIZE", 120)

@@ -8,12 +8,14 @@ world ranks and contexts; it may not know communicators, datatypes or requests. 
 - `transfer`: one send or receive, pending or finished;
 - `schedule`: what one rank does in a collective operation, as rounds of steps;
 - `marks`: what must be the same in a message that comes again;
+- `delivery`: gives a receive the bytes of its message;
 - `matching`: pairs posted receives with arrived messages;
 - `wiring`: where lanes come from: the daemon's channel, or the launcher;
 - `home`: protocols of what the parts below need of the engine;
 - `stream`: one connected socket, with its write queue and its reader;
 - `inlet`: what comes from one rank;
 - `outlet`: what goes to one rank;
+- `plain`: the same two, where no rank is run again: nothing is logged, digested or compared;
 - `partner`: another rank: its incarnation, its stream, its inlet and outlet;
 - `loopback`: messages of a rank to itself;
 - `runs`: a schedule that is being run;

@@ -65,6 +65,7 @@ class Engine(Probing):
         self.rank = rank
         self.size = size
         self.incarnation = incarnation
+        self.replay = replay
         self.job = job
         self.job_bytes = bytes.fromhex(job)
         self.wiring = wiring or NoWiring()

@@ -101,6 +101,8 @@ class Home(Protocol):
 
     rank: int
     incarnation: int
+    replay: bool
+    """Whether a lost rank is to be run again, so that messages are logged and compared."""
     job_bytes: bytes
     hot: int
     """The thread that is in the middle of something, see `reentry`; 0 if none is."""

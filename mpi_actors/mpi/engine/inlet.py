@@ -8,24 +8,24 @@ from typing import TYPE_CHECKING
 
 from ...errors import BadFrame, ReplayDivergence
 from ...replay.sequence import ReceivedNumbers, Running, digest, divergence, gap
-from ..constants import ERR_OTHER, ERR_TRUNCATE
 from . import frames
+from .delivery import hand_over, judge
 from .frames import AHEAD, HEADER_SIZE, MARK, SYNC
 from .marks import Marked
 from .matching import Arrival
-from .schedule import kind_name
 from .transfer import Receive
 
 if TYPE_CHECKING:
     from .home import Home
     from .partner import Partner
+    from .schedule import Data
 
 WINDOW = 8 * 1024 * 1024
 """Bytes that one rank sends another unasked before any is received: what the receiver may have to keep.
 Messages beyond are announced, and pulled when a receive matches them."""
 MESSAGE_COST = 64
 """Bytes that a message takes of the window beside its payload: about what its object takes of memory."""
-_CREDIT_STEP = WINDOW // 4
+CREDIT_STEP = WINDOW // 4
 """Bytes received, after which the sender gets credit again: seldom enough to cost nothing, and long before
 the window is used up."""
 MOST_MESSAGE = 1 << 40
@@ -42,7 +42,7 @@ class Inlet:
         self.partner = partner
         self.rank = partner.rank
         self.posted = engine.matching.posted
-        self.numbers = ReceivedNumbers()
+        self.numbers = ReceivedNumbers(compare=engine.replay)
         self.arrivals: dict[int, Arrival] = {}
         """Messages whose bytes are not all here, by number: announced, or being read."""
         self.consumed = 0
@@ -63,7 +63,7 @@ class Inlet:
             # what `accept` does, without its call; the frame is what a mark covers
             numbers.expected = seq + 1
             numbers.digests += digest(frame)
-        elif not self._take(Marked(note, flags & SYNC, tag, context, len(view)), flags, seq, view):
+        elif not self.take(Marked(note, flags & SYNC, tag, context, len(view)), flags, seq, view):
             return
         queue = self.posted.get(context)
         if queue:
@@ -76,8 +76,8 @@ class Inlet:
                     if receive.want_source < 0:
                         self.engine.choices.matched(receive.ordinal, rank)
                     self.consumed += len(view) + MESSAGE_COST
-                    if self.consumed > _CREDIT_STEP:
-                        self._say_credit()
+                    if self.consumed > CREDIT_STEP:
+                        self.say_credit()
                     if flags & SYNC:
                         self.partner.say(frames.MATCHED, seq)
                     hand_over(receive, rank, tag, note, view)
@@ -88,7 +88,7 @@ class Inlet:
         arrival.sync = bool(flags & SYNC)
         self.engine.matching.keep(arrival)
 
-    def _take(self, marked: Marked, flags: int, seq: int, view: memoryview) -> bool:
+    def take(self, marked: Marked, flags: int, seq: int, view: memoryview) -> bool:
         """Take the number of a message that came whole; return False if the message has come before."""
         arrival = self.arrivals.get(seq)
         if arrival is not None:
@@ -98,12 +98,12 @@ class Inlet:
             self.on_filled(arrival)
             return False
         if self.numbers.has(seq):
-            self._compare_marks(seq, marked.mark(seq, view))
+            self._compare_marks(seq, self.mark(marked, seq, view))
             if flags & SYNC:
                 self.on_query(seq)
             return False
         self._check_gap(seq, flags)
-        self.numbers.accept(seq, marked.mark(seq, view))
+        self.numbers.accept(seq, self.mark(marked, seq, view))
         return True
 
     def begin(self, note: int, flags: int, tag: int, context: int, seq: int, length: int) -> Arrival:
@@ -172,6 +172,10 @@ class Inlet:
         self._place(arrival)
         return arrival
 
+    def mark(self, marked: Marked, seq: int, payload: Data) -> bytes:
+        """Return the mark of a message, see `marks`."""
+        return marked.mark(seq, payload)
+
     def running(self, arrival: Arrival) -> Running | None:
         """Return what takes the bytes of a message as they come, for `on_filled`."""
         return arrival.marked().running(arrival.seq)
@@ -188,7 +192,7 @@ class Inlet:
         """
         seq = arrival.seq
         assert arrival.body is not None
-        mark = running.digest() if running is not None else arrival.marked().mark(seq, arrival.body)
+        mark = running.digest() if running is not None else self.mark(arrival.marked(), seq, arrival.body)
         if self.arrivals.pop(seq, None) is None:
             # it is here for the second time
             self._compare_marks(seq, mark)
@@ -341,10 +345,11 @@ class Inlet:
 
     def _return_credit(self, size: int) -> None:
         self.consumed += size + MESSAGE_COST
-        if self.consumed > _CREDIT_STEP:
-            self._say_credit()
+        if self.consumed > CREDIT_STEP:
+            self.say_credit()
 
-    def _say_credit(self) -> None:
+    def say_credit(self) -> None:
+        """Tell the sender what receives have taken."""
         self.partner.say(frames.CREDIT, 0, self.consumed)
         self.consumed = 0
 
@@ -354,41 +359,4 @@ class Inlet:
             arrival.seq == seq and arrival.source == self.rank
             for queue in self.engine.matching.unexpected.values()
             for arrival in queue
-        )
-
-
-def hand_over(receive: Receive, source: int, tag: int, note: int, view: memoryview) -> None:
-    """Complete a receive with a copy of a message's bytes; cut what does not fit (ERR_TRUNCATE)."""
-    size = len(view)
-    receive.source = source
-    receive.tag = tag
-    receive.count = size
-    into = receive.into
-    if into is None:
-        receive.payload = bytearray(view)
-    elif size == len(into):
-        into[:] = view
-    elif size < len(into):
-        into[:size] = view
-    else:
-        into[:] = view[: len(into)]
-        receive.count = len(into)
-        receive.error = ERR_TRUNCATE
-    if note != receive.note:
-        judge(receive, note)
-    receive.done = True
-    if receive.on_done is not None:
-        receive.on_done(receive)
-
-
-def judge(receive: Receive, note: int) -> None:
-    """Give the receive an error if the message is of another collective operation than the receive."""
-    if note != receive.note:
-        from ..errors.exception import Exception as MPIException
-
-        receive.error = ERR_OTHER
-        receive.exception = MPIException(
-            ERR_OTHER,
-            f"the ranks are in different collective operations: rank {receive.source} in "
-            f"{kind_name(note)}, this rank in {kind_name(receive.note)}",
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .inlet import hand_over
+from .delivery import hand_over
 from .matching import Arrival
 from .transfer import SYNCHRONOUS, Receive, Sending
 

@@ -51,7 +51,11 @@ class Marked(NamedTuple):
         if now.context != self.context:
             words.append("it is of another communicator")
         if now.note != self.note:
-            words.append(f"it is of {kind_name(now.note)} instead of {kind_name(self.note)}")
+            words.append(f"it is of {_kind(now.note)} instead of {_kind(self.note)}")
         if now.flags != self.flags:
             words.append("its send is synchronous now" if now.flags else "its send is not synchronous now")
         return ", ".join(words)
+
+
+def _kind(note: int) -> str:
+    return kind_name(note) if note else "no collective operation"

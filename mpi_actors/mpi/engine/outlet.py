@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from .home import Home
     from .partner import Partner
     from .schedule import Bytes, Data
+    from .stream import Stream
 
 EAGER = 1024 * 1024
 """Bytes of the longest message that leaves unasked. For a longer one a round trip costs less than a copy."""
@@ -68,6 +69,11 @@ class Outlet:
         self.wanted: set[int] = set()
         """Numbers of messages that the receiver pulled before this incarnation has sent them."""
 
+    @property
+    def count(self) -> int:
+        """How many messages have numbers."""
+        return len(self.records)
+
     # --- new messages -------------------------------------------------------------------------------------
 
     def quick(self, context: int, tag: int, note: int, payload: bytes) -> bool:
@@ -103,28 +109,30 @@ class Outlet:
 
     def reserve(self) -> int:
         """Return the number of a message that will be posted later."""
-        seq = len(self.records)
-        self.records.append(None)
+        seq = self._next()
         self.holes.add(seq)
         return seq
+
+    def _next(self) -> int:
+        """Return the number of the next message."""
+        self.records.append(None)
+        return len(self.records) - 1
 
     def post(self, sending: Sending, seq: int = -1) -> None:
         """Send a message; its transfer may finish later. `seq`: its reserved number; -1 for the next one."""
         if seq < 0:
-            seq = len(self.records)
-            self.records.append(None)
+            seq = self._next()
         else:
             self.holes.discard(seq)
         sending.seq = seq
         self.pending[seq] = sending
         if self.direct:
-            self.cursor = len(self.records)
+            self.cursor = self.count
             self._transmit(sending)
         elif self.numbers.open and seq < self.cursor:
             self._transmit(sending)
         elif sending.size <= EAGER and sending.mode != SYNCHRONOUS:
-            self._own(sending)
-            self._finish(sending)
+            self._let_go(sending)
 
     def _transmit(self, sending: Sending) -> None:
         stream = self.partner.stream
@@ -132,7 +140,7 @@ class Outlet:
         if stream is None:
             return
         if seq < self.numbers.limit and self.numbers.has(seq):
-            self._send_digest(sending)
+            self._prove(sending)
             return
         note, tag, context = sending.note, sending.number, sending.context
         if size <= EAGER and self.outstanding <= WINDOW:
@@ -145,13 +153,13 @@ class Outlet:
         flags = sending.flags | self._ahead(seq)
         stream.write(pack_header(ANNOUNCE, note, flags, tag, context, seq, size))
         if size <= EAGER and sending.mode != SYNCHRONOUS:
-            self._own(sending)
-            self._finish(sending)
+            self._let_go(sending)
 
     def _ahead(self, seq: int) -> int:
         return AHEAD if self.holes and min(self.holes) < seq else 0
 
-    def _send_digest(self, sending: Sending) -> None:
+    def _prove(self, sending: Sending) -> None:
+        """Send the digest of a message that the receiver has, or of which it has the announcement."""
         seq = sending.seq
         self._own(sending)
         self._write_digest(seq)
@@ -207,6 +215,10 @@ class Outlet:
             )
             stream.write(header, *parts_of(sending.data), sending=sending)
             return
+        self._send_body(stream, seq)
+
+    def _send_body(self, stream: Stream, seq: int) -> None:
+        """Send the body of a message for which the program does not wait."""
         record = self.records[seq] if seq < len(self.records) else None
         if record is None:
             self.wanted.add(seq)
@@ -230,6 +242,11 @@ class Outlet:
         if self.records[seq] is None:
             stored = self._log(sending.data)
             self.records[seq] = (sending.context, sending.number, sending.note, sending.flags, stored)
+
+    def _let_go(self, sending: Sending) -> None:
+        """Let the program go on, although the message has not left."""
+        self._own(sending)
+        self._finish(sending)
 
     def _log(self, data: Data) -> Stored:
         try:
@@ -278,15 +295,11 @@ class Outlet:
         if self.direct or stream is None or not self.numbers.open:
             return False
         began = self.cursor
-        while (
-            self.cursor < len(self.records)
-            and len(stream.queue) < _MOST_QUEUED
-            and self.partner.stream is stream
-        ):
+        while self.cursor < self.count and len(stream.queue) < _MOST_QUEUED and self.partner.stream is stream:
             seq = self.cursor
             self.cursor += 1
             self._resend(seq)
-        if self.cursor >= len(self.records):
+        if self.cursor >= self.count:
             self.direct = True
         return self.cursor > began and bool(stream.queue)
 

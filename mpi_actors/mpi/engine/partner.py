@@ -11,6 +11,7 @@ from . import frames
 from .frames import ANNOUNCE, BYE, CHECK, CHECKED, CREDIT, DIGEST, HELLO, MATCHED, PULL
 from .inlet import Inlet
 from .outlet import Outlet
+from .plain import PlainInlet, PlainOutlet
 from .stream import Stream
 
 if TYPE_CHECKING:
@@ -58,13 +59,13 @@ class Partner:
         """Where the last error of the protocol was: the partner's incarnation, and the message to come …"""
         self.errors = 0
         """… and how many there were."""
-        self.outlet = Outlet(engine, self)
-        self.inlet = Inlet(engine, self)
+        self.outlet = Outlet(engine, self) if engine.replay else PlainOutlet(engine, self)
+        self.inlet = Inlet(engine, self) if engine.replay else PlainInlet(engine, self)
 
     @property
     def used(self) -> bool:
         """Whether anything has been exchanged with the partner, or is about to be."""
-        return self.wanted or self.resumed_with >= 0 or bool(self.outlet.records)
+        return self.wanted or self.resumed_with >= 0 or bool(self.outlet.count)
 
     # --- streams ------------------------------------------------------------------------------------------
 
@@ -143,7 +144,7 @@ class Partner:
             return True
         self.want()
         if self.greeted and self.outlet.direct and self.asked is not self.stream:
-            missing = self.outlet.numbers.missing_from(len(self.outlet.records))
+            missing = self.outlet.numbers.missing_from(self.outlet.count)
             if missing:
                 raise shortfall(self.engine.rank, self.rank, missing)
             self.asked = self.stream

@@ -29,7 +29,7 @@ def is_repeating(engine: Engine) -> bool:
             lambda: "the other ranks to say which messages of this one they have",
         )
         return _has_choices(engine) or any(
-            partner.outlet.numbers.missing_from(len(partner.outlet.records)) for partner in others
+            partner.outlet.numbers.missing_from(partner.outlet.count) for partner in others
         )
 
 

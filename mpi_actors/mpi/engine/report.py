@@ -41,7 +41,7 @@ def state_of(engine: Engine) -> str:
             if not any(part in entry.filename for part in _OUR_FOLDERS)
             and not entry.filename.startswith("<frozen")
         ]
-    sent = sum(len(partner.outlet.records) for partner in engine.partners if partner is not None)
+    sent = sum(partner.outlet.count for partner in engine.partners if partner is not None)
     lines.append(f"    has sent {sent} messages")
     unread = engine.matching.left()
     if unread:

@@ -14,10 +14,14 @@ BODY = b"a message that comes in parts"
 
 
 class HandLane:
-    """Rank 1, played by hand, and rank 0, an engine that raises where a real one would end its process."""
+    """Rank 1, played by hand, and rank 0, an engine that raises where a real one would end its process.
 
-    def __init__(self) -> None:
-        self.engine = SceneEngine(0, 2, job=JOB)
+    Args:
+        replay: whether rank 0 logs and compares.
+    """
+
+    def __init__(self, *, replay: bool = True) -> None:
+        self.engine = SceneEngine(0, 2, job=JOB, replay=replay)
         self.connect()
 
     def connect(self, expected: int = 0, incarnation: int = 0) -> None:

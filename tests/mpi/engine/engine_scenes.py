@@ -47,9 +47,11 @@ class Scene:
     Args:
         programs: by rank; a rank that is killed runs its program again from the beginning.
         seed: of the order in which the ranks take steps.
+        replay: whether ranks log and compare.
     """
 
-    def __init__(self, programs: list[Program], seed: int = 0) -> None:
+    def __init__(self, programs: list[Program], seed: int = 0, *, replay: bool = True) -> None:
+        self.replay = replay
         self.random = random.Random(seed)
         self.programs = programs
         self.size = len(programs)
@@ -68,6 +70,7 @@ class Scene:
             incarnation=self.incarnations[rank],
             wiring=Wants(self, rank),
             limits=Limits(),
+            replay=self.replay,
         )
         engine.choices.first = "in this scene no coordinator records it"
         return engine

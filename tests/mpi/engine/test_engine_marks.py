@@ -37,7 +37,7 @@ OTHER = {
 WORDS = {
     "tag": "its tag is 8 instead of 7",
     "context": "of another communicator",
-    "note": "instead of a point-to-point call",
+    "note": "instead of no collective operation",
     "shorter": "it has 28 bytes instead of 29",
     "longer": "it has 30 bytes instead of 29",
     "nothing": "it has 0 bytes instead of 29",
