@@ -4,6 +4,7 @@
 Bottom up:
 
 - `inquiry`: the answer to `why JOB`;
+- `holding`: keeps what hosts tell of recorded choices;
 - `output`: what the ranks write;
 - `effects`: carries out what `coordination.decisions` decides, and shows it as events;
 - `job`: the coordinator's actor around the decisions, and the handle for people;

@@ -33,7 +33,7 @@ from ..events import (
 from ..ids import Incarnation, PeerId, Rank
 from ..lanes.router import Router
 from ..replay.holder import ChoiceHolder
-from ..wire.fields import LostRank
+from ..wire.fields import MAX_CHOICES, LostRank
 from ..wire.messages import (
     ChoiceNoted,
     EndJob,
@@ -91,7 +91,7 @@ class Effects:
             match action:
                 case PlaceRank(rank, incarnation, peer):
                     self.hosts.add(peer)
-                    self._router.tell(peer, self._order(rank, incarnation))
+                    self._router.tell(peer, self._order(rank, incarnation, peer))
                 case Announce(rank, incarnation, peer):
                     self._router.place(job, rank, incarnation, peer)
                     news = Placed(job, Placement(rank, incarnation, peer))
@@ -163,7 +163,8 @@ class Effects:
             )
         )  # fmt: skip
 
-    def _order(self, rank: Rank, incarnation: Incarnation) -> StartRank:
+    def _order(self, rank: Rank, incarnation: Incarnation, peer: PeerId) -> StartRank:
+        recorded = self._holder.begin(rank, incarnation)
         return StartRank(
             job=self._spec.job,
             rank=rank,
@@ -177,7 +178,8 @@ class Effects:
                 if seat.peer is not None
             ),
             processor=self._decisions.seats[rank].processor,
-            choices=self._holder.begin(rank, incarnation),
+            choices=recorded if peer == self._spec.home else recorded[:MAX_CHOICES],
+            recorded=len(recorded),
             replay=self._spec.replay,
             secret=self._spec.secret,
         )

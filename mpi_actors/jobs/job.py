@@ -16,17 +16,18 @@ from ..coordination.ends import PendingEnds
 from ..coordination.result import JobLog, JobResult
 from ..coordination.seats import Announce, End
 from ..coordination.touched import TouchedFiles
-from ..errors import BadFrame, ConflictingChoices, Impostor
+from ..errors import BadFrame, Impostor
 from ..events import STDERR_FOLLOWS, EventBus
 from ..ids import COORDINATOR, Incarnation, JobId, PeerId, Rank
 from ..lanes.news import FromPeer, PeerGone
+from ..lanes.recovered import Delivery
 from ..lanes.router import Router
 from ..lanes.routes import Attachment
 from ..replay.endpoint import Endpoint
 from ..replay.holder import ChoiceHolder
 from ..replay.incoming import Incoming
-from ..wire.choices import ChoicePiece
 from ..wire.messages import (
+    AskChoices,
     RankBroke,
     RankChose,
     RankExited,
@@ -39,6 +40,7 @@ from ..wire.messages import (
 )
 from ..wire.reports import ResetReport
 from .effects import Effects
+from .holding import ChoicesCame, Holding, Sealed
 from .inquiry import Inquiry
 from .output import Difference, JobOutput
 
@@ -55,19 +57,6 @@ class Reported:
     """A rank has reported something on its lane to the coordinator, or written to standard error."""
 
     rank: Rank
-
-
-@attrs.frozen
-class ChoicesCame:
-    """A host has told choices for which the end of a rank may wait."""
-
-
-@attrs.frozen
-class Sealed:
-    """A host has told all choices that it knows, for that round of a gathering."""
-
-    peer: PeerId
-    round: int
 
 
 @attrs.frozen
@@ -141,8 +130,7 @@ class Job:
             lambda rank: self._holder.position(rank)[1],
             settings.timing.flush,
         )
-        self._choices_came = False
-        """Whether a `ChoicesCame` is in the mailbox."""
+        self._holding = Holding(spec.job, self._holder, self._effects.hosts, self.mailbox.post, self.kill)
         self._began = 0.0
         self._finished = trio.Event()
         self._inquiry = Inquiry(self.decisions, router)
@@ -184,7 +172,7 @@ class Job:
         self._router.attach(Attachment(self._endpoint, self._on_report, self._on_endpoint_broken))
         self._router.serve(self.id, self._on_host_message)
         if (choices := self._router.choices_of(self.id)) is not None:
-            choices.hold(self)
+            choices.hold(self._holding)
         forget = self._bus.when_free(self._on_bus_free)
         try:
             self._effects.begin()
@@ -217,6 +205,10 @@ class Job:
             if self._output.on_stderr(message, news.sender, current=current):
                 self._on_report(rank)
             return
+        if isinstance(message, AskChoices):
+            stream = self._holder.stream(rank, incarnation)
+            self._router.send(news.sender, Delivery(self.id, rank, incarnation, stream, message.have))
+            return
         if isinstance(message, RankPreparing):
             # hosts repeat this message; one of them in the mailbox is enough
             if self._preparing.get(rank) == incarnation or not self.decisions.is_current(rank, incarnation):
@@ -240,7 +232,6 @@ class Job:
             case Reported(rank):
                 self._read_reports(rank, now)
             case ChoicesCame():
-                self._choices_came = False
                 self._take_ends(now)
             case Sealed(peer, round):
                 self._effects.carry_out(self.decisions.on_sealed(peer, round, now))
@@ -272,34 +263,6 @@ class Job:
                     self._touched.note(rank, incarnation, path)
             case RankBroke(_, rank, incarnation, _, text):
                 act(decisions.on_rank_broke(rank, incarnation, text))
-
-    # --- recorded choices: see `lanes.choices.ChoiceSink` ---------------------------------------------------
-
-    def on_pieces(self, pieces: list[ChoicePiece], sender: PeerId) -> None:
-        """Keep what a host tells of recorded choices; called by the router.
-
-        Raises:
-            Impostor: that peer hosts no rank of the job.
-            BadFrame: something before these pieces is missing.
-        """
-        if sender not in self._effects.hosts:
-            raise Impostor(f"it tells choices of job {self.id}, of which it hosts no rank")
-        try:
-            for piece in pieces:
-                if not self._holder.take(piece):
-                    raise BadFrame(f"the choices of rank {piece.rank} have a gap before byte {piece.offset}")
-        except ConflictingChoices as error:
-            self.kill(f"{type(error).__name__}: {error}")
-        if self._ends.waiting and not self._choices_came:
-            self._choices_came = self.mailbox.post(ChoicesCame())
-
-    def on_sealed(self, sender: PeerId, round: int) -> None:
-        """A host has told all that it knows, for that round of a gathering; called by the router."""
-        self.mailbox.post(Sealed(sender, round))
-
-    def position(self, rank: Rank) -> tuple[Incarnation, int]:
-        """Return the newest incarnation of a rank, and how much of its recorded choices is here."""
-        return self._holder.position(rank)
 
     # --- reports and ends ---------------------------------------------------------------------------------
 
@@ -364,6 +327,7 @@ class Job:
                     killed=exited.killed, code=code, text=text, now=now, traceback=exited.traceback,
                 )
             )  # fmt: skip
+        self._holding.awaited = self._ends.waiting
 
     def _end_because_of(self, differences: Iterable[Difference]) -> None:
         for found in differences:

@@ -11,6 +11,7 @@ Bottom up:
 - `news`: what other peers say, and that they are gone: messages that `peers`, `ranks` and `jobs` share;
 - `routes`: what the router knows: places of ranks, and endpoints in service;
 - `flow`: the numbers of one end of a tunnel: who it is, and how far the bytes have come;
+- `recovered`: what earlier incarnations of a rank chose, on its way to the next one;
 - `choices`: recorded choices of ranks, which must be known before bytes of ranks are;
 - `reporting`: sees that coordinators get these choices;
 - `tunnel`: one end of a tunnel between two hosts;

@@ -15,7 +15,7 @@ from typing import Protocol
 import attrs
 
 from ..config import KIB, MIB
-from ..errors import BadFrame, MpiActorsError
+from ..errors import BadFrame, Impostor, MpiActorsError
 from ..ids import Incarnation, JobId, PeerId, Rank
 from ..net.link import Link
 from ..replay.page import Page
@@ -24,6 +24,7 @@ from ..wire.choices import PIECE_COST, ChoicePiece, decode_pieces, encode_pieces
 from ..wire.fields import StreamPosition
 from ..wire.frame import Frame, FrameKind
 from ..wire.messages import ChoicesStable
+from .recovered import Recovered
 
 MOST_UNSTABLE = 64 * KIB
 """Bytes of choices that may be known here and not be stable; above that, bytes of ranks wait for the
@@ -115,6 +116,8 @@ class JobChoices:
         self._acks: dict[PeerId, set[Rank]] = {}
         """Ranks whose positions are to be told, by peer."""
         self._parked: dict[Waiter, None] = {}
+        self.recovered = Recovered()
+        """What new incarnations here must choose again, if it is too much for one message."""
         self._round = 0
         """The round of a gathering that must be answered."""
         self.gaps = 0
@@ -218,8 +221,13 @@ class JobChoices:
 
         Raises:
             BadFrame: the frame cannot be.
-            Impostor: that peer hosts no rank of the job.
+            Impostor: that peer hosts no rank of the job, or does not coordinate it.
         """
+        if frame.total:
+            if sender != self.coordinator:
+                raise Impostor("it sends what a rank must choose again, and does not coordinate the job")
+            self.recovered.receive(frame)
+            return
         more = frame.offset != 0
         self._coming[sender] = self._coming[sender] + len(frame.payload) if more else 0
         if self._coming[sender] > _MOST_COMING:

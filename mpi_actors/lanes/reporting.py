@@ -29,7 +29,9 @@ class ChoiceKeeper:
     """
 
     def __init__(
-        self, link: Callable[[PeerId], Link | None], tell: Callable[[PeerId, ChoicesStable], object]
+        self,
+        link: Callable[[PeerId], Link | None],
+        tell: Callable[[PeerId, ChoicesStable], object],
     ) -> None:
         self._link = link
         self.tell = tell

@@ -20,7 +20,7 @@ import trio
 from ..actors import DeadLetters, Mailbox
 from ..errors import BadFrame, Impostor, ReplayDivergence
 from ..ids import COORDINATOR, Incarnation, JobId, JobRank, PeerId, Rank
-from ..net.link import Link
+from ..net.link import FrameSource, Link
 from ..replay.endpoint import Endpoint
 from ..replay.lane import Lane
 from ..wire.fields import LostRank
@@ -227,6 +227,11 @@ class Router:
             return False
         link.send_control(message)
         return True
+
+    def send(self, peer: PeerId, source: FrameSource) -> None:
+        """Have the link to a peer ask for frames of `source`; do nothing if there is none."""
+        if (link := self._links.get(peer)) is not None:
+            link.mark_ready(source)
 
     async def room(self, peer: PeerId) -> None:
         """Wait until few messages are queued for that peer. For senders of many messages that can wait."""

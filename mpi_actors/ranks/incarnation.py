@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, closing, contextmanager
 from typing import Protocol
 
@@ -23,6 +23,7 @@ from ..replay.endpoint import Endpoint
 from ..replay.page import Page
 from ..wire.fields import MAX_LINE
 from ..wire.messages import (
+    AskChoices,
     ChoiceNoted,
     RankIsUp,
     RankPreparing,
@@ -141,7 +142,10 @@ class RankActor:
         self._question_came = trio.Event()
         """Set while there is a question without an answer."""
         self._since = 0.0
-        self._installing = False
+        self._preparing = ""
+        """What is done before the program can start."""
+        self._recorded = order.recorded
+        """Bytes that the program must choose again."""
         self.running = False
         """Whether the program runs, or is about to run."""
 
@@ -218,10 +222,12 @@ class RankActor:
     async def _started(self) -> AsyncIterator[Program]:
         """Start the program, after its installation if it is not installed."""
         async with AsyncExitStack() as stack:
+            if self._recorded > len(self.order.choices):
+                await self._prepare("fetching what it must choose again", self._fetch_choices)
             order = attrs.evolve(self.order, page=stack.enter_context(self._recording()))
             for left in reversed(range(_MAX_INSTALLATIONS)):
                 if self.order.program not in self._starter.interpreters():
-                    await self._install()
+                    await self._prepare(f"installing {order.program}", self._install)
                 try:
                     program = await stack.enter_async_context(self._starter.start(order))
                 except UnknownInterpreter:
@@ -254,19 +260,30 @@ class RankActor:
                 self._choices.detach(order.rank, order.incarnation)
 
     async def _install(self) -> None:
-        self._installing = True
+        await self._starter.ensure(self.order.program)
+
+    async def _fetch_choices(self) -> None:
+        order = self.order
+        which = order.rank, order.incarnation
+        self._choices.recovered.expect(*which, order.choices)
+        self._desk.tell(AskChoices(order.job, *which, len(order.choices)))
+        choices = await self._choices.recovered.wait(*which, self._recorded)
+        self.order = attrs.evolve(order, choices=choices)
+
+    async def _prepare(self, text: str, work: Callable[[], Awaitable[None]]) -> None:
+        """Do what must be done before the program can start, and tell the coordinator meanwhile."""
+        self._preparing = text
         try:
             async with trio.open_nursery() as nursery:
-                nursery.start_soon(self._say_preparing)
-                await self._starter.ensure(self.order.program)
+                nursery.start_soon(self._say_preparing, text)
+                await work()
                 nursery.cancel_scope.cancel()
         finally:
-            self._installing = False
+            self._preparing = ""
 
-    async def _say_preparing(self) -> None:
+    async def _say_preparing(self, text: str) -> None:
         order = self.order
         while True:
-            text = f"installing {order.program}"
             self._desk.tell(RankPreparing(order.job, order.rank, order.incarnation, text))
             await trio.sleep(self._preparing_every)
 
@@ -299,8 +316,8 @@ class RankActor:
         seconds = trio.current_time() - self._since
         if not self.running:
             doing = "has ended"
-        elif self._installing:
-            doing = f"installs {self.order.program}, for {seconds:.1f} s"
+        elif self._preparing:
+            doing = f"is {self._preparing}, for {seconds:.1f} s"
         elif self._conversation is None:
             doing = "starts its process"
         else:

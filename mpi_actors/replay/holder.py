@@ -52,6 +52,11 @@ class ChoiceHolder:
         held.data += piece.data[len(held.data) - piece.offset :]
         return True
 
+    def stream(self, rank: Rank, incarnation: Incarnation) -> bytes:
+        """Return the stream of a rank, if that is its newest incarnation; else nothing."""
+        held = self._held.get(rank)
+        return bytes(held.data) if held and held.incarnation == incarnation else b""
+
     def position(self, rank: Rank) -> tuple[Incarnation, int]:
         """Return the newest incarnation of a rank, and the position up to which its stream is stable."""
         held = self._held.get(rank)

@@ -55,7 +55,8 @@ class FrameKind(enum.IntEnum):
     CHOICES = 9
     """From a host, not from a rank: recorded choices, which this side must have before the next bytes of
     ranks (`wire.choices`). `offset` is 1 if more of them follow, which count only together. `seq` is the
-    round of the coordinator's `SealChoices` that this frame answers, and 0 otherwise."""
+    round of the coordinator's `SealChoices` that this frame answers, and 0 otherwise. With a `total`, the
+    frame answers an `AskChoices`: it brings bytes of that rank's stream, from `offset` on."""
 
 
 TUNNEL_KINDS = frozenset(

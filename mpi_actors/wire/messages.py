@@ -73,6 +73,8 @@ class StartRank:
     """The job's secret: entropy of the rank's program comes from it."""
     choices: Annotated[bytes, msgspec.Meta(max_length=MAX_CHOICES)] = attrs.field(default=b"", repr=False)
     """What earlier incarnations of the rank chose, which this one must choose again."""
+    recorded: Count = 0
+    """How many bytes that is. Those which did not fit into `choices` come after an `AskChoices`."""
 
 
 @numbered(21)
@@ -287,12 +289,24 @@ class RankTouched:
     path: Line
 
 
+@numbered(49)
+@attrs.frozen
+class AskChoices:
+    """The host of a new incarnation needs the rest of what it must choose again: frames CHOICES bring it."""
+
+    job: JobName
+    rank: RankNumber
+    incarnation: Number
+    have: Count
+    """How many bytes it has."""
+
+
 ControlMessage = (
     Capacity | Hello | Accepted | Goodbye | Ping | Pong | KnownPeers | Stock
     | StartRank | Placed | StopRank | EndJob | AskRank | ChoiceNoted | SealChoices | ChoicesStable
     | StderrTaken
     | RankIsUp | RankRefused | RankExited | RankBroke | RankStderr | RankState | RankPreparing | RankChose
-    | RankTouched
+    | RankTouched | AskChoices
 )  # fmt: skip
 
 ToHost = (
@@ -302,6 +316,6 @@ ToHost = (
 
 ToCoordinator = (
     RankIsUp | RankRefused | RankExited | RankBroke | RankStderr | RankState | RankPreparing | RankChose
-    | RankTouched
+    | RankTouched | AskChoices
 )  # fmt: skip
 """What a host sends to a coordinator."""

@@ -18,6 +18,7 @@ from mpi_actors.lanes.router import Router
 from mpi_actors.net.link import FrameSource
 from mpi_actors.wire.channel import ChannelKind, ChannelMessage
 from mpi_actors.wire.frame import Frame
+from mpi_actors.wire.messages import ControlMessage
 
 JOB = JobId("0" * 16)
 HOME, ANN, BOB = (PeerId(name) for name in ("home", "ann", "bob"))
@@ -31,6 +32,8 @@ class Cable:
     near: Router
     far: Router
     held: bool = False
+    mute: bool = False
+    """Whether control messages are lost."""
     broken: bool = False
     carried: list[Frame] = attrs.field(factory=list)
     _ready: dict[FrameSource, None] = attrs.field(factory=dict)
@@ -47,6 +50,10 @@ class Cable:
     def forward(self, frame: Frame) -> None:
         self._wire.append(frame)
         self.fabric.wake()
+
+    def send_control(self, message: ControlMessage) -> None:
+        if not self.mute:
+            self.far.dispatch(self.near.local, message)
 
     def move(self) -> bool:
         """Take one frame of a source that has one, and deliver one."""

@@ -15,7 +15,7 @@ from mpi_actors.programs.functions import ProgramFunction, RankContext
 
 
 def pays(second: str | None) -> ProgramFunction:
-    """Rank 1 sends rank 2 a message. Rank 0 resets it after rank 2 has ended; it sends another one, or none."""
+    """Rank 1 sends rank 2 a message. Rank 0 resets it after rank 2 has ended; it sends another, or none."""
 
     async def program(rank: RankContext) -> None:
         if rank.rank == 0:

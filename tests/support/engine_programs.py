@@ -278,9 +278,7 @@ def pipeline(run: Run, phase: Pipeline, at: int) -> None:
     pending: Posted = []
     if run.me:
         pending = [(run.irecv(run.me - 1, context, tag), context) for tag in range(phase.items)]
-    sends = [
-        run.isend(1, context, tag, 30 * tag, phase.mode) for tag in range(0 if run.me else phase.items)
-    ]
+    sends = [run.isend(1, context, tag, 30 * tag, phase.mode) for tag in range(0 if run.me else phase.items)]
     while pending:
         if phase.way == "waitany":
             indices = [run.mpi.wait_any([transfer for transfer, _ in pending])]
