@@ -187,7 +187,8 @@ def _mark(parts: tuple[Part, ...]) -> bytes:
 
 
 def _memory(size: int) -> memoryview:
-    area = mmap.mmap(-1, size)
+    # private: Linux gives shared memory no huge pages, and clears each small page on its own
+    area = mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
     if hasattr(mmap, "MADV_HUGEPAGE"):
         with suppress(OSError):  # a kernel without huge pages only takes longer
             area.madvise(mmap.MADV_HUGEPAGE)

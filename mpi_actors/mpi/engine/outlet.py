@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from ...errors import SendLogFull
 from ...replay.log import Stored
 from ...replay.sequence import SentNumbers
-from .frames import AHEAD, ANNOUNCE, BODY, DATA, DIGEST, HEADER, MARK
+from .frames import AHEAD, ANNOUNCE, BODY, DATA, DIGEST, HEADER, HEADER_SIZE, MARK, SYNC
 from .inlet import MESSAGE_COST, WINDOW
 from .marks import Marked
 from .transfer import STANDARD, SYNCHRONOUS, Sending, copy_of
@@ -32,8 +32,8 @@ _MOST_QUEUED = 64
 
 pack_header = HEADER.pack
 
-Record = tuple[int, int, int, int, Stored]
-"""A logged message: context, tag, note, flags, payload."""
+Record = bytes | tuple[int, int, int, int, Stored]
+"""A logged message: its DATA frame, if that left at once; else context, tag, note, flags, payload."""
 
 HELD, WRITING, ANNOUNCED, ANSWER = range(4)
 """Stages of a `Sending`: not sent, being written, waiting to be pulled, waiting to be matched."""
@@ -91,7 +91,7 @@ class Outlet:
             # what `add` does, without its call
             log.memory = memory
             log.count += 1
-            records.append((context, tag, note, 0, payload))
+            records.append(frame)
         else:
             records.append((context, tag, note, 0, self._log(payload)))
         self.cursor = seq + 1
@@ -175,8 +175,7 @@ class Outlet:
         record, stream = self.records[seq], self.partner.stream
         assert record is not None
         if stream is not None:
-            context, tag, note, flags, stored = record
-            payload = self.log.read(stored)
+            context, tag, note, flags, payload = self._read(record)
             mark = Marked(note, flags, tag, context, len(payload)).mark(seq, payload)
             header = pack_header(DIGEST, note, flags, tag, context, seq, MARK.size)
             stream.write(header + MARK.pack(mark, len(payload)))
@@ -223,8 +222,7 @@ class Outlet:
         if record is None:
             self.wanted.add(seq)
             return
-        context, tag, note, flags, stored = record
-        payload = self.log.read(stored)
+        context, tag, note, flags, payload = self._read(record)
         stream.write(pack_header(BODY, note, flags, tag, context, seq, len(payload)), payload)
 
     def abandon(self, sending: Sending) -> None:
@@ -253,6 +251,14 @@ class Outlet:
             return self.log.add(data)
         except SendLogFull as error:
             self.engine.give_up(error)
+
+    def _read(self, record: Record) -> tuple[int, int, int, int, bytes | memoryview]:
+        """Return context, tag, note, flags and payload of a logged message."""
+        if isinstance(record, bytes):
+            _, note, flags, tag, context, _, _ = HEADER.unpack_from(record)
+            return context, tag, note, flags & SYNC, record[HEADER_SIZE:]
+        context, tag, note, flags, stored = record
+        return context, tag, note, flags, self.log.read(stored)
 
     def _finish(self, sending: Sending) -> None:
         self.pending.pop(sending.seq, None)
@@ -319,7 +325,6 @@ class Outlet:
         stream = self.partner.stream
         if record is None or stream is None:
             return
-        context, tag, note, flags, stored = record
         if known:
             if seq < self.proof:
                 self._write_digest(seq)
@@ -327,7 +332,7 @@ class Outlet:
                 self.wanted.discard(seq)
                 self.on_pulled(seq)
             return
-        payload = self.log.read(stored)
+        context, tag, note, flags, payload = self._read(record)
         size = len(payload)
         if size <= EAGER and self.outstanding <= WINDOW:
             self.outstanding += size + MESSAGE_COST
