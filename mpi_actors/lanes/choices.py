@@ -29,8 +29,10 @@ from .recovered import Recovered
 MOST_UNSTABLE = 64 * KIB
 """Bytes of choices that may be known here and not be stable; above that, bytes of ranks wait for the
 coordinator. So what goes ahead of a message stays small, while a thousand choices a second never wait."""
-_MOST_LOOKS = 100
-"""Times that the pages are read in the hope that nothing is written meanwhile; each takes microseconds."""
+_MOST_LOOKS = 1000
+"""Times that the pages' ends are read in the hope that nothing is written meanwhile; each takes a tenth of a
+microsecond for each page. Many ranks that choose without a pause could spoil them all: then a host that is
+lost right after this may take with it the reason for a choice that others have heard of."""
 _MOST_COMING = 512 * MIB
 """Bytes of one batch that is not complete: more than any peer has to tell."""
 
@@ -329,13 +331,6 @@ class JobChoices:
         if self._sink is not None and not all:
             return
         ends = self._ends()
-        if not ends:
-            return
-        for _ in range(_MOST_LOOKS):
-            again = self._ends()
-            if again == ends:
-                break
-            ends = again
         pieces = []
         for rank, end in ends.items():
             paged = self._pages[rank]
@@ -353,19 +348,28 @@ class JobChoices:
             self._sink.on_pieces(pieces, self.coordinator)
 
     def _ends(self) -> dict[Rank, int]:
-        """Return how far each page goes that has something new."""
+        """Return how far each page goes that has something new, all of them at one moment."""
+        claims = self._claims()
+        for _ in range(_MOST_LOOKS):
+            before, claims = claims, self._claims()
+            if claims == before:
+                break
         ends = {}
         for rank, paged in tuple(self._pages.items()):
+            end = claims[rank]
+            if end == paged.read:
+                continue
             try:
-                end = paged.page.written
-                if end < paged.read:
+                if end < paged.read or end > paged.page.written:
                     paged.page.read(paged.read)  # this raises the error that says so
             except MpiActorsError as error:
                 self._break_off(rank, error)
                 continue
-            if end != paged.read:
-                ends[rank] = end
+            ends[rank] = end
         return ends
+
+    def _claims(self) -> dict[Rank, int]:
+        return {rank: paged.page.claims for rank, paged in self._pages.items()}
 
     def _break_off(self, rank: Rank, error: MpiActorsError) -> None:
         self._pages.pop(rank).on_broken(error)

@@ -106,13 +106,18 @@ class Page:
         return page
 
     @property
+    def claims(self) -> int:
+        """How many bytes of choices are in the page, by its own word, which costs little to read."""
+        return self._counter[0]
+
+    @property
     def written(self) -> int:
         """How many bytes of choices are in the page.
 
         Raises:
             BadPage: the page has not that many bytes.
         """
-        written = self._counter[0]
+        written = self.claims
         room = self._memory()
         if written > room:
             raise BadPage(f"the page of a rank's choices has room for {room} bytes and claims {written}")

@@ -67,19 +67,6 @@ class TellsNobody(TellsItsRanksOnly):
         return peer != self.coordinator
 
 
-class ReadsOnce(JobChoices):
-    """A host reads its pages one after the other, and does not look whether they have changed meanwhile."""
-
-    _last: dict[Rank, int] | None = None
-
-    def _ends(self) -> dict[Rank, int]:
-        if self._last is not None:
-            last, self._last = self._last, None
-            return last
-        self._last = super()._ends()
-        return self._last
-
-
 class ReadsBeforeTheBytes(JobChoices):
     """What goes ahead of bytes is what pages had some time before."""
 

@@ -45,10 +45,10 @@ class ReadPage(Page):
     interlude: Callable[[], None]
 
     @property
-    def written(self) -> int:
-        """See `Page.written`."""
+    def claims(self) -> int:
+        """See `Page.claims`."""
         self.interlude()
-        return super().written
+        return super().claims
 
 
 class SimEngine(Engine):
@@ -103,6 +103,7 @@ class Process:
         self.sockets: list[SimSocket] = []
         self.asleep = False
         self.engine: SimEngine | None = None
+        self._own_page: SimPage | None = None
         self._mail: deque[tuple[ChannelMessage, SimSocket | None]] = deque()
         self._poll: SimPoll | None = None
         self._helper: ProgressHelper | None = None
@@ -142,6 +143,8 @@ class Process:
         if self.engine is not None:
             self.engine._streams.clear()
             self.engine.close()
+        if self._own_page is not None:
+            self._own_page.close()
         self.page.close()
 
     def words(self) -> str:
@@ -193,6 +196,7 @@ class Process:
         page = SimPage.open(os.dup(self.page.fd))
         assert isinstance(page, SimPage)
         page.turns = self.turns
+        self._own_page = page
         engine = self.engine = SimEngine(
             self.rank,
             self.world.size,

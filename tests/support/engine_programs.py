@@ -66,6 +66,8 @@ class Farm:
     size: int
     idle: int
     """This rank takes no part, unless it is the master; -1 for none."""
+    takes: str
+    """How workers receive."""
 
 
 @attrs.frozen
@@ -228,7 +230,11 @@ def farm(run: Run, phase: Farm, at: int) -> None:
         return
     if run.me != phase.master:
         while True:
-            task = run.mpi.recv(phase.master, context, ANY_TAG, None)
+            while phase.takes == "iprobe" and run.mpi.iprobe(ANY_SOURCE, context, ANY_TAG) is None:
+                run.idle()
+            task = run.mpi.recv(
+                phase.master if phase.takes == "named" else ANY_SOURCE, context, ANY_TAG, None
+            )
             run.got(task, context)
             if task.tag == STOP:
                 return
@@ -377,6 +383,9 @@ def phase_of(dice: random.Random, ranks: int) -> Phase:
     if roll < 0.8:
         way = dice.choice(("recv", "iprobe", "waitany", "testany"))
         idle = dice.choice((-1, 0)) if ranks > 2 else -1
-        return Farm(dice.randrange(ranks), dice.randint(0, 5 * ranks), way, dice.choice((0, 0, 150)), idle)
+        takes = dice.choice(("named", "any", "iprobe"))
+        return Farm(
+            dice.randrange(ranks), dice.randint(0, 5 * ranks), way, dice.choice((0, 0, 150)), idle, takes
+        )
     way = dice.choice(("waitany", "waitsome"))
     return Pipeline(dice.randint(1, 5), way, dice.choice((STANDARD, SYNCHRONOUS)))

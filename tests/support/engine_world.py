@@ -21,7 +21,7 @@ from engine_sockets import SimSocket
 from mpi_actors.coordination.elect import PeerView
 from mpi_actors.lanes.choices import JobChoices
 
-_MOST_STEPS = 400_000
+_MOST_STEPS = 200_000
 """Steps after which a job that does not end counts as hanging."""
 _MISSES = 30
 """Vain attempts to find somebody who can do something, after which everybody is asked."""
@@ -50,6 +50,8 @@ class EngineWorld:
     """
 
     choices_class: type[JobChoices] = JobChoices
+    haste: float = 0.2
+    """How often ranks go on while their daemon looks at their pages."""
     laziness: tuple[float, ...] = (0.5, 0.95, 0.99, 0.998)
 
     def __init__(
@@ -161,7 +163,7 @@ class EngineWorld:
 
     def interlude(self, host: int) -> None:
         """While the daemon of a host looks at something, ranks there run on."""
-        if self._interlude or self.dice.random() < 0.8:
+        if self._interlude or self.dice.random() >= self.haste:
             return
         here = [process for process in self.running if process.host == host]
         if len(here) < 2:

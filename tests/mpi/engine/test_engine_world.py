@@ -15,7 +15,6 @@ from engine_cases import Case, cases, storm
 from engine_flaws import (
     GathersOfTheLostOnly,
     ReadsBeforeTheBytes,
-    ReadsOnce,
     ReportsItsRanksOnly,
     TellsNobody,
     with_choices,
@@ -75,7 +74,7 @@ def is_found_out(world: type[EngineWorld]) -> bool:
 
 
 @pytest.mark.parametrize(
-    "flaw", [TellsNobody, ReportsItsRanksOnly, GathersOfTheLostOnly, ReadsOnce, ReadsBeforeTheBytes]
+    "flaw", [TellsNobody, ReportsItsRanksOnly, GathersOfTheLostOnly, ReadsBeforeTheBytes]
 )
 def test_a_daemon_that_breaks_a_rule_is_found_out(flaw: type[JobChoices]) -> None:
     """See `engine_flaws`: what daemons must tell, and how they must read pages."""
