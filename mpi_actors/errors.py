@@ -196,6 +196,14 @@ class ReplayDivergence(MpiActorsError):
     """
 
 
+class LogLost(MpiActorsError):
+    """A rank left without a word, its messages went with it, and another rank that was lost needs them again.
+
+    Its process ended with exit code 0, but not through Python: by `_exit` or `exit` in C, or because another
+    program took its place (exec). End programs by returning, by `sys.exit` or by `os._exit`.
+    """
+
+
 class NotReplayable(MpiActorsError):
     """A rank was lost that cannot be run again: what its program saw depends on what is not recorded.
 

@@ -30,7 +30,7 @@ from .seats import (
     Seat,
 )
 from .spec import JobSpec as JobSpec
-from .spec import why_not_replayable
+from .spec import why_log_lost, why_not_replayable
 from .vacancies import candidates, why_vacant
 
 
@@ -164,6 +164,7 @@ class JobDecisions:
         text: str,
         now: float,
         traceback: str = "",
+        silent: bool = False,
     ) -> list[Action]:
         """An incarnation's program has ended.
 
@@ -178,12 +179,15 @@ class JobDecisions:
             text: how the program ended, for people.
             now: the time.
             traceback: of the program, when it is known.
+            silent: whether the process is gone though its program uses MPI and has not said that it ended.
         """
         seat = self._current(rank, incarnation)
         if seat is None or seat.phase is Phase.STARTING or (seat.phase is Phase.ENDED and not killed):
             return []
         if code == 0 and not killed:
-            seat.phase, seat.since = Phase.ENDED, now
+            seat.phase, seat.since, seat.left = Phase.ENDED, now, silent
+            if why := why_log_lost(self.seats):
+                return self._end(False, EXIT_JOB_FAILED, why)
             if all(other.phase is Phase.ENDED for other in self.seats):
                 return self._end(True, 0, "every rank has ended well")
             return []
@@ -326,6 +330,7 @@ class JobDecisions:
         if why := why_not_replayable(self.spec, seat, reason, ran=ran):
             return self._end(False, EXIT_JOB_FAILED, why, seat.rank)
         self.blame[peer] = self.blame.get(peer, 0) + blame
+        seat.again = seat.again or ran
         seat.gathering = gather and self._mpi
         seat.tried.add(peer)
         seat.vacate(now)
@@ -361,6 +366,8 @@ class JobDecisions:
         """Choose a host for each rank that has none."""
         if self.ended:
             return []
+        if why := why_log_lost(self.seats):
+            return self._end(False, EXIT_JOB_FAILED, why)
         actions: list[Action] = []
         for seat in self.seats:
             if seat.phase is not Phase.VACANT or seat.gathering:

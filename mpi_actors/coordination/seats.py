@@ -52,6 +52,10 @@ class Seat:
     """Whether the rank waits for what the hosts know of its choices, before it may start again."""
     choice: str = ""
     """The call of this incarnation whose outcome was not the program's own, such as ANY_SOURCE; or ""."""
+    again: bool = False
+    """Whether an incarnation that ran was lost: the next one needs the messages of all other ranks again."""
+    left: bool = False
+    """Whether the process of this incarnation left without a word: the messages that it sent are gone."""
     tried: set[PeerId] = attrs.field(factory=set)
     """Peers that have lost or refused this rank."""
     refused: dict[PeerId, str] = attrs.field(factory=dict)
@@ -67,6 +71,7 @@ class Seat:
         """Begin a new incarnation, which `peer` is to start."""
         self.incarnation += 1
         self.choice = ""
+        self.left = False
         self.phase, self.peer, self.since, self.heard = Phase.STARTING, peer, now, now
 
     def prepare(self, text: str, now: float) -> bool:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import attrs
 
 from ..config import JobLimits, ReplayOptions, RestartPolicy
-from ..errors import NotReplayable
+from ..errors import LogLost, NotReplayable
 from ..ids import JobId, PeerId, short_peer
-from .seats import Seat
+from .seats import Phase, Seat
 
 
 @attrs.frozen(kw_only=True)
@@ -52,3 +54,27 @@ def why_not_replayable(spec: JobSpec, seat: Seat, reason: str, *, ran: bool) -> 
             "nothing is kept with which the rank could run again"
         )
     return ""
+
+
+def why_log_lost(seats: Iterable[Seat]) -> str:
+    """Return why the job cannot go on after a rank has left without a word; "" if none has, or if it can."""
+    seats = tuple(seats)
+    leaver = next((seat for seat in seats if seat.left and seat.phase is Phase.ENDED), None)
+    if leaver is None:
+        return ""
+    how = (
+        "with exit code 0 and without a word, by exit or _exit in C, or by exec of another program. End a "
+        "program by returning, by sys.exit or by os._exit"
+    )
+    if leaver.incarnation and leaver.again:
+        return (
+            f"{LogLost.__name__}: rank {leaver.rank} was lost, has run again, and has left before others "
+            f"could compare what it sent: {how}"
+        )
+    lost = next((seat for seat in seats if seat.again and seat.phase is not Phase.ENDED), None)
+    if lost is None:
+        return ""
+    return (
+        f"{LogLost.__name__}: rank {lost.rank} was lost and needs the messages of rank {leaver.rank} again, "
+        f"which has left {how}"
+    )

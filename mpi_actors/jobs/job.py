@@ -325,6 +325,7 @@ class Job:
                 self.decisions.on_rank_exited(
                     rank, incarnation,
                     killed=exited.killed, code=code, text=text, now=now, traceback=exited.traceback,
+                    silent=exited.silent,
                 )
             )  # fmt: skip
         self._holding.awaited = self._ends.waiting

@@ -47,6 +47,8 @@ class Ending:
     """Whether the program ended the whole job, as `MPI_Abort` does."""
     traceback: str = ""
     """The traceback of the program, when it is known."""
+    silent: bool = False
+    """Whether a process that speaks MPI is gone, with exit code 0, and its program has not said so."""
 
     @property
     def well(self) -> bool:
@@ -151,6 +153,7 @@ class Desk:
                 aborted=ending.aborted,
                 errors=self._errors.end,
                 choices=choices.position(order.rank) if choices is not None else 0,
+                silent=ending.silent,
             )
         )
 

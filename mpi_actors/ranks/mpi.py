@@ -11,6 +11,7 @@ import logging
 import socket
 from collections.abc import Callable
 
+import attrs
 import trio
 
 from ..errors import BadMessage, LineTooLong, MpiActorsError, ProtocolError, SendLogFull
@@ -92,7 +93,7 @@ class MpiConversation:
         if self._desk.broken is not None:
             return None
         if self._ending is None:
-            return Ending.of(exit)
+            return attrs.evolve(Ending.of(exit), silent=exit.ok)
         if not self._ending.well:
             return None
         # the log of its messages is gone with the process, and other ranks may need it

@@ -29,6 +29,8 @@ REPLAY = "MPI_ACTORS_REPLAY"
 """`0` if nothing is logged, compared or recorded, so that the rank cannot be run again."""
 ENTROPY = "MPI_ACTORS_ENTROPY"
 """The secret from which random numbers without a seed come, in hexadecimal digits; not set: the system's."""
+PROCESS = "MPI_ACTORS_PROCESS"
+"""The id of the rank's process. The rank sets it, and so sees that it has executed another program."""
 LANES = "MPI_ACTORS_LANES"
 """Lanes that exist before the process starts, as `rank:descriptor,rank:descriptor`; only without a daemon."""
 

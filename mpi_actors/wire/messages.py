@@ -213,6 +213,8 @@ class RankExited:
     """Bytes that it had written to standard error; the last ones may still be on their way."""
     choices: Count = 0
     """How far the incarnation's recorded choices go; the last ones may still be on their way."""
+    silent: bool = False
+    """Whether the process of an MPI program is gone, with exit code 0, though the program has not said so."""
 
 
 @numbered(43)

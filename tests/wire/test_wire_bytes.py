@@ -187,7 +187,7 @@ MESSAGES: list[tuple[ControlMessage, str]] = [
     (
         RankExited(JOB, 0, 1, False, 130, 5, "lost", "é\n"),
         f"""
-        82000000 2a00  8c
+        8a000000 2a00  8d
         {JOB_FIELD}
         a4 72616e6b 00  # rank
         ab 696e6361726e6174696f6e 01  # incarnation
@@ -200,6 +200,7 @@ MESSAGES: list[tuple[ControlMessage, str]] = [
         a7 61626f72746564 c2  # aborted
         a6 6572726f7273 00  # errors
         a7 63686f69636573 00  # choices
+        a6 73696c656e74 c2  # silent
         """,
     ),
     (

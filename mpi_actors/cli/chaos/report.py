@@ -27,6 +27,7 @@ _EXPLAINED = {
     "NotReplayable": "the lost rank had done something that cannot be repeated; the text says what",
     "ReplayDivergence": "the rank did something else when it was started again; the text says what",
     "NoPeer": "no peer was left, or connected, that could take the lost rank",
+    "LogLost": "a rank had left without a word, and its messages went with it; the text says how",
     "SendLogFull": "the log of sent messages was full",
 }
 

@@ -12,6 +12,7 @@ It runs the program as Python itself would, and tells the daemon how that ended.
 - `output`: records choices before the program prints;
 - `repeatable`: has all of this done that the daemon asks for;
 - `signals`: lets the program's signal handlers wait while they would come into the middle of a call;
+- `leaving`: lets a process stay whose program has ended, also by `os._exit(0)`;
 - `program`: finds the script or module, and runs it;
 - `life`: from the start of the process to its end;
 - `__main__`: calls that.

@@ -11,10 +11,11 @@ import os
 import sys
 from typing import TYPE_CHECKING, NamedTuple, NoReturn
 
-from ...wire.environment import CHANNEL, ENTROPY, PAGE, RankEnvironment
+from ...wire.environment import CHANNEL, ENTROPY, PAGE, PROCESS, RankEnvironment
 from .. import environment
 from ..engine import engine
 from ..engine.ending import linger, report_end, report_failure
+from .leaving import Leaving
 from .program import EXIT_USAGE, NoProgramNamed, parse, run, without_us
 from .repeatable import make_repeatable
 from .signals import DeferredSignals
@@ -54,10 +55,15 @@ def main() -> NoReturn:
     os.environ.pop(ENTROPY, None)
     os.environ.pop(PAGE, None)
     make_repeatable(given, endpoint)
-    DeferredSignals(endpoint).install()
+    signals = DeferredSignals(endpoint)
+    signals.install()
+    leaving = Leaving(endpoint, signals) if watched else None
+    if leaving is not None:
+        leaving.install()
     pid = os.getpid()
+    os.environ[PROCESS] = str(pid)
     outcome = outcome_of(name, module, arguments, lambda: watched and os.getpid() == pid)
-    finish(outcome, ours=os.getpid() == pid)
+    finish(outcome, ours=os.getpid() == pid, leaving=leaving)
 
 
 def outcome_of(
@@ -114,17 +120,20 @@ def show(error: BaseException) -> None:
         sys.__excepthook__(type(error), error, error.__traceback__)
 
 
-def finish(outcome: ProgramOutcome, *, ours: bool) -> NoReturn:
+def finish(outcome: ProgramOutcome, *, ours: bool, leaving: Leaving | None = None) -> NoReturn:
     """Do what Python does at its end, tell the daemon, and end the process.
 
     Args:
         outcome: how the program ended.
         ours: whether this is the rank's process, and not a child that it forked.
+        leaving: how a rank leaves that has a daemon.
     """
     code = outcome.code
     endpoint = engine()
     if outcome.crashed and ours:
         flush()
+        if leaving is not None:
+            leaving.take_turn()
         # before anything else: the job ends now, even if the program's threads and exit functions still wait
         status = environment.abort_status()
         report_failure(endpoint, status or code, outcome.traceback, aborts=status != 0)
@@ -137,6 +146,10 @@ def finish(outcome: ProgramOutcome, *, ours: bool) -> NoReturn:
     if not flush() and not code:
         code = _CANNOT_FLUSH
     if ours:
+        if leaving is not None:
+            leaving.take_turn()
+            if not code:
+                leaving.leave()
         if not outcome.crashed:
             report_end(endpoint, code)
         if not code:

@@ -44,6 +44,11 @@ class DeferredSignals:
             self._set(signum, handler)
         self._handlers.clear()
 
+    def drop(self) -> None:
+        """Let no handler of the program run any more: signals that would call one are ignored."""
+        self._handlers.clear()
+        self._engine.rung.clear()
+
     def signal(self, signalnum: int, handler: Any, /) -> Any:
         """See `signal.signal`."""
         before = self.getsignal(signalnum)

@@ -152,6 +152,8 @@ class Completion(Progress):
 
     def _on_other_thread(self) -> None:
         """Another thread calls than before: the order of their calls is a choice, too."""
+        if self.closed:
+            self.stop_here()
         self.thread = get_ident()
         self.choices.on_other_thread()
 

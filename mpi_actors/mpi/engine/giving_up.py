@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from threading import get_ident
 from time import sleep
 from typing import TYPE_CHECKING, NoReturn
 
@@ -29,6 +30,8 @@ class GivingUp(Completion):
 
     def abort(self, code: int, text: str = "") -> NoReturn:
         """End the whole job with an exit code. People see `text`."""
+        if self.closed and get_ident() != self.thread:
+            self.stop_here()
         if text and isinstance(self.wiring, NoWiring):
             print(f"rank {self.rank}: {text}", file=sys.stderr, flush=True)
         self._end(ChannelMessage(ChannelKind.ABORT, number=code & 0xFF, text=text), code & 0xFF or 1)

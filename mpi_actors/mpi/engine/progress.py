@@ -56,8 +56,6 @@ class Progress(Reentry):
         """Other ranks run on this machine: their messages may come before a thread has fallen asleep."""
         self.polite = False
         """More ranks than processors run here: a spinning thread yields its processor between two looks."""
-        self.thread = get_ident()
-        """The thread that made the last call."""
         self.helper_thread: int | None = None
         """The helper thread's identifier: that thread must never wait, and reports leave it out."""
         self.waiting: dict[int, Waiting] = {}

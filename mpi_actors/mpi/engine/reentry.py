@@ -27,10 +27,14 @@ import threading
 from collections import deque
 from collections.abc import Callable
 from threading import get_ident
+from time import sleep
 from types import FrameType
-from typing import Any, TypeVar
+from typing import Any, NoReturn, TypeVar
 
 from ...errors import ReentrantCall
+
+_FOR_EVER = 86400.0
+"""Seconds between two looks of a thread that may never go on."""
 
 T = TypeVar("T")
 SignalHandler = Callable[[int, FrameType | None], Any]
@@ -53,6 +57,10 @@ class Reentry:
         """The thread that sleeps in epoll, without the lock; 0 if none does."""
         self.bell = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
         """Ends the sleep of that thread."""
+        self.closed = False
+        """The program has ended: its threads can call no more."""
+        self.thread = get_ident()
+        """The thread that made the last call."""
         self._held: Any = self.lock
 
     def later(self, function: Callable[[], None]) -> None:
@@ -86,6 +94,20 @@ class Reentry:
         """Raise ReentrantCall if this thread is in the middle of another call."""
         if self.hot and self.hot == get_ident():
             raise self.reentrant(call)
+
+    def close_to_program(self) -> None:
+        """The program has ended, though its process stays: only this thread may go on."""
+        with self.lock:
+            self.closed = True
+            self.thread = get_ident()
+
+    def stop_here(self) -> NoReturn:
+        """Keep a thread of a program that has ended for ever, without the lock."""
+        if self._held._is_owned():
+            self.hot = 0
+            self._held._release_save()
+        while True:
+            sleep(_FOR_EVER)
 
     def hold_back(self, signum: int, handler: SignalHandler, frame: FrameType | None) -> bool:
         """A signal has come. If the main thread is in the middle of something, keep its handler for later.

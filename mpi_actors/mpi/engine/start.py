@@ -6,10 +6,10 @@ import os
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from ...errors import BadChoices, BadPage
+from ...errors import BadChoices, BadPage, LogLost
 from ...replay.page import Page
 from ...wire.channel import ChannelKind, ChannelMessage
-from ...wire.environment import RankEnvironment
+from ...wire.environment import PROCESS, RankEnvironment
 from .engine import Engine
 from .helper import ProgressHelper
 from .wiring import ChannelWiring, prewired
@@ -27,8 +27,17 @@ class Limits(NamedTuple):
 
 
 def from_environment(environment: Mapping[str, str]) -> Engine:
-    """Return an engine that is connected as the launcher says, or one that is alone if nobody launched it."""
+    """Return an engine that is connected as the launcher says, or one that is alone if nobody launched it.
+
+    Raises:
+        LogLost: this process has executed another program (exec) after it was a rank, and is none any more.
+    """
     given = RankEnvironment.read(environment)
+    if given.channel is None and environment.get(PROCESS) == str(os.getpid()):
+        raise LogLost(
+            f"this process was rank {given.rank} of a job until it executed another program (exec), and has "
+            "no connection to the other ranks any more. Start the other program as a process of its own"
+        )
     lanes = prewired(given.lanes) if given.channel is None else {}
     if given.channel is None and not lanes:
         return Engine(limits=Limits())
