@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import mmap
 import os
-from contextlib import suppress
 from typing import IO, NamedTuple, Protocol
 
 import xxhash
@@ -17,7 +16,7 @@ Payload = Part | tuple[Part, ...]
 _MIB = 1024 * 1024
 """Bytes in a mebibyte, the unit of limits in errors."""
 _ARENA_SIZE = 32 * _MIB
-"""Bytes of memory taken from the system at a time for large copies; a few huge pages."""
+"""Bytes of memory taken from the system at a time for large copies: few calls, and little is left over."""
 _LEAST_SHARED = 16 * 1024
 """Bytes: of equal payloads from this size on the log keeps one. Programs send one payload to many ranks."""
 _LEAST_IN_ARENA = 128 * 1024
@@ -187,12 +186,9 @@ def _mark(parts: tuple[Part, ...]) -> bytes:
 
 
 def _memory(size: int) -> memoryview:
-    # private: Linux gives shared memory no huge pages, and clears each small page on its own
-    area = mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
-    if hasattr(mmap, "MADV_HUGEPAGE"):
-        with suppress(OSError):  # a kernel without huge pages only takes longer
-            area.madvise(mmap.MADV_HUGEPAGE)
-    return memoryview(area)
+    # Private: a first touch of shared memory takes longer. No huge pages: a virtual machine may
+    # have given its large free blocks back to its host, and each of them takes milliseconds to come again.
+    return memoryview(mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS))
 
 
 def _unnamed_file(directory: str | None) -> IO[bytes]:
