@@ -305,6 +305,8 @@ class Outlet:
             seq = self.cursor
             self.cursor += 1
             self._resend(seq)
+        if self.partner.stream is not stream:
+            return False  # it broke meanwhile: all wait for the next one, and its greeting
         if self.cursor >= self.count:
             self.direct = True
         return self.cursor > began and bool(stream.queue)
