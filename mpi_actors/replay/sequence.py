@@ -176,6 +176,15 @@ def shortfall(here: int, there: int, missing: int) -> ReplayDivergence:
     )
 
 
+def left_waiting(here: int, there: int, incarnation: int) -> ReplayDivergence:
+    """Return the error of rank `here`, which waits for a message of a new incarnation that has ended."""
+    return ReplayDivergence(
+        f"rank {there} was started again (incarnation {incarnation}) and has ended, but rank {here} waits "
+        "for another message from it. Its program is not deterministic between its receives: what it does "
+        f"depends on {_CAUSES}"
+    )
+
+
 def gap(here: int, there: int, seq: int, expected: int) -> LaneBroken:
     """Return the error of rank `here`, which got message `seq` of rank `there` instead of `expected`."""
     return LaneBroken(

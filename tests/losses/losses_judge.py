@@ -1,7 +1,8 @@
 """Whether what a run wrote is right: equal to undisturbed runs, and consistent in itself.
 
 A line `saw KEY VALUE` says what some rank knows of a value that is drawn at random. Whoever prints a key
-prints the same value.
+prints the same value. A last line `wrote N lines` says how many of them the rank has printed in the life that
+ends: a rank that nobody had heard of before its loss may print less in its next life, and then says so.
 """
 
 from __future__ import annotations
@@ -13,17 +14,20 @@ from mpi_actors.cli.chaos.verdict import RunVerdict, judge
 from mpi_actors.coordination.result import JobResult
 
 _SAW = re.compile(r"saw (\S+) (.*)")
+_WROTE = re.compile(r"wrote (\d+) lines")
 
 FAILED_ITSELF = "by itself"
 """The name of the error when the program itself has failed, in plain view."""
 
 
 def contradictions(found: Transcript) -> list[str]:
-    """Return where two lines say different things of the same key."""
+    """Return where two lines say different things of the same key, or a rank counts its lines wrongly."""
     first: dict[str, tuple[Place, str]] = {}
     said = []
     for place in sorted(compared(found)):
         for line in found.of(place):
+            if (count := _WROTE.fullmatch(line)) is not None and int(count[1]) != len(found.of(place)) - 1:
+                said.append(f"rank {place[0]} has {len(found.of(place)) - 1} lines and says: {line}")
             if (match := _SAW.fullmatch(line)) is None:
                 continue
             key, value = match.groups()
@@ -60,10 +64,11 @@ def verdict_on(
         return verdict, name, [result.reason.partition("\n")[0]]
     if not result.ok and result.exit_code:
         return RunVerdict.FAILED, FAILED_ITSELF, [result.reason.partition("\n")[0]]
-    said = (details if equal else []) + contradictions(found)
-    if keys(found) != keys(undisturbed[0]):
+    counts = [line for place in compared(found) for line in found.of(place) if _WROTE.fullmatch(line)]
+    said = (details if equal and not counts else []) + contradictions(found)
+    if not counts and keys(found) != keys(undisturbed[0]):
         said.append("other keys than in an undisturbed run")
-    if not equal:
+    if not equal and not counts:
         before = {place: len(undisturbed[0].of(place)) for place in compared(undisturbed[0])}
         after = {place: len(found.of(place)) for place in compared(found)}
         said += [

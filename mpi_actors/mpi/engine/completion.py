@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 
 from ...replay.choices import INDEX, NO, SET, YES, ChoiceAnswer
 from .progress import Progress
-from .transfer import describe_many
+from .transfer import Receive, describe_many
 
 if TYPE_CHECKING:
     from .choices import Choices
+    from .partner import Partner
     from .transfer import Transfer
 
 
@@ -23,10 +24,17 @@ class Completion(Progress):
     """
 
     choices: Choices
+    partners: list[Partner]
 
     def wait(self, transfer: Transfer) -> None:
         """Wait until a transfer is done. The caller looks at it for errors."""
-        if not transfer.done:
+        if transfer.done:
+            return
+        source = transfer.want_source if isinstance(transfer, Receive) else -1
+        if source >= 0:
+            partner = self.partners[source]
+            self._wait(lambda: partner.has_brought(transfer), transfer.describe)
+        else:
             self._wait(lambda: transfer.done, transfer.describe)
 
     def wait_all(self, transfers: Sequence[Transfer]) -> None:

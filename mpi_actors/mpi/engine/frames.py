@@ -35,7 +35,8 @@ HELLO = 8
 BYE = 9
 """The sender's program has ended. Sent only where no daemon says when the job is over."""
 CHECK = 10
-"""From a new incarnation whose program has ended: say when all before this has been compared."""
+"""From a new incarnation whose program has ended: say when all before this has been compared. `length`:
+messages of non-blocking collective operations that are still to come."""
 CHECKED = 11
 """The answer to CHECK: all before it was read, and is what it was before."""
 

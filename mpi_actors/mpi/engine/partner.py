@@ -6,13 +6,14 @@ import socket
 from typing import TYPE_CHECKING
 
 from ...errors import BadFrame, ProtocolError
-from ...replay.sequence import contradiction, shortfall
+from ...replay.sequence import contradiction, left_waiting, shortfall
 from . import frames
 from .frames import ANNOUNCE, BYE, CHECK, CHECKED, CREDIT, DIGEST, HELLO, MATCHED, PULL
 from .inlet import Inlet
 from .outlet import Outlet
 from .plain import PlainInlet, PlainOutlet
 from .stream import Stream
+from .transfer import Receive, Transfer
 
 if TYPE_CHECKING:
     from .home import Home
@@ -32,8 +33,7 @@ class Partner:
 
     __slots__ = (
         "asked", "compared", "ended", "engine", "errors", "greeted", "incarnation", "inlet", "outlet",
-        "place", "rank",
-        "resumed_with", "stream", "trouble", "wanted",
+        "place", "quits", "rank", "resumed_with", "stream", "trouble", "wanted",
     )  # fmt: skip
 
     def __init__(self, engine: Home, rank: int) -> None:
@@ -49,6 +49,8 @@ class Partner:
         """The incarnation that greeted last; -1 before the first greeting."""
         self.ended = False
         """The partner has said that its program is over."""
+        self.quits = False
+        """The partner's present incarnation, which is not its first, has ended: all that it sends is here."""
         self.trouble = ""
         """Why the last stream ended."""
         self.asked: Stream | None = None
@@ -81,7 +83,7 @@ class Partner:
             used = self.used
             self._drop("the rank has a new incarnation")
             self.incarnation = incarnation
-            self.wanted = False
+            self.wanted = self.quits = False
             if used:
                 self.want()
 
@@ -94,6 +96,8 @@ class Partner:
             sock.close()
             return
         self._drop("a new lane has replaced the old one")
+        if incarnation > self.incarnation:
+            self.quits = False
         self.incarnation = incarnation
         self.wanted = False
         self.stream = Stream(self, sock, relay)
@@ -148,7 +152,18 @@ class Partner:
             if missing:
                 raise shortfall(self.engine.rank, self.rank, missing)
             self.asked = self.stream
-            self.say(CHECK, 0)
+            self.say(CHECK, 0, len(self.outlet.holes))
+        return False
+
+    def has_brought(self, transfer: Transfer) -> bool:
+        """Return whether a transfer is done that waits for a message of the partner.
+
+        If the message can never come, because the partner's program has ended in a later life, give up.
+        """
+        if transfer.done:
+            return True
+        if self.quits and isinstance(transfer, Receive) and transfer.arrival is None:
+            self.engine.give_up(left_waiting(self.engine.rank, self.rank, self.incarnation))
         return False
 
     # --- frames -------------------------------------------------------------------------------------------
@@ -189,7 +204,9 @@ class Partner:
         elif kind == DIGEST:
             self.inlet.on_digest(note, flags, tag, context, seq, view)
         elif kind == CHECK:
+            self.quits = not length
             self.say(CHECKED, seq)
+            self.engine.kick()
         elif kind == CHECKED:
             self.compared = True
             self.engine.kick()

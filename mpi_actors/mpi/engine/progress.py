@@ -277,7 +277,7 @@ class Progress(Reentry):
             if not transfer.done or spin < _MOST_SPIN:
                 self._adapt_spin(transfer.done)
         if not transfer.done:
-            self.wait_for(lambda: transfer.done, words)
+            self.wait_for(lambda: partner.has_brought(transfer), words)
 
     def _spin_time(self) -> float:
         """Return the seconds to spin at this wait."""

@@ -20,9 +20,19 @@ comm = MPI.COMM_WORLD
 rank, size = comm.rank, comm.size
 
 
+_saw = 0
+
+
 def saw(key: object, value: object) -> None:
     """Print a line `saw KEY VALUE`: the same key has the same value wherever it is printed."""
+    global _saw
+    _saw += 1
     print(f"saw {key} {value}", flush=True)
+
+
+def wrote() -> None:
+    """Print how many such lines this life of the rank has printed: as many as anybody has seen of it."""
+    print(f"wrote {_saw} lines", flush=True)
 
 
 def play(draw: Callable[[int], object]) -> None:

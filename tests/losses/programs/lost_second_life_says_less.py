@@ -1,8 +1,8 @@
-"""A rank that is started again sends the same, but prints less."""
+"""A rank that is started again sends the same, but prints less, and says so at its end."""
 
 import os
 
-from losses_play import play, saw
+from losses_play import play, saw, wrote
 
 first = os.environ["MPI_ACTORS_INCARNATION"] == "0"
 
@@ -15,3 +15,4 @@ def draw(step: int) -> int:
 
 
 play(draw)
+wrote()

@@ -97,3 +97,35 @@ def test_a_partner_that_is_replaced_is_waited_for() -> None:
         it.kill(0)
         end(it, 1)
         assert it.engines[1].partners[0].compared
+
+
+def waits_on(engine: Engine, transfer: Transfer) -> bool:
+    """Return whether a call that waits for a message of rank 1 would go on."""
+    with engine.lock:
+        return engine.partners[1].has_brought(transfer)
+
+
+def test_who_waits_for_a_life_that_has_ended_is_told() -> None:
+    """The later life has ended without a message that another rank waits for: that can never come."""
+    with scene(takes(1), sends(b"a", b"a"), takes(0)) as it:
+        other = it.engines[2]
+        receive = other.irecv(1, 4, 1, None)
+        it.kill(1)
+        assert not waits_on(other, receive)
+        end(it, 1)
+        assert other.partners[1].quits
+        with pytest.raises(ReplayDivergence, match="has ended, but rank 2 waits for another message from it"):
+            waits_on(other, receive)
+        it.kill(1)
+        assert not waits_on(other, receive)
+
+
+def test_a_life_that_has_ended_may_still_owe_messages_of_collective_operations() -> None:
+    """Its process goes on with those that it has begun."""
+    with scene(takes(0), sends(b"a", b"a"), takes(0)) as it:
+        other = it.engines[2]
+        receive = other.irecv(1, 5, 1, None)
+        it.kill(1)
+        it.engines[1].outlets[2].reserve()
+        end(it, 1)
+        assert not waits_on(other, receive)
