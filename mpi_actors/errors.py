@@ -197,7 +197,7 @@ class ReplayDivergence(MpiActorsError):
 
 
 class LogLost(MpiActorsError):
-    """A rank left without a word, its messages went with it, and another rank that was lost needs them again.
+    """A rank left without a word, and its messages went with it; others still run, or need them again.
 
     Its process ended with exit code 0, but not through Python: by `_exit` or `exit` in C, or because another
     program took its place (exec). End programs by returning, by `sys.exit` or by `os._exit`.

@@ -29,8 +29,8 @@ from .seats import (
     Seal,
     Seat,
 )
+from .spec import LEAVING, why_log_lost, why_not_replayable
 from .spec import JobSpec as JobSpec
-from .spec import why_log_lost, why_not_replayable
 from .vacancies import candidates, why_vacant
 
 
@@ -186,7 +186,7 @@ class JobDecisions:
             return []
         if code == 0 and not killed:
             seat.phase, seat.since, seat.left = Phase.ENDED, now, silent
-            if why := why_log_lost(self.seats):
+            if why := why_log_lost(self.seats, now):
                 return self._end(False, EXIT_JOB_FAILED, why)
             if all(other.phase is Phase.ENDED for other in self.seats):
                 return self._end(True, 0, "every rank has ended well")
@@ -224,7 +224,7 @@ class JobDecisions:
         return self._end(False, EXIT_JOB_FAILED, reason)
 
     def on_time_passed(self, now: float, patience: float) -> list[Action]:
-        """Look at the deadlines: of ranks that wait for a host, and of hosts that start a rank.
+        """Look at the deadlines: of ranks that wait for a host or have left, and of hosts that start a rank.
 
         Args:
             now: the time.
@@ -266,6 +266,8 @@ class JobDecisions:
                 times.append(seat.host_deadline(limits))
             elif seat.phase is Phase.STARTING:
                 times.append(seat.start_deadline(patience, limits))
+            elif seat.left:
+                times.append(seat.since + LEAVING)
         return None if min(times) == math.inf else min(times)
 
     # --- questions ----------------------------------------------------------------------------------------
@@ -366,7 +368,7 @@ class JobDecisions:
         """Choose a host for each rank that has none."""
         if self.ended:
             return []
-        if why := why_log_lost(self.seats):
+        if why := why_log_lost(self.seats, now):
             return self._end(False, EXIT_JOB_FAILED, why)
         actions: list[Action] = []
         for seat in self.seats:

@@ -56,7 +56,12 @@ def why_not_replayable(spec: JobSpec, seat: Seat, reason: str, *, ran: bool) -> 
     return ""
 
 
-def why_log_lost(seats: Iterable[Seat]) -> str:
+LEAVING = 10.0
+"""Seconds in which the others must end after a rank has left without a word: long enough where all ranks
+leave so, and short for people who wait for an answer that may never come."""
+
+
+def why_log_lost(seats: Iterable[Seat], now: float) -> str:
     """Return why the job cannot go on after a rank has left without a word; "" if none has, or if it can."""
     seats = tuple(seats)
     leaver = next((seat for seat in seats if seat.left and seat.phase is Phase.ENDED), None)
@@ -72,8 +77,13 @@ def why_log_lost(seats: Iterable[Seat]) -> str:
             f"could compare what it sent: {how}"
         )
     lost = next((seat for seat in seats if seat.again and seat.phase is not Phase.ENDED), None)
-    if lost is None:
+    if lost is None and now < leaver.since + LEAVING:
         return ""
+    if lost is None:
+        return (
+            f"{LogLost.__name__}: rank {leaver.rank} has left {how}. Its last messages may be lost with it, "
+            f"and others still run {LEAVING:g} s later"
+        )
     return (
         f"{LogLost.__name__}: rank {lost.rank} was lost and needs the messages of rank {leaver.rank} again, "
         f"which has left {how}"

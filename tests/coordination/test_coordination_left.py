@@ -8,6 +8,7 @@ from narrowing import one
 from mpi_actors.coordination.decisions import JobDecisions, JobSpec
 from mpi_actors.coordination.elect import PeerView
 from mpi_actors.coordination.seats import Action, End
+from mpi_actors.coordination.spec import LEAVING
 from mpi_actors.ids import JobId, PeerId
 
 HOME, OTHER = PeerId("home"), PeerId("ann")
@@ -43,6 +44,17 @@ def test_ranks_that_all_leave_without_a_word_end_the_job_well() -> None:
     decisions = running(2)
     assert leave(decisions, 0) == []
     assert one(leave(decisions, 1), End).ok
+
+
+def test_others_do_not_wait_for_ever_for_who_has_left_without_a_word() -> None:
+    """Messages that had not left its process are gone, and nobody knows whether there were any."""
+    decisions = running(3)
+    leave(decisions, 1)
+    leave(decisions, 2, silent=False)
+    assert decisions.next_deadline(20.0) == 1.0 + LEAVING
+    assert decisions.on_time_passed(LEAVING, 20.0) == []
+    reason = one(decisions.on_time_passed(1.0 + LEAVING, 20.0), End).reason
+    assert reason.startswith("LogLost: rank 1 has left with exit code 0 and without a word")
 
 
 @pytest.mark.parametrize("first", ["leave", "lose"])

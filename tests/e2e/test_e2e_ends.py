@@ -152,6 +152,16 @@ async def test_who_leaves_without_a_word_harms_nobody_who_is_not_lost(temporary:
     assert (result.ok, result.output) == (True, ("hi",)), result.reason
 
 
+async def test_nobody_waits_for_ever_for_who_left_without_a_word(temporary: Path) -> None:
+    """What it had sent was still in its process: it is gone, and the job ends."""
+    leaves = "import ctypes; ctypes.CDLL(None)._exit(0)\n"
+    program = MPI + f"if comm.rank:\n    comm.send(1, 0)\n    {leaves}print(comm.recv(source=1))\n"
+    result = await result_of(temporary, program, 2)
+    assert result.ok or result.reason.startswith(
+        "LogLost: rank 1 has left with exit code 0 and without a word"
+    )
+
+
 async def test_a_rank_that_executes_itself_again_is_none_any_more(temporary: Path) -> None:
     """It does not take itself for a job of one rank."""
     again = 'if len(sys.argv) == 1:\n    os.execv(sys.executable, [sys.executable, *sys.argv, "again"])\n'
