@@ -421,7 +421,7 @@ def test_a_message_that_is_half_read_is_moved() -> None:
 
 
 def some_left(endpoint: Engine) -> bool:
-    """Return whether a message waits for its receive. The helper may be at work: it must not change meanwhile."""
+    """Return whether a message waits for its receive. The helper must not change that meanwhile."""
     with endpoint.lock:
         return endpoint.matching.left() > 0
 
