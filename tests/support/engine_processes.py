@@ -21,6 +21,9 @@ from mpi_actors.wire.channel import ChannelMessage
 if TYPE_CHECKING:
     from engine_world import EngineWorld
 
+_MOST_LINES = 5
+"""Lines that wait in a pipe."""
+
 Program = Callable[["Process"], None]
 Fact = tuple[object, ...]
 
@@ -119,11 +122,16 @@ class Process:
     @property
     def ready(self) -> bool:
         """Whether the process can go on."""
-        if self.turns.dead or self.turns.over:
+        if self.turns.dead or self.turns.over or self.full:
             return False
         if not self.asleep or self._mail:
             return True
         return self._poll is not None and bool(self._poll.events())
+
+    @property
+    def full(self) -> bool:
+        """Whether it has written more than its daemon takes at a time."""
+        return len(self.pipe) >= _MOST_LINES
 
     def kill(self) -> None:
         """Kill it: it never runs again, and its sockets are closed."""
@@ -171,6 +179,8 @@ class Process:
     def print(self, text: str) -> None:
         """Write a line to standard output."""
         self.mpi.settle()
+        while self.full:
+            self.turns.pause()
         self.pipe.append(("line", self.lines, text))
         self.lines += 1
 
