@@ -354,19 +354,8 @@ class JobChoices:
             before, claims = claims, self._claims()
             if claims == before:
                 break
-        ends = {}
-        for rank, paged in tuple(self._pages.items()):
-            end = claims[rank]
-            if end == paged.read:
-                continue
-            try:
-                if end < paged.read or end > paged.page.written:
-                    paged.page.read(paged.read)  # this raises the error that says so
-            except MpiActorsError as error:
-                self._break_off(rank, error)
-                continue
-            ends[rank] = end
-        return ends
+        # whether a claim is true is known when the page is read
+        return {rank: claims[rank] for rank, paged in self._pages.items() if claims[rank] != paged.read}
 
     def _claims(self) -> dict[Rank, int]:
         return {rank: paged.page.claims for rank, paged in self._pages.items()}

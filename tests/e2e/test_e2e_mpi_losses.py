@@ -13,7 +13,7 @@ from example_models import collectives, stencil
 
 import mpi_actors
 from mpi_actors.errors import UsageError
-from mpi_actors.events import Log, RankStarted
+from mpi_actors.events import Log, RankLost, RankStarted
 from mpi_actors.pool.local.job import LocalJob
 from mpi_actors.pool.local.pool import open_local_pool
 from mpi_actors.pool.local.script import module, script
@@ -217,6 +217,56 @@ async def test_choices_are_repeated(temporary: Path, tmp_path: Path, seed: int) 
             assert result.ok, result.reason
             assert len(result.output) == 12 * 2 + 1
             assert len(await starts(job)) == 6
+
+
+MASTER = """
+import time
+master = comm.size - 1
+status = MPI.Status()
+if comm.rank == master:
+    tasks = iter(range(200))
+    busy = total = order = 0
+    for worker in range(master):
+        comm.send(next(tasks), worker)
+        busy += 1
+    while busy:
+        total += comm.recv(source=MPI.ANY_SOURCE, status=status)
+        order = (7 * order + status.source) % 9973
+        busy -= 1
+        task = next(tasks, None)
+        busy += task is not None
+        comm.send(task, status.source)
+        print("taken from", status.source, order, flush=True)
+    print("total", total, flush=True)
+else:
+    while (task := comm.recv(source=master)) is not None:
+        time.sleep(0.003)
+        comm.send(task * task, master)
+"""
+
+
+@pytest.mark.parametrize("victims", [(1, 2), (2, 1)])
+async def test_choices_of_lost_peers_are_repeated(
+    temporary: Path, tmp_path: Path, victims: tuple[int, int]
+) -> None:
+    """A master that takes what comes loses its peer, and then the next one: every line is as it was."""
+    place = tmp_path / "master.py"
+    place.write_text(HEAD + MASTER)
+    with trio.fail_after(600), leaves_nothing(temporary):
+        async with open_local_pool(peers=3) as pool:
+            job = await pool.start_script(place, 4)
+            await line(job, "taken from")
+            await pool.kill(victims[0])
+            async for seen in job.events():
+                if isinstance(seen.event, RankLost):
+                    break
+            await pool.kill(victims[1])
+            result = await job.wait()
+            assert result.ok, result.reason
+            lines = [seen.event.text async for seen in job.events() if isinstance(seen.event, Log)]
+            assert f"total {sum(task * task for task in range(200))}" in lines
+            assert len(lines) == 201
+            assert any(incarnation for _, incarnation in await starts(job))
 
 
 THREADED = """
