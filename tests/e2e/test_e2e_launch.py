@@ -153,6 +153,12 @@ async def test_a_signal_ends_everything(number: signal.Signals, moment: str, tem
         await process.stderr.aclose()
 
 
+def is_stopped(pid: int) -> bool:
+    """Return whether all threads of a process are stopped."""
+    threads = Path(f"/proc/{pid}/task").glob("*/status")
+    return all("\nState:\tT" in thread.read_text() for thread in threads)
+
+
 @pytest.mark.parametrize("frozen", [False, True], ids=["", "with-a-frozen-daemon"])
 async def test_a_killed_launcher_leaves_nothing(frozen: bool, temporary: Path) -> None:
     """After `kill -9` the daemons end by themselves, with their ranks and directories."""
@@ -168,8 +174,8 @@ async def test_a_killed_launcher_leaves_nothing(frozen: bool, temporary: Path) -
         if frozen:
             daemon = next(pid for pid, line in ours.items() if "mpi_actors.pool.local.served" in line)
             os.kill(daemon, signal.SIGSTOP)
-            # the kernel wakes what is stopped when the launcher goes, not what is about to be
-            await until(lambda: "\nState:\tT" in Path(f"/proc/{daemon}/status").read_text())
+            # the kernel wakes what is stopped when the launcher goes, not what is about to be: all its threads
+            await until(lambda: is_stopped(daemon))
         process.kill()
         await process.wait()
         await until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in ours))
