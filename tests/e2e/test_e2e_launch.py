@@ -174,7 +174,7 @@ async def test_a_killed_launcher_leaves_nothing(frozen: bool, temporary: Path) -
         if frozen:
             daemon = next(pid for pid, line in ours.items() if "mpi_actors.pool.local.served" in line)
             os.kill(daemon, signal.SIGSTOP)
-            # the kernel wakes what is stopped when the launcher goes, not what is about to be: all its threads
+            # the kernel wakes what is stopped when the launcher goes, not what is about to be
             await until(lambda: is_stopped(daemon))
         process.kill()
         await process.wait()
