@@ -106,7 +106,8 @@ class PipeReader:
         self._waiting = trio.CancelScope()
         self._settling = False
         self._settled = trio.Event()
-        self._ended = False
+        self.ended = False
+        """The end of the pipe has been read."""
 
     async def next(self) -> list[bytes]:
         """Wait for the next pieces. An empty list is the end; `rest` then has a last piece without an end.
@@ -114,7 +115,7 @@ class PipeReader:
         Raises:
             LineTooLong: the cutter says so.
         """
-        while not self._ended:
+        while not self.ended:
             await trio.lowlevel.checkpoint()
             try:
                 data = os.read(self._stream.fileno(), _READ_SIZE)
@@ -126,7 +127,7 @@ class PipeReader:
             except (OSError, trio.ClosedResourceError):
                 data = b""
             if not data:
-                self._ended = True
+                self.ended = True
                 break
             if pieces := self._cutter.feed(data):
                 return pieces
@@ -161,4 +162,4 @@ class PipeReader:
             try:
                 await trio.lowlevel.wait_readable(self._stream.fileno())
             except trio.ClosedResourceError:
-                self._ended = True
+                self.ended = True

@@ -30,6 +30,8 @@ class MpiProgram:
         self._output = PipeReader(process.stdout, LineCutter(max_line))
         self._errors = PipeReader(process.stderr, TextCutter(MAX_ERROR_LINE))
         self._finished = trio.Event()
+        self._said_end = trio.Event()
+        """The program has said that it is at its end."""
         self.channel = Channel(process.channel)
         """The daemon's end of the channel."""
 
@@ -44,12 +46,28 @@ class MpiProgram:
         if not lines and self._output.pending:
             # drop the half line of a killed program: its next incarnation writes the whole line, with the
             # number that this half would have had
-            exit = await self._process.wait()
+            whole = await self._is_at_its_end()
             rest = self._output.rest()
-            lines = [] if exit.killed else rest
+            lines = rest if whole else []
         if not lines:
             self._finished.set()
         return lines
+
+    async def _is_at_its_end(self) -> bool:
+        """Wait until the program is at its end, and return whether nobody has killed it."""
+        killed = False
+        async with trio.open_nursery() as nursery:
+
+            async def watch() -> None:
+                nonlocal killed
+                exit = await self._process.wait()
+                killed = exit.killed and not self._said_end.is_set()
+                nursery.cancel_scope.cancel()
+
+            nursery.start_soon(watch)
+            await self._said_end.wait()  # its process may stay, though it has closed its output
+            nursery.cancel_scope.cancel()
+        return not killed
 
     async def errors(self) -> bytes:
         """See `Running.errors`."""
@@ -57,11 +75,14 @@ class MpiProgram:
 
     async def settle(self) -> None:
         """See `ChannelTalk.settle`."""
+        self._said_end.set()
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._output.settle)
             nursery.start_soon(self._errors.settle)
-        if self._output.pending:
-            await self._finished.wait()  # a half line is left at the end of the output, which `lines` handles
+        if self._output.ended:
+            await (
+                self._finished.wait()
+            )  # a half line may be left at the end of the output: `lines` returns it
 
     async def feed(self) -> None:
         """See `ChannelTalk.feed`."""

@@ -27,6 +27,7 @@ ANSWERS: dict[str, tuple[int, tuple[str, ...], tuple[str, ...]]] = {
 
 OTHERS: dict[str, tuple[int, tuple[str, ...]]] = {
     "dummy": (3, ()),
+    "master_worker": (3, ("20", "10")),
     "mpi_pi": (3, ("1000",)),
     "multi_echo": (3, ("2",)),
     "pi": (3, ("1000",)),
