@@ -185,6 +185,15 @@ def left_waiting(here: int, there: int, incarnation: int) -> ReplayDivergence:
     )
 
 
+def unreceived(here: int, there: int, seq: int) -> ReplayDivergence:
+    """Return the error of a new incarnation that ended without a message that an earlier one had got."""
+    return ReplayDivergence(
+        f"rank {here} was started again and ended without receiving message number {seq} of rank {there}, "
+        f"which it had received before, as rank {there} knows, since it was sent synchronously. Its program "
+        f"is not deterministic between its receives: what it does depends on {_CAUSES}"
+    )
+
+
 def gap(here: int, there: int, seq: int, expected: int) -> LaneBroken:
     """Return the error of rank `here`, which got message `seq` of rank `there` instead of `expected`."""
     return LaneBroken(

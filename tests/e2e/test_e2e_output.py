@@ -211,7 +211,7 @@ def test_the_order_of_a_set_is_a_difference(tmp_path: Path, temporary: Path) -> 
     if done.returncode == 0:
         assert len({line.partition(b"[")[2] for line in done.stdout.splitlines()}) == 1
     else:
-        assert (done.returncode, done.stdout.count(b"\n")) == (3, 1), done.stderr
+        assert done.returncode == 3, done.stderr
         assert b"ReplayDivergence" in done.stderr
         assert b"    before: 'first [" in done.stderr
 

@@ -51,6 +51,10 @@ AHEAD = 2
 MARK = struct.Struct("<16sQ")
 """What a DIGEST says of a message beside the envelope in its header: mark (see `marks`), size in bytes."""
 
+HAD = 4
+"""Flag of DATA and ANNOUNCE: a receive of an earlier incarnation has matched this message, and its sender,
+which has sent it synchronously, knows that. So a receive has to match it again."""
+
 MOST_BEYOND = 1_000_000
 """Message numbers that a greeting lists at the most (8 bytes each): far more than messages are under way."""
 LANE_VERSION = 2

@@ -7,10 +7,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ...errors import BadFrame, ReplayDivergence
-from ...replay.sequence import ReceivedNumbers, Running, digest, divergence, gap
+from ...replay.sequence import ReceivedNumbers, Running, digest, divergence, gap, unreceived
 from . import frames
 from .delivery import hand_over, judge
-from .frames import AHEAD, HEADER_SIZE, MARK, SYNC
+from .frames import AHEAD, HAD, HEADER_SIZE, MARK, SYNC
 from .marks import Marked
 from .matching import Arrival
 from .transfer import Receive
@@ -85,7 +85,7 @@ class Inlet:
         arrival = Arrival(self.rank, context, tag, note, len(view), seq)
         arrival.body = bytearray(view)
         arrival.complete = True
-        arrival.sync = bool(flags & SYNC)
+        arrival.sync, arrival.had = bool(flags & SYNC), bool(flags & HAD)
         self.engine.matching.keep(arrival)
 
     def take(self, marked: Marked, flags: int, seq: int, view: memoryview) -> bool:
@@ -295,6 +295,17 @@ class Inlet:
         if seq > self.numbers.expected and not flags & AHEAD:
             raise gap(self.engine.rank, self.rank, seq, self.numbers.expected)
 
+    def check_matched(self) -> None:
+        """The program has ended: check that it has received what its earlier life had, as far as others know.
+
+        Raises:
+            ReplayDivergence: a synchronous message waits that a receive had matched.
+        """
+        for queue in self.engine.matching.unexpected.values():
+            for arrival in queue:
+                if arrival.had and arrival.source == self.rank:
+                    raise unreceived(self.engine.rank, self.rank, arrival.seq)
+
     def _repeat(self, note: int, flags: int, tag: int, context: int, seq: int, length: int) -> Arrival:
         """Return memory for a message that is here already, so that the two can be compared."""
         arrival = Arrival(self.rank, context, tag, note, length, seq)
@@ -304,7 +315,7 @@ class Inlet:
 
     def _add_arrival(self, note: int, flags: int, tag: int, context: int, seq: int, length: int) -> Arrival:
         arrival = Arrival(self.rank, context, tag, note, length, seq)
-        arrival.sync = bool(flags & SYNC)
+        arrival.sync, arrival.had = bool(flags & SYNC), bool(flags & HAD)
         self.arrivals[seq] = arrival
         receive = self.engine.matching.arrive(self.rank, context, tag)
         if receive is None:

@@ -27,7 +27,7 @@ class Arrival:
     """A message that has arrived, or has been announced, or is being read."""
 
     __slots__ = (
-        "body", "complete", "context", "note", "pulled", "receive", "sender", "seq", "size", "source",
+        "body", "complete", "context", "had", "note", "pulled", "receive", "sender", "seq", "size", "source",
         "sync", "tag", "told",
     )  # fmt: skip
 
@@ -38,6 +38,8 @@ class Arrival:
         self.note = note
         self.size = size
         self.seq = seq
+        self.had = False
+        """A receive of an earlier incarnation has matched it, and its sender knows that."""
         self.sync = False
         """Its sender waits until a receive matches it."""
         self.body: memoryview | bytearray | bytes | None = None

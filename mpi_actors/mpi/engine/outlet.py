@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from ...errors import SendLogFull
 from ...replay.log import Stored
 from ...replay.sequence import SentNumbers
-from .frames import AHEAD, ANNOUNCE, BODY, DATA, DIGEST, HEADER, HEADER_SIZE, MARK, SYNC
+from .frames import AHEAD, ANNOUNCE, BODY, DATA, DIGEST, HAD, HEADER, HEADER_SIZE, MARK, SYNC
 from .inlet import MESSAGE_COST, WINDOW
 from .marks import Marked
 from .transfer import STANDARD, SYNCHRONOUS, Sending, copy_of
@@ -43,8 +43,8 @@ class Outlet:
     """What goes to one partner. The engine's lock is held in all calls."""
 
     __slots__ = (
-        "cursor", "direct", "engine", "holes", "log", "numbers", "outstanding", "partner", "pending", "proof",
-        "records", "wanted",
+        "cursor", "direct", "engine", "holes", "log", "matched", "numbers", "outstanding", "partner",
+        "pending", "proof", "records", "wanted",
     )  # fmt: skip
 
     def __init__(self, engine: Home, partner: Partner) -> None:
@@ -54,6 +54,8 @@ class Outlet:
         self.numbers = SentNumbers()
         self.records: list[Record | None] = []
         """The log, by message number; None: reserved, or not logged yet."""
+        self.matched: set[int] = set()
+        """Numbers of synchronous messages that a receive of the partner has matched, in any of its lives."""
         self.holes: set[int] = set()
         """Numbers that are reserved for messages which are still to be posted."""
         self.pending: dict[int, Sending] = {}
@@ -192,6 +194,7 @@ class Outlet:
 
     def on_matched(self, seq: int) -> None:
         """The receiver has matched a message, or has all of it."""
+        self.matched.add(seq)
         sending = self.pending.get(seq)
         if sending is not None and sending.stage in (ANSWER, ANNOUNCED):
             self._own(sending)
@@ -209,6 +212,7 @@ class Outlet:
             sending.stage = WRITING
             if sending.mode == SYNCHRONOUS:
                 sending.mode = STANDARD  # a receive has matched it
+                self.matched.add(seq)
             header = pack_header(
                 BODY, sending.note, sending.flags, sending.number, sending.context, seq, sending.size
             )
@@ -309,6 +313,7 @@ class Outlet:
             return False  # it broke meanwhile: all wait for the next one, and its greeting
         if self.cursor >= self.count:
             self.direct = True
+            self.partner.answer_check()
         return self.cursor > began and bool(stream.queue)
 
     def _resend(self, seq: int) -> None:
@@ -336,11 +341,12 @@ class Outlet:
             return
         context, tag, note, flags, payload = self._read(record)
         size = len(payload)
+        flags |= self._ahead(seq) | (HAD if seq in self.matched else 0)
         if size <= EAGER and self.outstanding <= WINDOW:
             self.outstanding += size + MESSAGE_COST
-            stream.write(pack_header(DATA, note, flags | self._ahead(seq), tag, context, seq, size), payload)
+            stream.write(pack_header(DATA, note, flags, tag, context, seq, size), payload)
         else:
-            stream.write(pack_header(ANNOUNCE, note, flags | self._ahead(seq), tag, context, seq, size))
+            stream.write(pack_header(ANNOUNCE, note, flags, tag, context, seq, size))
 
 
 def parts_of(data: Data) -> tuple[Bytes, ...]:

@@ -32,8 +32,8 @@ class Partner:
     """
 
     __slots__ = (
-        "asked", "compared", "ended", "engine", "errors", "greeted", "incarnation", "inlet", "outlet",
-        "place", "quits", "rank", "resumed_with", "stream", "trouble", "wanted",
+        "asked", "checks", "compared", "ended", "engine", "errors", "greeted", "incarnation", "inlet",
+        "outlet", "place", "quits", "rank", "resumed_with", "stream", "trouble", "wanted",
     )  # fmt: skip
 
     def __init__(self, engine: Home, rank: int) -> None:
@@ -55,6 +55,8 @@ class Partner:
         """Why the last stream ended."""
         self.asked: Stream | None = None
         """The stream over which the partner was asked to say when it has compared everything."""
+        self.checks = False
+        """The partner wants to know when all that it had sent is compared, and it has all that is for it."""
         self.compared = False
         """The partner has said so."""
         self.place = (-1, -1)
@@ -132,7 +134,7 @@ class Partner:
         if self.stream is not None:
             self.trouble = reason
             stream, self.stream = self.stream, None
-            self.greeted = False
+            self.greeted = self.checks = False
             self.outlet.suspend()
             stream.close()
 
@@ -142,9 +144,11 @@ class Partner:
         If not, see that it does: this program has ended, and sends nothing more.
 
         Raises:
-            ReplayDivergence: it has more messages than this incarnation has sent.
+            ReplayDivergence: it has more messages than this incarnation has sent, or knows that an earlier
+                one had received more.
         """
         if self.compared:
+            self.inlet.check_matched()
             return True
         self.want()
         if self.greeted and self.outlet.direct and self.asked is not self.stream:
@@ -165,6 +169,12 @@ class Partner:
         if self.quits and isinstance(transfer, Receive) and transfer.arrival is None:
             self.engine.give_up(left_waiting(self.engine.rank, self.rank, self.incarnation))
         return False
+
+    def answer_check(self) -> None:
+        """Tell a partner that has ended that it has been compared, once all that is sent again has left."""
+        if self.checks and self.outlet.direct:
+            self.checks = False
+            self.say(CHECKED, 0)
 
     # --- frames -------------------------------------------------------------------------------------------
 
@@ -205,7 +215,8 @@ class Partner:
             self.inlet.on_digest(note, flags, tag, context, seq, view)
         elif kind == CHECK:
             self.quits = not length
-            self.say(CHECKED, seq)
+            self.checks = True
+            self.answer_check()
             self.engine.kick()
         elif kind == CHECKED:
             self.compared = True

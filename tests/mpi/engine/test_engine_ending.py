@@ -9,7 +9,7 @@ import pytest
 from engine_scenes import Program, Scene
 
 from mpi_actors.errors import ReplayDivergence
-from mpi_actors.mpi.engine import Transfer
+from mpi_actors.mpi.engine import SYNCHRONOUS, Transfer
 from mpi_actors.mpi.engine.engine import Engine
 
 Steps = Generator[list[Transfer], None, list[bytes]]
@@ -129,3 +129,24 @@ def test_a_life_that_has_ended_may_still_owe_messages_of_collective_operations()
         it.engines[1].outlets[2].reserve()
         end(it, 1)
         assert not waits_on(other, receive)
+
+
+@pytest.mark.parametrize("size", [1, 2_000_000], ids=["sent at once", "announced"])
+def test_a_life_that_receives_less_than_a_synchronous_sender_knows_is_caught(size: int) -> None:
+    """The sender went on because its message was received: that cannot be taken back."""
+
+    def sends_synchronously(engine: Engine) -> Steps:
+        yield [engine.isend(1, 4, 1, b"x" * size, SYNCHRONOUS)]
+        return []
+
+    def takes_once(engine: Engine) -> Steps:
+        got = [] if engine.incarnation == 1 else [engine.irecv(0, 4, 1, None)]
+        yield got
+        return []
+
+    with scene(sends_synchronously, takes_once) as it:
+        it.kill(1)
+        with pytest.raises(ReplayDivergence, match="ended without receiving message number 0 of rank 0"):
+            end(it, 1)
+        it.kill(1)
+        end(it, 1)
