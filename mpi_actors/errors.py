@@ -231,6 +231,13 @@ class ConflictingChoices(MpiActorsError):
     """
 
 
+class ForkedProcess(MpiActorsError):
+    """A process that a rank has forked called MPI. Only the rank itself can: let it call.
+
+    The child has the rank's connections, and would speak on them in the rank's name.
+    """
+
+
 class ReentrantCall(MpiActorsError):
     """A finalizer made a call that waits, in the middle of another call. Send from it, or do not call there.
 

@@ -293,7 +293,8 @@ class Engine(Probing):
 
     def forget(self, context: int) -> None:
         """Drop the empty queues of a communicator that is gone; `context` is its even one."""
-        self.inside(partial(self._forget, context))
+        if not self.disowned:
+            self.inside(partial(self._forget, context))
 
     def _forget(self, context: int) -> None:
         self.matching.forget(context)

@@ -31,7 +31,7 @@ from time import sleep
 from types import FrameType
 from typing import Any, NoReturn, TypeVar
 
-from ...errors import ReentrantCall
+from ...errors import ForkedProcess, ReentrantCall
 
 _FOR_EVER = 86400.0
 """Seconds between two looks of a thread that may never go on."""
@@ -40,11 +40,26 @@ T = TypeVar("T")
 SignalHandler = Callable[[int, FrameType | None], Any]
 
 
+class ForkedLock:
+    """Stands for the lock of an engine in a process that the rank has forked: nobody can take it."""
+
+    def __enter__(self) -> None:
+        raise ForkedProcess(
+            f"process {os.getpid()} was forked by a rank and called MPI: only the rank itself can, and the "
+            "child would speak in its name; start other ranks, or let the rank call"
+        )
+
+    def __exit__(self, *_: object) -> None:
+        """Do nothing: nobody comes here."""
+
+
 class Reentry:
     """The lock of the engine, and what waits until the thread that holds it has finished what it does."""
 
     def __init__(self) -> None:
-        self.lock = threading.RLock()
+        self.lock: Any = threading.RLock()
+        self.disowned = False
+        """This process is a fork of the rank's."""
         self.hot = 0
         """The thread that is in the middle of something; 0 if none is: then each call finds all in order."""
         self.due: deque[Callable[[], None]] = deque()
@@ -62,6 +77,11 @@ class Reentry:
         self.thread = get_ident()
         """The thread that made the last call."""
         self._held: Any = self.lock
+
+    def disown(self) -> None:
+        """This process is a fork of the rank's: calls that would change anything raise ForkedProcess."""
+        self.lock = ForkedLock()
+        self.disowned = True
 
     def later(self, function: Callable[[], None]) -> None:
         """Put something off: this thread is in the middle of something else."""

@@ -60,7 +60,8 @@ def from_environment(environment: Mapping[str, str]) -> Engine:
         engine = connected(None if given.page is None or wiring is None else Page.open(given.page))
     except (BadChoices, BadPage) as error:
         connected(None).give_up(error)
-    os.register_at_fork(after_in_child=engine.choices.leave)
+    for disown in (engine.disown, engine.choices.leave):
+        os.register_at_fork(after_in_child=disown)
     if wiring is None:
         engine.spin = 1 < given.size <= (os.cpu_count() or 1)
         for other, sock in lanes.items():

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 from mpi_worlds import run_world
 
-from mpi_actors.errors import ReentrantCall
+from mpi_actors.errors import ForkedProcess, ReentrantCall
 from mpi_actors.mpi.boot.signals import DeferredSignals
 from mpi_actors.mpi.engine import ANY_SOURCE, STANDARD, SYNCHRONOUS, Box, Schedule, Transfer, engine
 from mpi_actors.mpi.engine.engine import Engine
@@ -474,3 +474,20 @@ def test_only_the_main_thread_defers_signals() -> None:
         reentry.catch_up()
     assert not reentry.rung
     assert reentry.hot == 0
+
+
+def test_a_forked_process_cannot_speak_for_its_rank() -> None:
+    """Each call that would change anything is refused; what a communicator leaves behind is not."""
+    with_fork = Engine(0, 2)
+    with_fork.disown()
+    calls: list[Callable[[], object]] = [
+        lambda: with_fork.send(1, CONTEXT, 1, b"from the child"),
+        lambda: with_fork.isend(1, CONTEXT, 1, b"from the child"),
+        lambda: with_fork.recv(1, CONTEXT, 1, None),
+        lambda: with_fork.iprobe(1, CONTEXT, 1),
+        lambda: with_fork.test(Transfer()),
+    ]
+    for call in calls:
+        with pytest.raises(ForkedProcess, match="was forked by a rank and called MPI"):
+            call()
+    with_fork.forget(CONTEXT)
