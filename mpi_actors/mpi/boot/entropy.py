@@ -149,12 +149,13 @@ def _many(key: bytes, number: int, size: int) -> bytes:
     return shake_256(key + number.to_bytes(_COUNTER_SIZE, "little")).digest(size)
 
 
-def replace_entropy(secret: bytes, imports: AfterImport) -> None:
+def replace_entropy(secret: bytes, imports: AfterImport, *, again: bool = False) -> None:
     """Have Python, its library and NumPy draw from a secret from now on.
 
     Args:
         secret: of the rank.
         imports: acts on modules that the program imports later.
+        again: whether an earlier process of this rank has drawn from the same secret.
     """
     entropy = Entropy(secret)
     numbers = entropy.stream("os.getrandom")
@@ -166,7 +167,7 @@ def replace_entropy(secret: bytes, imports: AfterImport) -> None:
     stand_in(getrandom, os, "getrandom")
     imports.add("random", lambda module: _in_random(module, entropy))
     imports.add("numpy.random", lambda module: _in_numpy(module, entropy))
-    imports.add("tempfile", lambda module: _in_tempfile(module, entropy))
+    imports.add("tempfile", lambda module: _in_tempfile(module, entropy, again))
     imports.add("uuid", lambda module: _in_uuid(module, entropy))
 
 
@@ -196,8 +197,42 @@ def _in_numpy(module: Any, entropy: Entropy) -> None:
     module.seed([words.bits(32) for _ in range(_SEED_WORDS)])
 
 
-def _in_tempfile(module: Any, entropy: Entropy) -> None:
+class KeptFiles:
+    """The module `os`, as `tempfile` sees it in a rank that runs again: a name that is taken is taken over.
+
+    Nobody else can draw such a name, so the rank's earlier life has left the file or directory behind. Others
+    may know the name. A directory keeps what is in it; a file is empty again.
+
+    Args:
+        plain: the module `os`.
+    """
+
+    def __init__(self, plain: Any) -> None:
+        self._plain = plain
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._plain, name)
+
+    def open(self, path: Any, flags: int, mode: int = 0o777) -> int:
+        """See `os.open`."""
+        try:
+            return int(self._plain.open(path, flags, mode))
+        except FileExistsError:
+            return int(self._plain.open(path, flags & ~os.O_EXCL | os.O_TRUNC, mode))
+
+    def mkdir(self, path: Any, mode: int = 0o777) -> None:
+        """See `os.mkdir`."""
+        try:
+            self._plain.mkdir(path, mode)
+        except FileExistsError:
+            if self._plain.path.islink(path) or not self._plain.path.isdir(path):
+                raise
+
+
+def _in_tempfile(module: Any, entropy: Entropy, again: bool) -> None:
     """Names of temporary files, which do not shift the seeds of the program's generators."""
+    if again:
+        module._os = KeptFiles(module._os)
     names = entropy.stream("tempfile")
     plain = module._Random
 

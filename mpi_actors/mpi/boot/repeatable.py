@@ -23,7 +23,7 @@ def make_repeatable(given: RankEnvironment, engine: Engine) -> None:
     """
     imports = AfterImport()
     if given.entropy is not None:
-        replace_entropy(bytes.fromhex(given.entropy), imports)
+        replace_entropy(bytes.fromhex(given.entropy), imports, again=given.incarnation > 0)
     elif given.seed is not None:
         seed_when_imported(str(given.seed), given.rank, imports)
     if given.replay:

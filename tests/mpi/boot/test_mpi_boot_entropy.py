@@ -42,12 +42,19 @@ IMPORTS = "import os, random, secrets, sys, tempfile, uuid"
 
 
 def run_rank(
-    place: Path, source: str, *, secret: bytes | None = b"s" * 32, seed: int | None = 7, before: str = ""
+    place: Path,
+    source: str,
+    *,
+    secret: bytes | None = b"s" * 32,
+    seed: int | None = 7,
+    before: str = "",
+    incarnation: int = 0,
 ) -> str:
     """Run a program as a rank that is alone, and return what it printed. `before`: what runs before."""
     (place / "program.py").write_text(source)
     (place / "sitecustomize.py").write_text(before)
-    given = RankEnvironment(seed=seed, entropy=None if secret is None else secret.hex())
+    entropy = None if secret is None else secret.hex()
+    given = RankEnvironment(seed=seed, entropy=entropy, incarnation=incarnation)
     done = subprocess.run(
         [sys.executable, "-m", "mpi_actors.mpi.boot", str(place / "program.py")],
         env={**os.environ, "PYTHONPATH": f"{SHIM}:{place}", "PYTHONHASHSEED": "7", **given.write()},
@@ -223,3 +230,24 @@ print(os.urandom.__name__, os.urandom.__doc__ == DOC)
 """
     assert run_rank(tmp_path, program.replace("DOC", repr(os.urandom.__doc__))) == "urandom True\n"
     assert pickle.loads(pickle.dumps(os.urandom)) is os.urandom
+
+
+LEAVES = """
+import os, tempfile
+made = tempfile.mkdtemp(dir=PLACE)
+descriptor, file = tempfile.mkstemp(dir=PLACE)
+left = os.listdir(made), os.fstat(descriptor).st_size
+open(os.path.join(made, "of another rank"), "w").close()
+os.write(descriptor, b"half of it")
+print(made, file, *left)
+"""
+
+
+def test_a_later_life_takes_over_the_temporary_files_of_an_earlier_one(tmp_path: Path) -> None:
+    """Under the same names, which others may know. Without an earlier life a taken name is passed over."""
+    source = LEAVES.replace("PLACE", repr(str(tmp_path)))
+    first = run_rank(tmp_path, source)
+    assert first.endswith(" [] 0\n")
+    again = run_rank(tmp_path, source, incarnation=1)
+    assert again == first.replace("[] 0", "['of another rank'] 0")
+    assert run_rank(tmp_path, source).split()[0] != first.split()[0]
