@@ -81,6 +81,11 @@ class FaultDriver:
         self._triggered: list[Fault] = []
         self._bell = Bell()
 
+    @property
+    def left(self) -> list[Fault]:
+        """The faults of the plan whose moment has not come."""
+        return self._runner.left
+
     def note_event(self, kind: str) -> None:
         """Count one event. `run` carries out what it triggers, as soon as that task gets its turn."""
         self._start(self._runner.note_event(kind, trio.current_time() - self._began))

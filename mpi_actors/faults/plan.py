@@ -240,7 +240,7 @@ class FaultPlan:
         for fault in self.faults:
             of_ranks, of_peers = _named(fault)
             for number, count, what in (
-                *((rank, ranks, "rank") for rank in of_ranks),
+                *((rank, ranks, "rank") for rank in (*of_ranks, *_counted(fault.when))),
                 *((peer, peers, "peer") for peer in of_peers),
             ):
                 if number >= count:
@@ -320,6 +320,12 @@ class FaultPlan:
                 groups = (tuple(sorted(order[:middle])), tuple(sorted(order[middle:])))
                 made.append(Partition(groups, seconds, when))
         return cls(tuple(made), seed)
+
+
+def _counted(when: Trigger) -> tuple[Rank, ...]:
+    """Return the rank whose lines or messages are counted until the moment of a fault, if there is one."""
+    _, found, rank = when.kind.partition(" of rank ") if isinstance(when, AtEvent) else ("", "", "")
+    return (int(rank),) if found and rank.isdigit() else ()
 
 
 def _named(fault: Fault) -> tuple[tuple[Rank, ...], tuple[int, ...]]:

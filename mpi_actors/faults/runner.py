@@ -74,6 +74,11 @@ class FaultRunner:
         return min([self._timed[0][0] if self._timed else inf, *self._until.values()])
 
     @property
+    def left(self) -> list[Fault]:
+        """The faults that have not come."""
+        return [*(fault for _, fault in self._timed), *self._waiting]
+
+    @property
     def finished(self) -> bool:
         """Whether all faults have been returned, and the ends of all that last."""
         return not (self._timed or self._waiting or self._until)

@@ -183,6 +183,8 @@ def test_a_moment_at_random_is_drawn_by_a_seed() -> None:
         (CutOff(0, 3, 1.0, After(1)), "peer 3"),
         (DropLane(0, 5, After(1)), "rank 5"),
         (Partition(((0,), (1, 4)), 1.0, After(1)), "peer 4"),
+        (KillProcess(1, AtEvent("line of rank 8", 5)), "rank 8"),
+        (KillPeer(1, AtEvent("message of rank 2", 5)), "rank 2"),
     ],
 )
 def test_a_plan_names_only_what_is_there(fault: Fault, word: str) -> None:

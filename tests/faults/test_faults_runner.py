@@ -115,12 +115,14 @@ def test_a_killed_peer_is_not_thawed() -> None:
 def test_everything_that_begins_ends(plan: FaultPlan) -> None:
     """Each fault is returned once, each end after its fault, and at last the runner is finished."""
     state = FaultRunner(plan)
+    assert sorted(map(repr, state.left)) == sorted(map(repr, plan.faults))
     seen: list[object] = []
     for tick in range(200):
         seen += state.due(tick / 10)
         seen += state.note_event("message", tick / 10)
         seen += state.note_event("checkpoint", tick / 10)
     assert state.finished
+    assert state.left == []
     begun = [step for step in seen if not isinstance(step, Thaw | Heal | Hasten)]
     assert sorted(map(repr, begun)) == sorted(map(repr, plan.faults))
     frozen: set[int] = set()

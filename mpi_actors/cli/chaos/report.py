@@ -97,10 +97,13 @@ class Reporter:
                 error=outcome.name,
                 seconds=round(outcome.trial.seconds, 3),
                 details=list(outcome.details),
+                never=outcome.trial.never,
             )
             return
         ending = f": {outcome.name}" if outcome.name else ""
         self._say(f"  {outcome.verdict.value}{ending}, after {seconds_text(outcome.trial.seconds)}")
+        for fault in outcome.trial.never:
+            self._say(f"      this never came, because the run ended before: {fault}")
         for detail in outcome.details:
             for text in detail.splitlines():
                 self._say(f"      {one_line(printable(text))}")

@@ -54,6 +54,8 @@ class Trial:
     """What each rank did when the run counted as hung."""
     seconds: float = 0.0
     """How long the run took."""
+    never: list[str] = attrs.field(factory=list)
+    """Faults of the plan whose moment had not come when the run ended."""
 
 
 def lasting(plan: FaultPlan) -> float:
@@ -223,6 +225,7 @@ class Conductor:
                 if hung:
                     await self._give_up(slots, trial, job)
                 nursery.cancel_scope.cancel()
+            trial.never = [format_fault(fault) for fault in driver.left]
             return trial, not hung
         finally:
             self._trial = self._driver = None
