@@ -288,6 +288,9 @@ class Job:
 
     def _read_reports(self, rank: Rank, now: float) -> None:
         self._reported.discard(rank)
+        self._end_because_of(self._output.differences())
+        if self.decisions.ended is not None:
+            return  # what a rank writes behind a difference is of another run: nobody sees it
         lane = self._endpoint.lane(rank)
         try:
             while not self._bus.held and (report := self._output.next_report(rank)) is not None:
